@@ -1,0 +1,116 @@
+// A backend's block of reserved positions, in its own cache lines of shared memory, and its counters. Only its backend
+// writes a slot; others read it for statistics, hence atomics, accessed without order.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+
+#include "core/reservation.h"
+
+namespace idgen::core {
+
+// A block older than this is dropped, so that an idle session doesn't issue ids from its past.
+inline constexpr int64_t kMaxBlockAgeUs = 4 * kUsPerMs;
+
+struct alignas(64) BackendSlot {
+  std::atomic<uint64_t> cur;  // the next position to hand out
+  std::atomic<uint64_t> end;  // one past the block's last
+  int64_t expires_us;         // on the coarse clock
+  uint32_t worker;            // that the block was reserved under
+  uint32_t line;              // index of the block's line
+  int64_t reserved_at_us;     // id clock at the reservation
+  uint64_t block_size;        // of the last reservation
+  std::atomic<int32_t> pid;   // 0: the slot is free
+
+  // What the backend did on `line` since it came to it. `reserved` counts ids still in the block, too.
+  alignas(64) std::atomic<uint64_t> reserved;
+  std::atomic<uint64_t> blocks;
+  std::atomic<uint64_t> lost;
+  std::atomic<uint64_t> waits;
+  std::atomic<uint64_t> waited_us;
+  std::atomic<uint64_t> waiting_since_us;  // boot time; 0 when it doesn't wait
+};
+static_assert(sizeof(BackendSlot) == 128);
+
+inline uint64_t Get(const std::atomic<uint64_t>& counter) noexcept { return counter.load(std::memory_order_relaxed); }
+inline void Set(std::atomic<uint64_t>& counter, uint64_t value) noexcept {
+  counter.store(value, std::memory_order_relaxed);
+}
+inline void Add(std::atomic<uint64_t>& counter, uint64_t by) noexcept { Set(counter, Get(counter) + by); }
+
+// The next position of the block on `line`; false when there is none left that is fresh.
+inline bool TakeFromBlock(BackendSlot& slot, uint32_t line, int64_t coarse_us, Position* position) noexcept {
+  const uint64_t cur = Get(slot.cur);
+  if (cur >= Get(slot.end) || coarse_us >= slot.expires_us || slot.line != line) return false;
+  *position = cur;
+  Set(slot.cur, cur + 1);
+  return true;
+}
+
+inline void DropBlock(BackendSlot& slot) noexcept {
+  Add(slot.lost, Get(slot.end) - Get(slot.cur));
+  Set(slot.cur, Get(slot.end));
+}
+
+inline uint64_t IdsIssued(const BackendSlot& slot) noexcept {
+  const uint64_t unused = Get(slot.end) - Get(slot.cur);
+  const uint64_t gone = Get(slot.lost) + unused;
+  const uint64_t reserved = Get(slot.reserved);
+  return reserved > gone ? reserved - gone : 0;  // a reader may see the counters in the middle of a change
+}
+
+// Adds what the backend counted to its line's totals and clears it: when it leaves the line or ends.
+inline void SettleCounters(BackendSlot& slot, LineTotals& totals) noexcept {
+  DropBlock(slot);
+  totals.ids.fetch_add(IdsIssued(slot));
+  totals.blocks.fetch_add(Get(slot.blocks));
+  totals.lost_ids.fetch_add(Get(slot.lost));
+  totals.waits.fetch_add(Get(slot.waits));
+  totals.waited_us.fetch_add(Get(slot.waited_us));
+  for (auto* counter : {&slot.reserved, &slot.blocks, &slot.lost, &slot.waits, &slot.waited_us}) Set(*counter, 0);
+}
+
+// Blocks start at 1 and double while a backend uses them up within a tick's length; a slower one starts again at 1.
+inline uint64_t NextBlockSize(const BackendSlot& slot, const Layout& layout, int64_t now_us, uint64_t most) noexcept {
+  const bool used_up = Get(slot.cur) == Get(slot.end);
+  const bool at_once = now_us - slot.reserved_at_us <= layout.unit_ms * kUsPerMs;
+  return used_up && at_once ? std::min(slot.block_size * 2, most) : 1;
+}
+
+// Replaces the slot's block by a fresh one of at least `need` positions. When refused the slot has no block. The line
+// is the one that the slot is on; `coarse_us` is the coarse clock's time, on which the block will be judged stale.
+template <class Memory, class IdClockUs>
+Reservation Refill(ServerState& server, BackendSlot& slot, uint64_t need, int64_t coarse_us,
+                   IdClockUs&& id_clock_us) noexcept {
+  Line& line = server.lines[slot.line];
+  const uint64_t most = server.block_size.load(std::memory_order_relaxed);
+  const Reservation reservation = Reserve<Memory>(
+      server, line, need, [&](int64_t now_us) { return NextBlockSize(slot, line.layout, now_us, most); }, id_clock_us);
+  DropBlock(slot);
+  if (reservation.outcome != Outcome::kOk) return reservation;
+  slot.worker = reservation.worker;
+  slot.block_size = reservation.count;
+  slot.reserved_at_us = reservation.now_us;
+  slot.expires_us = coarse_us + kMaxBlockAgeUs;
+  Add(slot.reserved, reservation.count);
+  Add(slot.blocks, 1);
+  Set(slot.cur, reservation.start);
+  Set(slot.end, reservation.start + reservation.count);
+  return reservation;
+}
+
+// Takes the slot for a process: what a former one left in it is gone. Counters must have been settled.
+inline void ClaimSlot(BackendSlot& slot, int32_t pid, uint32_t line) noexcept {
+  for (auto* word : {&slot.cur, &slot.end, &slot.reserved, &slot.blocks, &slot.lost, &slot.waits, &slot.waited_us,
+                     &slot.waiting_since_us})
+    Set(*word, 0);
+  slot.expires_us = 0;
+  slot.worker = 0;
+  slot.line = line;
+  slot.reserved_at_us = 0;
+  slot.block_size = 0;
+  slot.pid.store(pid, std::memory_order_relaxed);
+}
+
+}  // namespace idgen::core

@@ -1,0 +1,34 @@
+// Who this server is, in one 64-bit word, so that nobody ever sees half of it: the ceiling (44 bits of Unix
+// milliseconds, until the year 2527) and the worker (20 bits). The word 0 means that there is none.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+namespace idgen::core {
+
+inline constexpr unsigned kWorkerBits = 20;
+inline constexpr uint32_t kMaxWorker = (uint32_t{1} << kWorkerBits) - 1;
+inline constexpr int64_t kMaxCeilingMs = (int64_t{1} << 44) - 1;
+
+class Identity {
+ public:
+  constexpr Identity() noexcept = default;
+  constexpr explicit Identity(uint64_t word) noexcept : word_(word) {}
+
+  // A ceiling out of range is clamped into it: lower only refuses sooner. At least 1, so that no identity is 0.
+  static constexpr Identity Of(uint32_t worker, int64_t ceiling_ms) noexcept {
+    const int64_t ceiling = std::clamp<int64_t>(ceiling_ms, 1, kMaxCeilingMs);
+    return Identity(static_cast<uint64_t>(ceiling) << kWorkerBits | (worker & kMaxWorker));
+  }
+
+  constexpr explicit operator bool() const noexcept { return word_ != 0; }
+  constexpr uint64_t word() const noexcept { return word_; }
+  constexpr uint32_t worker() const noexcept { return static_cast<uint32_t>(word_) & kMaxWorker; }
+  constexpr int64_t ceiling_ms() const noexcept { return static_cast<int64_t>(word_ >> kWorkerBits); }
+
+ private:
+  uint64_t word_ = 0;
+};
+
+}  // namespace idgen::core

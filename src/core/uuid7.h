@@ -1,0 +1,79 @@
+// UUIDs of version 7: RFC 9562, section 5.7, ordered by section 6.2 method 1, a counter after the milliseconds.
+//
+//   48 bits Unix ms | 4 bits version 7 | 12 bits counter, high | 2 bits variant | 4 bits counter, low | 58 bits random
+//
+// Randomness alone makes a UUID unique; the line only orders them. So the line never waits: a clock set back, or more
+// than 32,768 UUIDs in a millisecond, makes it run ahead of the clock.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "core/memory.h"
+#include "core/time.h"
+
+namespace idgen::core {
+
+inline constexpr unsigned kUuidCounterBits = 16;
+inline constexpr unsigned kUuidMsBits = 48;
+inline constexpr int64_t kMaxUuidMs = (int64_t{1} << kUuidMsBits) - 1;
+
+struct Uuid {
+  uint8_t bytes[16];
+};
+
+// The randomness that one UUID takes.
+struct UuidEntropy {
+  uint64_t tail;     // 58 bits are used
+  uint16_t counter;  // 15 bits are used: where the millisecond's counter starts, so that half of it is left to count
+};
+
+// Named as in RFC 9562. What the bits of rand_a and rand_b mean is the generator's own affair.
+struct DecodedUuid7 {
+  int64_t unix_ms = 0;
+  uint32_t rand_a = 0;  // 12 bits
+  uint64_t rand_b = 0;  // 62 bits
+};
+
+// The next position of the line `next`: Unix ms << 16 | counter, later than all before it.
+template <class Memory>
+uint64_t NextUuidPosition(Word& next, int64_t unix_ms, uint16_t counter_seed) noexcept {
+  const uint64_t ms = static_cast<uint64_t>(std::clamp<int64_t>(unix_ms, 0, kMaxUuidMs));
+  const uint64_t now = ms << kUuidCounterBits | (counter_seed & 0x7FFF);
+  uint64_t expected = Memory::Load(next, Step::kLoadNext);
+  for (;;) {
+    const uint64_t position = std::max(expected, now);
+    if (Memory::Swap(next, expected, position + 1, Step::kSwapNext)) return position;
+  }
+}
+
+constexpr void PutBigEndian(uint8_t* bytes, uint64_t value) noexcept {
+  for (int i = 7; i >= 0; --i, value >>= 8) bytes[i] = static_cast<uint8_t>(value);
+}
+
+constexpr uint64_t GetBigEndian(const uint8_t* bytes) noexcept {
+  uint64_t value = 0;
+  for (int i = 0; i < 8; ++i) value = value << 8 | bytes[i];
+  return value;
+}
+
+constexpr Uuid ComposeUuid7(uint64_t position, uint64_t tail) noexcept {
+  const uint64_t counter = position & 0xFFFF;
+  Uuid uuid{};
+  PutBigEndian(uuid.bytes, (position & ~uint64_t{0xFFFF}) | uint64_t{7} << 12 | counter >> 4);
+  PutBigEndian(uuid.bytes + 8, uint64_t{2} << 62 | (counter & 0xF) << 58 | (tail & ((uint64_t{1} << 58) - 1)));
+  return uuid;
+}
+
+// The version field, or -1 where the variant is not RFC 9562's, so that the version means nothing.
+constexpr int UuidVersion(const Uuid& uuid) noexcept { return uuid.bytes[8] >> 6 == 2 ? uuid.bytes[6] >> 4 : -1; }
+
+// Of a version 7 UUID.
+constexpr DecodedUuid7 DecodeUuid7(const Uuid& uuid) noexcept {
+  const uint64_t high = GetBigEndian(uuid.bytes);
+  return {.unix_ms = static_cast<int64_t>(high >> 16),
+          .rand_a = static_cast<uint32_t>(high & 0xFFF),
+          .rand_b = GetBigEndian(uuid.bytes + 8) & ((uint64_t{1} << 62) - 1)};
+}
+
+}  // namespace idgen::core

@@ -1,0 +1,76 @@
+// The local file: the durable ceiling of a server with a static worker id. Two records, written in turn, so that a
+// write cut short by a crash leaves the other. One process writes it at a time: the background worker.
+#pragma once
+
+#include <cstdint>
+
+#include "io/disk.h"
+#include "wire/ceiling_record.h"
+
+namespace idgen::io {
+
+// What this cluster is: a record that says otherwise was written elsewhere or before a promotion.
+struct ClusterId {
+  uint64_t system_identifier = 0;
+  uint32_t timeline = 0;
+};
+
+enum class FileState : uint8_t {
+  kOwn,  // written by this cluster on this timeline, in this very file
+  kNew,  // own, and it says that no ceiling was ever given
+  kMissing,
+  kDamaged,      // a record is missing or invalid that must have been there
+  kCopy,         // written to another inode: the data directory is a copy
+  kOtherSystem,  // another cluster's
+  kPromoted,     // this cluster's, from another timeline: promoted, or recovered to a point in time
+  kUnreadable,   // an operation failed: `error` says how; nothing may be concluded
+};
+
+struct FileView {
+  FileState state = FileState::kMissing;
+  int64_t ceiling_ms = 0;  // the highest of any readable record; 0 without one
+  int error = 0;           // errno, for kUnreadable
+};
+
+class CeilingFile {
+ public:
+  static constexpr int64_t kRecordSpacing = 4096;  // each in a sector of its own, also where sectors are large
+  static constexpr const char* kName = "idgen.ceiling";
+
+  static constexpr size_t kPathBytes = 1024;
+
+  // `directory` outlives the object. `mode` is for files it creates.
+  CeilingFile(Disk& disk, const char* directory, unsigned mode) noexcept;
+  CeilingFile(const CeilingFile&) = delete;
+  CeilingFile& operator=(const CeilingFile&) = delete;
+
+  FileView Read(const ClusterId& cluster) noexcept;
+
+  // Makes `ceiling_ms` durable: 0, or a negative errno, after which nothing may be concluded about the disk and the
+  // next call writes a whole new file. A failed sync may have dropped the pages it could not write, so a second sync
+  // of the same file would prove nothing.
+  int Write(const ClusterId& cluster, int64_t ceiling_ms) noexcept;
+
+  // Declares the server new where there is no file: 0, -EEXIST where there is one, or a negative errno. May be called
+  // by any process while others read: the file appears whole or not at all. `unique` tells the caller from others.
+  int CreateForNewServer(const ClusterId& cluster, int unique) noexcept;
+
+  // Not a destructor: the object lives in frames that PostgreSQL may leave by longjmp.
+  void Close() noexcept;
+
+  const char* path() const noexcept { return path_; }
+
+ private:
+  int WriteInPlace(const ClusterId& cluster, int64_t ceiling_ms) noexcept;
+  int WriteNewFile(const char* path, const ClusterId& cluster, int64_t ceiling_ms) noexcept;
+
+  Disk& disk_;
+  const char* directory_;
+  unsigned mode_;
+  int fd_ = -1;  // open only while every record in the file is known to be of this cluster and file
+  uint64_t inode_ = 0;
+  uint64_t serial_ = 0;
+  char path_[kPathBytes];
+};
+
+}  // namespace idgen::io

@@ -1,0 +1,37 @@
+// The machine's clocks, read.
+#pragma once
+
+#include <cstdint>
+#include <ctime>
+
+#include "core/time.h"
+
+namespace idgen::io {
+
+// Counts on while the machine sleeps. Without CLOCK_BOOTTIME it is the monotonic clock, which stops: after a suspend
+// the id clock is then behind the wall clock until the worker has followed it (at most half a second).
+#ifdef CLOCK_BOOTTIME
+inline constexpr clockid_t kBootClock = CLOCK_BOOTTIME;
+#else
+inline constexpr clockid_t kBootClock = CLOCK_MONOTONIC;
+#endif
+
+// Some milliseconds behind at the most, and four times cheaper to read.
+#ifdef CLOCK_MONOTONIC_COARSE
+inline constexpr clockid_t kCoarseClock = CLOCK_MONOTONIC_COARSE;
+#else
+inline constexpr clockid_t kCoarseClock = CLOCK_MONOTONIC;
+#endif
+
+inline int64_t ReadUs(clockid_t clock) noexcept {
+  struct timespec time;
+  clock_gettime(clock, &time);
+  return static_cast<int64_t>(time.tv_sec) * core::kUsPerSecond + time.tv_nsec / 1000;
+}
+
+inline int64_t BootUs() noexcept { return ReadUs(kBootClock); }
+inline int64_t CoarseUs() noexcept { return ReadUs(kCoarseClock); }
+inline int64_t WallUs() noexcept { return ReadUs(CLOCK_REALTIME); }
+inline core::Instant ReadInstant() noexcept { return {.boot_us = BootUs(), .wall_us = WallUs()}; }
+
+}  // namespace idgen::io

@@ -1,0 +1,304 @@
+// The keeper of a server's identity: what the background worker does, without its I/O. Time, wishes and answers come
+// in; requests to the identity source, changes of the shared state and events to log come out. Its caller holds the
+// lines lock during every call, and calls Advance again after at most `View::sleep_us`.
+#pragma once
+
+#include <cstdint>
+
+#include "core/ceiling.h"
+#include "core/id_clock.h"
+#include "core/server_state.h"
+#include "lease/identity_source.h"
+#include "lease/start_rule.h"
+
+namespace idgen::lease {
+
+enum class Phase : uint8_t {
+  kIdle,      // no local file, and nobody has asked for ids: perhaps a new server
+  kClaiming,  // asking the source for the floor
+  kWaiting,   // the floor is known, but must not be run from yet: `View::verdict` says why
+  kRefused,   // likewise, and it won't pass by itself
+  kSecuring,  // the first ceiling is being made durable
+  kHolding,   // ids can be given
+  kReleasing,
+  kStopped,
+};
+
+struct Settings {
+  int64_t max_ahead_ms = 1000;
+  int64_t window_ms = 10000;
+  int64_t max_clock_step_ms = 60000;
+  uint64_t block_size = 256;
+};
+
+// What the operator, the settings and the backends want; read at every turn.
+struct Wishes {
+  Settings settings;
+  bool has_worker = false;  // a worker id could be had from where the settings point
+  uint32_t worker = 0;
+  bool asked_for = false;     // a backend has asked for an id
+  bool forget_floor = false;  // the operator gives up a floor that is waited for
+  bool stop = false;
+};
+
+struct Event {
+  enum class Kind : uint8_t {
+    kPublished,       // worker, floor_ms
+    kWorkerChanged,   // worker (or none: has_worker is off)
+    kPastUncertain,   // past, floor_ms
+    kHeldBack,        // verdict, floor_ms
+    kFloorForgotten,  // floor_ms: the one given up
+    kSourceFailed,    // error: the first of a row
+    kSourceRecovered,
+    kClockBack,      // by_us
+    kClockForward,   // by_us: taken at once
+    kClockStepHeld,  // by_us: will be taken when it persists
+    kClockStepTaken,
+    kReleased,  // floor_ms: where the next start begins
+  };
+  Kind kind;
+  Past past = Past::kKnown;
+  Verdict verdict = Verdict::kRun;
+  uint32_t worker = 0;
+  int error = 0;
+  int64_t floor_ms = 0;
+  int64_t by_us = 0;
+};
+
+struct View {
+  Phase phase = Phase::kIdle;
+  Verdict verdict = Verdict::kRun;
+  Past past = Past::kMissing;
+  int64_t floor_ms = 0;
+  int64_t ceiling_ms = 0;      // durable
+  int64_t clock_ahead_us = 0;  // id clock less wall clock; negative while a forward step is waited out
+  int source_error = 0;        // errno of the last request when it failed
+  int64_t sleep_us = 0;
+};
+
+template <class Memory>
+class Keeper {
+ public:
+  static constexpr int64_t kFollowEveryUs = 500 * core::kUsPerMs;
+  static constexpr int64_t kIdleEveryUs = core::kUsPerSecond;
+  static constexpr int64_t kRetryEveryUs = 200 * core::kUsPerMs;
+
+  // The state may be in use: a worker that exited left its identity published, and this one goes on with it.
+  Keeper(core::ServerState& server, const core::Instant& now) noexcept : server_(server) {
+    const auto clock = static_cast<core::ClockState>(Memory::Load(server.clock_state, core::Step::kReadClock));
+    established_ = clock == core::ClockState::kEstablished;
+    if (established_) clock_.Resume(core::ClockOffsetUs<Memory>(server), now);
+    const core::Identity identity(Memory::Load(server.identity, core::Step::kLoadIdentity));
+    if (identity) {
+      worker_ = identity.worker();
+      has_worker_ = true;
+      view_.past = Past::kKnown;
+      view_.ceiling_ms = identity.ceiling_ms();
+      view_.floor_ms = static_cast<int64_t>(Memory::Load(server.floor_ms, core::Step::kLoadFloor));
+      view_.phase = Phase::kHolding;
+    }
+  }
+
+  // One turn. The request it returns is for the source; its answer goes to Take before the next turn that wants one.
+  Request Advance(const core::Instant& now, const Wishes& wishes) noexcept {
+    settings_ = wishes.settings;
+    Memory::Store(server_.max_ahead_ms, static_cast<uint64_t>(settings_.max_ahead_ms), core::Step::kPublish);
+    Memory::Store(server_.block_size, settings_.block_size, core::Step::kPublish);
+    TurnClock(now);
+    view_.sleep_us = kRetryEveryUs;
+    if (asking_) return {};
+    if (wishes.stop) return Stop();
+    switch (view_.phase) {
+      case Phase::kIdle:
+      case Phase::kClaiming: asked_for_ = wishes.asked_for; return Ask({.kind = Request::Kind::kClaim});
+      case Phase::kWaiting:
+      case Phase::kRefused: return Decide(now, wishes);
+      case Phase::kSecuring: return Secure(now, wishes);
+      case Phase::kHolding: return Hold(now, wishes);
+      case Phase::kReleasing:
+      case Phase::kStopped: break;
+    }
+    return {};
+  }
+
+  void Take(const Answer& answer, const core::Instant& now) noexcept {
+    asking_ = false;
+    NoteOutcome(answer);
+    switch (answer.request.kind) {
+      case Request::Kind::kClaim: TakeClaim(answer, now); break;
+      case Request::Kind::kRaise: TakeRaise(answer); break;
+      case Request::Kind::kRelease:
+        view_.phase = Phase::kStopped;
+        if (answer.ok) Log({.kind = Event::Kind::kReleased, .floor_ms = answer.request.ceiling_ms});
+        break;
+      case Request::Kind::kNone: break;
+    }
+  }
+
+  const View& view() const noexcept { return view_; }
+  bool stopped() const noexcept { return view_.phase == Phase::kStopped; }
+
+  // The events since the last call, oldest first.
+  template <class Sink>
+  void DrainEvents(Sink&& sink) noexcept {
+    for (int i = 0; i < event_count_; ++i) sink(events_[i]);
+    event_count_ = 0;
+  }
+
+ private:
+  core::CeilingRule ceiling_rule() const noexcept { return {settings_.max_ahead_ms, settings_.window_ms}; }
+  StartRule start_rule() const noexcept {
+    return {settings_.max_ahead_ms, settings_.window_ms, settings_.max_clock_step_ms};
+  }
+  int64_t IdClockMs(const core::Instant& now) const noexcept { return core::MsOf(clock_.NowUs(now)); }
+
+  Request Ask(const Request& request) noexcept {
+    asking_ = true;
+    return request;
+  }
+
+  void TurnClock(const core::Instant& now) noexcept {
+    if (!established_) {
+      clock_.StartAtWall(now);
+    } else {
+      const int64_t behind_us = -clock_.AheadOfWallUs(now);
+      const core::IdClock::Seen seen = clock_.Follow(now, {settings_.max_ahead_ms, settings_.max_clock_step_ms});
+      if (seen.back_us > 0) Log({.kind = Event::Kind::kClockBack, .by_us = seen.back_us});
+      if (seen.held)
+        Log({.kind = Event::Kind::kClockStepHeld, .by_us = behind_us});
+      else if (seen.taken)
+        Log({.kind = Event::Kind::kClockStepTaken, .by_us = behind_us});
+      else if (seen.forward_us > 0 && !clock_.waits_out_a_step())
+        Log({.kind = Event::Kind::kClockForward, .by_us = seen.forward_us});
+    }
+    core::SetClock<Memory>(server_, clock_.offset_us(),
+                           established_ ? core::ClockState::kEstablished : core::ClockState::kFollowsWall);
+    view_.clock_ahead_us = clock_.AheadOfWallUs(now);
+  }
+
+  Request Stop() noexcept {
+    if (view_.phase == Phase::kStopped || view_.phase == Phase::kReleasing) return {};
+    const bool held = view_.phase == Phase::kHolding;
+    core::Withdraw<Memory>(server_);
+    view_.phase = Phase::kStopped;
+    if (!held) return {};
+    core::Seal<Memory>(server_);
+    view_.phase = Phase::kReleasing;
+    return Ask({.kind = Request::Kind::kRelease, .ceiling_ms = core::SealedTimeMs<Memory>(server_, view_.ceiling_ms)});
+  }
+
+  void TakeClaim(const Answer& answer, const core::Instant& now) noexcept {
+    if (!answer.ok) {
+      view_.phase = Phase::kClaiming;
+      return;
+    }
+    if (answer.past == Past::kMissing && !asked_for_) {
+      view_.phase = Phase::kIdle;
+      view_.sleep_us = kIdleEveryUs;
+      return;
+    }
+    view_.past = answer.past;
+    view_.floor_ms = start_rule().FloorOf(answer.past, answer.floor_ms, core::MsOf(now.wall_us));
+    view_.phase = Phase::kWaiting;
+    view_.verdict = Verdict::kRun;
+    view_.sleep_us = 0;
+    known_since_boot_us_ = now.boot_us;
+    wall_.Forget();
+    if (answer.past != Past::kKnown && answer.past != Past::kNew)
+      Log({.kind = Event::Kind::kPastUncertain, .past = answer.past, .floor_ms = view_.floor_ms});
+  }
+
+  Request Decide(const core::Instant& now, const Wishes& wishes) noexcept {
+    Verdict verdict = start_rule().Judge(view_.floor_ms, now.boot_us - known_since_boot_us_, now, wall_);
+    // In shared memory that lived on the id clock is already there, whatever the wall clock says.
+    if (established_ && view_.floor_ms <= IdClockMs(now)) verdict = Verdict::kRun;
+    if (verdict != Verdict::kRun && verdict != Verdict::kClockFarAhead && wishes.forget_floor) {
+      Log({.kind = Event::Kind::kFloorForgotten, .floor_ms = view_.floor_ms});
+      view_.floor_ms = core::MsOf(now.wall_us);
+      verdict = Verdict::kRun;
+    }
+    if (verdict != Verdict::kRun) {
+      if (verdict != view_.verdict)
+        Log({.kind = Event::Kind::kHeldBack, .verdict = verdict, .floor_ms = view_.floor_ms});
+      view_.verdict = verdict;
+      view_.phase = verdict == Verdict::kFloorFarAhead ? Phase::kRefused : Phase::kWaiting;
+      return {};
+    }
+    view_.verdict = Verdict::kRun;
+    established_ = true;
+    clock_.RaiseTo(view_.floor_ms * core::kUsPerMs, now);
+    core::SetClock<Memory>(server_, clock_.offset_us(), core::ClockState::kEstablished);
+    core::FoldFloor<Memory>(server_, view_.floor_ms);
+    view_.ceiling_ms = view_.floor_ms;
+    view_.phase = Phase::kSecuring;
+    return Secure(now, wishes);
+  }
+
+  Request Secure(const core::Instant& now, const Wishes& wishes) noexcept {
+    has_worker_ = wishes.has_worker;
+    worker_ = wishes.worker;
+    return Raise(now);
+  }
+
+  Request Raise(const core::Instant& now) noexcept {
+    return Ask({.kind = Request::Kind::kRaise, .ceiling_ms = ceiling_rule().Target(view_.ceiling_ms, IdClockMs(now))});
+  }
+
+  void TakeRaise(const Answer& answer) noexcept {
+    if (!answer.ok) return;
+    view_.ceiling_ms = answer.request.ceiling_ms;
+    const bool first = view_.phase == Phase::kSecuring;
+    view_.phase = Phase::kHolding;
+    view_.sleep_us = kFollowEveryUs;
+    PublishIdentity();
+    if (first && has_worker_) Log({.kind = Event::Kind::kPublished, .worker = worker_, .floor_ms = view_.floor_ms});
+  }
+
+  void PublishIdentity() noexcept {
+    if (has_worker_) core::Publish<Memory>(server_, core::Identity::Of(worker_, view_.ceiling_ms));
+  }
+
+  Request Hold(const core::Instant& now, const Wishes& wishes) noexcept {
+    if (wishes.has_worker != has_worker_ || (has_worker_ && wishes.worker != worker_)) {
+      // One ceiling stands for all numbers of this server, so the sealed lines are floor enough for the new one.
+      core::Withdraw<Memory>(server_);
+      core::Seal<Memory>(server_);
+      has_worker_ = wishes.has_worker;
+      worker_ = wishes.worker;
+      PublishIdentity();
+      Log({.kind = Event::Kind::kWorkerChanged, .worker = worker_});
+    }
+    const bool due = ceiling_rule().Due(view_.ceiling_ms, IdClockMs(now));
+    if (!due) view_.sleep_us = kFollowEveryUs;
+    return due ? Raise(now) : Request{};
+  }
+
+  void NoteOutcome(const Answer& answer) noexcept {
+    const bool failed_before = view_.source_error != 0;
+    view_.source_error = answer.ok ? 0 : answer.error;
+    if (!answer.ok && !failed_before) Log({.kind = Event::Kind::kSourceFailed, .error = answer.error});
+    if (answer.ok && failed_before) Log({.kind = Event::Kind::kSourceRecovered});
+  }
+
+  void Log(const Event& event) noexcept {
+    if (event_count_ < kMaxEvents) events_[event_count_++] = event;
+  }
+
+  static constexpr int kMaxEvents = 16;  // more than one turn and its answer can log
+
+  core::ServerState& server_;
+  core::IdClock clock_;
+  core::Persistence wall_;
+  Settings settings_;
+  View view_;
+  bool established_ = false;  // the id clock was raised to a floor: from then on it is followed, not set
+  bool asking_ = false;
+  bool asked_for_ = false;
+  bool has_worker_ = false;
+  uint32_t worker_ = 0;
+  int64_t known_since_boot_us_ = 0;
+  Event events_[kMaxEvents] = {};
+  int event_count_ = 0;
+};
+
+}  // namespace idgen::lease

@@ -1,0 +1,52 @@
+// Whether a server may start from a floor now: DESIGN's rules under "Starting". They decide how soon ids flow, not
+// whether they are unique.
+#pragma once
+
+#include <cstdint>
+
+#include "core/id_clock.h"
+#include "core/time.h"
+#include "lease/identity_source.h"
+
+namespace idgen::lease {
+
+inline constexpr int64_t kRunFromLeadMs = core::kMsPerMinute;      // a floor so little ahead is run from
+inline constexpr int64_t kRefuseLeadMs = core::kMsPerDay;          // one further ahead than this is an operator's call
+inline constexpr int64_t kPlausibleRestMs = 30 * core::kMsPerDay;  // a wall clock further past the floor must persist
+
+enum class Verdict : uint8_t {
+  kRun,
+  kFloorAhead,     // wait: for max_ahead + window at the most
+  kFloorFarAhead,  // refused
+  kClockFarAhead,  // wait until the wall clock has persisted
+};
+
+struct StartRule {
+  int64_t max_ahead_ms = 0;
+  int64_t window_ms = 0;
+  int64_t max_clock_step_ms = 0;
+
+  // Where nothing certain is known of the past, what the former user of the worker id can have issued: his clock led
+  // by less than a minute, and his ceiling by max_ahead + window more.
+  constexpr int64_t FloorOf(Past past, int64_t recorded_ms, int64_t wall_ms) const noexcept {
+    if (past == Past::kKnown) return recorded_ms;
+    if (past == Past::kNew) return 0;
+    return std::max(recorded_ms, wall_ms + kRunFromLeadMs + max_ahead_ms + window_ms);
+  }
+
+  // `waited_us`: since the floor became known. `wall` remembers how long the wall clock has told the same story.
+  Verdict Judge(int64_t floor_ms, int64_t waited_us, const core::Instant& now, core::Persistence& wall) const noexcept {
+    const int64_t lead_ms = floor_ms - core::MsOf(now.wall_us);
+    if (floor_ms > 0 && -lead_ms > kPlausibleRestMs)
+      return wall.Holds(now.wall_us - now.boot_us, now.boot_us, max_clock_step_ms * core::kUsPerMs)
+                 ? Verdict::kRun
+                 : Verdict::kClockFarAhead;
+    wall.Forget();
+    if (lead_ms > kRefuseLeadMs) return Verdict::kFloorFarAhead;
+    if (lead_ms > kRunFromLeadMs && waited_us < (max_ahead_ms + window_ms) * core::kUsPerMs)
+      return Verdict::kFloorAhead;
+    return Verdict::kRun;
+  }
+};
+
+}  // namespace idgen::lease

@@ -1,0 +1,24 @@
+// The static source: an operator's promise that one live server at a time has the worker id. Its past is the local
+// file.
+#pragma once
+
+#include "io/ceiling_file.h"
+#include "lease/identity_source.h"
+
+namespace idgen::lease {
+
+class StaticSource final : public IdentitySource {
+ public:
+  StaticSource(io::CeilingFile& file, const io::ClusterId& cluster) noexcept : file_(file), cluster_(cluster) {}
+
+  void Submit(const Request& request) noexcept override;
+  bool Poll(Answer* answer) noexcept override;
+
+ private:
+  io::CeilingFile& file_;
+  io::ClusterId cluster_;
+  Answer answer_;
+  bool answered_ = false;
+};
+
+}  // namespace idgen::lease

@@ -1,0 +1,85 @@
+// Words for what the background worker last did and saw.
+#include "pg/describe.h"
+
+#include <cerrno>
+#include <cstring>
+
+namespace idgen::pg {
+namespace {
+
+using lease::Phase;
+using lease::Verdict;
+
+Diagnosis OfWait(const lease::View& view) {
+  const char* floor = TimeText(view.floor_ms);
+  switch (view.verdict) {
+    case Verdict::kFloorAhead:
+      return {
+          "waiting", psprintf("Ids up to %s may have been issued, which is ahead of the wall clock.", floor),
+          "It ends by itself within \"idgen.max_ahead\" + \"idgen.ceiling_window\". If the clock is wrong, set it."};
+    case Verdict::kFloorFarAhead:
+      return {"refused", psprintf("Ids up to %s may have been issued, more than a day ahead of the wall clock.", floor),
+              "If the clock is wrong, set it; ids then flow by themselves. If it was wrong before, see the "
+              "operations manual on floors that lie in the future."};
+    case Verdict::kClockFarAhead:
+      return {"waiting",
+              psprintf("The wall clock is more than 30 days past %s, when this server last issued ids.", floor),
+              "It is believed once it has stayed so for 30 seconds. If it is wrong, set it."};
+    case Verdict::kRun: break;
+  }
+  return {"starting", "The background worker is about to start issuing.", nullptr};
+}
+
+}  // namespace
+
+WorkerStatus CopyStatus(Shared& shared) {
+  LWLockAcquire(shared.lock, LW_SHARED);
+  const WorkerStatus status = shared.status;
+  LWLockRelease(shared.lock);
+  return status;
+}
+
+Diagnosis Diagnose(const WorkerStatus& status) {
+  if (RecoveryInProgress())
+    return {"standby", "This server is a hot standby, and its static worker id may be in use on the primary.",
+            "Use ids on the primary; they flow here after a promotion."};
+  if (IsBinaryUpgrade) return {"off", "The server runs in binary-upgrade mode.", nullptr};
+  if (status.pid == 0)
+    return {"starting", "The background worker \"idgen worker\" is not running.",
+            "It is started again within a second; if it is not, see the server log and \"max_worker_processes\"."};
+  const char* failure = status.view.source_error == 0
+                            ? nullptr
+                            : psprintf("The file \"%s/%s\" can't be read or written: %s.", DataDir,
+                                       io::CeilingFile::kName, strerror(status.view.source_error));
+  constexpr const char* kFileAdvice = "Mend the file system; the worker tries again every fraction of a second.";
+  switch (status.view.phase) {
+    case Phase::kIdle:
+      return {"idle", "Nobody has asked for an id yet, and there is no trace of earlier ones.",
+              "CREATE EXTENSION idgen declares the server new; ids flow then."};
+    case Phase::kWaiting:
+    case Phase::kRefused: return OfWait(status.view);
+    case Phase::kClaiming:
+    case Phase::kSecuring:
+      if (failure != nullptr) return {"failing", failure, kFileAdvice};
+      return {"starting", "The background worker is finding out where ids may go on.", nullptr};
+    case Phase::kReleasing:
+    case Phase::kStopped: return {"stopped", "The background worker is ending.", nullptr};
+    case Phase::kHolding: break;
+  }
+  if (failure != nullptr) return {"failing", failure, kFileAdvice};
+  if (!status.worker_id_chosen)
+    return {"ok", nullptr,
+            "Worker id 0 is the built-in default: safe only while no other server issues ids for the same columns. Set "
+            "\"idgen.worker_id\" to a number of this server's own."};
+  return {"ok", nullptr,
+          "A static worker id is safe only while no other live server has the same \"idgen.worker_id\"."};
+}
+
+const char* TimeText(int64 unix_ms) { return pstrdup(timestamptz_to_str(TimestampOfUnixMs(unix_ms))); }
+
+TimestampTz TimestampOfUnixMs(int64 unix_ms) noexcept {
+  constexpr int64 kPostgresEpochMs = int64{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * SECS_PER_DAY * 1000;
+  return (unix_ms - kPostgresEpochMs) * 1000;
+}
+
+}  // namespace idgen::pg

@@ -1,0 +1,27 @@
+// The state of the server's identity in words, for errors and for the status: what is the matter, and what to do.
+#pragma once
+
+#include "pg/pg.h"
+#include "pg/shmem.h"
+
+#include "io/ceiling_file.h"
+
+namespace idgen::pg {
+
+struct Diagnosis {
+  const char* state;   // one word or two
+  const char* reason;  // a sentence, palloc'ed or constant; nullptr when all is well
+  const char* advice;  // likewise
+};
+
+// A copy, taken under the lock.
+WorkerStatus CopyStatus(Shared& shared);
+
+Diagnosis Diagnose(const WorkerStatus& status);
+
+// Unix milliseconds as the server log writes times; palloc'ed.
+const char* TimeText(int64 unix_ms);
+
+TimestampTz TimestampOfUnixMs(int64 unix_ms) noexcept;
+
+}  // namespace idgen::pg

@@ -1,0 +1,88 @@
+// The id functions' errors.
+#include "pg/errors.h"
+
+#include "pg/describe.h"
+#include "pg/settings.h"
+#include "pg/shmem.h"
+
+namespace idgen::pg {
+namespace {
+
+using core::Outcome;
+using core::Reservation;
+
+constexpr const core::Layout& kLayout = core::kDefaultLayout;
+
+[[noreturn]] void RaiseNoIdentity(int64 waited_ms) {
+  const Diagnosis diagnosis = Diagnose(CopyStatus(*SharedState()));
+  ereport(
+      ERROR,
+      (errcode(RecoveryInProgress() ? ERRCODE_READ_ONLY_SQL_TRANSACTION : ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+       errmsg("no id can be given: the server has no worker identity"),
+       errdetail("%s Waited %lld ms.", diagnosis.reason != nullptr ? diagnosis.reason : "It came too late.",
+                 static_cast<long long>(waited_ms)),
+       errhint("%s SELECT * FROM idgen_status() shows more.", diagnosis.advice != nullptr ? diagnosis.advice : "")));
+}
+
+[[noreturn]] void RaiseTooFarAhead(const Reservation& refused, int64 waited_ms) {
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+       errmsg("no id can be given: ids have run too far ahead of the clock"),
+       errdetail(
+           "The next id would be %lld ms past the limit of \"idgen.max_ahead\" ahead of the id clock. Waited %lld ms.",
+           static_cast<long long>(refused.start_ms - refused.limit_ms), static_cast<long long>(waited_ms)),
+       errhint("Ask for fewer than %llu ids a millisecond over time, or raise \"idgen.max_wait\".",
+               static_cast<unsigned long long>(kLayout.sequence.MaxValue() + 1))));
+}
+
+[[noreturn]] void RaiseAtCeiling(const Reservation& refused, int64 waited_ms) {
+  const WorkerStatus status = CopyStatus(*SharedState());
+  const Diagnosis diagnosis = Diagnose(status);
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("no id can be given: the durable ceiling is reached"),
+       errdetail("The ceiling is %s, and the background worker has not raised it. Waited %lld ms.%s%s",
+                 TimeText(refused.limit_ms), static_cast<long long>(waited_ms), diagnosis.reason != nullptr ? " " : "",
+                 diagnosis.reason != nullptr ? diagnosis.reason : ""),
+       errhint("See last_error of idgen_status(), and the server log.")));
+}
+
+}  // namespace
+
+void RaiseNotPreloaded() {
+  ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                  errmsg("idgen must be loaded via \"shared_preload_libraries\""),
+                  errhint("Add idgen to \"shared_preload_libraries\" in postgresql.conf and restart the server.")));
+}
+
+void RaiseRefused(const Reservation& refused, int64 waited_ms) {
+  switch (refused.outcome) {
+    case Outcome::kNoIdentity: RaiseNoIdentity(waited_ms);
+    case Outcome::kTooFarAhead: RaiseTooFarAhead(refused, waited_ms);
+    case Outcome::kAtCeiling: RaiseAtCeiling(refused, waited_ms);
+    case Outcome::kBeforeEpoch:
+      ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                      errmsg("no id can be given: the clock is before the layout's epoch"),
+                      errdetail("The id clock says %s, the epoch is %s.", TimeText(core::MsOf(refused.now_us)),
+                                TimeText(kLayout.epoch_ms)),
+                      errhint("Set the server's clock.")));
+    case Outcome::kExhausted:
+      ereport(ERROR, (errcode(ERRCODE_SEQUENCE_GENERATOR_LIMIT_EXCEEDED),
+                      errmsg("no id can be given: the layout's time field has run out"),
+                      errdetail("Its %d bits end at %s; the id clock says %s.", kLayout.time.width,
+                                TimeText(core::TimeOf(kLayout, core::EndOfLine(kLayout))),
+                                TimeText(core::MsOf(refused.now_us))),
+                      errhint("If the clock is right, use a generator with a later epoch.")));
+    case Outcome::kWorkerTooLarge:
+      ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                      errmsg("no id can be given: worker id %u does not fit the layout", refused.worker),
+                      errdetail("The layout's worker field has %d bits, for worker ids from 0 to %llu.",
+                                kLayout.worker.width, static_cast<unsigned long long>(kLayout.worker.MaxValue())),
+                      errhint("Set \"idgen.worker_id\" to a number in this range.")));
+    case Outcome::kOk: break;
+  }
+  elog(ERROR, "idgen: a reservation that was granted was raised as an error");
+}
+
+}  // namespace idgen::pg

@@ -1,0 +1,15 @@
+// Every error that the id functions raise: one place for SQLSTATE, message, detail and hint.
+#pragma once
+
+#include "pg/pg.h"
+
+#include "core/reservation.h"
+
+namespace idgen::pg {
+
+[[noreturn]] void RaiseNotPreloaded();
+
+// An id could not be given. `waited_ms` is how long the caller has waited for it.
+[[noreturn]] void RaiseRefused(const core::Reservation& refused, int64 waited_ms);
+
+}  // namespace idgen::pg

@@ -1,0 +1,56 @@
+// PostgreSQL's own headers, and the differences between its major versions: the one file that knows PG_VERSION_NUM.
+#pragma once
+
+extern "C" {
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xlog.h"
+#include "common/file_perm.h"
+#include "catalog/pg_control.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
+#include "storage/shmem.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
+#include "utils/uuid.h"
+#if PG_VERSION_NUM >= 170000
+#include "utils/wait_event.h"
+#endif
+}
+
+#if PG_VERSION_NUM < 150000
+#error "idgen needs PostgreSQL 15 or later"
+#endif
+
+namespace idgen::pg {
+
+// The index of this process among the MaxBackends that may run SQL.
+inline int BackendIndex() noexcept {
+#if PG_VERSION_NUM >= 170000
+  return MyProcNumber;
+#else
+  return MyBackendId - 1;
+#endif
+}
+
+// Extensions name their wait events from 17 on; before, every one of them is "Extension".
+inline uint32 NewWaitEvent([[maybe_unused]] const char* name) {
+#if PG_VERSION_NUM >= 170000
+  return WaitEventExtensionNew(name);
+#else
+  return PG_WAIT_EXTENSION;
+#endif
+}
+
+}  // namespace idgen::pg

@@ -1,0 +1,59 @@
+// Definitions of the settings. Units, ranges and defaults stand here once; docs/settings.md explains them.
+#include "pg/pg.h"
+
+#include "pg/settings.h"
+
+#include "core/layout.h"
+
+namespace idgen::pg {
+namespace {
+
+constexpr int kNoWorkerId = -1;
+
+int worker_id = kNoWorkerId;
+int max_ahead_ms = 1000;
+int max_wait_ms = 5000;
+int ceiling_window_ms = 10000;
+int max_clock_step_ms = 60000;
+int block_size = 256;
+
+}  // namespace
+
+void DefineSettings() {
+  DefineCustomIntVariable("idgen.worker_id", "Worker id of this server, which tells its ids from other servers'.",
+                          "At most one live server at a time may have it. -1, not chosen: 0 is used.", &worker_id,
+                          kNoWorkerId, kNoWorkerId, static_cast<int>(core::kDefaultLayout.worker.MaxValue()),
+                          PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("idgen.max_ahead", "How far ids may run ahead of the id clock before a caller waits.",
+                          "A burst may use up so much time at once.", &max_ahead_ms, 1000, 1, 60 * 1000, PGC_SIGHUP,
+                          GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("idgen.max_wait", "How long a caller waits for an id before it gets an error.", nullptr,
+                          &max_wait_ms, 5000, 0, 3600 * 1000, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("idgen.ceiling_window",
+                          "How far ahead of use a server with a static worker id makes its ceiling durable.",
+                          "A stall of the disk for less than half of it is not noticed.", &ceiling_window_ms, 10000,
+                          1000, 3600 * 1000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("idgen.max_clock_step",
+                          "The largest step forward of the wall clock that the id clock takes at once.",
+                          "A larger one is taken when it has persisted for 30 seconds.", &max_clock_step_ms, 60000, 1,
+                          24 * 3600 * 1000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("idgen.block_size", "The most ids that a backend reserves at a time.",
+                          "1 makes ids strictly increasing across all sessions of the server.", &block_size, 256, 1,
+                          4096, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  MarkGUCPrefixReserved("idgen");
+}
+
+int MaxWaitMs() noexcept { return max_wait_ms; }
+
+uint32_t StaticWorkerId() noexcept { return worker_id == kNoWorkerId ? 0 : static_cast<uint32_t>(worker_id); }
+
+bool WorkerIdIsChosen() noexcept { return worker_id != kNoWorkerId; }
+
+lease::Settings CurrentSettings() noexcept {
+  return {.max_ahead_ms = max_ahead_ms,
+          .window_ms = ceiling_window_ms,
+          .max_clock_step_ms = max_clock_step_ms,
+          .block_size = static_cast<uint64_t>(block_size)};
+}
+
+}  // namespace idgen::pg

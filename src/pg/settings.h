@@ -1,0 +1,19 @@
+// The settings, idgen.*: defined here, read everywhere in src/pg.
+#pragma once
+
+#include "lease/keeper.h"
+
+namespace idgen::pg {
+
+void DefineSettings();
+
+// What idgen.max_wait says in this session, in milliseconds.
+int MaxWaitMs() noexcept;
+
+uint32_t StaticWorkerId() noexcept;
+// False where idgen.worker_id is not set, so that nobody has promised anything about the number used.
+bool WorkerIdIsChosen() noexcept;
+
+lease::Settings CurrentSettings() noexcept;
+
+}  // namespace idgen::pg

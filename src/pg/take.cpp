@@ -1,0 +1,64 @@
+// The wait for positions: the outermost loop, and the only place where a caller of an id function sleeps.
+#include "pg/take.h"
+
+#include "pg/errors.h"
+#include "pg/settings.h"
+#include "pg/worker.h"
+
+namespace idgen::pg {
+namespace {
+
+using core::Outcome;
+using core::PlainMemory;
+using core::Reservation;
+
+constexpr int64 kMaxSleepMs = 10;  // while there is no identity, which nothing announces to the waiters
+
+bool Passes(Outcome outcome) noexcept {
+  return outcome == Outcome::kNoIdentity || outcome == Outcome::kTooFarAhead || outcome == Outcome::kAtCeiling;
+}
+
+// How long to sleep before it is worth trying again.
+int64 SleepMs(const Reservation& refused, int64 tries) noexcept {
+  if (refused.outcome == Outcome::kTooFarAhead) return Max(refused.start_ms - refused.limit_ms, int64{1});
+  return Min(int64{1} << Min(tries, int64{8}), kMaxSleepMs);
+}
+
+void Sleep(core::BackendSlot& slot, int64 ms, uint32 wait_event) {
+  const int64 since_us = io::BootUs();
+  core::Set(slot.waiting_since_us, static_cast<uint64>(since_us));
+  WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, static_cast<long>(ms), wait_event);
+  core::Set(slot.waiting_since_us, 0);
+  core::Add(slot.waited_us, static_cast<uint64>(io::BootUs() - since_us));
+  ResetLatch(MyLatch);
+  CHECK_FOR_INTERRUPTS();
+}
+
+}  // namespace
+
+void RefillOrRaise(core::BackendSlot& slot, uint64 need) {
+  static uint32 wait_event = 0;
+  Shared& shared = *SharedState();
+  const auto id_clock_us = [&shared] { return io::BootUs() + core::ClockOffsetUs<PlainMemory>(shared.server); };
+  int64 first_refused_us = 0;
+  for (int64 tries = 0;; ++tries) {
+    const Reservation reservation = core::Refill<PlainMemory>(shared.server, slot, need, io::CoarseUs(), id_clock_us);
+    if (reservation.outcome == Outcome::kOk) return;
+    const int64 now_us = io::BootUs();
+    if (tries == 0) {
+      first_refused_us = now_us;
+      core::Add(slot.waits, 1);
+    }
+    const int64 waited_ms = core::MsOf(now_us - first_refused_us);
+    const int64 left_ms = MaxWaitMs() - waited_ms;
+    if (!Passes(reservation.outcome) || left_ms <= 0 || NobodyWillServe()) RaiseRefused(reservation, waited_ms);
+    if (reservation.outcome != Outcome::kTooFarAhead) {
+      AskWorker();
+      if (!IsUnderPostmaster) continue;
+    }
+    if (wait_event == 0) wait_event = NewWaitEvent("IdgenId");
+    Sleep(slot, Min(SleepMs(reservation, tries), left_ms), wait_event);
+  }
+}
+
+}  // namespace idgen::pg

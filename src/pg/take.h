@@ -1,0 +1,27 @@
+// An id for this backend: the block in its slot, or a fresh one, waited for where it must be.
+#pragma once
+
+#include "pg/pg.h"
+
+#include "core/block.h"
+#include "io/clock.h"
+#include "pg/shmem.h"
+
+namespace idgen::pg {
+
+// Refills the slot's block; waits up to idgen.max_wait, interruptibly, and raises where no id can be given.
+// `need` positions at least, all of them free of the block that was there before.
+void RefillOrRaise(core::BackendSlot& slot, uint64 need);
+
+inline core::Position TakePosition(core::BackendSlot& slot) {
+  core::Position position;
+  while (!core::TakeFromBlock(slot, kDefaultLine, io::CoarseUs(), &position)) RefillOrRaise(slot, 1);
+  return position;
+}
+
+inline int64 TakeId(core::BackendSlot& slot) {
+  const core::Position position = TakePosition(slot);
+  return core::Compose(core::kDefaultLayout, position, slot.worker);
+}
+
+}  // namespace idgen::pg

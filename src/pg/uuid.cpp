@@ -1,0 +1,74 @@
+// uuid_v7(), uuid_v7_timestamp(), uuid_v7_decode().
+#include "pg/pg.h"
+
+#include "io/clock.h"
+#include "pg/describe.h"
+#include "pg/entropy.h"
+#include "pg/row.h"
+#include "pg/shmem.h"
+
+#include <cstring>
+
+using namespace idgen;
+
+namespace {
+
+static_assert(sizeof(core::Uuid) == UUID_LEN);
+
+// The line of a session that has no shared memory to order itself with the others.
+core::Word session_line;
+
+core::DecodedUuid7 DecodeOrRaise(const pg_uuid_t* datum) {
+  core::Uuid uuid;
+  memcpy(uuid.bytes, datum->data, sizeof uuid.bytes);
+  const int version = core::UuidVersion(uuid);
+  if (version < 0)
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the UUID is not of version 7"),
+                    errdetail("Its variant is not that of RFC 9562.")));
+  if (version != 7)
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the UUID is not of version 7"),
+                    errdetail("Its version is %d.", version)));
+  return core::DecodeUuid7(uuid);
+}
+
+// The id clock where there is one, which a clock set back does not pull back; else the wall clock.
+int64 UuidClockMs(const pg::Shared* shared) {
+  using core::PlainMemory;
+  if (shared == nullptr || PlainMemory::Load(shared->server.clock_state, core::Step::kReadClock) == 0)
+    return core::MsOf(io::WallUs());
+  return core::MsOf(io::BootUs() + core::ClockOffsetUs<PlainMemory>(shared->server));
+}
+
+}  // namespace
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(idgen_sql_uuid_v7);
+PGDLLEXPORT Datum idgen_sql_uuid_v7(PG_FUNCTION_ARGS) {
+  (void)fcinfo;
+  const core::UuidEntropy entropy = pg::DrawUuidEntropy();
+  pg::Shared* shared = pg::SharedState();
+  core::Word& line = shared != nullptr ? shared->server.uuid_next : session_line;
+  const uint64 position = core::NextUuidPosition<core::PlainMemory>(line, UuidClockMs(shared), entropy.counter);
+  const core::Uuid uuid = core::ComposeUuid7(position, entropy.tail);
+  auto* result = static_cast<pg_uuid_t*>(palloc(sizeof(pg_uuid_t)));
+  memcpy(result->data, uuid.bytes, sizeof uuid.bytes);
+  PG_RETURN_UUID_P(result);
+}
+
+PG_FUNCTION_INFO_V1(idgen_sql_uuid_v7_timestamp);
+PGDLLEXPORT Datum idgen_sql_uuid_v7_timestamp(PG_FUNCTION_ARGS) {
+  PG_RETURN_TIMESTAMPTZ(pg::TimestampOfUnixMs(DecodeOrRaise(PG_GETARG_UUID_P(0)).unix_ms));
+}
+
+PG_FUNCTION_INFO_V1(idgen_sql_uuid_v7_decode);
+PGDLLEXPORT Datum idgen_sql_uuid_v7_decode(PG_FUNCTION_ARGS) {
+  const core::DecodedUuid7 decoded = DecodeOrRaise(PG_GETARG_UUID_P(0));
+  Datum values[] = {TimestampTzGetDatum(pg::TimestampOfUnixMs(decoded.unix_ms)),
+                    Int32GetDatum(static_cast<int32>(decoded.rand_a)),
+                    Int64GetDatum(static_cast<int64>(decoded.rand_b))};
+  bool nulls[] = {false, false, false};
+  return pg::RowOf(pg::RowDescriptor(fcinfo), values, nulls);
+}
+
+}  // extern "C"

@@ -1,0 +1,17 @@
+// The background worker: it keeps the id clock, the identity and the durable ceiling of this server.
+#pragma once
+
+#include "pg/pg.h"
+
+namespace idgen::pg {
+
+// For _PG_init, in the postmaster.
+void RegisterWorker();
+
+// Tells the worker that a backend wants ids. In single-user mode, where there is no worker, does the worker's turn.
+void AskWorker();
+
+// True on a hot standby and in binary-upgrade mode, where no worker runs and waiting for one would be in vain.
+bool NobodyWillServe();
+
+}  // namespace idgen::pg

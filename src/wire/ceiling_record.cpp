@@ -1,0 +1,57 @@
+// Encoding and decoding of the local file's records.
+#include "wire/ceiling_record.h"
+
+#include <cstring>
+
+namespace idgen::wire {
+namespace {
+
+constexpr char kMagic[8] = {'i', 'd', 'g', 'e', 'n', 'c', 'l', '1'};
+constexpr size_t kChecked = kCeilingRecordBytes - 4;  // the checksum covers all that stands before it
+
+// CRC-32C (Castagnoli, RFC 3720 appendix B.4), bit by bit: 64 bytes a few times a minute need no table.
+uint32_t Crc32c(const uint8_t* bytes, size_t size) noexcept {
+  uint32_t crc = 0xFFFFFFFF;
+  for (size_t i = 0; i < size; ++i) {
+    crc ^= bytes[i];
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (0x82F63B78 & (0 - (crc & 1)));
+  }
+  return ~crc;
+}
+
+void Put(uint8_t* out, uint64_t value, size_t bytes) noexcept {
+  for (size_t i = 0; i < bytes; ++i, value >>= 8) out[i] = static_cast<uint8_t>(value);
+}
+
+uint64_t Get(const uint8_t* in, size_t bytes) noexcept {
+  uint64_t value = 0;
+  for (size_t i = bytes; i-- > 0;) value = value << 8 | in[i];
+  return value;
+}
+
+}  // namespace
+
+void EncodeCeilingRecord(const CeilingRecord& record, uint8_t* out) noexcept {
+  std::memset(out, 0, kCeilingRecordBytes);
+  std::memcpy(out, kMagic, sizeof kMagic);
+  Put(out + 8, record.serial, 8);
+  Put(out + 16, static_cast<uint64_t>(record.ceiling_ms), 8);
+  Put(out + 24, record.system_identifier, 8);
+  Put(out + 32, record.inode, 8);
+  Put(out + 40, record.timeline, 4);
+  Put(out + kChecked, Crc32c(out, kChecked), 4);
+}
+
+std::optional<CeilingRecord> DecodeCeilingRecord(const uint8_t* bytes, size_t size) noexcept {
+  if (size < kCeilingRecordBytes || std::memcmp(bytes, kMagic, sizeof kMagic) != 0) return std::nullopt;
+  if (Get(bytes + kChecked, 4) != Crc32c(bytes, kChecked)) return std::nullopt;
+  CeilingRecord record;
+  record.serial = Get(bytes + 8, 8);
+  record.ceiling_ms = static_cast<int64_t>(Get(bytes + 16, 8));
+  record.system_identifier = Get(bytes + 24, 8);
+  record.inode = Get(bytes + 32, 8);
+  record.timeline = static_cast<uint32_t>(Get(bytes + 40, 4));
+  return record;
+}
+
+}  // namespace idgen::wire

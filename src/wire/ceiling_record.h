@@ -1,0 +1,28 @@
+// One record of the local file as bytes: little-endian, fixed size, checksummed. See docs/architecture.md.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+namespace idgen::wire {
+
+struct CeilingRecord {
+  uint64_t serial = 0;     // grows with every write; the higher of two valid records is the newer
+  int64_t ceiling_ms = 0;  // Unix ms; 0 where no ceiling was ever given: the server is new
+  uint64_t system_identifier = 0;
+  uint32_t timeline = 0;
+  uint64_t inode = 0;  // of the file it was written to: another one tells a copy
+
+  bool operator==(const CeilingRecord&) const noexcept = default;
+};
+
+inline constexpr size_t kCeilingRecordBytes = 64;
+
+// `out` has room for kCeilingRecordBytes.
+void EncodeCeilingRecord(const CeilingRecord& record, uint8_t* out) noexcept;
+
+// Nothing where the bytes are not a whole record of this format.
+std::optional<CeilingRecord> DecodeCeilingRecord(const uint8_t* bytes, size_t size) noexcept;
+
+}  // namespace idgen::wire
