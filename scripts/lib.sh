@@ -1,0 +1,58 @@
+# What scripts/demo and scripts/test share. Sourced, not run.
+set -euo pipefail
+
+root_of_tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '\n== %s\n' "$*"; }
+die() { printf '%s\n' "$*" >&2; exit 1; }
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"
+    elif command -v sudo >/dev/null; then sudo "$@"
+    else die "this needs root, or sudo: $*"
+    fi
+}
+
+# PostgreSQL refuses to run as root, so the servers belong to the account that Debian's packages make.
+as_server_user() {
+    if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi
+}
+
+# The major to work with: IDGEN_PG, else what is installed, else what this Debian release carries.
+pg_major() {
+    if [ -n "${IDGEN_PG:-}" ]; then echo "$IDGEN_PG"
+    elif ls /usr/lib/postgresql/*/bin/pg_config >/dev/null 2>&1; then
+        ls -d /usr/lib/postgresql/*/bin/pg_config | sed 's|/usr/lib/postgresql/\([0-9]*\)/.*|\1|' | sort -n | tail -1
+    else apt-cache depends postgresql | sed -n 's/^ *Depends: postgresql-\([0-9]*\)$/\1/p' | tail -1
+    fi
+}
+
+# Installs those of the named Debian packages that are missing, and says which.
+install_packages() {
+    local missing=() name
+    for name in "$@"; do
+        dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q 'install ok installed' || missing+=("$name")
+    done
+    [ ${#missing[@]} = 0 ] && return 0
+    say "installing with apt: ${missing[*]}"
+    # No cluster of Debian's own: nothing here uses it.
+    if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+        as_root mkdir -p /etc/postgresql-common
+        echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+    fi
+    as_root apt-get update -q >/dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# A copy of the tree's files (tracked, or new and not ignored) that the server's account owns.
+copy_tree() {
+    mkdir -p "$1"
+    if [ -e "$root_of_tree/.git" ] && command -v git >/dev/null; then
+        git -c safe.directory='*' -C "$root_of_tree" ls-files -coz --exclude-standard |
+            (cd "$root_of_tree" && xargs -0 -I{} sh -c 'test ! -e "$1" || printf "%s\0" "$1"' - {}) |
+            tar -C "$root_of_tree" --null -T - -c | tar -C "$1" -x
+    else
+        tar -C "$root_of_tree" --exclude='./build*' --exclude=./.git -c . | tar -C "$1" -x
+    fi
+    [ "$(id -u)" != 0 ] || chown -R postgres: "$1"
+}

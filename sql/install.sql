@@ -1,0 +1,23 @@
+-- Installing: everything has a comment, a sensible volatility and parallel safety; the name prefix is reserved.
+CREATE EXTENSION idgen;
+SELECT p.proname, pg_get_function_identity_arguments(p.oid) AS arguments, p.provolatile, p.proparallel, p.proisstrict,
+       obj_description(p.oid, 'pg_proc') IS NOT NULL AS commented
+FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
+WHERE d.refclassid = 'pg_extension'::regclass AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+  AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'idgen')
+ORDER BY 1, 2;
+SET idgen.no_such_setting = 1;
+-- Another schema, and no search_path at all.
+DROP EXTENSION idgen;
+CREATE SCHEMA ids;
+CREATE EXTENSION idgen SCHEMA ids;
+SET search_path = '';
+SELECT ids.idgen_next() > 0 AS issues, (ids.idgen_decode(ids.idgen_next())).worker_id;
+CREATE TABLE public.early (id bigint DEFAULT ids.idgen_next());
+RESET search_path;
+ALTER EXTENSION idgen SET SCHEMA public;
+INSERT INTO early DEFAULT VALUES;
+SELECT id > 0 AS issued FROM early;
+DROP EXTENSION idgen;  -- refused: a default depends on it
+DROP TABLE early;
+DROP SCHEMA ids;
