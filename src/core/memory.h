@@ -29,7 +29,6 @@ enum class Step : uint8_t {
 // Sequentially consistent throughout: the order "next, then identity, then clock" of a reservation against "withdraw,
 // then seal" of the worker is what the proof rests on. (On x86 only the rare stores cost more for it.)
 struct PlainMemory {
-  static void Yield(Step) noexcept {}
   static uint64_t Load(const Word& word, Step) noexcept { return word.load(); }
   static void Store(Word& word, uint64_t value, Step) noexcept { word.store(value); }
   static bool Swap(Word& word, uint64_t& expected, uint64_t desired, Step) noexcept {

@@ -3,6 +3,7 @@
 
 #include "io/ceiling_file.h"
 #include "pg/shmem.h"
+#include "pg/worker.h"
 
 #include <cerrno>
 #include <cstring>
@@ -20,12 +21,7 @@ PGDLLEXPORT Datum idgen_sql_declare_new_server(PG_FUNCTION_ARGS) {
   if (result < 0 && result != -EEXIST)
     ereport(ERROR,
             (errcode(ERRCODE_IO_ERROR), errmsg("could not create file \"%s\": %s", file.path(), strerror(-result))));
-  pg::Shared* shared = pg::SharedState();
-  if (shared != nullptr) {
-    LWLockAcquire(shared->lock, LW_SHARED);
-    if (shared->status.latch != nullptr) SetLatch(shared->status.latch);
-    LWLockRelease(shared->lock);
-  }
+  if (pg::SharedState() != nullptr) pg::WakeWorker();
   PG_RETURN_BOOL(result == 0);
 }
 

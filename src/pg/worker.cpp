@@ -121,9 +121,7 @@ void Service::Tell(const Event& event) {
       break;
     }
     case Event::Kind::kHeldBack: {
-      LWLockAcquire(shared_.lock, LW_EXCLUSIVE);
-      WorkerStatus status = shared_.status;
-      LWLockRelease(shared_.lock);
+      WorkerStatus status = CopyStatus(shared_);
       status.view = keeper_.view();
       const Diagnosis diagnosis = Diagnose(status);
       ereport(LOG, (errmsg("idgen does not issue ids yet"), errdetail("%s", diagnosis.reason),
@@ -207,7 +205,11 @@ void AskWorker() {
     shared.asked_for.store(1);
     return TurnInSingleUserMode(shared);
   }
-  if (shared.asked_for.exchange(1) != 0) return;
+  if (shared.asked_for.exchange(1) == 0) WakeWorker();
+}
+
+void WakeWorker() {
+  Shared& shared = *SharedState();
   LWLockAcquire(shared.lock, LW_SHARED);
   if (shared.status.latch != nullptr) SetLatch(shared.status.latch);
   LWLockRelease(shared.lock);

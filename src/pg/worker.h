@@ -11,6 +11,9 @@ void RegisterWorker();
 // Tells the worker that a backend wants ids. In single-user mode, where there is no worker, does the worker's turn.
 void AskWorker();
 
+// Ends the worker's sleep, if it runs. There must be shared memory.
+void WakeWorker();
+
 // True on a hot standby and in binary-upgrade mode, where no worker runs and waiting for one would be in vain.
 bool NobodyWillServe();
 
