@@ -29,6 +29,7 @@ struct alignas(64) BackendSlot {
   std::atomic<uint64_t> lost;
   std::atomic<uint64_t> waits;
   std::atomic<uint64_t> waited_us;
+  std::atomic<uint64_t> max_drift_ms;      // how far ahead of the id clock it has reserved
   std::atomic<uint64_t> waiting_since_us;  // boot time; 0 when it doesn't wait
 };
 static_assert(sizeof(BackendSlot) == 128);
@@ -60,6 +61,12 @@ inline uint64_t IdsIssued(const BackendSlot& slot) noexcept {
   return reserved > gone ? reserved - gone : 0;  // a reader may see the counters in the middle of a change
 }
 
+inline void RaiseTo(std::atomic<uint64_t>& most, uint64_t value) noexcept {
+  uint64_t seen = Get(most);
+  while (seen < value && !most.compare_exchange_weak(seen, value)) {
+  }
+}
+
 // Adds what the backend counted to its line's totals and clears it: when it leaves the line or ends.
 inline void SettleCounters(BackendSlot& slot, LineTotals& totals) noexcept {
   DropBlock(slot);
@@ -68,7 +75,9 @@ inline void SettleCounters(BackendSlot& slot, LineTotals& totals) noexcept {
   totals.lost_ids.fetch_add(Get(slot.lost));
   totals.waits.fetch_add(Get(slot.waits));
   totals.waited_us.fetch_add(Get(slot.waited_us));
-  for (auto* counter : {&slot.reserved, &slot.blocks, &slot.lost, &slot.waits, &slot.waited_us}) Set(*counter, 0);
+  RaiseTo(totals.max_drift_ms, Get(slot.max_drift_ms));
+  for (auto* counter : {&slot.reserved, &slot.blocks, &slot.lost, &slot.waits, &slot.waited_us, &slot.max_drift_ms})
+    Set(*counter, 0);
 }
 
 // Blocks start at 1 and double while a backend uses them up within a tick's length; a slower one starts again at 1.
@@ -95,6 +104,8 @@ Reservation Refill(ServerState& server, BackendSlot& slot, uint64_t need, int64_
   slot.expires_us = coarse_us + kMaxBlockAgeUs;
   Add(slot.reserved, reservation.count);
   Add(slot.blocks, 1);
+  const int64_t drift_ms = TimeOf(line.layout, reservation.start + reservation.count - 1) - MsOf(reservation.now_us);
+  if (drift_ms > static_cast<int64_t>(Get(slot.max_drift_ms))) Set(slot.max_drift_ms, static_cast<uint64_t>(drift_ms));
   Set(slot.cur, reservation.start);
   Set(slot.end, reservation.start + reservation.count);
   return reservation;
@@ -103,7 +114,7 @@ Reservation Refill(ServerState& server, BackendSlot& slot, uint64_t need, int64_
 // Takes the slot for a process: what a former one left in it is gone. Counters must have been settled.
 inline void ClaimSlot(BackendSlot& slot, int32_t pid, uint32_t line) noexcept {
   for (auto* word : {&slot.cur, &slot.end, &slot.reserved, &slot.blocks, &slot.lost, &slot.waits, &slot.waited_us,
-                     &slot.waiting_since_us})
+                     &slot.max_drift_ms, &slot.waiting_since_us})
     Set(*word, 0);
   slot.expires_us = 0;
   slot.worker = 0;

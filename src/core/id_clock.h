@@ -12,6 +12,9 @@ namespace idgen::core {
 // A larger step forward than max_clock_step is believed once it has persisted for so long.
 inline constexpr int64_t kPersistUs = 30 * kUsPerSecond;
 
+// An id clock that is ahead falls back by one part in so many of the time gone by.
+inline constexpr int64_t kSlewDivisor = 10;
+
 struct ClockRules {
   int64_t max_ahead_ms = 0;
   int64_t max_clock_step_ms = 0;
@@ -81,8 +84,8 @@ class IdClock {
       seen.held = false;
     }
     step_.Forget();
-    // Ahead of the wall clock it is slewed: at most a tenth of the time gone by, at most max_ahead / 2 at once.
-    const int64_t most_us = std::min(gone_us / 10, rules.max_ahead_ms * kUsPerMs / 2);
+    // Ahead of the wall clock it is slewed, and falls by max_ahead / 2 at the most at once.
+    const int64_t most_us = std::min(gone_us / kSlewDivisor, rules.max_ahead_ms * kUsPerMs / 2);
     offset_us_ += std::max(behind_us, -most_us);
     return seen;
   }

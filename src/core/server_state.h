@@ -21,6 +21,7 @@ struct LineTotals {
   Word lost_ids;  // reserved, but dropped unused
   Word waits;
   Word waited_us;
+  Word max_drift_ms;
 };
 
 struct alignas(64) Line {

@@ -59,6 +59,7 @@ struct Event {
   Kind kind;
   Past past = Past::kKnown;
   Verdict verdict = Verdict::kRun;
+  bool has_worker = false;
   uint32_t worker = 0;
   int error = 0;
   int64_t floor_ms = 0;
@@ -251,7 +252,8 @@ class Keeper {
     view_.phase = Phase::kHolding;
     view_.sleep_us = kFollowEveryUs;
     PublishIdentity();
-    if (first && has_worker_) Log({.kind = Event::Kind::kPublished, .worker = worker_, .floor_ms = view_.floor_ms});
+    if (first && has_worker_)
+      Log({.kind = Event::Kind::kPublished, .has_worker = true, .worker = worker_, .floor_ms = view_.floor_ms});
   }
 
   void PublishIdentity() noexcept {
@@ -266,7 +268,7 @@ class Keeper {
       has_worker_ = wishes.has_worker;
       worker_ = wishes.worker;
       PublishIdentity();
-      Log({.kind = Event::Kind::kWorkerChanged, .worker = worker_});
+      Log({.kind = Event::Kind::kWorkerChanged, .has_worker = has_worker_, .worker = worker_});
     }
     const bool due = ceiling_rule().Due(view_.ceiling_ms, IdClockMs(now));
     if (!due) view_.sleep_us = kFollowEveryUs;

@@ -1,6 +1,8 @@
 // Words for what the background worker last did and saw.
 #include "pg/describe.h"
 
+#include "io/clock.h"
+
 #include <cerrno>
 #include <cstring>
 
@@ -10,6 +12,8 @@ namespace {
 using lease::Phase;
 using lease::Verdict;
 
+constexpr int64 kWarnBeforeEndMs = 5 * 365 * core::kMsPerDay;
+
 Diagnosis OfWait(const lease::View& view) {
   const char* floor = TimeText(view.floor_ms);
   switch (view.verdict) {
@@ -18,9 +22,10 @@ Diagnosis OfWait(const lease::View& view) {
           "waiting", psprintf("Ids up to %s may have been issued, which is ahead of the wall clock.", floor),
           "It ends by itself within \"idgen.max_ahead\" + \"idgen.ceiling_window\". If the clock is wrong, set it."};
     case Verdict::kFloorFarAhead:
-      return {"refused", psprintf("Ids up to %s may have been issued, more than a day ahead of the wall clock.", floor),
-              "If the clock is wrong, set it; ids then flow by themselves. If it was wrong before, see the "
-              "operations manual on floors that lie in the future."};
+      return {
+          "refused", psprintf("Ids up to %s may have been issued, more than a day ahead of the wall clock.", floor),
+          "If the clock is wrong, set it; ids then flow by themselves. If it was wrong before, idgen_forget_floor() "
+          "gives the floor up, at the risk that its COMMENT describes."};
     case Verdict::kClockFarAhead:
       return {"waiting",
               psprintf("The wall clock is more than 30 days past %s, when this server last issued ids.", floor),
@@ -30,9 +35,35 @@ Diagnosis OfWait(const lease::View& view) {
   return {"starting", "The background worker is about to start issuing.", nullptr};
 }
 
+// Ids flow: what is worth knowing all the same, the most urgent first.
+Diagnosis OfHealth(const WorkerStatus& status) {
+  const int64 end_ms = core::TimeOf(core::kDefaultLayout, core::EndOfLine(core::kDefaultLayout));
+  if (end_ms - core::MsOf(io::WallUs()) < kWarnBeforeEndMs)
+    return {"ok", psprintf("The layout's time field runs out at %s.", TimeText(end_ms)),
+            "Move to a generator with a later epoch before then."};
+  const int64 ahead_us = status.view.clock_ahead_us;
+  if (ahead_us > core::kUsPerSecond)
+    return {"ok",
+            psprintf("The id clock is %.1f s ahead of the wall clock, which was set back or had not caught up.",
+                     static_cast<double>(ahead_us) / core::kUsPerSecond),
+            psprintf("It is slewed, and right at about %s. Nothing needs to be done.",
+                     pstrdup(timestamptz_to_str(ClockRightAt(ahead_us))))};
+  if (-ahead_us > core::kUsPerSecond)
+    return {"ok",
+            psprintf("The wall clock is %.1f s ahead of the id clock, after a step forward that must persist.",
+                     static_cast<double>(-ahead_us) / core::kUsPerSecond),
+            "It is taken when it has lasted for 30 seconds. If the clock is wrong, set it."};
+  if (!status.worker_id_chosen)
+    return {"ok", nullptr,
+            "Worker id 0 is the built-in default: safe only while no other server issues ids for the same columns. Set "
+            "\"idgen.worker_id\" to a number of this server's own."};
+  return {"ok", nullptr,
+          "A static worker id is safe only while no other live server has the same \"idgen.worker_id\"."};
+}
+
 }  // namespace
 
-WorkerStatus CopyStatus(Shared& shared) {
+WorkerStatus CopyStatus(const Shared& shared) {
   LWLockAcquire(shared.lock, LW_SHARED);
   const WorkerStatus status = shared.status;
   LWLockRelease(shared.lock);
@@ -67,15 +98,15 @@ Diagnosis Diagnose(const WorkerStatus& status) {
     case Phase::kHolding: break;
   }
   if (failure != nullptr) return {"failing", failure, kFileAdvice};
-  if (!status.worker_id_chosen)
-    return {"ok", nullptr,
-            "Worker id 0 is the built-in default: safe only while no other server issues ids for the same columns. Set "
-            "\"idgen.worker_id\" to a number of this server's own."};
-  return {"ok", nullptr,
-          "A static worker id is safe only while no other live server has the same \"idgen.worker_id\"."};
+  if (!status.worker_id.had)
+    return {"refused", pstrdup(status.worker_id.problem),
+            "Set \"idgen.worker_source\" and what belongs to it, and reload."};
+  return OfHealth(status);
 }
 
 const char* TimeText(int64 unix_ms) { return pstrdup(timestamptz_to_str(TimestampOfUnixMs(unix_ms))); }
+
+TimestampTz ClockRightAt(int64 ahead_us) { return GetCurrentTimestamp() + ahead_us * core::kSlewDivisor; }
 
 TimestampTz TimestampOfUnixMs(int64 unix_ms) noexcept {
   constexpr int64 kPostgresEpochMs = int64{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * SECS_PER_DAY * 1000;

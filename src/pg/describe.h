@@ -15,12 +15,15 @@ struct Diagnosis {
 };
 
 // A copy, taken under the lock.
-WorkerStatus CopyStatus(Shared& shared);
+WorkerStatus CopyStatus(const Shared& shared);
 
 Diagnosis Diagnose(const WorkerStatus& status);
 
 // Unix milliseconds as the server log writes times; palloc'ed.
 const char* TimeText(int64 unix_ms);
+
+// When an id clock that is ahead by so much, and slewed, will be right.
+TimestampTz ClockRightAt(int64 ahead_us);
 
 TimestampTz TimestampOfUnixMs(int64 unix_ms) noexcept;
 

@@ -1,10 +1,11 @@
-// The row that a function with OUT parameters returns: its descriptor is looked up once per call site.
+// Rows that functions with OUT parameters return.
 #pragma once
 
 #include "pg/pg.h"
 
 namespace idgen::pg {
 
+// The descriptor of the row, looked up once per call site.
 inline TupleDesc RowDescriptor(FunctionCallInfo fcinfo) {
   if (fcinfo->flinfo->fn_extra == nullptr) {
     const MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
@@ -21,5 +22,36 @@ inline TupleDesc RowDescriptor(FunctionCallInfo fcinfo) {
 inline Datum RowOf(TupleDesc descriptor, Datum* values, bool* nulls) {
   return HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls));
 }
+
+inline Datum IntervalOfUs(int64 us) {
+  auto* interval = static_cast<Interval*>(palloc0(sizeof(Interval)));
+  interval->time = us;
+  return IntervalPGetDatum(interval);
+}
+
+// A row of at most N columns, filled from the left.
+template <int N>
+class Row {
+ public:
+  void Add(Datum value) {
+    values_[count_] = value;
+    nulls_[count_++] = false;
+  }
+  void AddNull() { nulls_[count_++] = true; }
+  void AddText(const char* text) { text == nullptr ? AddNull() : Add(CStringGetTextDatum(text)); }
+  void AddInt(int64 number) { Add(Int64GetDatum(number)); }
+  void AddTime(TimestampTz time) { time == 0 ? AddNull() : Add(TimestampTzGetDatum(time)); }
+
+  Datum Make(FunctionCallInfo fcinfo) { return RowOf(RowDescriptor(fcinfo), values_, nulls_); }
+  void Store(FunctionCallInfo fcinfo) {
+    auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
+    tuplestore_putvalues(result->setResult, result->setDesc, values_, nulls_);
+  }
+
+ private:
+  Datum values_[N] = {};
+  bool nulls_[N] = {};
+  int count_ = 0;
+};
 
 }  // namespace idgen::pg

@@ -11,15 +11,37 @@ namespace {
 constexpr int kNoWorkerId = -1;
 
 int worker_id = kNoWorkerId;
+int worker_source = static_cast<int>(lease::NumberSource::kStatic);
+char* worker_env = nullptr;
+char* worker_interface = nullptr;
 int max_ahead_ms = 1000;
 int max_wait_ms = 5000;
 int ceiling_window_ms = 10000;
 int max_clock_step_ms = 60000;
 int block_size = 256;
 
+const struct config_enum_entry kWorkerSources[] = {
+    {"static", static_cast<int>(lease::NumberSource::kStatic), false},
+    {"hostname", static_cast<int>(lease::NumberSource::kHostname), false},
+    {"env", static_cast<int>(lease::NumberSource::kEnv), false},
+    {"ip", static_cast<int>(lease::NumberSource::kIp), false},
+    {nullptr, 0, false},
+};
+
 }  // namespace
 
 void DefineSettings() {
+  DefineCustomEnumVariable("idgen.worker_source", "Where this server's worker id comes from.",
+                           "static: idgen.worker_id; hostname: its trailing ordinal, as in db-3; env: the environment "
+                           "variable that idgen.worker_env names; ip: the low bits of the private IPv4 address.",
+                           &worker_source, static_cast<int>(lease::NumberSource::kStatic), kWorkerSources, PGC_SIGHUP,
+                           0, nullptr, nullptr, nullptr);
+  DefineCustomStringVariable("idgen.worker_env", "Environment variable that holds the worker id.",
+                             "Of the postmaster. Used where idgen.worker_source is env.", &worker_env, "SHARD_ID",
+                             PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  DefineCustomStringVariable("idgen.worker_interface", "Network interface whose address gives the worker id.",
+                             "Empty: any that is up. Used where idgen.worker_source is ip.", &worker_interface, "",
+                             PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
   DefineCustomIntVariable("idgen.worker_id", "Worker id of this server, which tells its ids from other servers'.",
                           "At most one live server at a time may have it. -1, not chosen: 0 is used.", &worker_id,
                           kNoWorkerId, kNoWorkerId, static_cast<int>(core::kDefaultLayout.worker.MaxValue()),
@@ -44,6 +66,10 @@ void DefineSettings() {
 }
 
 int MaxWaitMs() noexcept { return max_wait_ms; }
+
+lease::NumberSource WorkerNumberSource() noexcept { return static_cast<lease::NumberSource>(worker_source); }
+const char* WorkerEnv() noexcept { return worker_env; }
+const char* WorkerInterface() noexcept { return worker_interface; }
 
 uint32_t StaticWorkerId() noexcept { return worker_id == kNoWorkerId ? 0 : static_cast<uint32_t>(worker_id); }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "lease/keeper.h"
+#include "lease/worker_number.h"
 
 namespace idgen::pg {
 
@@ -9,6 +10,10 @@ void DefineSettings();
 
 // What idgen.max_wait says in this session, in milliseconds.
 int MaxWaitMs() noexcept;
+
+lease::NumberSource WorkerNumberSource() noexcept;
+const char* WorkerEnv() noexcept;
+const char* WorkerInterface() noexcept;
 
 uint32_t StaticWorkerId() noexcept;
 // False where idgen.worker_id is not set, so that nobody has promised anything about the number used.

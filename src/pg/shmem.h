@@ -6,6 +6,7 @@
 #include "core/block.h"
 #include "core/server_state.h"
 #include "lease/keeper.h"
+#include "pg/worker_id.h"
 
 namespace idgen::pg {
 
@@ -14,21 +15,26 @@ struct WorkerStatus {
   lease::View view;
   int pid;       // 0 while none runs
   Latch* latch;  // the worker's, while it runs
-  bool has_worker_id;
+  WorkerId worker_id;
   bool worker_id_chosen;
-  uint32 worker_id;
+  int64 steps_back;  // of the wall clock, since `stats_reset`
+  int64 largest_step_back_us;
+  TimestampTz stats_reset;
   TimestampTz last_error_at;  // 0 when there was none
   char last_error[256];
 };
 
 struct Shared {
   core::ServerState server;
-  core::Word asked_for;  // a backend has asked for an id
-  LWLock* lock;          // the lines lock of core, and of `status`
+  core::Word asked_for;     // a backend has asked for an id
+  core::Word forget_floor;  // the operator gives up the floor that is waited for
+  LWLock* lock;             // the lines lock of core, and of `status` and `totals_at_reset`
   WorkerStatus status;
+  core::LineTotals totals_at_reset[core::kMaxLines];
   int slot_count;
   core::BackendSlot slots[FLEXIBLE_ARRAY_MEMBER];
 };
+static_assert(offsetof(Shared, slots) <= 8192);
 
 // nullptr where the library is not in shared_preload_libraries.
 Shared* SharedState() noexcept;

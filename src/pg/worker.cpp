@@ -5,6 +5,8 @@
 #include "pg/describe.h"
 #include "pg/settings.h"
 #include "pg/shmem.h"
+#include "pg/watch.h"
+#include "pg/worker_id.h"
 
 #include "io/ceiling_file.h"
 #include "io/clock.h"
@@ -30,14 +32,18 @@ class Service {
       : shared_(shared),
         file_(io::PosixDisk(), DataDir, static_cast<unsigned>(pg_file_create_mode)),
         source_(file_, cluster),
-        keeper_(shared.server, io::ReadInstant()) {}
+        keeper_(shared.server, io::ReadInstant()) {
+    ReadSettings();
+  }
 
   // Returns for how long to sleep at most, in milliseconds.
   long Turn(bool stop);
+  void ReadSettings();
   bool stopped() const noexcept { return keeper_.stopped(); }
 
  private:
   void Tell(const Event& event);
+  void CountStepBack(int64 by_us);
   void RememberError(const char* text);
   void ShowView();
 
@@ -45,15 +51,25 @@ class Service {
   io::CeilingFile file_;
   lease::StaticSource source_;
   Keeper keeper_;
+  WorkerId worker_id_;
+  Watch watch_;
 };
 static_assert(std::is_trivially_destructible_v<Service>);
+
+void Service::ReadSettings() {
+  worker_id_ = ResolveWorkerId();
+  if (worker_id_.had) return;
+  ereport(LOG, (errmsg("idgen has no worker id: %s", worker_id_.problem)));
+  RememberError(worker_id_.problem);
+}
 
 long Service::Turn(bool stop) {
   lease::Wishes wishes;
   wishes.settings = CurrentSettings();
-  wishes.has_worker = true;
-  wishes.worker = StaticWorkerId();
+  wishes.has_worker = worker_id_.had;
+  wishes.worker = worker_id_.number;
   wishes.asked_for = shared_.asked_for.load() != 0;
+  wishes.forget_floor = shared_.forget_floor.exchange(0) != 0;
   wishes.stop = stop;
 
   LWLockAcquire(shared_.lock, LW_EXCLUSIVE);
@@ -69,15 +85,22 @@ long Service::Turn(bool stop) {
   }
   keeper_.DrainEvents([this](const Event& event) { Tell(event); });
   ShowView();
+  watch_.Look(shared_);
   return static_cast<long>(keeper_.view().sleep_us / core::kUsPerMs);
 }
 
 void Service::ShowView() {
   LWLockAcquire(shared_.lock, LW_EXCLUSIVE);
   shared_.status.view = keeper_.view();
-  shared_.status.has_worker_id = true;
-  shared_.status.worker_id_chosen = WorkerIdIsChosen();
-  shared_.status.worker_id = StaticWorkerId();
+  shared_.status.worker_id = worker_id_;
+  shared_.status.worker_id_chosen = WorkerNumberSource() != lease::NumberSource::kStatic || WorkerIdIsChosen();
+  LWLockRelease(shared_.lock);
+}
+
+void Service::CountStepBack(int64 by_us) {
+  LWLockAcquire(shared_.lock, LW_EXCLUSIVE);
+  shared_.status.steps_back++;
+  shared_.status.largest_step_back_us = Max(shared_.status.largest_step_back_us, by_us);
   LWLockRelease(shared_.lock);
 }
 
@@ -110,7 +133,10 @@ void Service::Tell(const Event& event) {
                     event.floor_ms > 0 ? errdetail("All of them are later than %s.", TimeText(event.floor_ms)) : 0));
       break;
     case Event::Kind::kWorkerChanged:
-      ereport(LOG, (errmsg("idgen issues ids with worker id %u from now on", event.worker)));
+      if (event.has_worker)
+        ereport(LOG, (errmsg("idgen issues ids with worker id %u from now on", event.worker)));
+      else
+        ereport(LOG, (errmsg("idgen issues no ids until it has a worker id")));
       break;
     case Event::Kind::kPastUncertain: {
       const char* text = psprintf("the file \"%s\" %s", file_.path(), PastText(event.past));
@@ -141,6 +167,8 @@ void Service::Tell(const Event& event) {
       ereport(LOG, (errmsg("idgen: \"%s\" can be read and written again", file_.path())));
       break;
     case Event::Kind::kClockBack:
+      CountStepBack(event.by_us);
+      if (!watch_.MayLogStepBack()) break;
       ereport(LOG, (errmsg("idgen: the wall clock stepped back by %.3f s", seconds()),
                     errdetail("The id clock goes on and is slewed; ids do not go back.")));
       break;
@@ -252,6 +280,7 @@ extern "C" PGDLLEXPORT void idgen_worker_main(Datum) {
     if (ConfigReloadPending) {
       ConfigReloadPending = false;
       ProcessConfigFile(PGC_SIGHUP);
+      service.ReadSettings();
     }
   }
   proc_exit(1);  // 0 would mean: never start it again

@@ -1,0 +1,45 @@
+// Log lines for ids that run ahead, for waits, and for clock steps.
+#include "pg/watch.h"
+
+#include "io/clock.h"
+#include "pg/settings.h"
+
+namespace idgen::pg {
+
+void Watch::Look(const Shared& shared) {
+  const int64 boot_us = io::BootUs();
+  LookAtDrift(shared, boot_us);
+  LookAtWaits(TotalsOf(shared, kDefaultLine), boot_us);
+}
+
+bool Watch::MayLogStepBack() noexcept { return step_limit_.Allows(io::BootUs()); }
+
+void Watch::LookAtDrift(const Shared& shared, int64 boot_us) {
+  const int64 drift_us = DriftUs(shared.server, kDefaultLine);
+  // The next id of a server at rest lies in the tick that is going on.
+  if (drift_us <= 2 * core::kUsPerMs) {
+    ahead_since_us_ = 0;
+    drift_told_ = false;
+    return;
+  }
+  if (ahead_since_us_ == 0) ahead_since_us_ = boot_us;
+  if (drift_told_ || boot_us - ahead_since_us_ < core::kUsPerSecond || !drift_limit_.Allows(boot_us)) return;
+  drift_told_ = true;
+  ereport(LOG, (errmsg("idgen: ids have run ahead of the id clock for more than a second, now by %lld ms",
+                       static_cast<long long>(drift_us / core::kUsPerMs)),
+                errdetail("Callers wait when they are ahead by \"idgen.max_ahead\", %lld ms.",
+                          static_cast<long long>(CurrentSettings().max_ahead_ms))));
+}
+
+void Watch::LookAtWaits(const Totals& totals, int64 boot_us) {
+  if (!began_) told_ = totals;  // a worker that was started again does not repeat what the last one told
+  began_ = true;
+  if (totals.waits == told_.waits || !waits_limit_.Allows(boot_us)) return;
+  ereport(LOG, (errmsg("idgen: callers have waited for ids %llu times, %.3f s in all, since this was last logged",
+                       static_cast<unsigned long long>(totals.waits - told_.waits),
+                       static_cast<double>(totals.waited_us - told_.waited_us) / core::kUsPerSecond),
+                errhint("idgen_stat_generators and idgen_status() show why.")));
+  told_ = totals;
+}
+
+}  // namespace idgen::pg

@@ -1,0 +1,41 @@
+// What the background worker sees of the backends' troubles, and says in the log: once per event, and not often.
+#pragma once
+
+#include "pg/shmem.h"
+#include "pg/totals.h"
+
+namespace idgen::pg {
+
+// At most one line a minute.
+class LogLimit {
+ public:
+  bool Allows(int64 boot_us) noexcept {
+    if (last_us_ != 0 && boot_us - last_us_ < 60 * core::kUsPerSecond) return false;
+    last_us_ = boot_us;
+    return true;
+  }
+
+ private:
+  int64 last_us_ = 0;
+};
+
+class Watch {
+ public:
+  // At every turn of the worker.
+  void Look(const Shared& shared);
+  bool MayLogStepBack() noexcept;
+
+ private:
+  void LookAtDrift(const Shared& shared, int64 boot_us);
+  void LookAtWaits(const Totals& totals, int64 boot_us);
+
+  LogLimit drift_limit_;
+  LogLimit waits_limit_;
+  LogLimit step_limit_;
+  int64 ahead_since_us_ = 0;  // ids have run ahead of the id clock since then; 0: they don't
+  bool drift_told_ = false;
+  bool began_ = false;
+  Totals told_ = {};
+};
+
+}  // namespace idgen::pg
