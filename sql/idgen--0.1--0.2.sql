@@ -13,6 +13,7 @@ COMMENT ON FUNCTION idgen_stat_get_backends() IS
 'The rows of the view idgen_stat_backends. None where idgen is not in shared_preload_libraries.';
 
 CREATE VIEW idgen_stat_backends AS SELECT * FROM idgen_stat_get_backends();
+GRANT SELECT ON idgen_stat_backends TO PUBLIC;
 COMMENT ON VIEW idgen_stat_backends IS
 'What each live backend that has asked for ids has had since it began: ids given out, blocks reserved for them, ids lost in blocks that were dropped, how often and how long it has waited, and whether it waits right now.';
 
@@ -26,6 +27,7 @@ COMMENT ON FUNCTION idgen_stat_get_generators() IS
 'The rows of the view idgen_stat_generators. None where idgen is not in shared_preload_libraries.';
 
 CREATE VIEW idgen_stat_generators AS SELECT * FROM idgen_stat_get_generators();
+GRANT SELECT ON idgen_stat_generators TO PUBLIC;
 COMMENT ON VIEW idgen_stat_generators IS
 'What all backends together have had of each generator since stats_reset, or since the server started: ids, blocks, ids lost in dropped blocks, waits; drift: how far the next id is ahead of the id clock now; max_drift: the furthest.';
 
@@ -39,6 +41,7 @@ COMMENT ON FUNCTION idgen_stat_get_clock() IS
 'The row of the view idgen_stat_clock. None where idgen is not in shared_preload_libraries.';
 
 CREATE VIEW idgen_stat_clock AS SELECT * FROM idgen_stat_get_clock();
+GRANT SELECT ON idgen_stat_clock TO PUBLIC;
 COMMENT ON VIEW idgen_stat_clock IS
 'The id clock against the wall clock: ahead (negative while a large step forward is waited out) and about when it will be right; how often the wall clock has stepped back since stats_reset, or since the server started, and by how much at the most.';
 

@@ -1,6 +1,6 @@
 -- Installing: everything has a comment, a sensible volatility and parallel safety; the name prefix is reserved.
 CREATE EXTENSION idgen;
-SELECT p.proname, pg_get_function_identity_arguments(p.oid) AS arguments, p.provolatile, p.proparallel, p.proisstrict,
+SELECT p.proname, p.pronargs, p.provolatile, p.proparallel, p.proisstrict,
        obj_description(p.oid, 'pg_proc') IS NOT NULL AS commented
 FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
 WHERE d.refclassid = 'pg_extension'::regclass AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'

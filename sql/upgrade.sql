@@ -1,0 +1,37 @@
+-- An upgraded database equals a fresh one, and the functions of an older script work with this library.
+CREATE TEMP TABLE objects (how text, object text, definition text);
+CREATE FUNCTION pg_temp.note_objects(how text) RETURNS bigint LANGUAGE sql AS $$
+    WITH members AS (
+        SELECT d.classid, d.objid FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
+        WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e' AND e.extname = 'idgen'),
+    noted AS (
+        INSERT INTO objects
+        SELECT how, pg_describe_object(classid, objid, 0),
+               concat_ws(E'\n',
+                   CASE WHEN classid = 'pg_proc'::regclass THEN
+                       (SELECT pg_get_functiondef(oid) || coalesce(proacl::text, '') FROM pg_proc WHERE oid = objid) END,
+                   CASE WHEN classid = 'pg_class'::regclass THEN
+                       (SELECT pg_get_viewdef(oid) || coalesce(relacl::text, '') FROM pg_class WHERE oid = objid) END,
+                   obj_description(objid, classid::regclass::name))
+        FROM members RETURNING 1)
+    SELECT count(*) FROM noted
+$$;
+SELECT pg_temp.note_objects('fresh') > 10 AS noted;
+DROP EXTENSION idgen;
+CREATE EXTENSION idgen VERSION '0.1';
+CREATE TABLE kept (id bigint PRIMARY KEY DEFAULT idgen_next());
+INSERT INTO kept DEFAULT VALUES;
+SELECT state, worker_id, ids_issued > 0 AS counted FROM idgen_status();
+SELECT count(*) FROM idgen_batch(10);
+ALTER EXTENSION idgen UPDATE;
+INSERT INTO kept DEFAULT VALUES;
+SELECT count(DISTINCT id) FROM kept;
+SELECT pg_temp.note_objects('upgraded') > 10 AS noted;
+SELECT extversion = (SELECT default_version FROM pg_available_extensions WHERE name = 'idgen') AS newest
+FROM pg_extension WHERE extname = 'idgen';
+(SELECT object, definition FROM objects WHERE how = 'fresh'
+ EXCEPT SELECT object, definition FROM objects WHERE how = 'upgraded')
+UNION ALL
+(SELECT object, definition FROM objects WHERE how = 'upgraded'
+ EXCEPT SELECT object, definition FROM objects WHERE how = 'fresh');
+DROP TABLE kept;
