@@ -49,6 +49,13 @@ inline bool TakeFromBlock(BackendSlot& slot, uint32_t line, int64_t coarse_us, P
   return true;
 }
 
+// The first position of a block that was reserved just now, however coarse the clock is.
+inline Position TakeFirst(BackendSlot& slot) noexcept {
+  const Position position = Get(slot.cur);
+  Set(slot.cur, position + 1);
+  return position;
+}
+
 inline void DropBlock(BackendSlot& slot) noexcept {
   Add(slot.lost, Get(slot.end) - Get(slot.cur));
   Set(slot.cur, Get(slot.end));

@@ -6,10 +6,12 @@
 #include <new>
 
 namespace idgen::pg {
+
+core::BackendSlot* own_slot = nullptr;
+
 namespace {
 
 Shared* shared = nullptr;
-core::BackendSlot* own_slot = nullptr;
 shmem_request_hook_type previous_request_hook = nullptr;
 shmem_startup_hook_type previous_startup_hook = nullptr;
 
@@ -59,8 +61,7 @@ void RequestSharedMemory() {
   shmem_startup_hook = StartupHook;
 }
 
-core::BackendSlot& OwnSlot() {
-  if (own_slot != nullptr) return *own_slot;
+core::BackendSlot& ClaimOwnSlot() {
   if (shared == nullptr) RaiseNotPreloaded();
   const int index = BackendIndex();
   if (index < 0 || index >= shared->slot_count) elog(ERROR, "idgen: backend index %d has no slot", index);

@@ -43,7 +43,9 @@ Shared* SharedState() noexcept;
 void RequestSharedMemory();
 
 // This backend's slot, claimed on first use and settled when the backend ends. Raises where there is no shared memory.
-core::BackendSlot& OwnSlot();
+extern core::BackendSlot* own_slot;  // nullptr before the first use
+core::BackendSlot& ClaimOwnSlot();
+inline core::BackendSlot& OwnSlot() { return likely(own_slot != nullptr) ? *own_slot : ClaimOwnSlot(); }
 
 // The line of the default layout.
 inline constexpr uint32 kDefaultLine = 0;

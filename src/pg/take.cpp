@@ -36,6 +36,12 @@ void Sleep(core::BackendSlot& slot, int64 ms, uint32 wait_event) {
 
 }  // namespace
 
+int64 RefillAndTakeId(core::BackendSlot& slot) {
+  RefillOrRaise(slot, 1);
+  const core::Position position = core::TakeFirst(slot);
+  return core::Compose(core::kDefaultLayout, position, slot.worker);
+}
+
 void RefillOrRaise(core::BackendSlot& slot, uint64 need) {
   static uint32 wait_event = 0;
   Shared& shared = *SharedState();
@@ -51,7 +57,8 @@ void RefillOrRaise(core::BackendSlot& slot, uint64 need) {
     }
     const int64 waited_ms = core::MsOf(now_us - first_refused_us);
     const int64 left_ms = MaxWaitMs() - waited_ms;
-    if (!Passes(reservation.outcome) || left_ms <= 0 || NobodyWillServe()) RaiseRefused(reservation, waited_ms);
+    const bool in_vain = reservation.outcome == Outcome::kNoIdentity && NobodyWillServe();
+    if (!Passes(reservation.outcome) || left_ms <= 0 || in_vain) RaiseRefused(reservation, waited_ms);
     if (reservation.outcome != Outcome::kTooFarAhead) {
       AskWorker();
       if (!IsUnderPostmaster) continue;

@@ -13,14 +13,12 @@ namespace idgen::pg {
 // `need` positions at least, all of them free of the block that was there before.
 void RefillOrRaise(core::BackendSlot& slot, uint64 need);
 
-inline core::Position TakePosition(core::BackendSlot& slot) {
-  core::Position position;
-  while (!core::TakeFromBlock(slot, kDefaultLine, io::CoarseUs(), &position)) RefillOrRaise(slot, 1);
-  return position;
-}
+// The slow half of TakeId: out of line, so that the other half needs no registers of its own.
+int64 RefillAndTakeId(core::BackendSlot& slot);
 
 inline int64 TakeId(core::BackendSlot& slot) {
-  const core::Position position = TakePosition(slot);
+  core::Position position;
+  if (unlikely(!core::TakeFromBlock(slot, kDefaultLine, io::CoarseUs(), &position))) return RefillAndTakeId(slot);
   return core::Compose(core::kDefaultLayout, position, slot.worker);
 }
 

@@ -225,7 +225,12 @@ void TurnInSingleUserMode(Shared& shared) {
 
 }  // namespace
 
-bool NobodyWillServe() { return RecoveryInProgress() || IsBinaryUpgrade; }
+bool NobodyWillServe() {
+  if (RecoveryInProgress() || IsBinaryUpgrade) return true;
+  const WorkerStatus status = CopyStatus(*SharedState());
+  return status.view.phase == lease::Phase::kRefused ||
+         (status.view.phase == lease::Phase::kHolding && !status.worker_id.had);
+}
 
 void AskWorker() {
   Shared& shared = *SharedState();

@@ -14,7 +14,8 @@ void AskWorker();
 // Ends the worker's sleep, if it runs. There must be shared memory.
 void WakeWorker();
 
-// True on a hot standby and in binary-upgrade mode, where no worker runs and waiting for one would be in vain.
+// True where waiting for an identity would be in vain: on a hot standby, in binary-upgrade mode, without a worker id,
+// and where the worker refuses to start.
 bool NobodyWillServe();
 
 }  // namespace idgen::pg
