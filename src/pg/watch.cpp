@@ -34,7 +34,7 @@ void Watch::LookAtDrift(const Shared& shared, int64 boot_us) {
 void Watch::LookAtWaits(const Totals& totals, int64 boot_us) {
   if (!began_) told_ = totals;  // a worker that was started again does not repeat what the last one told
   began_ = true;
-  if (totals.waits == told_.waits || !waits_limit_.Allows(boot_us)) return;
+  if (totals.waited_us == told_.waited_us || !waits_limit_.Allows(boot_us)) return;
   ereport(LOG, (errmsg("idgen: callers have waited for ids %llu times, %.3f s in all, since this was last logged",
                        static_cast<unsigned long long>(totals.waits - told_.waits),
                        static_cast<double>(totals.waited_us - told_.waited_us) / core::kUsPerSecond),

@@ -1,0 +1,110 @@
+# What becomes of the local file, the floor and the ids when a data directory is moved about: the rows of the table in
+# docs/operations.md that the other tests don't show. A container made anew on the same volume, pg_rewind, recovery in
+# place to a point in time.
+use strict;
+use warnings;
+
+use IdgenTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $conf = <<'CONF';
+idgen.max_ahead = '100ms'
+idgen.ceiling_window = '1s'
+idgen.max_wait = '60s'
+wal_log_hints = on
+wal_keep_size = '256MB'
+CONF
+
+my $uncertain = qr/idgen: the file ".*idgen\.ceiling" is from another timeline|idgen: the file ".*idgen\.ceiling" is a copy/;
+
+# --- a container made anew on the same volume: another path, the same files
+
+my $node = new_server('volume', conf => $conf, init => { allows_streaming => 1 }, );
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION idgen');
+my $ledger = IdgenTest::Ledger->new;
+$ledger->add(1, wait_for_ids($node, 'SELECT * FROM idgen_batch(10000)'));
+$node->stop;
+my $position = log_position($node);
+rename($node->data_dir, $node->data_dir . '.elsewhere') or die "could not rename: $!";
+mkdir($node->data_dir, 0700) or die "could not make a directory: $!";
+rmdir($node->data_dir);
+rename($node->data_dir . '.elsewhere', $node->data_dir) or die "could not rename: $!";
+$node->start;
+$ledger->add(2, wait_for_ids($node, 'SELECT * FROM idgen_batch(1000)'));
+ok(!logged_since($node, $uncertain, $position), 'a volume that is mounted again is nothing special');
+cmp_ok($node->safe_psql('postgres', "SELECT extract(epoch FROM ahead) FROM idgen_stat_clock"),
+	'<', 5, 'and ids go on near the clock');
+
+# --- recovery in place to a point in time: the same file, another timeline
+
+$node->backup('before');
+$node->safe_psql('postgres', 'CREATE TABLE marks (id bigint DEFAULT idgen_next())');
+$node->safe_psql('postgres', "SELECT pg_create_restore_point('here')");
+$ledger->add(3, wait_for_ids($node, 'SELECT * FROM idgen_batch(20000)'));
+$node->safe_psql('postgres', 'SELECT pg_switch_wal()');
+$node->stop('immediate');
+
+# The directory is taken back to the backup, file by file, as an operator would; idgen's file comes with it.
+my $data = $node->data_dir;
+my $backup = $node->backup_dir . '/before';
+my $wal = PostgreSQL::Test::Utils::tempdir();
+system_or_bail('sh', '-c', "cp '$data'/pg_wal/0* '$wal'/");
+system_or_bail('sh', '-c', "find '$data' -mindepth 1 -maxdepth 1 ! -name idgen.ceiling -exec rm -rf {} +");
+system_or_bail('sh', '-c', "cp -a '$backup'/. '$data'/");
+$node->append_conf('postgresql.conf', <<CONF);
+port = @{[ $node->port ]}
+unix_socket_directories = '@{[ $node->host ]}'
+restore_command = 'cp "$wal/%f" "%p"'
+recovery_target_name = 'here'
+recovery_target_action = 'promote'
+CONF
+append_to_file("$data/recovery.signal", '');
+$position = log_position($node);
+$node->start;
+$node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'it stays in recovery';
+$ledger->add(4, wait_for_ids($node, 'SELECT * FROM idgen_batch(1000)'));
+ok_logged($node, $uncertain, $position, 'a recovery to a point in time is noticed');
+
+# --- pg_rewind: the old primary's directory is made like the new one's, its file with it
+
+my $old = $node;
+$old->append_conf('postgresql.conf', "recovery_target_name = ''\nrestore_command = ''");
+$old->restart;
+$ledger->add(5, wait_for_ids($old, 'SELECT * FROM idgen_batch(1000)'));
+$old->backup('for_standby');
+my $new = PostgreSQL::Test::Cluster->new('new');
+$new->init_from_backup($old, 'for_standby', has_streaming => 1);
+$new->start;
+$old->wait_for_catchup($new);
+$ledger->add(5, wait_for_ids($old, 'SELECT * FROM idgen_batch(1000)'));
+$new->promote;
+# Without a checkpoint pg_rewind of PostgreSQL 15 still sees the old timeline in the source's control file.
+$new->safe_psql('postgres', 'CHECKPOINT');
+$ledger->add(6, wait_for_ids($new, 'SELECT * FROM idgen_batch(1000)'));
+# The old primary goes on for a while beside it, under another number, as a split brain should never do but does.
+$old->safe_psql('postgres', 'CREATE TABLE divergence AS SELECT idgen_next() AS id FROM generate_series(1, 100)');
+$old->stop;
+command_ok(
+	[ 'pg_rewind', '--source-server', $new->connstr('postgres'), '--target-pgdata', $old->data_dir, '--no-sync' ],
+	'pg_rewind');
+$old->append_conf('postgresql.conf', <<CONF);
+port = @{[ $old->port ]}
+unix_socket_directories = '@{[ $old->host ]}'
+primary_conninfo = '@{[ $new->connstr ]}'
+CONF
+append_to_file($old->data_dir . '/standby.signal', '');
+$old->start;
+$ledger->add(6, wait_for_ids($new, 'SELECT * FROM idgen_batch(1000)'));
+$new->wait_for_catchup($old);
+$new->stop('immediate');
+$position = log_position($old);
+$old->promote;
+$ledger->add(7, wait_for_ids($old, 'SELECT * FROM idgen_batch(1000)'));
+ok_logged($old, $uncertain, $position, 'a rewound and promoted server knows that its file is not its own');
+$ledger->check('moved about');
+$old->stop;
+
+done_testing();
