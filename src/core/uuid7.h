@@ -7,6 +7,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstdint>
 
 #include "core/memory.h"
@@ -47,22 +49,26 @@ uint64_t NextUuidPosition(Word& next, int64_t unix_ms, uint16_t counter_seed) no
   }
 }
 
-constexpr void PutBigEndian(uint8_t* bytes, uint64_t value) noexcept {
-  for (int i = 7; i >= 0; --i, value >>= 8) bytes[i] = static_cast<uint8_t>(value);
+// The value's bytes in network order, as an integer whose bytes in memory are these; and back.
+constexpr uint64_t BigEndian(uint64_t value) noexcept {
+  return std::endian::native == std::endian::big ? value : __builtin_bswap64(value);
 }
 
-constexpr uint64_t GetBigEndian(const uint8_t* bytes) noexcept {
-  uint64_t value = 0;
-  for (int i = 0; i < 8; ++i) value = value << 8 | bytes[i];
-  return value;
+// High and low half, each most significant bit first as RFC 9562 draws them.
+constexpr Uuid UuidOfHalves(uint64_t high, uint64_t low) noexcept {
+  return std::bit_cast<Uuid>(std::array<uint64_t, 2>{BigEndian(high), BigEndian(low)});
+}
+constexpr uint64_t HighHalf(const Uuid& uuid) noexcept {
+  return BigEndian(std::bit_cast<std::array<uint64_t, 2>>(uuid)[0]);
+}
+constexpr uint64_t LowHalf(const Uuid& uuid) noexcept {
+  return BigEndian(std::bit_cast<std::array<uint64_t, 2>>(uuid)[1]);
 }
 
 constexpr Uuid ComposeUuid7(uint64_t position, uint64_t tail) noexcept {
   const uint64_t counter = position & 0xFFFF;
-  Uuid uuid{};
-  PutBigEndian(uuid.bytes, (position & ~uint64_t{0xFFFF}) | uint64_t{7} << 12 | counter >> 4);
-  PutBigEndian(uuid.bytes + 8, uint64_t{2} << 62 | (counter & 0xF) << 58 | (tail & ((uint64_t{1} << 58) - 1)));
-  return uuid;
+  return UuidOfHalves((position & ~uint64_t{0xFFFF}) | uint64_t{7} << 12 | counter >> 4,
+                      uint64_t{2} << 62 | (counter & 0xF) << 58 | (tail & ((uint64_t{1} << 58) - 1)));
 }
 
 // The version field, or -1 where the variant is not RFC 9562's, so that the version means nothing.
@@ -70,10 +76,10 @@ constexpr int UuidVersion(const Uuid& uuid) noexcept { return uuid.bytes[8] >> 6
 
 // Of a version 7 UUID.
 constexpr DecodedUuid7 DecodeUuid7(const Uuid& uuid) noexcept {
-  const uint64_t high = GetBigEndian(uuid.bytes);
+  const uint64_t high = HighHalf(uuid);
   return {.unix_ms = static_cast<int64_t>(high >> 16),
           .rand_a = static_cast<uint32_t>(high & 0xFFF),
-          .rand_b = GetBigEndian(uuid.bytes + 8) & ((uint64_t{1} << 62) - 1)};
+          .rand_b = LowHalf(uuid) & ((uint64_t{1} << 62) - 1)};
 }
 
 }  // namespace idgen::core

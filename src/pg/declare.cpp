@@ -16,6 +16,12 @@ PG_FUNCTION_INFO_V1(idgen_sql_declare_new_server);
 PGDLLEXPORT Datum idgen_sql_declare_new_server(PG_FUNCTION_ARGS) {
   (void)fcinfo;
   const io::ClusterId cluster{.system_identifier = GetSystemIdentifier(), .timeline = GetWALInsertionTimeLine()};
+  // After a promotion a missing file proves nothing: a standby that is older than the extension never had one, and the
+  // primary may have issued ids. They begin above what it can have issued; the wait for that may as well begin now.
+  if (cluster.timeline > 1) {
+    if (pg::SharedState() != nullptr) pg::AskWorker();
+    PG_RETURN_BOOL(false);
+  }
   io::CeilingFile file(io::PosixDisk(), DataDir, static_cast<unsigned>(pg_file_create_mode));
   const int result = file.CreateForNewServer(cluster, MyProcPid);
   if (result < 0 && result != -EEXIST)

@@ -9,7 +9,7 @@ namespace {
 constexpr size_t kUuidBytes = sizeof(core::UuidEntropy::tail) + sizeof(core::UuidEntropy::counter);
 
 struct Pool {
-  uint8 bytes[kUuidBytes * 256];
+  uint8 bytes[kUuidBytes * 1024];  // drawing less costs more per UUID: a draw has a price of its own
   size_t used;
   int pid;  // of the process that drew it: after a fork the other one draws its own
 };
