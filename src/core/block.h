@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <limits>
 
 #include "core/reservation.h"
 
@@ -12,6 +13,7 @@ namespace idgen::core {
 
 // A block older than this is dropped, so that an idle session doesn't issue ids from its past.
 inline constexpr int64_t kMaxBlockAgeUs = 4 * kUsPerMs;
+inline constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
 struct alignas(64) BackendSlot {
   std::atomic<uint64_t> cur;  // the next position to hand out
@@ -40,20 +42,24 @@ inline void Set(std::atomic<uint64_t>& counter, uint64_t value) noexcept {
 }
 inline void Add(std::atomic<uint64_t>& counter, uint64_t by) noexcept { Set(counter, Get(counter) + by); }
 
-// The next position of the block on `line`; false when there is none left that is fresh.
-inline bool TakeFromBlock(BackendSlot& slot, uint32_t line, int64_t coarse_us, Position* position) noexcept {
-  const uint64_t cur = Get(slot.cur);
-  if (cur >= Get(slot.end) || coarse_us >= slot.expires_us || slot.line != line) return false;
-  *position = cur;
-  Set(slot.cur, cur + 1);
-  return true;
+inline bool HasPosition(const BackendSlot& slot, uint32_t line) noexcept {
+  return Get(slot.cur) < Get(slot.end) && slot.line == line;
 }
 
-// The first position of a block that was reserved just now, however coarse the clock is.
-inline Position TakeFirst(BackendSlot& slot) noexcept {
+// The next position, however old the block: for one that was reserved or checked just now. HasPosition must hold.
+inline Position TakePosition(BackendSlot& slot) noexcept {
   const Position position = Get(slot.cur);
   Set(slot.cur, position + 1);
   return position;
+}
+
+// The next position of the block on `line`; false when there is none left that is fresh. The coarse clock is not read
+// for a block that is used up.
+template <class CoarseUs>
+bool TakeFromBlock(BackendSlot& slot, uint32_t line, CoarseUs&& coarse_us, Position* position) noexcept {
+  if (!HasPosition(slot, line) || coarse_us() >= slot.expires_us) return false;
+  *position = TakePosition(slot);
+  return true;
 }
 
 inline void DropBlock(BackendSlot& slot) noexcept {
@@ -94,10 +100,11 @@ inline uint64_t NextBlockSize(const BackendSlot& slot, const Layout& layout, int
   return used_up && at_once ? std::min(slot.block_size * 2, most) : 1;
 }
 
-// Replaces the slot's block by a fresh one of at least `need` positions. When refused the slot has no block. The line
-// is the one that the slot is on; `coarse_us` is the coarse clock's time, on which the block will be judged stale.
-template <class Memory, class IdClockUs>
-Reservation Refill(ServerState& server, BackendSlot& slot, uint64_t need, int64_t coarse_us,
+// Replaces the slot's block by a fresh one of at least `need` positions, on the line that the slot is on. When refused
+// the slot has no block. The coarse clock, by which the block will be judged stale, is not read for a single position:
+// the caller takes it at once.
+template <class Memory, class CoarseUs, class IdClockUs>
+Reservation Refill(ServerState& server, BackendSlot& slot, uint64_t need, CoarseUs&& coarse_us,
                    IdClockUs&& id_clock_us) noexcept {
   Line& line = server.lines[slot.line];
   const uint64_t most = server.block_size.load(std::memory_order_relaxed);
@@ -108,7 +115,7 @@ Reservation Refill(ServerState& server, BackendSlot& slot, uint64_t need, int64_
   slot.worker = reservation.worker;
   slot.block_size = reservation.count;
   slot.reserved_at_us = reservation.now_us;
-  slot.expires_us = coarse_us + kMaxBlockAgeUs;
+  slot.expires_us = reservation.count > 1 ? coarse_us() + kMaxBlockAgeUs : kNever;
   Add(slot.reserved, reservation.count);
   Add(slot.blocks, 1);
   const int64_t drift_ms = TimeOf(line.layout, reservation.start + reservation.count - 1) - MsOf(reservation.now_us);

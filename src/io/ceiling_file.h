@@ -61,6 +61,8 @@ class CeilingFile {
   const char* path() const noexcept { return path_; }
 
  private:
+  int Judge(int fd, const ClusterId& cluster, FileView* view) noexcept;
+  int PutRecord(const ClusterId& cluster, int64_t ceiling_ms) noexcept;
   int WriteInPlace(const ClusterId& cluster, int64_t ceiling_ms) noexcept;
   int WriteNewFile(const char* path, const ClusterId& cluster, int64_t ceiling_ms) noexcept;
 

@@ -30,7 +30,7 @@ struct StartRule {
   // by less than a minute, and his ceiling by max_ahead + window more.
   constexpr int64_t FloorOf(Past past, int64_t recorded_ms, int64_t wall_ms) const noexcept {
     if (past == Past::kKnown) return recorded_ms;
-    if (past == Past::kNew) return 0;
+    if (past == Past::kNew) return wall_ms;
     return std::max(recorded_ms, wall_ms + kRunFromLeadMs + max_ahead_ms + window_ms);
   }
 

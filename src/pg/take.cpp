@@ -14,9 +14,10 @@ using core::Reservation;
 
 constexpr int64 kMaxSleepMs = 10;  // while there is no identity, which nothing announces to the waiters
 
-bool Passes(Outcome outcome) noexcept {
-  return outcome == Outcome::kNoIdentity || outcome == Outcome::kTooFarAhead || outcome == Outcome::kAtCeiling;
-}
+// It is the worker's turn to do something about it.
+bool Awaits(Outcome outcome) noexcept { return outcome == Outcome::kNoIdentity || outcome == Outcome::kAtCeiling; }
+
+bool Passes(Outcome outcome) noexcept { return Awaits(outcome) || outcome == Outcome::kTooFarAhead; }
 
 // How long to sleep before it is worth trying again.
 int64 SleepMs(const Reservation& refused, int64 tries) noexcept {
@@ -38,7 +39,7 @@ void Sleep(core::BackendSlot& slot, int64 ms, uint32 wait_event) {
 
 int64 RefillAndTakeId(core::BackendSlot& slot) {
   RefillOrRaise(slot, 1);
-  const core::Position position = core::TakeFirst(slot);
+  const core::Position position = core::TakePosition(slot);
   return core::Compose(core::kDefaultLayout, position, slot.worker);
 }
 
@@ -48,21 +49,21 @@ void RefillOrRaise(core::BackendSlot& slot, uint64 need) {
   const auto id_clock_us = [&shared] { return io::BootUs() + core::ClockOffsetUs<PlainMemory>(shared.server); };
   int64 first_refused_us = 0;
   for (int64 tries = 0;; ++tries) {
-    const Reservation reservation = core::Refill<PlainMemory>(shared.server, slot, need, io::CoarseUs(), id_clock_us);
+    const Reservation reservation = core::Refill<PlainMemory>(shared.server, slot, need, io::CoarseUs, id_clock_us);
     if (reservation.outcome == Outcome::kOk) return;
     const int64 now_us = io::BootUs();
     if (tries == 0) {
       first_refused_us = now_us;
       core::Add(slot.waits, 1);
     }
+    if (Awaits(reservation.outcome)) {
+      AskWorker();
+      if (tries == 0 && !IsUnderPostmaster) continue;  // it has just been done
+    }
     const int64 waited_ms = core::MsOf(now_us - first_refused_us);
     const int64 left_ms = MaxWaitMs() - waited_ms;
     const bool in_vain = reservation.outcome == Outcome::kNoIdentity && NobodyWillServe();
     if (!Passes(reservation.outcome) || left_ms <= 0 || in_vain) RaiseRefused(reservation, waited_ms);
-    if (reservation.outcome != Outcome::kTooFarAhead) {
-      AskWorker();
-      if (!IsUnderPostmaster) continue;
-    }
     if (wait_event == 0) wait_event = NewWaitEvent("IdgenId");
     Sleep(slot, Min(SleepMs(reservation, tries), left_ms), wait_event);
   }

@@ -18,8 +18,14 @@ int64 RefillAndTakeId(core::BackendSlot& slot);
 
 inline int64 TakeId(core::BackendSlot& slot) {
   core::Position position;
-  if (unlikely(!core::TakeFromBlock(slot, kDefaultLine, io::CoarseUs(), &position))) return RefillAndTakeId(slot);
+  if (unlikely(!core::TakeFromBlock(slot, kDefaultLine, io::CoarseUs, &position))) return RefillAndTakeId(slot);
   return core::Compose(core::kDefaultLayout, position, slot.worker);
+}
+
+// Like TakeId, but leaves the block's age alone: for a caller that has it looked at every few ids.
+inline int64 TakeIdUnaged(core::BackendSlot& slot) {
+  if (unlikely(!core::HasPosition(slot, kDefaultLine))) return RefillAndTakeId(slot);
+  return core::Compose(core::kDefaultLayout, core::TakePosition(slot), slot.worker);
 }
 
 }  // namespace idgen::pg

@@ -220,7 +220,8 @@ void TurnInSingleUserMode(Shared& shared) {
     own_service = new (memory) Service(shared, ThisCluster());
     before_shmem_exit(StopOwnService, Int32GetDatum(0));
   }
-  if (own_service->Turn(/*stop=*/false) > 0) pg_usleep(core::kUsPerMs);
+  while (own_service->Turn(/*stop=*/false) == 0) {
+  }
 }
 
 }  // namespace

@@ -1,0 +1,65 @@
+# Waits: seen in the statistics while they last, ended by a cancel, and past idgen.max_wait an error with the numbers.
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use IdgenTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_server('waits', conf => <<'CONF');
+idgen.max_ahead = '100ms'
+idgen.ceiling_window = '1s'
+idgen.max_wait = '1h'
+CONF
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION idgen');
+wait_for_ids($node);
+my $named = $node->safe_psql('postgres', "SELECT current_setting('server_version_num')::int >= 170000") eq 't';
+
+# Without the worker the ceiling stands still, and a session that goes on asking comes to wait below it.
+my $worker = pid_of_worker($node);
+kill('STOP', $worker);
+my $waiter = $node->background_psql('postgres', on_error_stop => 0);
+my $pid = $waiter->query_safe('SELECT pg_backend_pid()');
+$waiter->query_until(qr/started/, "\\echo started\nSELECT count(id) FROM (SELECT idgen_batch(1000000000000) AS id) ids;\n");
+ok($node->poll_query_until('postgres', "SELECT waiting AND waiting_for > '0' AND waits > 0 FROM idgen_stat_backends WHERE pid = $pid"),
+	'a waiting session is seen in idgen_stat_backends');
+ok($node->poll_query_until('postgres', "SELECT bool_or(wait_event_type = 'Extension' AND wait_event = '"
+	  . ($named ? 'IdgenId' : 'Extension') . "') FROM pg_stat_activity WHERE pid = $pid"),
+	'and in pg_stat_activity');
+
+ok($node->poll_query_until('postgres', 'SELECT ceiling < clock_timestamp() FROM idgen_status()'), 'the ceiling is reached');
+like(error_of($node, "SET idgen.max_wait = '50ms'; SELECT idgen_next()"),
+	qr/ERROR:  55000: no id can be given: the durable ceiling is reached\nDETAIL:  The ceiling is .*Waited \d+ ms.*\nHINT:  See last_error/,
+	'past idgen.max_wait it is an error');
+
+$node->safe_psql('postgres', "SELECT pg_cancel_backend($pid)");
+ok($node->poll_query_until('postgres', "SELECT NOT waiting FROM idgen_stat_backends WHERE pid = $pid"), 'a cancel ends the wait');
+
+$waiter->query_until(qr/started/, "\\echo started\nSELECT count(idgen_next()) FROM generate_series(1, 10);\nSELECT 'went on';\n");
+ok($node->poll_query_until('postgres', "SELECT waiting FROM idgen_stat_backends WHERE pid = $pid"), 'it waits again');
+kill('CONT', $worker);
+ok($node->poll_query_until('postgres', "SELECT NOT waiting FROM idgen_stat_backends WHERE pid = $pid"), 'and goes on with the worker');
+$waiter->quit;
+cmp_ok($node->safe_psql('postgres', "SELECT extract(epoch FROM waited) * 1000 FROM idgen_stat_generators"),
+	'>', 0, 'the time waited is added up when the session has ended');
+$node->stop;
+
+# Where clocks stand still, ids run ahead of them for certain: 4,096 a millisecond, and then max_ahead is reached.
+my $shim = PostgreSQL::Test::Utils::tempdir() . '/still_clock.so';
+system_or_bail('cc', '-shared', '-fPIC', '-O2', '-o', $shim, 'bench/still_clock.c', '-ldl');
+my $statements = "SET idgen.max_wait = 0\nSELECT count(idgen_next()) FROM generate_series(1, 409600)\n"
+  . "SELECT count(idgen_next()) FROM generate_series(1, 10000)\n";
+my ($out, $err) = ('', '');
+{
+	local $ENV{LD_PRELOAD} = $shim;
+	IPC::Run::run([ 'postgres', '--single', '-j', '-D', $node->data_dir, '-c', 'log_error_verbosity=verbose', 'postgres' ],
+		'<', \(join("\n", map { "$_;\n" } split(/\n/, $statements))), '>', \$out, '2>', \$err);
+}
+like($out, qr/count = "409600"/, 'a burst of max_ahead is given at once');
+like($err, qr/ERROR:  53400: no id can be given: ids have run too far ahead of the clock.*DETAIL:  The next id would be \d+ ms past the limit of "idgen.max_ahead".*HINT:  Ask for fewer than 4096 ids a millisecond/s,
+	'what goes beyond it is an error that says by how much');
+
+done_testing();
