@@ -29,9 +29,9 @@ struct Reservation {
 };
 
 // Reserves at least `need` positions and up to what `like(now_us)` says: a block that doesn't fit shrinks to what is
-// there before it is refused. `id_clock_us` is called after `next` and the identity were loaded. With another order, or
-// with the clock read beforehand, a reservation that began before an identity was given up could end after it, and
-// an exhaustive search finds duplicates.
+// there before it is refused. `next` is loaded before the identity: the other way round a reservation that began before
+// an identity was given up could end after it, and an exhaustive search finds duplicates. `id_clock_us` is called after
+// both, so that ids keep within max_ahead of the id clock also when it has just been set right.
 template <class Memory, class Like, class IdClockUs>
 Reservation Reserve(ServerState& server, Line& line, uint64_t need, Like&& like, IdClockUs&& id_clock_us) noexcept {
   const Layout& layout = line.layout;

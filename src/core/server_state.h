@@ -107,7 +107,7 @@ void Withdraw(ServerState& server) noexcept {
 }
 
 // Moves every `next` on to a tick that nobody has reserved in, and always moves it: a reservation that loaded `next`
-// before the withdrawal then fails to swap it. Holds: the lines lock.
+// before the withdrawal then fails to swap it. After Withdraw it needs no lock: a line made meanwhile has no positions.
 template <class Memory>
 void Seal(ServerState& server) noexcept {
   const uint64_t count = Memory::Load(server.line_count, Step::kLoadFloor);

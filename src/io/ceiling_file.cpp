@@ -22,6 +22,11 @@ bool Whole(const std::optional<CeilingRecord> (&records)[2]) noexcept {
          (records[0]->serial + 1 == records[1]->serial || records[1]->serial + 1 == records[0]->serial);
 }
 
+// A time of birth that either side doesn't know says nothing.
+bool SameFile(const FileIdentity& a, const FileIdentity& b) noexcept {
+  return a.inode == b.inode && (a.born_ns == b.born_ns || a.born_ns == 0 || b.born_ns == 0);
+}
+
 int MissingIsFine(int result) noexcept { return result == -ENOENT ? 0 : result; }
 
 }  // namespace
@@ -50,8 +55,8 @@ FileView CeilingFile::Read(const ClusterId& cluster) noexcept {
 }
 
 int CeilingFile::Judge(int fd, const ClusterId& cluster, FileView* view) noexcept {
-  const int64_t inode = disk_.Inode(fd);
-  if (inode < 0) return static_cast<int>(inode);
+  FileIdentity identity;
+  if (const int result = disk_.Identify(fd, &identity); result < 0) return result;
   CeilingRecord newest;
   std::optional<CeilingRecord> records[2];
   bool foreign = false;
@@ -69,7 +74,7 @@ int CeilingFile::Judge(int fd, const ClusterId& cluster, FileView* view) noexcep
     view->state = FileState::kDamaged;
   else if (foreign)
     view->state = FileState::kOtherSystem;
-  else if (newest.inode != static_cast<uint64_t>(inode))
+  else if (!SameFile({.inode = newest.inode, .born_ns = newest.born_ns}, identity))
     view->state = FileState::kCopy;
   else if (newest.timeline != cluster.timeline)
     view->state = FileState::kPromoted;
@@ -106,7 +111,8 @@ int CeilingFile::PutRecord(const ClusterId& cluster, int64_t ceiling_ms) noexcep
                              .ceiling_ms = ceiling_ms,
                              .system_identifier = cluster.system_identifier,
                              .timeline = cluster.timeline,
-                             .inode = inode_};
+                             .inode = identity_.inode,
+                             .born_ns = identity_.born_ns};
   wire::EncodeCeilingRecord(record, bytes);
   return disk_.WriteAt(fd_, bytes, sizeof bytes, static_cast<int64_t>(record.serial % 2) * kRecordSpacing);
 }
@@ -118,9 +124,7 @@ int CeilingFile::WriteNewFile(const char* path, const ClusterId& cluster, int64_
   Close();
   fd_ = fd;
   serial_ = 0;
-  const int64_t inode = disk_.Inode(fd);
-  if (inode < 0) return static_cast<int>(inode);
-  inode_ = static_cast<uint64_t>(inode);
+  if (const int result = disk_.Identify(fd, &identity_); result < 0) return result;
   if (const int result = PutRecord(cluster, ceiling_ms); result < 0) return result;
   return WriteInPlace(cluster, ceiling_ms);
 }

@@ -70,7 +70,7 @@ class CeilingFile {
   const char* directory_;
   unsigned mode_;
   int fd_ = -1;  // open only while every record in the file is known to be of this cluster and file
-  uint64_t inode_ = 0;
+  FileIdentity identity_;
   uint64_t serial_ = 0;
   char path_[kPathBytes];
 };

@@ -19,9 +19,17 @@ class Posix final : public Disk {
   int CreateNew(const char* path, unsigned mode) noexcept override {
     return ResultOf(open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   }
-  int64_t Inode(int fd) noexcept override {
+  int Identify(int fd, FileIdentity* identity) noexcept override {
     struct stat status;
-    return fstat(fd, &status) < 0 ? -errno : static_cast<int64_t>(status.st_ino);
+    if (fstat(fd, &status) < 0) return -errno;
+    identity->inode = static_cast<uint64_t>(status.st_ino);
+    identity->born_ns = 0;
+#ifdef STATX_BTIME
+    struct statx extended;
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &extended) == 0 && (extended.stx_mask & STATX_BTIME) != 0)
+      identity->born_ns = static_cast<uint64_t>(extended.stx_btime.tv_sec) * 1000000000 + extended.stx_btime.tv_nsec;
+#endif
+    return 0;
   }
   int64_t ReadAt(int fd, void* to, size_t size, int64_t offset) noexcept override {
     size_t done = 0;

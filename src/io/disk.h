@@ -7,11 +7,19 @@
 
 namespace idgen::io {
 
+// Which file it is, for ever: the number of an inode is given out again once the file is gone.
+struct FileIdentity {
+  uint64_t inode = 0;
+  uint64_t born_ns = 0;  // Unix time; 0 where the file system doesn't tell
+
+  bool operator==(const FileIdentity&) const noexcept = default;
+};
+
 class Disk {
  public:
   virtual int OpenExisting(const char* path) noexcept = 0;              // read and write; the descriptor
   virtual int CreateNew(const char* path, unsigned mode) noexcept = 0;  // fails with EEXIST; the descriptor
-  virtual int64_t Inode(int fd) noexcept = 0;
+  virtual int Identify(int fd, FileIdentity* identity) noexcept = 0;
   virtual int64_t ReadAt(int fd, void* to, size_t size, int64_t offset) noexcept = 0;  // bytes read, short at the end
   virtual int WriteAt(int fd, const void* from, size_t size, int64_t offset) noexcept = 0;
   virtual int Sync(int fd) noexcept = 0;

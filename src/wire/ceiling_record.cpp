@@ -39,6 +39,7 @@ void EncodeCeilingRecord(const CeilingRecord& record, uint8_t* out) noexcept {
   Put(out + 24, record.system_identifier, 8);
   Put(out + 32, record.inode, 8);
   Put(out + 40, record.timeline, 4);
+  Put(out + 44, record.born_ns, 8);
   Put(out + kChecked, Crc32c(out, kChecked), 4);
 }
 
@@ -51,6 +52,7 @@ std::optional<CeilingRecord> DecodeCeilingRecord(const uint8_t* bytes, size_t si
   record.system_identifier = Get(bytes + 24, 8);
   record.inode = Get(bytes + 32, 8);
   record.timeline = static_cast<uint32_t>(Get(bytes + 40, 4));
+  record.born_ns = Get(bytes + 44, 8);
   return record;
 }
 

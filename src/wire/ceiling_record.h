@@ -12,7 +12,9 @@ struct CeilingRecord {
   int64_t ceiling_ms = 0;  // Unix ms; 0 where no ceiling was ever given: the server is new
   uint64_t system_identifier = 0;
   uint32_t timeline = 0;
-  uint64_t inode = 0;  // of the file it was written to: another one tells a copy
+  // Of the file that it was written to: another inode, or another time of birth, tells a copy.
+  uint64_t inode = 0;
+  uint64_t born_ns = 0;  // 0: not known
 
   bool operator==(const CeilingRecord&) const noexcept = default;
 };

@@ -1,0 +1,93 @@
+"""What one call costs in one session, over the empty function.
+
+Measured is `SELECT count(f()) FROM generate_series(1, n)` less the same statement with an empty C function in f's
+place, run directly before it in the same session. The empty functions are PostgreSQL's own: pg_backend_pid(), which
+returns a global variable (STABLE without arguments: called for every row), and int8up(bigint), which returns
+its argument. A set-returning function is compared with generate_series in its place.
+
+Taken is the backend's CPU time: these statements wait for nothing (but one flush of the log at nextval's commit, which
+nextval is spared), so on an idle machine it is the time that passes, and on a busy one it is still right.
+"""
+
+from dataclasses import dataclass
+
+from harness.results import REFERENCE
+from harness.server import Session, set_block_size, wait_for_burst
+
+TITLE = "One call in one session"
+NS = "Nanoseconds per call over the empty function"
+BATCH = "Nanoseconds per id over generate_series"
+
+ID_ROWS = "generate_series(1::bigint, {calls})"
+NO_ARGUMENT = "SELECT count(pg_backend_pid()) FROM " + ID_ROWS
+ONE_ARGUMENT = "SELECT count(int8up(id)) FROM generate_series({first_id}, {first_id} + {calls} - 1) id"
+
+
+@dataclass
+class Candidate:
+    name: str
+    call: str
+    slow: bool = False       # a fifth of the calls is enough
+    burst: bool = False      # takes ids of the default layout, of which a burst holds four million
+    block_size: int = 256
+    unit: str = NS
+
+    def statement(self):
+        if self.unit == BATCH:
+            return f"SELECT count(*) FROM {self.call}"
+        if "(id)" in self.call:
+            return ONE_ARGUMENT.replace("int8up(id)", self.call)
+        return NO_ARGUMENT.replace("pg_backend_pid()", self.call)
+
+    def empty(self):
+        if self.unit == BATCH:
+            return f"SELECT count(*) FROM {ID_ROWS}"
+        return ONE_ARGUMENT if "(id)" in self.call else NO_ARGUMENT
+
+
+def candidates(session):
+    in_postgres_18 = session.value("SELECT to_regprocedure('uuidv7()') IS NOT NULL") == "t"
+    return [
+        Candidate("idgen_next()", "idgen_next()", burst=True),
+        Candidate(REFERENCE, "nextval('cache_1')"),
+        Candidate("nextval, CACHE 1000", "nextval('cache_1000')"),
+        Candidate("uuid_v7()", "uuid_v7()"),
+        *([Candidate("uuidv7() of PostgreSQL 18", "uuidv7()", slow=True)] if in_postgres_18 else []),
+        Candidate("gen_random_uuid()", "gen_random_uuid()", slow=True),
+        Candidate("uuid-ossp, uuid_generate_v4()", "uuid_generate_v4()", slow=True),
+        Candidate("uuid-ossp, uuid_generate_v1mc()", "uuid_generate_v1mc()", slow=True),
+        Candidate("Instagram's function (plpgsql)", "instagram_id()", slow=True),
+        Candidate("idgen_timestamp(id)", "idgen_timestamp(id)"),
+        Candidate("idgen_decode(id), whole row", "idgen_decode(id)"),
+        Candidate("idgen_batch(n)", "idgen_batch({calls})", burst=True, unit=BATCH),
+        # Last: changing the setting takes a second.
+        Candidate("idgen_next(), block_size 1", "idgen_next()", burst=True, block_size=1),
+    ]
+
+
+def run(plan, results):
+    with Session() as session:
+        first_id = session.value("SELECT idgen_next()")
+        chosen = candidates(session)
+        for candidate in chosen:
+            _measure(session, candidate, plan.calls // 100, first_id)  # warms up
+        for _ in plan.each_round(TITLE):
+            block_size = 256
+            for candidate in chosen:
+                if candidate.block_size != block_size:
+                    block_size = candidate.block_size
+                    set_block_size(session, block_size)
+                calls = plan.calls // 5 if candidate.slow else plan.calls
+                results.add("calls", candidate.unit, candidate.name,
+                            _measure(session, candidate, calls, first_id))
+            set_block_size(session, 256)
+
+
+def _measure(session, candidate, calls, first_id):
+    if candidate.burst:
+        wait_for_burst(session)
+    begin = session.cpu_ns()
+    session.query(candidate.empty().format(calls=calls, first_id=first_id))
+    between = session.cpu_ns()
+    session.query(candidate.statement().format(calls=calls, first_id=first_id))
+    return ((session.cpu_ns() - between) - (between - begin)) / calls

@@ -1,0 +1,60 @@
+"""What was measured: series of values, one value per round."""
+
+import statistics
+from dataclasses import dataclass, field
+
+REFERENCE = "nextval, CACHE 1"
+
+
+def in_turn(candidates, round_number):
+    """Forwards and backwards by turns: what a measurement leaves behind favours no candidate."""
+    candidates = list(candidates.items())
+    return candidates if round_number % 2 == 1 else candidates[::-1]
+
+
+@dataclass
+class Series:
+    group: str  # the module that measured it
+    unit: str   # what its values are; the series of one unit stand in one table
+    name: str   # of the candidate
+    case: str   # under which it was measured, or empty; candidates are compared within a case
+    values: list = field(default_factory=list)
+
+    @property
+    def median(self):
+        return statistics.median(self.values)
+
+    @property
+    def low(self):
+        return min(self.values)
+
+    @property
+    def high(self):
+        return max(self.values)
+
+
+class Results:
+    """All series of a run, in the order in which they were first measured."""
+
+    def __init__(self):
+        self._series = {}
+
+    def add(self, group, unit, name, value, case=""):
+        key = (group, unit, name, case)
+        self._series.setdefault(key, Series(*key)).values.append(value)
+
+    def all(self):
+        return list(self._series.values())
+
+    def find(self, group, unit, name, case=""):
+        return self._series.get((group, unit, name, case))
+
+    def median(self, group, unit, name, case=""):
+        """None where it was not measured in this run."""
+        series = self.find(group, unit, name, case)
+        return None if series is None else series.median
+
+    def ratio(self, series):
+        """Its median over nextval's in the same case; None where nextval is not in it."""
+        reference = self.median(series.group, series.unit, REFERENCE, series.case)
+        return series.median / reference if reference else None

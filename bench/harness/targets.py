@@ -1,0 +1,67 @@
+"""What issue 3 asks for, held against what was measured."""
+
+from dataclasses import dataclass
+
+from harness import calls, ceiling, inserts, loads, sessions
+from harness.results import REFERENCE
+
+
+@dataclass
+class Target:
+    text: str
+    limit: float
+    at_most: bool
+    value: float
+
+    @property
+    def met(self):
+        return self.value <= self.limit if self.at_most else self.value >= self.limit
+
+
+def targets(results):
+    """Those whose measurements are there."""
+    def call(name, unit=calls.NS):
+        return results.median("calls", unit, name)
+
+    def rate(count, name="idgen_next()"):
+        return results.median("sessions", sessions.RATE, name, sessions.case_of(count))
+
+    def load(unit, name):
+        return results.median("loads", unit, name, loads.INSERT)
+
+    def insert(case, name="idgen_next()"):
+        return results.median("inserts", inserts.RATE, name, case)
+
+    def over(value, by):
+        return value / by if value is not None and by else None
+
+    nextval = call(REFERENCE)
+    rows = [
+        ("idgen_next(), ns over the empty function", 10, True, call("idgen_next()")),
+        ("idgen_next(), × nextval", 0.07, True, over(call("idgen_next()"), nextval)),
+        ("idgen_next() with block_size 1, × nextval", 0.2, True, over(call("idgen_next(), block_size 1"), nextval)),
+        ("uuid_v7(), ns over the empty function", 40, True, call("uuid_v7()")),
+        ("uuid_v7(), × nextval", 0.25, True, over(call("uuid_v7()"), nextval)),
+        ("idgen_batch(n), ns per id over generate_series", 5, True, call("idgen_batch(n)", calls.BATCH)),
+        ("idgen_timestamp(id), ns over the empty function", 15, True, call("idgen_timestamp(id)")),
+        ("idgen_decode(id), ns over the empty function", 120, True, call("idgen_decode(id), whole row")),
+        ("two sessions, × one", 1.9, False, over(rate(2), rate(1))),
+        ("sixteen sessions, × two", 1, False, over(rate(16), rate(2))),
+        ("two sessions, × nextval", 4, False, over(rate(2), rate(2, REFERENCE))),
+        ("four sessions, × nextval", 4, False, over(rate(4), rate(4, REFERENCE))),
+        ("INSERT … SELECT, × nextval's time", 0.87, True,
+         over(load(loads.TIME, "idgen_next()"), load(loads.TIME, REFERENCE))),
+        ("index of uuid_v7(), in times of its rebuilt size", 1.01, True, load(loads.BLOAT, "uuid_v7()")),
+    ]
+    for commit in inserts.COMMITS:
+        for clients in inserts.CLIENTS:
+            case = inserts.case_of(clients, commit)
+            rows.append((f"single-row inserts, {case}, × nextval (5 % is noise)", 0.95, False,
+                         over(insert(case), insert(case, REFERENCE))))
+    for count in ceiling.COUNTS:
+        case = sessions.case_of(count)
+        rows.append((f"sustained, {case}, % of the layout's rate", 99, False,
+                     results.median("ceiling", ceiling.RATE, ceiling.NAME, case)))
+        rows.append((f"CPU meanwhile, {case}, % of one core", 60, True,
+                     results.median("ceiling", ceiling.CPU, ceiling.NAME, case)))
+    return [Target(*row) for row in rows if row[3] is not None]

@@ -1,0 +1,77 @@
+# Stops and crashes with inserts going on: no id comes twice, and after each of them ids go on above all before.
+use strict;
+use warnings;
+
+use IdgenTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+# The clock is set back before each fault: only the floor keeps a restarted server above its past.
+my $server = new_server('main', conf => <<'CONF');
+idgen.max_ahead = '1s'
+idgen.ceiling_window = '1s'
+idgen.max_wait = '60s'
+CONF
+my $clock = IdgenTest::Clock->new;
+$clock->start($server);
+IdgenTest::Load->prepare($server);
+my $ledger = IdgenTest::Ledger->new;
+
+my @faults = (
+    [ 'pg_ctl stop -m fast'          => sub { $server->stop('fast');      $clock->start($server) } ],
+    [ 'pg_ctl stop -m immediate'     => sub { $server->stop('immediate'); $clock->start($server) } ],
+    [ 'kill -9 of a backend'         => sub { ok(kill_backend($server),    'a backend was killed') } ],
+    [ 'kill -9 of the worker'        => sub { ok(kill_worker($server),     'the worker was killed') } ],
+    [ 'kill -9 of the postmaster'    => sub { ok(kill_postmaster($server), 'the postmaster was killed'); $clock->start($server) } ],
+);
+
+my $load = IdgenTest::Load->start($server);
+ok($load->wait_for_more, 'ids flow');
+foreach (@faults) {
+    my ($fault, $inflict) = @$_;
+    my $life = $load->latest_life;
+    $clock->step(-1);
+    $inflict->();
+    ok($load->wait_for_life_after($life), "$fault under load: ids flow again");
+}
+
+# Settings and the worker id change under load.
+foreach my $settings (
+    "idgen.worker_id = 2\nidgen.block_size = 1",
+    "idgen.worker_id = 1\nidgen.max_ahead = '100ms'\nidgen.ceiling_window = '20s'",
+    "idgen.block_size = 4096\nidgen.max_clock_step = '1ms'",
+    "idgen.worker_id = 2\nidgen.max_ahead = '3s'\nidgen.ceiling_window = '1s'",
+    "idgen.worker_id = 1\nidgen.block_size = 256\nidgen.max_clock_step = '1min'") {
+    $server->append_conf('postgresql.conf', $settings);
+    $server->reload;
+    ok($load->wait_for_more, "ids flow with " . join(', ', split(/\n/, $settings)));
+}
+
+# A worker that is asked to end gives its identity up, and the next one takes it again; nobody else notices.
+my $pid = pid_of_worker($server);
+ok(kill_worker($server, 'TERM'), 'the worker was asked to end');
+ok(wait_until { my $now = pid_of_worker($server); $now && $now != $pid }, 'another worker was started');
+ok($load->wait_for_more, 'ids flow again');
+
+# Nothing else runs here: what was used last is known. It lies in the middle of a tick, which is one ahead of the id
+# clock, where the machine is quick enough for it.
+$load->stop($ledger);
+$load->check_errors('faults under load');
+foreach (@faults, [ 'SIGTERM of the worker' => sub { kill_worker($server, 'TERM') } ]) {
+    my ($fault, $inflict) = @$_;
+    my ($life, $worker) = (life($server), pid_of_worker($server));
+    $clock->step(-2);
+    my $last = burst($server, 4_000_003);
+    $inflict->();
+    my $first = wait_for_ids($server,
+        "SELECT idgen_next() FROM pg_control_checkpoint(), idgen_status() WHERE redo_lsn > '$life' OR worker_pid <> $worker");
+    cmp_ok($first, '>', $last, "$fault after a burst: the next id is above the last");
+    $ledger->add_unordered(undef, $last, $first);
+}
+
+$ledger->add_table($server);
+$ledger->check('faults');
+cmp_ok($ledger->lives, '>', @faults, 'ids were given in every life of the server');
+$server->stop;
+
+done_testing();

@@ -1,0 +1,82 @@
+// The local file's records as bytes.
+#include "wire/ceiling_record.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+namespace idgen::wire {
+namespace {
+
+constexpr CeilingRecord kRecord{.serial = 0x0102030405060708,
+                                .ceiling_ms = 1767225600123,
+                                .system_identifier = 0x1112131415161718,
+                                .timeline = 0x31323334,
+                                .inode = 0x2122232425262728,
+                                .born_ns = 0x4142434445464748};
+
+// "idgencl1", then little-endian serial, ceiling, system identifier, inode, timeline, birth; zeros; CRC-32C of it all.
+// Made by another program. Files in the field are read by it.
+constexpr uint8_t kBytes[kCeilingRecordBytes] = {
+    0x69, 0x64, 0x67, 0x65, 0x6E, 0x63, 0x6C, 0x31, 0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01,
+    0x7B, 0xA8, 0xDA, 0x76, 0x9B, 0x01, 0x00, 0x00, 0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11,
+    0x28, 0x27, 0x26, 0x25, 0x24, 0x23, 0x22, 0x21, 0x34, 0x33, 0x32, 0x31, 0x48, 0x47, 0x46, 0x45,
+    0x44, 0x43, 0x42, 0x41, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xB3, 0x23, 0x63, 0xF5};
+
+TEST(CeilingRecord, IsWrittenAsTheFormatSays) {
+  uint8_t bytes[kCeilingRecordBytes];
+  std::memset(bytes, 0xEE, sizeof bytes);
+  EncodeCeilingRecord(kRecord, bytes);
+  for (size_t i = 0; i < sizeof bytes; ++i) EXPECT_EQ(bytes[i], kBytes[i]) << "byte " << i;
+}
+
+TEST(CeilingRecord, IsReadAsTheFormatSays) { EXPECT_EQ(DecodeCeilingRecord(kBytes, sizeof kBytes), kRecord); }
+
+TEST(CeilingRecord, EveryFieldMayBeAtItsEnds) {
+  for (const CeilingRecord& record : {CeilingRecord{}, CeilingRecord{.serial = UINT64_MAX,
+                                                       .ceiling_ms = INT64_MAX,
+                                                       .system_identifier = UINT64_MAX,
+                                                       .timeline = UINT32_MAX,
+                                                       .inode = UINT64_MAX,
+                                                       .born_ns = UINT64_MAX}}) {
+    uint8_t bytes[kCeilingRecordBytes];
+    EncodeCeilingRecord(record, bytes);
+    EXPECT_EQ(DecodeCeilingRecord(bytes, sizeof bytes), record);
+  }
+}
+
+TEST(CeilingRecord, AnyFlippedBitIsNoticed) {
+  for (size_t byte = 0; byte < kCeilingRecordBytes; ++byte) {
+    for (int bit = 0; bit < 8; ++bit) {
+      uint8_t bytes[kCeilingRecordBytes];
+      std::memcpy(bytes, kBytes, sizeof bytes);
+      bytes[byte] = static_cast<uint8_t>(bytes[byte] ^ 1 << bit);
+      EXPECT_FALSE(DecodeCeilingRecord(bytes, sizeof bytes)) << "byte " << byte << " bit " << bit;
+    }
+  }
+}
+
+// Its checksum is right, but it is not ours to understand.
+TEST(CeilingRecord, ARecordOfAnotherFormatIsNone) {
+  uint8_t bytes[kCeilingRecordBytes];
+  std::memcpy(bytes, kBytes, sizeof bytes);
+  bytes[7] = '2';
+  const uint8_t checksum[] = {0xFC, 0x40, 0x99, 0xAB};
+  std::memcpy(bytes + 60, checksum, sizeof checksum);
+  EXPECT_FALSE(DecodeCeilingRecord(bytes, sizeof bytes));
+}
+
+TEST(CeilingRecord, AShortRecordIsNone) {
+  for (size_t size = 0; size < kCeilingRecordBytes; ++size) EXPECT_FALSE(DecodeCeilingRecord(kBytes, size)) << size;
+}
+
+TEST(CeilingRecord, EmptySectorsAreNone) {
+  uint8_t bytes[kCeilingRecordBytes];
+  for (const int filler : {0x00, 0xFF}) {
+    std::memset(bytes, filler, sizeof bytes);
+    EXPECT_FALSE(DecodeCeilingRecord(bytes, sizeof bytes)) << filler;
+  }
+}
+
+}  // namespace
+}  // namespace idgen::wire

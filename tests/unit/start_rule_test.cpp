@@ -1,0 +1,100 @@
+// From which floor, and when a server may start from it: every limit at its edge.
+#include "lease/start_rule.h"
+
+#include <gtest/gtest.h>
+
+#include "support.h"
+
+namespace idgen::lease {
+namespace {
+
+using core::kMsPerDay;
+using core::kMsPerMinute;
+using core::kUsPerMs;
+
+constexpr StartRule kRule{.max_ahead_ms = 1000, .window_ms = 10000, .max_clock_step_ms = 60000};
+constexpr int64_t kPatienceUs = 11000 * kUsPerMs;  // max_ahead + window
+constexpr core::Instant kNow{.boot_us = 5000000, .wall_us = kNowMs * kUsPerMs};
+
+Verdict JudgeOnce(int64_t floor_ms, int64_t waited_us = 0) {
+  core::Persistence wall;
+  return kRule.Judge(floor_ms, waited_us, kNow, wall);
+}
+
+TEST(StartRule, AKnownFloorIsTheRecordedCeiling) {
+  EXPECT_EQ(kRule.FloorOf(Past::kKnown, kNowMs - kMsPerDay, kNowMs), kNowMs - kMsPerDay);
+  EXPECT_EQ(kRule.FloorOf(Past::kKnown, kNowMs + kMsPerDay, kNowMs), kNowMs + kMsPerDay);
+}
+
+TEST(StartRule, ANewServersFloorIsTheWallClock) { EXPECT_EQ(kRule.FloorOf(Past::kNew, 0, kNowMs), kNowMs); }
+
+TEST(StartRule, AnUncertainPastIsTakenForALeadOfAMinute) {
+  for (const Past past : {Past::kMissing, Past::kDamaged, Past::kCopied, Past::kOtherSystem, Past::kPromoted}) {
+    const int64_t guess_ms = kNowMs + kMsPerMinute + 11000;
+    EXPECT_EQ(kRule.FloorOf(past, 0, kNowMs), guess_ms);
+    EXPECT_EQ(kRule.FloorOf(past, guess_ms - 1, kNowMs), guess_ms);
+    EXPECT_EQ(kRule.FloorOf(past, guess_ms + 1, kNowMs), guess_ms + 1) << "no readable record is gone below";
+  }
+}
+
+TEST(StartRule, RunsFromAFloorUpToAMinuteAhead) {
+  EXPECT_EQ(JudgeOnce(0), Verdict::kRun);
+  EXPECT_EQ(JudgeOnce(kNowMs), Verdict::kRun);
+  EXPECT_EQ(JudgeOnce(kNowMs + kMsPerMinute), Verdict::kRun);
+  EXPECT_EQ(JudgeOnce(kNowMs + kMsPerMinute + 1), Verdict::kFloorAhead);
+}
+
+TEST(StartRule, WaitsForMaxAheadAndTheWindowAndThenRuns) {
+  EXPECT_EQ(JudgeOnce(kNowMs + kMsPerDay, kPatienceUs - 1), Verdict::kFloorAhead);
+  EXPECT_EQ(JudgeOnce(kNowMs + kMsPerDay, kPatienceUs), Verdict::kRun);
+}
+
+TEST(StartRule, RefusesAFloorMoreThanADayAheadHoweverLongItWaited) {
+  EXPECT_EQ(JudgeOnce(kNowMs + kMsPerDay), Verdict::kFloorAhead);
+  EXPECT_EQ(JudgeOnce(kNowMs + kMsPerDay + 1), Verdict::kFloorFarAhead);
+  EXPECT_EQ(JudgeOnce(kNowMs + kMsPerDay + 1, 1000 * kPatienceUs), Verdict::kFloorFarAhead);
+}
+
+TEST(StartRule, DoubtsAWallClockMoreThanThirtyDaysPastTheFloor) {
+  EXPECT_EQ(JudgeOnce(kNowMs - 30 * kMsPerDay), Verdict::kRun);
+  EXPECT_EQ(JudgeOnce(kNowMs - 30 * kMsPerDay - 1), Verdict::kClockFarAhead);
+}
+
+TEST(StartRule, BelievesADoubtedWallClockThatHasPersisted) {
+  core::Persistence wall;
+  const int64_t floor_ms = kNowMs - 31 * kMsPerDay;
+  core::Instant now = kNow;
+  EXPECT_EQ(kRule.Judge(floor_ms, 0, now, wall), Verdict::kClockFarAhead);
+  now.boot_us += core::kPersistUs - 1;
+  now.wall_us += core::kPersistUs - 1;
+  EXPECT_EQ(kRule.Judge(floor_ms, 0, now, wall), Verdict::kClockFarAhead);
+  now.boot_us += 1;
+  now.wall_us += 1;
+  EXPECT_EQ(kRule.Judge(floor_ms, 0, now, wall), Verdict::kRun);
+}
+
+TEST(StartRule, ADoubtedWallClockThatStepsStartsItsWaitAgain) {
+  for (const int64_t step_us : {int64_t{1}, int64_t{-1}}) {
+    core::Persistence wall;
+    const int64_t floor_ms = kNowMs - 300 * kMsPerDay;
+    core::Instant now = kNow;
+    kRule.Judge(floor_ms, 0, now, wall);
+    now.boot_us += core::kPersistUs;
+    now.wall_us += core::kPersistUs + step_us * (kRule.max_clock_step_ms * kUsPerMs + 1);
+    EXPECT_EQ(kRule.Judge(floor_ms, 0, now, wall), Verdict::kClockFarAhead);
+  }
+}
+
+TEST(StartRule, ADoubtedWallClockThatWasPlausibleMeanwhileStartsItsWaitAgain) {
+  core::Persistence wall;
+  const int64_t floor_ms = kNowMs - 31 * kMsPerDay;
+  core::Instant now = kNow;
+  kRule.Judge(floor_ms, 0, now, wall);
+  EXPECT_EQ(kRule.Judge(floor_ms, 0, {.boot_us = now.boot_us, .wall_us = floor_ms * kUsPerMs}, wall), Verdict::kRun);
+  now.boot_us += core::kPersistUs;
+  now.wall_us += core::kPersistUs;
+  EXPECT_EQ(kRule.Judge(floor_ms, 0, now, wall), Verdict::kClockFarAhead);
+}
+
+}  // namespace
+}  // namespace idgen::lease
