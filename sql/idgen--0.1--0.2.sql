@@ -52,6 +52,11 @@ COMMENT ON FUNCTION idgen_stat_reset() IS
 'Sets the counts of idgen_stat_generators and idgen_stat_clock to zero. A live backend''s own row in idgen_stat_backends goes on, but for its largest drift. Superusers only, unless granted.';
 REVOKE ALL ON FUNCTION idgen_stat_reset() FROM PUBLIC;
 
+-- UUIDs
+
+COMMENT ON FUNCTION uuid_v7() IS
+'A new UUID of version 7 (RFC 9562): Unix milliseconds, a 16-bit counter (section 6.2, method 1), 58 random bits. Strictly increasing over all sessions of the server where idgen is in shared_preload_libraries, else within the session. Never waits and never fails for want of a number. Its time lags the clock by a tick of the kernel''s coarse clock at the most (4 ms, as a rule), and leads it only past 32,768 UUIDs in one millisecond, or by as much as a clock was set back until that is caught up with.';
+
 -- the operator's way out
 
 CREATE FUNCTION idgen_forget_floor() RETURNS timestamptz

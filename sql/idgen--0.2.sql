@@ -42,7 +42,7 @@ CREATE FUNCTION uuid_v7() RETURNS uuid
     LANGUAGE c VOLATILE PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_uuid_v7';
 COMMENT ON FUNCTION uuid_v7() IS
-'A new UUID of version 7 (RFC 9562): Unix milliseconds, a 16-bit counter (section 6.2, method 1), 58 random bits. Strictly increasing over all sessions of the server where idgen is in shared_preload_libraries, else within the session. Never waits; a clock set back does not take it back.';
+'A new UUID of version 7 (RFC 9562): Unix milliseconds, a 16-bit counter (section 6.2, method 1), 58 random bits. Strictly increasing over all sessions of the server where idgen is in shared_preload_libraries, else within the session. Never waits and never fails for want of a number. Its time lags the clock by a tick of the kernel''s coarse clock at the most (4 ms, as a rule), and leads it only past 32,768 UUIDs in one millisecond, or by as much as a clock was set back until that is caught up with.';
 
 CREATE FUNCTION uuid_v7_timestamp(uuid uuid) RETURNS timestamptz
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1

@@ -46,11 +46,19 @@ int64 RefillAndTakeId(core::BackendSlot& slot) {
 void RefillOrRaise(core::BackendSlot& slot, uint64 need) {
   static uint32 wait_event = 0;
   Shared& shared = *SharedState();
-  const auto id_clock_us = [&shared] { return io::BootUs() + core::ClockOffsetUs<PlainMemory>(shared.server); };
+  // Without blocks every id costs a reservation, and the fine clock would be half of it. A boot time that is a little
+  // old is only ever low, and the offset is always new, so an id's time lags by a tick of the coarse clock and no rule
+  // bends.
+  static io::TickClock tick_clock;
+  const bool without_blocks = shared.server.block_size.load(std::memory_order_relaxed) == 1;
+  const auto id_clock_us = [&shared, without_blocks] {
+    return (without_blocks ? tick_clock.BootUs() : io::BootUs()) + core::ClockOffsetUs<PlainMemory>(shared.server);
+  };
   int64 first_refused_us = 0;
   for (int64 tries = 0;; ++tries) {
     const Reservation reservation = core::Refill<PlainMemory>(shared.server, slot, need, io::CoarseUs, id_clock_us);
     if (reservation.outcome == Outcome::kOk) return;
+    tick_clock.Forget();
     const int64 now_us = io::BootUs();
     if (tries == 0) {
       first_refused_us = now_us;

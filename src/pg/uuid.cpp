@@ -31,25 +31,14 @@ core::DecodedUuid7 DecodeOrRaise(const pg_uuid_t* datum) {
   return core::DecodeUuid7(uuid);
 }
 
-// The id clock where there is one, which a clock set back does not pull back; else the wall clock.
-int64 ReadUuidClockMs(const pg::Shared* shared) {
+// The id clock where there is one, which a clock set back does not pull back; else the wall clock. Reading the fine
+// clock for each would be half the price of a UUID.
+int64 UuidClockMs(const pg::Shared* shared) {
   using core::PlainMemory;
+  static io::TickClock clock;
   if (shared == nullptr || PlainMemory::Load(shared->server.clock_state, core::Step::kReadClock) == 0)
     return core::MsOf(io::WallUs());
-  return core::MsOf(io::BootUs() + core::ClockOffsetUs<PlainMemory>(shared->server));
-}
-
-// One reading of the fine clock, half the price of a UUID, per tick of the coarse one (4 ms at most, as a rule). In
-// between a UUID's time is the session's last reading, or the line's where other sessions are further along.
-int64 UuidClockMs(const pg::Shared* shared) {
-  static int64 read_in_tick_us = -1;
-  static int64 ms;
-  const int64 tick_us = io::CoarseUs();
-  if (tick_us != read_in_tick_us) {
-    ms = ReadUuidClockMs(shared);
-    read_in_tick_us = tick_us;
-  }
-  return ms;
+  return core::MsOf(clock.BootUs() + core::ClockOffsetUs<PlainMemory>(shared->server));
 }
 
 }  // namespace
