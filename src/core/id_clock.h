@@ -20,6 +20,12 @@ struct ClockRules {
   int64_t max_clock_step_ms = 0;
 };
 
+// How much the wall clock may wander while it persists: a clock that is being slewed by its own daemon is steady
+// enough.
+constexpr int64_t PersistSlackUs(int64_t max_clock_step_ms) noexcept {
+  return std::max(max_clock_step_ms * kUsPerMs, kUsPerSecond);
+}
+
 // True once a claim about the wall clock has held for kPersistUs without wandering by more than `slack_us`.
 class Persistence {
  public:
@@ -79,7 +85,7 @@ class IdClock {
     const int64_t step_us = rules.max_clock_step_ms * kUsPerMs;
     if (behind_us > step_us) {
       seen.held = !step_.pending();
-      if (!step_.Holds(want_us, now.boot_us, step_us)) return seen;
+      if (!step_.Holds(want_us, now.boot_us, PersistSlackUs(rules.max_clock_step_ms))) return seen;
       seen.taken = true;
       seen.held = false;
     }

@@ -16,10 +16,12 @@ class Identity {
   constexpr Identity() noexcept = default;
   constexpr explicit Identity(uint64_t word) noexcept : word_(word) {}
 
-  // A ceiling out of range is clamped into it: lower only refuses sooner. At least 1, so that no identity is 0.
+  // None for a worker that doesn't fit. A ceiling out of range is clamped into it: lower only refuses sooner. At least
+  // 1, so that no identity is 0.
   static constexpr Identity Of(uint32_t worker, int64_t ceiling_ms) noexcept {
+    if (worker > kMaxWorker) return Identity();
     const int64_t ceiling = std::clamp<int64_t>(ceiling_ms, 1, kMaxCeilingMs);
-    return Identity(static_cast<uint64_t>(ceiling) << kWorkerBits | (worker & kMaxWorker));
+    return Identity(static_cast<uint64_t>(ceiling) << kWorkerBits | worker);
   }
 
   constexpr explicit operator bool() const noexcept { return word_ != 0; }

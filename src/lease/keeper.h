@@ -3,6 +3,7 @@
 // lines lock during every call, and calls Advance again after at most `View::sleep_us`.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "core/ceiling.h"
@@ -108,7 +109,7 @@ class Keeper {
     TurnClock(now);
     view_.sleep_us = kRetryEveryUs;
     if (asking_) return {};
-    if (wishes.stop) return Stop();
+    if (wishes.stop) return Stop(now);
     switch (view_.phase) {
       case Phase::kIdle:
       case Phase::kClaiming: asked_for_ = wishes.asked_for; return Ask({.kind = Request::Kind::kClaim});
@@ -177,7 +178,7 @@ class Keeper {
     view_.clock_ahead_us = clock_.AheadOfWallUs(now);
   }
 
-  Request Stop() noexcept {
+  Request Stop(const core::Instant& now) noexcept {
     if (view_.phase == Phase::kStopped || view_.phase == Phase::kReleasing) return {};
     const bool held = view_.phase == Phase::kHolding;
     core::Withdraw<Memory>(server_);
@@ -185,7 +186,12 @@ class Keeper {
     if (!held) return {};
     core::Seal<Memory>(server_);
     view_.phase = Phase::kReleasing;
-    return Ask({.kind = Request::Kind::kRelease, .ceiling_ms = core::SealedTimeMs<Memory>(server_, view_.ceiling_ms)});
+    // The last time reserved, or now where that is later, so that the next start does not take a server that nobody
+    // asked for ids for one that was down. A clock that is ahead doesn't count.
+    const int64_t now_ms = std::min(core::MsOf(now.wall_us), IdClockMs(now));
+    const int64_t sealed_ms = core::SealedTimeMs<Memory>(server_, view_.ceiling_ms);
+    return Ask(
+        {.kind = Request::Kind::kRelease, .ceiling_ms = std::min(std::max(sealed_ms, now_ms), view_.ceiling_ms)});
   }
 
   void TakeClaim(const Answer& answer, const core::Instant& now) noexcept {

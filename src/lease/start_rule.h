@@ -38,7 +38,7 @@ struct StartRule {
   Verdict Judge(int64_t floor_ms, int64_t waited_us, const core::Instant& now, core::Persistence& wall) const noexcept {
     const int64_t lead_ms = floor_ms - core::MsOf(now.wall_us);
     if (floor_ms > 0 && -lead_ms > kPlausibleRestMs)
-      return wall.Holds(now.wall_us - now.boot_us, now.boot_us, max_clock_step_ms * core::kUsPerMs)
+      return wall.Holds(now.wall_us - now.boot_us, now.boot_us, core::PersistSlackUs(max_clock_step_ms))
                  ? Verdict::kRun
                  : Verdict::kClockFarAhead;
     wall.Forget();

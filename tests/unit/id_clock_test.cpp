@@ -211,5 +211,19 @@ TEST(Persistence, StartsAgainAfterItForgot) {
   EXPECT_FALSE(persistence.Holds(100, kPersistUs, 10));
 }
 
+// A clock daemon that slews by 500 ppm moves the wall clock by 15 ms while a step is waited out.
+TEST(IdClock, TakesAPersistentStepThoughTheWallClockIsBeingSlewed) {
+  constexpr ClockRules kNarrow{.max_ahead_ms = 1000, .max_clock_step_ms = 1};
+  Machine machine;
+  machine.now.wall_us += 3600 * kUsPerSecond;
+  bool taken = false;
+  for (int half_second = 0; half_second < 70 && !taken; ++half_second) {
+    machine.now.boot_us += kUsPerSecond / 2;
+    machine.now.wall_us += kUsPerSecond / 2 + 250;
+    taken = machine.clock.Follow(machine.now, kNarrow).taken;
+  }
+  EXPECT_TRUE(taken);
+}
+
 }  // namespace
 }  // namespace idgen::core

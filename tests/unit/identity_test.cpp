@@ -28,6 +28,10 @@ TEST(Identity, TheWordCarriesWorkerAndCeiling) {
   }
 }
 
+TEST(Identity, AWorkerThatDoesNotFitIsNoneInsteadOfAnother) {
+  EXPECT_FALSE(Identity::Of(kMaxWorker + 1, 1767225600000));
+}
+
 TEST(Identity, ACeilingOutOfRangeIsClampedIntoIt) {
   EXPECT_EQ(Identity::Of(7, kMaxCeilingMs + 1).ceiling_ms(), kMaxCeilingMs);
   EXPECT_EQ(Identity::Of(7, INT64_MAX).ceiling_ms(), kMaxCeilingMs);

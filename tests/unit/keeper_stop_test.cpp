@@ -51,6 +51,22 @@ TEST(Keeper, AStopReleasesDownToWhatWasReserved) {
   EXPECT_EQ(world.Reserve().outcome, Outcome::kNoIdentity);
 }
 
+// Or else the next start would take a server that nobody asked for ids for one that was down, and doubt its clock.
+TEST(Keeper, AServerThatWasUpForLongWithoutAnIdStartsAtOnceAfterACleanRestart) {
+  World world;
+  world.Start();
+  for (int hour = 0; hour < 40 * 24; ++hour) {
+    world.Pass(kMsPerDay / 24);
+    world.Run(1000);
+  }
+  world.wishes.stop = true;
+  world.Turn();
+  World restarted(world.source.past, world.source.ceiling_ms);
+  restarted.Pass(world.wall_ms - restarted.wall_ms);
+  restarted.Start();
+  EXPECT_TRUE(restarted.Published()) << "held back by the floor " << world.source.ceiling_ms;
+}
+
 TEST(Keeper, AStopReleasesToTheFloorWhereNothingWasReserved) {
   World world(Past::kKnown, kNowMs + 30000);
   core::FindOrMakeLine<core::PlainMemory>(*world.state, kOneSecond);
