@@ -12,13 +12,13 @@
 namespace idgen::core {
 
 // A block older than this is dropped, so that an idle session doesn't issue ids from its past.
-inline constexpr int64_t kMaxBlockAgeUs = 4 * kUsPerMs;
+inline constexpr int64_t kMaxBlockAgeNs = 4 * kUsPerMs * 1000;
 inline constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
 struct alignas(64) BackendSlot {
   std::atomic<uint64_t> cur;  // the next position to hand out
   std::atomic<uint64_t> end;  // one past the block's last
-  int64_t expires_us;         // on the coarse clock
+  int64_t expires_ns;         // on the coarse clock
   uint32_t worker;            // that the block was reserved under
   uint32_t line;              // index of the block's line
   int64_t reserved_at_us;     // id clock at the reservation
@@ -55,9 +55,9 @@ inline Position TakePosition(BackendSlot& slot) noexcept {
 
 // The next position of the block on `line`; false when there is none left that is fresh. The coarse clock is not read
 // for a block that is used up.
-template <class CoarseUs>
-bool TakeFromBlock(BackendSlot& slot, uint32_t line, CoarseUs&& coarse_us, Position* position) noexcept {
-  if (!HasPosition(slot, line) || coarse_us() >= slot.expires_us) return false;
+template <class CoarseNs>
+bool TakeFromBlock(BackendSlot& slot, uint32_t line, CoarseNs&& coarse_ns, Position* position) noexcept {
+  if (!HasPosition(slot, line) || coarse_ns() >= slot.expires_ns) return false;
   *position = TakePosition(slot);
   return true;
 }
@@ -103,8 +103,8 @@ inline uint64_t NextBlockSize(const BackendSlot& slot, const Layout& layout, int
 // Replaces the slot's block by a fresh one of at least `need` positions, on the line that the slot is on. When refused
 // the slot has no block. The coarse clock, by which the block will be judged stale, is not read for a single position:
 // the caller takes it at once.
-template <class Memory, class CoarseUs, class IdClockUs>
-Reservation Refill(ServerState& server, BackendSlot& slot, uint64_t need, CoarseUs&& coarse_us,
+template <class Memory, class CoarseNs, class IdClockUs>
+Reservation Refill(ServerState& server, BackendSlot& slot, uint64_t need, CoarseNs&& coarse_ns,
                    IdClockUs&& id_clock_us) noexcept {
   Line& line = server.lines[slot.line];
   const uint64_t most = server.block_size.load(std::memory_order_relaxed);
@@ -115,7 +115,7 @@ Reservation Refill(ServerState& server, BackendSlot& slot, uint64_t need, Coarse
   slot.worker = reservation.worker;
   slot.block_size = reservation.count;
   slot.reserved_at_us = reservation.now_us;
-  slot.expires_us = reservation.count > 1 ? coarse_us() + kMaxBlockAgeUs : kNever;
+  slot.expires_ns = reservation.count > 1 ? coarse_ns() + kMaxBlockAgeNs : kNever;
   Add(slot.reserved, reservation.count);
   Add(slot.blocks, 1);
   const int64_t drift_ms = TimeOf(line.layout, reservation.start + reservation.count - 1) - MsOf(reservation.now_us);
@@ -130,7 +130,7 @@ inline void ClaimSlot(BackendSlot& slot, int32_t pid, uint32_t line) noexcept {
   for (auto* word : {&slot.cur, &slot.end, &slot.reserved, &slot.blocks, &slot.lost, &slot.waits, &slot.waited_us,
                      &slot.max_drift_ms, &slot.waiting_since_us})
     Set(*word, 0);
-  slot.expires_us = 0;
+  slot.expires_ns = 0;
   slot.worker = 0;
   slot.line = line;
   slot.reserved_at_us = 0;

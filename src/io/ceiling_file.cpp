@@ -100,6 +100,17 @@ int CeilingFile::Write(const ClusterId& cluster, int64_t ceiling_ms) noexcept {
   return result;
 }
 
+bool CeilingFile::CloseIfGone() noexcept {
+  if (fd_ < 0) return false;
+  FileIdentity named;
+  const int fd = disk_.OpenExisting(path_);
+  const int result = fd < 0 ? fd : disk_.Identify(fd, &named);
+  if (fd >= 0) disk_.Close(fd);
+  if (result == 0 && SameFile(named, identity_)) return false;
+  Close();
+  return true;
+}
+
 int CeilingFile::WriteInPlace(const ClusterId& cluster, int64_t ceiling_ms) noexcept {
   if (const int result = PutRecord(cluster, ceiling_ms); result < 0) return result;
   return disk_.Sync(fd_);

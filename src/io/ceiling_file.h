@@ -51,6 +51,10 @@ class CeilingFile {
   // of the same file would prove nothing.
   int Write(const ClusterId& cluster, int64_t ceiling_ms) noexcept;
 
+  // True where the file that Write keeps open is not, or no longer, the one under its name: somebody has removed or
+  // replaced it. The next Write makes a new one.
+  bool CloseIfGone() noexcept;
+
   // Declares the server new where there is no file: 0, -EEXIST where there is one, or a negative errno. May be called
   // by any process while others read: the file appears whole or not at all. `unique` tells the caller from others.
   int CreateForNewServer(const ClusterId& cluster, int unique) noexcept;

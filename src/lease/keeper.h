@@ -72,9 +72,10 @@ struct View {
   Verdict verdict = Verdict::kRun;
   Past past = Past::kMissing;
   int64_t floor_ms = 0;
-  int64_t ceiling_ms = 0;      // durable
-  int64_t clock_ahead_us = 0;  // id clock less wall clock; negative while a forward step is waited out
-  int source_error = 0;        // errno of the last request when it failed
+  int64_t ceiling_ms = 0;          // durable
+  int64_t forgotten_floor_ms = 0;  // the floor that the operator had given up, 0 where none was
+  int64_t clock_ahead_us = 0;      // id clock less wall clock; negative while a forward step is waited out
+  int source_error = 0;            // errno of the last request when it failed
   int64_t sleep_us = 0;
 };
 
@@ -221,6 +222,7 @@ class Keeper {
     if (established_ && view_.floor_ms <= IdClockMs(now)) verdict = Verdict::kRun;
     if (verdict != Verdict::kRun && verdict != Verdict::kClockFarAhead && wishes.forget_floor) {
       Log({.kind = Event::Kind::kFloorForgotten, .floor_ms = view_.floor_ms});
+      view_.forgotten_floor_ms = view_.floor_ms;
       view_.floor_ms = core::MsOf(now.wall_us);
       verdict = Verdict::kRun;
     }

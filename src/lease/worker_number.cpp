@@ -44,6 +44,7 @@ AddressNumber NumberOfAddresses(const uint32_t* addresses, size_t count, unsigne
     const uint32_t number = addresses[i] & ((uint32_t{1} << width) - 1);
     if (result.private_count++ > 0 && number != *result.number) agree = false;
     result.number = number;
+    result.address = addresses[i];
   }
   if (!agree) result.number.reset();
   return result;

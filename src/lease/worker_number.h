@@ -28,6 +28,7 @@ bool IsPrivate(uint32_t address) noexcept;
 // disagree: a bridge that every host has under the same address must not be taken for this host's own.
 struct AddressNumber {
   std::optional<uint32_t> number;
+  uint32_t address = 0;  // one that says so
   size_t private_count = 0;
 };
 AddressNumber NumberOfAddresses(const uint32_t* addresses, size_t count, unsigned width) noexcept;

@@ -16,9 +16,10 @@ PG_FUNCTION_INFO_V1(idgen_sql_declare_new_server);
 PGDLLEXPORT Datum idgen_sql_declare_new_server(PG_FUNCTION_ARGS) {
   (void)fcinfo;
   const io::ClusterId cluster{.system_identifier = GetSystemIdentifier(), .timeline = GetWALInsertionTimeLine()};
-  // A server that issues ids is not new, whatever has become of its file.
-  if (pg::SharedState() != nullptr &&
-      pg::SharedState()->server.clock_state.load() == static_cast<uint64>(core::ClockState::kEstablished))
+  // A server that issues ids, or was asked for one before, is not new, whatever has become of its file.
+  const pg::Shared* shared = pg::SharedState();
+  if (shared != nullptr && (shared->asked_for.load() != 0 ||
+                            shared->server.clock_state.load() == static_cast<uint64>(core::ClockState::kEstablished)))
     PG_RETURN_BOOL(false);
   // After a promotion a missing file proves nothing: a standby that is older than the extension never had one, and the
   // primary may have issued ids. They begin above what it can have issued; the wait for that may as well begin now.

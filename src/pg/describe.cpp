@@ -2,6 +2,7 @@
 #include "pg/describe.h"
 
 #include "io/clock.h"
+#include "pg/settings.h"
 
 #include <cerrno>
 #include <cstring>
@@ -40,7 +41,7 @@ Diagnosis OfHealth(const WorkerStatus& status) {
   const int64 end_ms = core::TimeOf(core::kDefaultLayout, core::EndOfLine(core::kDefaultLayout));
   if (end_ms - core::MsOf(io::WallUs()) < kWarnBeforeEndMs)
     return {"ok", psprintf("The layout's time field runs out at %s.", TimeText(end_ms)),
-            "Move to a generator with a later epoch before then."};
+            "Columns with these ids need another key before then."};
   const int64 ahead_us = status.view.clock_ahead_us;
   if (ahead_us > core::kUsPerSecond)
     return {"ok",
@@ -57,8 +58,12 @@ Diagnosis OfHealth(const WorkerStatus& status) {
     return {"ok", nullptr,
             "Worker id 0 is the built-in default: safe only while no other server issues ids for the same columns. Set "
             "\"idgen.worker_id\" to a number of this server's own."};
+  if (WorkerNumberSource() == lease::NumberSource::kStatic)
+    return {"ok", nullptr,
+            "A static worker id is safe only while no other live server has the same \"idgen.worker_id\"."};
   return {"ok", nullptr,
-          "A static worker id is safe only while no other live server has the same \"idgen.worker_id\"."};
+          psprintf("A worker id from the host is safe only while no other live server reads the same number, here %u.",
+                   status.worker_id.number)};
 }
 
 }  // namespace
@@ -106,7 +111,13 @@ Diagnosis Diagnose(const WorkerStatus& status) {
 
 const char* TimeText(int64 unix_ms) { return pstrdup(timestamptz_to_str(TimestampOfUnixMs(unix_ms))); }
 
-TimestampTz ClockRightAt(int64 ahead_us) { return GetCurrentTimestamp() + ahead_us * core::kSlewDivisor; }
+TimestampTz ClockRightAt(int64 ahead_us) {
+  // A tenth of the time gone by, but at a turn of the worker not more than half of max_ahead.
+  using Keeper = lease::Keeper<core::PlainMemory>;
+  const int64 per_turn_us =
+      Min(Keeper::kFollowEveryUs / core::kSlewDivisor, CurrentSettings().max_ahead_ms * core::kUsPerMs / 2);
+  return GetCurrentTimestamp() + ahead_us / per_turn_us * Keeper::kFollowEveryUs;
+}
 
 TimestampTz TimestampOfUnixMs(int64 unix_ms) noexcept {
   constexpr int64 kPostgresEpochMs = int64{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * SECS_PER_DAY * 1000;

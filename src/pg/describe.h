@@ -22,7 +22,7 @@ Diagnosis Diagnose(const WorkerStatus& status);
 // Unix milliseconds as the server log writes times; palloc'ed.
 const char* TimeText(int64 unix_ms);
 
-// When an id clock that is ahead by so much, and slewed, will be right.
+// About when an id clock that is ahead by so much, and slewed, will be right.
 TimestampTz ClockRightAt(int64 ahead_us);
 
 TimestampTz TimestampOfUnixMs(int64 unix_ms) noexcept;

@@ -73,7 +73,7 @@ void RaiseRefused(const Reservation& refused, int64 waited_ms) {
                       errdetail("Its %d bits end at %s; the id clock says %s.", kLayout.time.width,
                                 TimeText(core::TimeOf(kLayout, core::EndOfLine(kLayout))),
                                 TimeText(core::MsOf(refused.now_us))),
-                      errhint("If the clock is right, use a generator with a later epoch.")));
+                      errhint("If the clock is wrong, set it.")));
     case Outcome::kWorkerTooLarge:
       ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                       errmsg("no id can be given: worker id %u does not fit the layout", refused.worker),

@@ -32,14 +32,19 @@ PGDLLEXPORT Datum idgen_sql_forget_floor(PG_FUNCTION_ARGS) {
                     errdetail("The server is in state \"%s\".", pg::Diagnose(pg::CopyStatus(*shared)).state),
                     errhint("This function is for a server that idgen_status() shows as refused or waiting because "
                             "earlier ids lie ahead of the clock.")));
-  shared->forget_floor.store(1);
-  pg::WakeWorker();
   const uint32 wait_event = pg::NewWaitEvent("IdgenForgetFloor");
   while (WaitsForFloor(pg::CopyStatus(*shared).view)) {
+    // Said again and again: a worker that has just been started may have heard it before it knew of the floor.
+    shared->forget_floor.store(1);
+    pg::WakeWorker();
     WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kPollMs, wait_event);
     ResetLatch(MyLatch);
     CHECK_FOR_INTERRUPTS();
   }
+  shared->forget_floor.store(0);
+  if (pg::CopyStatus(*shared).view.forgotten_floor_ms != view.floor_ms)
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("the floor was not given up"),
+                    errdetail("The wait for it ended by itself in the meantime.")));
   ereport(WARNING,
           (errmsg("the floor %s was given up", pg::TimeText(view.floor_ms)),
            errdetail("If ids up to that time were issued, they may be issued again when the clock gets there.")));

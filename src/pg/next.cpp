@@ -38,8 +38,11 @@ PGDLLEXPORT Datum idgen_sql_batch(PG_FUNCTION_ARGS) {
   if (call->call_cntr >= call->max_calls) SRF_RETURN_DONE(call);
   CHECK_FOR_INTERRUPTS();
   auto& slot = *static_cast<core::BackendSlot*>(call->user_fctx);
-  // The clock is half the price of an id, and a batch is quick: every fourth id looks whether the block is still fresh.
-  const int64 id = call->call_cntr % 4 == 0 ? pg::TakeId(slot) : pg::TakeIdUnaged(slot);
+  // The clock is half the price of an id. A table function runs to its end at once, so every fourth id looks whether
+  // the block is still fresh; in a select list the next row may be wanted an hour later.
+  const auto* rows = reinterpret_cast<const ReturnSetInfo*>(fcinfo->resultinfo);
+  const bool at_once = (rows->allowedModes & SFRM_Materialize_Preferred) != 0;
+  const int64 id = at_once && call->call_cntr % 4 != 0 ? pg::TakeIdUnaged(slot) : pg::TakeId(slot);
   SRF_RETURN_NEXT(call, Int64GetDatum(id));
 }
 

@@ -31,11 +31,13 @@ const struct config_enum_entry kWorkerSources[] = {
 }  // namespace
 
 void DefineSettings() {
-  DefineCustomEnumVariable("idgen.worker_source", "Where this server's worker id comes from.",
-                           "static: idgen.worker_id; hostname: its trailing ordinal, as in db-3; env: the environment "
-                           "variable that idgen.worker_env names; ip: the low bits of the private IPv4 address.",
-                           &worker_source, static_cast<int>(lease::NumberSource::kStatic), kWorkerSources, PGC_SIGHUP,
-                           0, nullptr, nullptr, nullptr);
+  DefineCustomEnumVariable(
+      "idgen.worker_source", "Where this server's worker id comes from.",
+      "static: idgen.worker_id; hostname: its trailing ordinal, as in db-3; env: the environment "
+      "variable that idgen.worker_env names; ip: the low 10 bits of the private IPv4 address, which two "
+      "hosts of a network larger than /22 can have in common.",
+      &worker_source, static_cast<int>(lease::NumberSource::kStatic), kWorkerSources, PGC_SIGHUP, 0, nullptr, nullptr,
+      nullptr);
   DefineCustomStringVariable("idgen.worker_env", "Environment variable that holds the worker id.",
                              "Of the postmaster. Used where idgen.worker_source is env.", &worker_env, "SHARD_ID",
                              PGC_SIGHUP, 0, nullptr, nullptr, nullptr);

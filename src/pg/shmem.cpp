@@ -45,8 +45,10 @@ void StartupHook() {
 
 void SettleSlot(int, Datum) {
   if (own_slot == nullptr) return;
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);  // a reader sees the counters in one place or the other
   core::SettleCounters(*own_slot, shared->server.lines[own_slot->line].totals);
   own_slot->pid.store(0);
+  LWLockRelease(shared->lock);
   own_slot = nullptr;
 }
 

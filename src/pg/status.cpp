@@ -35,7 +35,14 @@ PGDLLEXPORT Datum idgen_sql_status(PG_FUNCTION_ARGS) {
   } else {
     for (int i = 0; i < 5; ++i) row.AddNull();
   }
-  preloaded ? row.AddInt(static_cast<int64>(pg::TotalsOf(*shared, pg::kDefaultLine).ids)) : row.AddNull();
+  if (preloaded) {
+    LWLockAcquire(shared->lock, LW_SHARED);
+    const uint64 ids = pg::TotalsOf(*shared, pg::kDefaultLine).ids;
+    LWLockRelease(shared->lock);
+    row.AddInt(static_cast<int64>(ids));
+  } else {
+    row.AddNull();
+  }
   row.AddText(status.last_error_at != 0 ? status.last_error : nullptr);
   row.AddTime(status.last_error_at);
   status.pid != 0 ? row.Add(Int32GetDatum(status.pid)) : row.AddNull();

@@ -56,7 +56,7 @@ void RefillOrRaise(core::BackendSlot& slot, uint64 need) {
   };
   int64 first_refused_us = 0;
   for (int64 tries = 0;; ++tries) {
-    const Reservation reservation = core::Refill<PlainMemory>(shared.server, slot, need, io::CoarseUs, id_clock_us);
+    const Reservation reservation = core::Refill<PlainMemory>(shared.server, slot, need, io::CoarseNs, id_clock_us);
     if (reservation.outcome == Outcome::kOk) return;
     tick_clock.Forget();
     const int64 now_us = io::BootUs();

@@ -18,7 +18,7 @@ int64 RefillAndTakeId(core::BackendSlot& slot);
 
 inline int64 TakeId(core::BackendSlot& slot) {
   core::Position position;
-  if (unlikely(!core::TakeFromBlock(slot, kDefaultLine, io::CoarseUs, &position))) return RefillAndTakeId(slot);
+  if (unlikely(!core::TakeFromBlock(slot, kDefaultLine, io::CoarseNs, &position))) return RefillAndTakeId(slot);
   return core::Compose(core::kDefaultLayout, position, slot.worker);
 }
 

@@ -30,11 +30,12 @@ Totals TotalsOf(const Shared& shared, uint32 line) {
 Totals TotalsSinceReset(const Shared& shared, uint32 line) {
   Totals totals = TotalsOf(shared, line);
   const core::LineTotals& base = shared.totals_at_reset[line];
-  totals.ids -= core::Get(base.ids);
-  totals.blocks -= core::Get(base.blocks);
-  totals.lost_ids -= core::Get(base.lost_ids);
-  totals.waits -= core::Get(base.waits);
-  totals.waited_us -= core::Get(base.waited_us);
+  const auto less = [](uint64& total, const core::Word& since) { total -= Min(total, core::Get(since)); };
+  less(totals.ids, base.ids);
+  less(totals.blocks, base.blocks);
+  less(totals.lost_ids, base.lost_ids);
+  less(totals.waits, base.waits);
+  less(totals.waited_us, base.waited_us);
   return totals;
 }
 

@@ -14,7 +14,7 @@ struct Totals {
   uint64 max_drift_ms;
 };
 
-// Since the server started.
+// Since the server started. Holds: the lock, at least shared, so that no backend moves its counters meanwhile.
 Totals TotalsOf(const Shared& shared, uint32 line);
 
 // Since the last reset. Holds: the lock, at least shared.

@@ -8,11 +8,21 @@ namespace idgen::pg {
 
 void Watch::Look(const Shared& shared) {
   const int64 boot_us = io::BootUs();
+  LWLockAcquire(shared.lock, LW_SHARED);
+  const Totals totals = TotalsOf(shared, kDefaultLine);
+  LWLockRelease(shared.lock);
   LookAtDrift(shared, boot_us);
-  LookAtWaits(TotalsOf(shared, kDefaultLine), boot_us);
+  LookAtWaits(totals, boot_us);
 }
 
-bool Watch::MayLogStepBack() noexcept { return step_limit_.Allows(io::BootUs()); }
+bool Watch::MayLogStep(lease::Event::Kind kind) noexcept {
+  using Kind = lease::Event::Kind;
+  const int which = kind == Kind::kClockBack       ? 0
+                    : kind == Kind::kClockForward  ? 1
+                    : kind == Kind::kClockStepHeld ? 2
+                                                   : 3;
+  return step_limits_[which].Allows(io::BootUs());
+}
 
 void Watch::LookAtDrift(const Shared& shared, int64 boot_us) {
   const int64 drift_us = DriftUs(shared.server, kDefaultLine);
@@ -34,7 +44,8 @@ void Watch::LookAtDrift(const Shared& shared, int64 boot_us) {
 void Watch::LookAtWaits(const Totals& totals, int64 boot_us) {
   if (!began_) told_ = totals;  // a worker that was started again does not repeat what the last one told
   began_ = true;
-  if (totals.waited_us == told_.waited_us || !waits_limit_.Allows(boot_us)) return;
+  if (totals.waits < told_.waits) told_ = totals;  // a live backend's counters were read in the middle of a change
+  if (totals.waited_us <= told_.waited_us || !waits_limit_.Allows(boot_us)) return;
   ereport(LOG, (errmsg("idgen: callers have waited for ids %llu times, %.3f s in all, since this was last logged",
                        static_cast<unsigned long long>(totals.waits - told_.waits),
                        static_cast<double>(totals.waited_us - told_.waited_us) / core::kUsPerSecond),

@@ -23,7 +23,8 @@ class Watch {
  public:
   // At every turn of the worker.
   void Look(const Shared& shared);
-  bool MayLogStepBack() noexcept;
+  // Of the events of clock steps: each kind at most once a minute.
+  bool MayLogStep(lease::Event::Kind kind) noexcept;
 
  private:
   void LookAtDrift(const Shared& shared, int64 boot_us);
@@ -31,7 +32,7 @@ class Watch {
 
   LogLimit drift_limit_;
   LogLimit waits_limit_;
-  LogLimit step_limit_;
+  LogLimit step_limits_[4];
   int64 ahead_since_us_ = 0;  // ids have run ahead of the id clock since then; 0: they don't
   bool drift_told_ = false;
   bool began_ = false;

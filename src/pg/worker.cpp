@@ -51,19 +51,25 @@ class Service {
   io::CeilingFile file_;
   lease::StaticSource source_;
   Keeper keeper_;
-  WorkerId worker_id_;
+  WorkerId worker_id_ = {};
+  int64 resolved_at_us_ = 0;
   Watch watch_;
 };
 static_assert(std::is_trivially_destructible_v<Service>);
 
 void Service::ReadSettings() {
+  const WorkerId before = worker_id_;
   worker_id_ = ResolveWorkerId();
-  if (worker_id_.had) return;
+  resolved_at_us_ = io::BootUs();
+  if (worker_id_.had || strcmp(worker_id_.problem, before.problem) == 0) return;
   ereport(LOG, (errmsg("idgen has no worker id: %s", worker_id_.problem)));
   RememberError(worker_id_.problem);
 }
 
 long Service::Turn(bool stop) {
+  // An address or a host name may come after the server: it is looked for until it is there.
+  if (!worker_id_.had && io::BootUs() - resolved_at_us_ > core::kUsPerSecond) ReadSettings();
+
   lease::Wishes wishes;
   wishes.settings = CurrentSettings();
   wishes.has_worker = worker_id_.had;
@@ -76,6 +82,8 @@ long Service::Turn(bool stop) {
   const lease::Request request = keeper_.Advance(io::ReadInstant(), wishes);
   LWLockRelease(shared_.lock);
 
+  if (request.kind == lease::Request::Kind::kRaise && file_.CloseIfGone())
+    ereport(LOG, (errmsg("idgen: the file \"%s\" was removed or replaced; it is written anew", file_.path())));
   if (request.kind != lease::Request::Kind::kNone) source_.Submit(request);
   lease::Answer answer;
   while (source_.Poll(&answer)) {
@@ -168,19 +176,22 @@ void Service::Tell(const Event& event) {
       break;
     case Event::Kind::kClockBack:
       CountStepBack(event.by_us);
-      if (!watch_.MayLogStepBack()) break;
+      if (!watch_.MayLogStep(event.kind)) break;
       ereport(LOG, (errmsg("idgen: the wall clock stepped back by %.3f s", seconds()),
                     errdetail("The id clock goes on and is slewed; ids do not go back.")));
       break;
     case Event::Kind::kClockForward:
+      if (!watch_.MayLogStep(event.kind)) break;
       ereport(LOG, (errmsg("idgen: the wall clock stepped forward by %.3f s", seconds())));
       break;
     case Event::Kind::kClockStepHeld:
+      if (!watch_.MayLogStep(event.kind)) break;
       ereport(LOG,
               (errmsg("idgen: the wall clock stepped forward by %.3f s, more than \"idgen.max_clock_step\"", seconds()),
                errdetail("The id clock follows when it has stayed so for 30 seconds.")));
       break;
     case Event::Kind::kClockStepTaken:
+      if (!watch_.MayLogStep(event.kind)) break;
       ereport(LOG, (errmsg("idgen: the id clock took a persistent step forward by %.3f s", seconds())));
       break;
     case Event::Kind::kReleased:
@@ -235,15 +246,12 @@ bool NobodyWillServe() {
 
 void AskWorker() {
   Shared& shared = *SharedState();
-  if (!IsUnderPostmaster) {
-    shared.asked_for.store(1);
-    return TurnInSingleUserMode(shared);
-  }
-  if (shared.asked_for.exchange(1) == 0) WakeWorker();
+  if (shared.asked_for.exchange(1) == 0 || !IsUnderPostmaster) WakeWorker();
 }
 
 void WakeWorker() {
   Shared& shared = *SharedState();
+  if (!IsUnderPostmaster) return TurnInSingleUserMode(shared);
   LWLockAcquire(shared.lock, LW_SHARED);
   if (shared.status.latch != nullptr) SetLatch(shared.status.latch);
   LWLockRelease(shared.lock);

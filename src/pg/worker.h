@@ -8,10 +8,11 @@ namespace idgen::pg {
 // For _PG_init, in the postmaster.
 void RegisterWorker();
 
-// Tells the worker that a backend wants ids. In single-user mode, where there is no worker, does the worker's turn.
+// Tells the worker that a backend wants ids.
 void AskWorker();
 
-// Ends the worker's sleep, if it runs. There must be shared memory.
+// Ends the worker's sleep, if it runs. In single-user mode, where there is none, does its turn. There must be shared
+// memory.
 void WakeWorker();
 
 // True where waiting for an identity would be in vain: on a hot standby, in binary-upgrade mode, without a worker id,

@@ -58,7 +58,9 @@ void FromAddress(WorkerId& id) {
   const int count = io::ReadAddresses(WorkerInterface(), addresses);
   if (count < 0) return Refuse(id, "The host's addresses can't be read: %s.", strerror(-count));
   const lease::AddressNumber found = lease::NumberOfAddresses(addresses, static_cast<size_t>(count), kField.width);
-  snprintf(id.source, sizeof id.source, "low %d bits of the private address", kField.width);
+  const uint32_t a = found.address;
+  snprintf(id.source, sizeof id.source, "low %d bits of %u.%u.%u.%u", kField.width, a >> 24, a >> 16 & 255,
+           a >> 8 & 255, a & 255);
   Accept(id, found.number);
   if (id.had) return;
   if (found.private_count == 0)

@@ -86,8 +86,7 @@ $ledger->add(++$life, wait_for_ids($server));
 copy($file, "$file.copy") or die "could not copy $file: $!";
 
 my @damages = (
-    # Taken away from the running server, which goes on writing what has no name any more.
-    [ 'missing'                    => 'is missing', undef, sub { unlink($file) or die $! } ],
+    [ 'missing'                    => 'is missing', sub { unlink($file) or die $! } ],
     [ 'empty'                      => 'is damaged', sub { overwrite('') } ],
     [ 'cut short after one record' => 'is damaged', sub { overwrite(substr(slurp_file($file), 0, 4096)) } ],
     [ 'cut short in the second'    => 'is damaged', sub { overwrite(substr(slurp_file($file), 0, 4096 + 63)) } ],
@@ -157,6 +156,22 @@ foreach (@obstacles) {
 }
 
 $ledger->check('a damaged file');
+
+# Taken away from the running server, it is written anew, and the next start finds it whole.
+{
+    take();
+    my $position = log_position($server);
+    unlink($file) or die "could not unlink $file: $!";
+    ok_logged($server, qr/LOG:  idgen: the file ".*idgen\.ceiling" was removed or replaced; it is written anew/, $position,
+        'taken away from the running server: the log says so');
+    ok(wait_until { -e $file }, 'taken away from the running server: it is written anew');
+    $server->stop('immediate');
+    $position = log_position($server);
+    ++$life;
+    $server->start;
+    take();
+    ok(!logged_since($server, qr/idgen\.ceiling" is/, $position), 'taken away from the running server: it is whole again');
+}
 
 # A server that has issued ids is not made a new one by CREATE EXTENSION in another database, whatever has become of the
 # file.

@@ -30,7 +30,7 @@ my %kill = (
     postmaster => sub { my ($step) = @_; my $killed = kill_postmaster($server); $step->(); $clock->start($server); return $killed },
 );
 
-my @kinds = shuffle(('backend') x 7, ('worker') x 7, ('postmaster') x 6);
+my @kinds = shuffle(('backend') x 8, ('worker') x 8, ('postmaster') x 4);
 my @steps = shuffle((sub { }) x 10, (sub { $clock->step(-5) }) x 10);
 foreach my $turn (0 .. 19) {
     my $life = $load->latest_life;
@@ -62,7 +62,7 @@ cmp_ok($ledger->lives, '>=', 21, 'ids were given in every life of the server');
 $server->append_conf('postgresql.conf', "synchronous_commit = off\nwal_writer_delay = '10s'");
 $server->stop;
 $clock->start($server);
-$server->safe_psql('postgres', 'CREATE TABLE fleeting (id bigint NOT NULL DEFAULT idgen_next())');
+$server->safe_psql('postgres', 'SET synchronous_commit = on; CREATE TABLE fleeting (id bigint NOT NULL DEFAULT idgen_next())');
 my $seen = IdgenTest::Ledger->new;
 foreach my $round (1 .. 2) {
     my $fleeting = IdgenTest::Load->start($server, script => "INSERT INTO fleeting DEFAULT VALUES RETURNING id;\n" x 200);

@@ -89,7 +89,7 @@ my @numbers = keys %numbers;
 set_and_expect(
 	[ "idgen.worker_source = 'ip'" ],
 	@numbers == 1
-	? "worker_id = $numbers[0] AND worker_source = 'low 10 bits of the private address'"
+	? "worker_id = $numbers[0] AND worker_source ~ '^low 10 bits of [0-9.]+\$'"
 	: "state = 'refused' AND reason LIKE '%private IPv4 address%'",
 	'the private address: ' . scalar(@numbers) . ' different ones');
 set_and_expect(

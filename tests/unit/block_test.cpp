@@ -8,7 +8,7 @@
 namespace idgen::core {
 namespace {
 
-constexpr int64_t kCoarseUs = 1000000;
+constexpr int64_t kCoarseNs = 1000000;
 
 // A backend on the server's only line. Its id clock is the server's, its coarse clock stands until a test moves it.
 struct Backend {
@@ -19,15 +19,15 @@ struct Backend {
 
   Reservation Refill(uint64_t need = 1) {
     return core::Refill<PlainMemory>(
-        *server.state, slot, need, [this] { return CoarseUs(); }, [this] { return now_us; });
+        *server.state, slot, need, [this] { return CoarseNs(); }, [this] { return now_us; });
   }
   bool Take(Position* position, uint32_t line = 0) {
     return TakeFromBlock(
-        slot, line, [this] { return CoarseUs(); }, position);
+        slot, line, [this] { return CoarseNs(); }, position);
   }
-  int64_t CoarseUs() {
+  int64_t CoarseNs() {
     ++coarse_reads;
-    return coarse_us;
+    return coarse_ns;
   }
   uint64_t TakeAll() {
     uint64_t taken = 0;
@@ -38,7 +38,7 @@ struct Backend {
   Server server;
   BackendSlot slot{};
   int64_t now_us = kNowMs * kUsPerMs;
-  int64_t coarse_us = kCoarseUs;
+  int64_t coarse_ns = kCoarseNs;
   int coarse_reads = 0;
 };
 
@@ -111,7 +111,7 @@ TEST(Block, HasWhatIsNeededAlsoBeyondTheSizeSetting) {
 TEST(Block, GivesItsFirstPositionHoweverLateItIs) {
   Backend backend;
   const Reservation block = backend.Refill(2);
-  backend.coarse_us += 1000 * kMaxBlockAgeUs;
+  backend.coarse_ns += 1000 * kMaxBlockAgeNs;
   EXPECT_EQ(TakePosition(backend.slot), block.start);
   EXPECT_EQ(IdsIssued(backend.slot), 1u);
   Position position = 0;
@@ -140,9 +140,9 @@ TEST(Block, IsStaleFromItsExpiryOnTheCoarseClock) {
   Backend backend;
   backend.Refill(2);
   Position position = 0;
-  backend.coarse_us = kCoarseUs + kMaxBlockAgeUs - 1;
+  backend.coarse_ns = kCoarseNs + kMaxBlockAgeNs - 1;
   EXPECT_TRUE(backend.Take(&position));
-  backend.coarse_us = kCoarseUs + kMaxBlockAgeUs;
+  backend.coarse_ns = kCoarseNs + kMaxBlockAgeNs;
   EXPECT_FALSE(backend.Take(&position));
 }
 
