@@ -135,6 +135,14 @@ ok_logged($server, qr/LOG:  idgen does not issue ids yet\n.*DETAIL:  Ids up to .
 ok_ahead($server, 7100, 7201, 'started two hours behind');
 $server->stop;
 
+# --- A clock near the end of the layout's time: ids flow, and the status warns.
+
+my ($ageing) = server_at('ageing', seconds_until(2089));
+wait_for_ids($ageing);
+like($ageing->safe_psql('postgres', 'SELECT state, reason FROM idgen_status()'),
+    qr/^ok\|The layout's time field runs out at 2093-09-06 /, 'five years before time runs out the status says so');
+$ageing->stop;
+
 # --- A clock past the end of the layout's time. Set right, the server is refused its past, which lies in the future.
 
 my ($late, $late_clock) = server_at('late', seconds_until(2094));
