@@ -3,6 +3,8 @@ SELECT name, setting, unit, context, min_val, max_val, boot_val FROM pg_settings
 SELECT count(*) FROM pg_settings WHERE name LIKE 'idgen.%' AND short_desc = '';
 SET idgen.max_wait = '250ms';
 SHOW idgen.max_wait;
+-- Refused when they are set. (The wording of the range differs between majors.)
+\set VERBOSITY sqlstate
 SET idgen.max_wait = -1;
 SET idgen.max_ahead = '1s';
 ALTER SYSTEM SET idgen.worker_id = 1024;
