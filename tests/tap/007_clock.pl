@@ -51,7 +51,7 @@ sub seconds_until { return timegm(0, 0, 0, 1, 0, shift) - time() }
 # A large step forward that persists.
 my ($stepped, $stepped_clock) = server_at('stepped');
 my $stepped_ledger = IdgenTest::Ledger->new;
-my $stepped_load   = IdgenTest::Load->start($stepped, clients => 1);
+my $stepped_load   = IdgenTest::Load->start($stepped, clients => 1, pause => 0.01);
 ok($stepped_load->wait_for_more, 'a large step: ids flow before');
 $stepped_clock->step(120);
 ok_logged($stepped, qr/stepped forward by 1[12]\d\.\d+ s, more than "idgen.max_clock_step"/, 0, 'a large step: the log says that it is waited out');

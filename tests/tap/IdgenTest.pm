@@ -324,12 +324,14 @@ SQL
     return;
 }
 
-# clients: how many; conninfo: added to each client's connection string; rounds: of the mix above, per session.
+# clients: how many; conninfo: added to each client's connection string; rounds: of the mix above, per session; pause:
+# seconds between two rounds; script: SQL to run instead of them, whose output is ids.
 sub start {
     my ($class, $node, %params) = @_;
     my $dir = $PostgreSQL::Test::Utils::tmp_check . '/load_' . $$ . '_' . ++$loads;
     mkdir($dir) or die "could not make $dir: $!";
-    append_to_file("$dir/script.sql", $head . ($params{script} // $round x ($params{rounds} // 50)));
+    my $pause = $params{pause} ? "DO 'BEGIN PERFORM pg_sleep($params{pause}); END';\n" : '';
+    append_to_file("$dir/script.sql", $head . ($params{script} // ($round . $pause) x ($params{rounds} // 50)));
     my $self = bless { dir => $dir, clients => [] }, $class;
     my $connstr = $node->connstr('postgres') . ' ' . ($params{conninfo} // '');
     foreach my $n (1 .. $params{clients} // 4) {
