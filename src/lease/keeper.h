@@ -144,7 +144,7 @@ class Keeper {
   // The events since the last call, oldest first.
   template <class Sink>
   void DrainEvents(Sink&& sink) noexcept {
-    for (int i = 0; i < event_count_; ++i) sink(events_[i]);
+    for (unsigned i = 0; i < event_count_; ++i) sink(events_[i]);
     event_count_ = 0;
   }
 
@@ -294,7 +294,7 @@ class Keeper {
     if (event_count_ < kMaxEvents) events_[event_count_++] = event;
   }
 
-  static constexpr int kMaxEvents = 16;  // more than one turn and its answer can log
+  static constexpr unsigned kMaxEvents = 16;  // more than one turn and its answer can log
 
   core::ServerState& server_;
   core::IdClock clock_;
@@ -308,7 +308,7 @@ class Keeper {
   uint32_t worker_ = 0;
   int64_t known_since_boot_us_ = 0;
   Event events_[kMaxEvents] = {};
-  int event_count_ = 0;
+  unsigned event_count_ = 0;
 };
 
 }  // namespace idgen::lease
