@@ -15,13 +15,13 @@ constexpr const core::Layout& kLayout = core::kDefaultLayout;
 
 [[noreturn]] void RaiseNoIdentity(int64 waited_ms) {
   const Diagnosis diagnosis = Diagnose(CopyStatus(*SharedState()));
-  ereport(
-      ERROR,
-      (errcode(RecoveryInProgress() ? ERRCODE_READ_ONLY_SQL_TRANSACTION : ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-       errmsg("no id can be given: the server has no worker identity"),
-       errdetail("%s Waited %lld ms.", diagnosis.reason != nullptr ? diagnosis.reason : "It came too late.",
-                 static_cast<long long>(waited_ms)),
-       errhint("%s SELECT * FROM idgen_status() shows more.", diagnosis.advice != nullptr ? diagnosis.advice : "")));
+  ereport(ERROR,
+          (errcode(RecoveryInProgress() ? ERRCODE_READ_ONLY_SQL_TRANSACTION : ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+           errmsg("no id can be given: the server has no worker identity"),
+           errdetail("%s Waited %lld ms.", diagnosis.reason != nullptr ? diagnosis.reason : "It came too late.",
+                     static_cast<long long>(waited_ms)),
+           errhint("%s%sSELECT * FROM idgen_status() shows more.", diagnosis.advice != nullptr ? diagnosis.advice : "",
+                   diagnosis.advice != nullptr ? " " : "")));
 }
 
 [[noreturn]] void RaiseTooFarAhead(const Reservation& refused, int64 waited_ms) {
