@@ -1,0 +1,47 @@
+// Where a Redis is, as a URL says it:
+//   redis://[user[:password]@]host[:port][,host[:port]...][/db]              rediss:// likewise, with TLS
+//   redis+sentinel://[user[:password]@]host[:port][,host[:port]...]/master[/db]  rediss+sentinel:// likewise
+//   unix://[user[:password]@]/path/to/redis.sock[?db=n]
+// IPv6 addresses stand in brackets; user, password and master may be percent-encoded (RFC 3986). ":password@" has no
+// user.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace idgen::wire {
+
+inline constexpr int kMaxEndpoints = 8;
+inline constexpr uint16_t kRedisPort = 6379;
+inline constexpr uint16_t kSentinelPort = 26379;
+
+struct Endpoint {
+  char host[256] = {};  // a name, or an address without brackets
+  uint16_t port = 0;
+
+  bool operator==(const Endpoint& other) const noexcept;
+};
+
+struct RedisUrl {
+  enum class Kind : uint8_t { kNone, kTcp, kUnix, kSentinel };
+  Kind kind = Kind::kNone;
+  bool tls = false;
+  int endpoint_count = 0;
+  Endpoint endpoints[kMaxEndpoints];
+  char path[104] = {};  // of a Unix socket
+  char user[128] = {};
+  char password[512] = {};
+  char master[128] = {};  // the name that Sentinel knows it by
+  int db = 0;
+  // Where the password stands in the text, to hide it.
+  size_t password_at = 0;
+  size_t password_size = 0;
+};
+
+// nullptr, or what is wrong with `text`, which ends in a zero. An empty text is an error, too.
+const char* ParseRedisUrl(const char* text, RedisUrl* url) noexcept;
+
+// "host", "host:port", "[address]:port": what MOVED and a list of hosts hold. False where it is none.
+bool ParseEndpoint(const char* begin, const char* end, uint16_t default_port, Endpoint* endpoint) noexcept;
+
+}  // namespace idgen::wire
