@@ -1,0 +1,453 @@
+// Finding a Redis, logging in, exchanging commands for replies.
+#include "io/redis_link.h"
+
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <initializer_list>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace idgen::io {
+namespace {
+
+using wire::RedisUrl;
+
+bool StartsWith(const char* text, const char* prefix) noexcept { return strncmp(text, prefix, strlen(prefix)) == 0; }
+
+bool IsError(const redisReply* reply) noexcept { return reply->type == REDIS_REPLY_ERROR; }
+
+// The first line of a file. False where it can't be read or is too long.
+bool ReadFirstLine(const char* path, char* line, size_t capacity) noexcept {
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const ssize_t size = read(fd, line, capacity - 1);
+  close(fd);
+  if (size < 0) return false;
+  line[size] = '\0';
+  const size_t length = strcspn(line, "\r\n");
+  if (length + 1 == capacity) return false;
+  line[length] = '\0';
+  return true;
+}
+
+}  // namespace
+
+void RedisLink::Configure(const RedisLinkSettings& settings) noexcept {
+  Close();
+  settings_ = settings;
+  seed_ = 0;
+  known_count_ = known_next_ = 0;
+  has_moved_ = false;
+}
+
+wire::Commands& RedisLink::NewExchange() noexcept {
+  if (state_ == State::kBusy) Disconnect();
+  state_ = State::kIdle;
+  FreeReplies();
+  commands_.Clear();
+  return commands_;
+}
+
+void RedisLink::Begin(int64_t now_us) noexcept {
+  state_ = State::kBusy;
+  problem_[0] = '\0';
+  moves_ = 0;
+  seeds_tried_ = 0;
+  until_us_ = now_us + settings_.timeout_us;
+  if (!commands_.ok()) {
+    Explain("out of memory");
+    return Fail();
+  }
+  if (!will_be_first()) return Send(commands_, Stage::kExchanging);
+  // Who is master may have changed while nobody looked.
+  if (settings_.url.kind == RedisUrl::Kind::kSentinel) has_moved_ = false;
+  Seek(now_us);
+}
+
+bool RedisLink::will_be_first() noexcept {
+  if (stage_ != Stage::kReady) return true;
+  // A server that has gone since the last exchange is noticed before anything is sent to it.
+  char byte;
+  if (transport_.Receive(&byte, 1) != 0) Disconnect();
+  return stage_ != Stage::kReady || !used_;
+}
+
+RedisLink::State RedisLink::Step(int64_t now_us) noexcept {
+  if (state_ != State::kBusy) return state_;
+  switch (stage_) {
+    case Stage::kResolving: StepResolving(now_us); break;
+    case Stage::kConnecting: StepConnecting(now_us); break;
+    case Stage::kAskingSentinel:
+    case Stage::kLoggingIn:
+    case Stage::kExchanging: Talk(now_us); break;
+    case Stage::kClosed:
+    case Stage::kReady: break;
+  }
+  if (state_ != State::kBusy) return state_;
+  const bool exchanging = stage_ == Stage::kExchanging;
+  if (now_us >= until_us_) {
+    if (problem_[0] == '\0' || exchanging)
+      Explain(exchanging ? "no reply within %.3f s" : "no connection within %.3f s",
+              static_cast<double>(settings_.timeout_us) / 1e6);
+    // The next exchange begins with another host.
+    if (!exchanging && settings_.url.endpoint_count > 0) seed_ = (seed_ + 1) % settings_.url.endpoint_count;
+    Fail();
+  } else if (!exchanging && now_us >= attempt_until_us_) {
+    if (stage_ == Stage::kResolving) {
+      Explain("the host name is not resolved within %.3f s", static_cast<double>(settings_.connect_timeout_us) / 1e6);
+      resolver_.Cancel();
+      ConnectKnown(now_us);
+    } else {
+      Explain("no answer within %.3f s", static_cast<double>(settings_.connect_timeout_us) / 1e6);
+      NextSeed(now_us);
+    }
+  }
+  return state_;
+}
+
+// Sets out for the server that is to carry the exchange.
+void RedisLink::Seek(int64_t now_us) noexcept {
+  Disconnect();
+  const RedisUrl& url = settings_.url;
+  at_sentinel_ = url.kind == RedisUrl::Kind::kSentinel && !has_moved_;
+  if (url.kind == RedisUrl::Kind::kUnix && !has_moved_) {
+    Address address;
+    target_ = wire::Endpoint();
+    snprintf(target_.host, sizeof target_.host, "%s", url.path);
+    if (AddressOfPath(url.path, &address)) return Connect(address, now_us);
+    Explain("the path of the socket is too long");
+    return Fail();
+  }
+  Approach(has_moved_ ? moved_ : url.endpoints[seed_ % url.endpoint_count], now_us);
+}
+
+void RedisLink::Approach(const wire::Endpoint& endpoint, int64_t now_us) noexcept {
+  target_ = endpoint;
+  resolved_ = false;
+  Address address;
+  if (AddressOfDigits(endpoint.host, endpoint.port, &address)) return Connect(address, now_us);
+  stage_ = Stage::kResolving;
+  attempt_until_us_ = now_us + settings_.connect_timeout_us;
+  resolver_.Begin(endpoint.host, endpoint.port);
+}
+
+void RedisLink::StepResolving(int64_t now_us) noexcept {
+  switch (resolver_.Step()) {
+    case Resolver::State::kDone:
+      resolved_ = true;
+      address_ = 0;
+      return Connect(resolver_.address(0), now_us);
+    case Resolver::State::kFailed:
+      Explain("the host name can't be resolved: %s", resolver_.problem());
+      return ConnectKnown(now_us);
+    case Resolver::State::kBusy:
+    case Resolver::State::kIdle: return;
+  }
+}
+
+// No name server answers, or none knows the host any more: the last address that was good.
+void RedisLink::ConnectKnown(int64_t now_us) noexcept {
+  const KnownAddress* known = Known(target_);
+  if (known == nullptr) return NextSeed(now_us);
+  Connect(known->address, now_us);
+}
+
+void RedisLink::Connect(const Address& address, int64_t now_us) noexcept {
+  stage_ = Stage::kConnecting;
+  attempt_until_us_ = now_us + settings_.connect_timeout_us;
+  used_ = false;
+  int result = transport_.Open(address);
+  if (result == 0 && settings_.url.tls) result = transport_.Encrypt(settings_.tls, target_.host);
+  if (result == 0) return StepConnecting(now_us);
+  Explain("%s", transport_.problem());
+  NextSeed(now_us);
+}
+
+void RedisLink::StepConnecting(int64_t now_us) noexcept {
+  const int result = transport_.Connected();
+  if (result == 0) return;
+  if (result < 0) {
+    Explain("%s", transport_.problem());
+    if (resolved_ && ++address_ < resolver_.count()) {
+      transport_.Close();
+      return Connect(resolver_.address(address_), now_us);
+    }
+    return NextSeed(now_us);
+  }
+  if (resolved_) Remember(resolver_.address(address_));
+  if (!reader_.Reset()) {
+    Explain("out of memory");
+    return Fail();
+  }
+  LogIn(now_us);
+}
+
+bool RedisLink::AddAuth() noexcept {
+  char line[512];
+  const char* password = settings_.url.password;
+  if (*settings_.password_file != '\0') {
+    if (!ReadFirstLine(settings_.password_file, line, sizeof line)) {
+      Explain("the password file (idgen.lease_password_file) can't be read, or its first line is too long");
+      return false;
+    }
+    password = line;
+  }
+  if (*settings_.url.user != '\0')
+    own_.AddTexts("AUTH", settings_.url.user, password);
+  else if (*password != '\0')
+    own_.AddTexts("AUTH", password);
+  return true;
+}
+
+void RedisLink::LogIn(int64_t now_us) noexcept {
+  own_.Clear();
+  if (!AddAuth()) return Fail();
+  if (at_sentinel_) {
+    own_.AddTexts("SENTINEL", "get-master-addr-by-name", settings_.url.master);
+    Send(own_, Stage::kAskingSentinel);
+  } else {
+    char db[16];
+    snprintf(db, sizeof db, "%d", settings_.url.db);
+    if (settings_.url.db != 0) own_.AddTexts("SELECT", db);
+    if (asking_) own_.AddTexts("ASKING");
+    if (own_.count() == 0)
+      Send(commands_, Stage::kExchanging);
+    else
+      Send(own_, Stage::kLoggingIn);
+  }
+  Talk(now_us);
+}
+
+void RedisLink::Send(const wire::Commands& commands, Stage stage) noexcept {
+  FreeReplies();
+  stage_ = stage;
+  sending_ = &commands;
+  sent_ = 0;
+  awaited_ = commands.count();
+  if (!commands.ok() || awaited_ > kMaxReplies) {
+    Explain("out of memory");
+    Fail();
+  }
+}
+
+void RedisLink::Talk(int64_t now_us) noexcept {
+  if (state_ != State::kBusy) return;
+  while (sent_ < sending_->size()) {
+    const int64_t taken = transport_.Send(sending_->bytes() + sent_, sending_->size() - sent_);
+    if (taken < 0) {
+      Explain("%s", transport_.problem());
+      return stage_ == Stage::kExchanging ? Fail() : NextSeed(now_us);
+    }
+    if (taken == 0) break;
+    sent_ += static_cast<size_t>(taken);
+  }
+  char bytes[8192];
+  while (true) {
+    const int64_t size = transport_.Receive(bytes, sizeof bytes);
+    if (size == 0) return;
+    if (size < 0) {
+      Explain("%s", transport_.problem());
+      // What was sent may have been carried out, so that it is not sent again from here.
+      return stage_ == Stage::kExchanging ? Fail() : NextSeed(now_us);
+    }
+    bool good = reader_.Feed(bytes, static_cast<size_t>(size));
+    while (good && reply_count_ < awaited_) {
+      redisReply* reply = reader_.Next();
+      if (reply == nullptr) break;
+      replies_[reply_count_++] = reply;
+    }
+    if (reader_.error() != nullptr) {
+      Explain("what answers does not speak Redis' protocol: %s", reader_.error());
+      return Fail();
+    }
+    if (reply_count_ == awaited_) return TakeReplies(now_us);
+  }
+}
+
+void RedisLink::TakeReplies(int64_t now_us) noexcept {
+  switch (stage_) {
+    case Stage::kAskingSentinel: return TakeSentinel(now_us);
+    case Stage::kLoggingIn: return TakeLogin(now_us);
+    default: return TakeExchange(now_us);
+  }
+}
+
+void RedisLink::TakeSentinel(int64_t now_us) noexcept {
+  // A Sentinel without a password calls AUTH an error, which means nothing.
+  const redisReply* reply = replies_[reply_count_ - 1];
+  if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 && reply->element[0]->type == REDIS_REPLY_STRING &&
+      reply->element[1]->type == REDIS_REPLY_STRING) {
+    const char* host = reply->element[0]->str;
+    const int port = atoi(reply->element[1]->str);
+    if (strlen(host) < sizeof moved_.host && port > 0 && port <= 65535) {
+      moved_ = wire::Endpoint();
+      memcpy(moved_.host, host, strlen(host));
+      moved_.port = static_cast<uint16_t>(port);
+      has_moved_ = true;
+      return Seek(now_us);
+    }
+  }
+  if (IsError(reply))
+    Explain("Sentinel says: %.200s", reply->str);
+  else
+    Explain("Sentinel knows no master \"%s\"", settings_.url.master);
+  NextSeed(now_us);
+}
+
+void RedisLink::TakeLogin(int64_t now_us) noexcept {
+  for (int i = 0; i < reply_count_; ++i) {
+    if (!IsError(replies_[i])) continue;
+    Explain("the log-in is refused: %.200s", replies_[i]->str);
+    return Fail();
+  }
+  Send(commands_, Stage::kExchanging);
+  Talk(now_us);
+}
+
+void RedisLink::TakeExchange(int64_t now_us) noexcept {
+  for (int i = 0; i < reply_count_; ++i) {
+    if (!IsError(replies_[i])) continue;
+    const char* error = replies_[i]->str;
+    if (Moved(error, now_us)) return;
+    for (const char* passing : {"LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "BUSY ", "NOAUTH", "NOREPLICAS",
+                                "MISCONF", "READONLY", "MOVED", "ASK "}) {
+      if (!StartsWith(error, passing)) continue;
+      Explain("the store says: %.200s", error);
+      return Fail();
+    }
+  }
+  was_first_ = !used_;
+  used_ = true;
+  state_ = State::kDone;
+  if (asking_) {  // the key is about to move; until then the other server has it
+    asking_ = false;
+    has_moved_ = false;
+    Disconnect();
+  } else {
+    stage_ = Stage::kReady;
+  }
+}
+
+// True where the server said to go elsewhere, and the exchange does.
+bool RedisLink::Moved(const char* error, int64_t now_us) noexcept {
+  const bool moved = StartsWith(error, "MOVED "), ask = StartsWith(error, "ASK "),
+             replica = StartsWith(error, "READONLY");
+  if ((!moved && !ask && !replica) || moves_ >= kMaxMoves) return false;
+  ++moves_;
+  if (replica) {
+    Explain("it is a replica: %.200s", error);
+    has_moved_ = false;
+    NextSeed(now_us);
+    return true;
+  }
+  const char* space = strchr(error, ' ');
+  space = space == nullptr ? nullptr : strchr(space + 1, ' ');
+  wire::Endpoint to;
+  if (space == nullptr || !wire::ParseEndpoint(space + 1, space + 1 + strcspn(space + 1, " "), 0, &to)) {
+    // "MOVED 1234 :6380" is the same host with another port.
+    if (space == nullptr || space[1] != ':' || atoi(space + 2) <= 0) return false;
+    to = target_;
+    to.port = static_cast<uint16_t>(atoi(space + 2));
+  }
+  moved_ = to;
+  has_moved_ = true;
+  asking_ = ask;
+  Seek(now_us);
+  return true;
+}
+
+// The server that was tried is of no use: the next of the list, until each has had its turn.
+void RedisLink::NextSeed(int64_t now_us) noexcept {
+  Disconnect();
+  asking_ = false;
+  if (has_moved_) {
+    has_moved_ = false;
+    // Sentinel would say the same again until it has noticed.
+    return settings_.url.kind == RedisUrl::Kind::kSentinel ? Fail() : Seek(now_us);
+  }
+  const int count = settings_.url.kind == RedisUrl::Kind::kUnix ? 1 : settings_.url.endpoint_count;
+  seed_ = (seed_ + 1) % count;
+  if (++seeds_tried_ >= count) return Fail();
+  Seek(now_us);
+}
+
+void RedisLink::Fail() noexcept {
+  Disconnect();
+  asking_ = false;
+  has_moved_ = false;
+  FreeReplies();
+  state_ = State::kFailed;
+}
+
+void RedisLink::Explain(const char* format, ...) noexcept {
+  char what[360];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(what, sizeof what, format, arguments);
+  va_end(arguments);
+  if (target_.port != 0)
+    snprintf(problem_, sizeof problem_, strchr(target_.host, ':') != nullptr ? "[%.100s]:%u: %s" : "%.100s:%u: %s",
+             target_.host, static_cast<unsigned>(target_.port), what);
+  else
+    snprintf(problem_, sizeof problem_, "%.104s: %s", target_.host, what);
+  // What a server says is shown to people: one line, no control characters.
+  for (char* c = problem_; *c != '\0'; ++c)
+    if (static_cast<unsigned char>(*c) < ' ' || *c == 127) *c = '?';
+}
+
+Wants RedisLink::wants(int64_t now_us) const noexcept {
+  if (state_ != State::kBusy) return {};
+  Wants wants;
+  if (stage_ == Stage::kResolving)
+    wants = resolver_.wants(now_us);
+  else
+    wants = transport_.wants(sending_ != nullptr && stage_ != Stage::kConnecting && sent_ < sending_->size());
+  const int64_t until_us =
+      stage_ == Stage::kExchanging || attempt_until_us_ > until_us_ ? until_us_ : attempt_until_us_;
+  if (until_us < wants.wake_boot_us) wants.wake_boot_us = until_us;
+  return wants;
+}
+
+void RedisLink::Close() noexcept {
+  Disconnect();
+  FreeReplies();
+  commands_.Free();
+  own_.Free();
+  state_ = State::kIdle;
+}
+
+void RedisLink::Disconnect() noexcept {
+  transport_.Close();
+  resolver_.Cancel();
+  reader_.Free();
+  stage_ = Stage::kClosed;
+  used_ = false;
+}
+
+void RedisLink::FreeReplies() noexcept {
+  for (int i = 0; i < reply_count_; ++i) freeReplyObject(replies_[i]);
+  reply_count_ = 0;
+}
+
+void RedisLink::Remember(const Address& address) noexcept {
+  for (int i = 0; i < known_count_; ++i) {
+    if (known_[i].endpoint == target_) {
+      known_[i].address = address;
+      return;
+    }
+  }
+  known_[known_next_] = {target_, address};
+  known_next_ = (known_next_ + 1) % kMaxKnown;
+  if (known_count_ < kMaxKnown) ++known_count_;
+}
+
+const RedisLink::KnownAddress* RedisLink::Known(const wire::Endpoint& endpoint) const noexcept {
+  for (int i = 0; i < known_count_; ++i)
+    if (known_[i].endpoint == endpoint) return &known_[i];
+  return nullptr;
+}
+
+}  // namespace idgen::io

@@ -1,0 +1,120 @@
+// A line to a Redis that is found, connected to, logged in to and followed as it moves: hosts in turn, Sentinel,
+// MOVED and ASK of a Redis Cluster. One exchange at a time: commands go out together, their replies come back together
+// or not at all. It never waits; time is passed in, on the boot-time clock.
+#pragma once
+
+#include "io/transport.h"
+#include "wire/redis_url.h"
+#include "wire/resp.h"
+
+namespace idgen::io {
+
+// Texts outlive the settings' use.
+struct RedisLinkSettings {
+  wire::RedisUrl url;
+  const char* password_file = "";  // its first line goes before the URL's password; read at every log-in
+  TlsFiles tls;
+  int64_t connect_timeout_us = 0;  // of one attempt
+  int64_t timeout_us = 0;          // of a whole exchange
+};
+
+class RedisLink {
+ public:
+  enum class State : uint8_t { kIdle, kBusy, kDone, kFailed };
+  static constexpr int kMaxReplies = 4;
+
+  RedisLink(Transport& transport, Resolver& resolver) noexcept : transport_(transport), resolver_(resolver) {}
+  RedisLink(const RedisLink&) = delete;
+  RedisLink& operator=(const RedisLink&) = delete;
+
+  // Closes what was open.
+  void Configure(const RedisLinkSettings& settings) noexcept;
+
+  // The commands of the next exchange, to be filled in before Begin; at most kMaxReplies. An exchange that is under way
+  // is given up: whether its commands were carried out is then not known.
+  wire::Commands& NewExchange() noexcept;
+  void Begin(int64_t now_us) noexcept;
+  State Step(int64_t now_us) noexcept;
+  State state() const noexcept { return state_; }
+
+  // After kDone, until the next exchange. Errors are replies, but for those that say where else to go.
+  const redisReply* reply(int index) const noexcept { return replies_[index]; }
+  // Whether the last exchange was the first over its connection: the server may be another, or have been restarted.
+  bool was_first() const noexcept { return was_first_; }
+  // Whether the next one will be, for all that is known.
+  bool will_be_first() noexcept;
+
+  Wants wants(int64_t now_us) const noexcept;
+  // What the last failure was, and with whom.
+  const char* problem() const noexcept { return problem_; }
+  void Close() noexcept;
+
+ private:
+  enum class Stage : uint8_t { kClosed, kResolving, kConnecting, kAskingSentinel, kLoggingIn, kExchanging, kReady };
+  struct KnownAddress {
+    wire::Endpoint endpoint;
+    Address address;
+  };
+  static constexpr int kMaxKnown = 16;
+  static constexpr int kMaxMoves = 5;  // of one exchange
+
+  void Seek(int64_t now_us) noexcept;
+  void Approach(const wire::Endpoint& endpoint, int64_t now_us) noexcept;
+  void Connect(const Address& address, int64_t now_us) noexcept;
+  void ConnectKnown(int64_t now_us) noexcept;
+  void StepResolving(int64_t now_us) noexcept;
+  void StepConnecting(int64_t now_us) noexcept;
+  void Talk(int64_t now_us) noexcept;
+  void TakeReplies(int64_t now_us) noexcept;
+  void TakeSentinel(int64_t now_us) noexcept;
+  void TakeLogin(int64_t now_us) noexcept;
+  void TakeExchange(int64_t now_us) noexcept;
+  bool Moved(const char* error, int64_t now_us) noexcept;
+  void LogIn(int64_t now_us) noexcept;
+  bool AddAuth() noexcept;
+  void Send(const wire::Commands& commands, Stage stage) noexcept;
+  void NextSeed(int64_t now_us) noexcept;
+  void Fail() noexcept;
+  void Explain(const char* format, ...) noexcept __attribute__((format(printf, 2, 3)));
+  void Disconnect() noexcept;
+  void FreeReplies() noexcept;
+  void Remember(const Address& address) noexcept;
+  const KnownAddress* Known(const wire::Endpoint& endpoint) const noexcept;
+
+  Transport& transport_;
+  Resolver& resolver_;
+  RedisLinkSettings settings_;
+  State state_ = State::kIdle;
+  Stage stage_ = Stage::kClosed;
+
+  wire::Commands commands_;  // the exchange's
+  wire::Commands own_;       // for logging in
+  const wire::Commands* sending_ = nullptr;
+  size_t sent_ = 0;
+  wire::Replies reader_;
+  redisReply* replies_[kMaxReplies] = {};
+  int reply_count_ = 0;
+  int awaited_ = 0;
+
+  wire::Endpoint target_;  // whom the connection is to
+  bool at_sentinel_ = false;
+  bool has_moved_ = false;  // `moved_` says who has the key, by MOVED or Sentinel
+  wire::Endpoint moved_;
+  bool asking_ = false;  // ASK: for one exchange only
+  int moves_ = 0;
+  int seed_ = 0;
+  int seeds_tried_ = 0;
+  int address_ = 0;  // of those that the resolver found
+  bool resolved_ = false;
+  bool used_ = false;  // the connection has carried an exchange
+  bool was_first_ = false;
+  int64_t attempt_until_us_ = 0;
+  int64_t until_us_ = 0;
+
+  KnownAddress known_[kMaxKnown];
+  int known_count_ = 0;
+  int known_next_ = 0;
+  char problem_[512] = {};
+};
+
+}  // namespace idgen::io

@@ -1,0 +1,8 @@
+// Tokens that tell one acquisition of a lease from every other: random UUIDs, by libuuid.
+#pragma once
+
+namespace idgen::io {
+
+void MakeToken(char (&text)[37]) noexcept;
+
+}  // namespace idgen::io
