@@ -1,17 +1,19 @@
 // Where a server's identity comes from, as one interface: a request out, an answer back, whenever it comes. The static
-// source answers at once; a lease store will answer when its reply has arrived.
+// source answers at once, a lease when the store's reply has arrived.
 #pragma once
 
 #include <cstdint>
+
+#include "core/time.h"
 
 namespace idgen::lease {
 
 struct Request {
   enum class Kind : uint8_t {
     kNone,
-    kClaim,    // find out the floor
-    kRaise,    // make `ceiling_ms` durable
-    kRelease,  // make `ceiling_ms`, which may be lower, durable: nothing at or above it was or will be used
+    kClaim,    // find out the floor; of a lease: get a worker id
+    kRaise,    // make `ceiling_ms` durable; of a lease: renew it
+    kRelease,  // nothing at or above `ceiling_ms`, which may be lower, was or will be used; give up the worker id
   };
   Kind kind = Kind::kNone;
   int64_t ceiling_ms = 0;
@@ -29,19 +31,31 @@ enum class Past : uint8_t {
 };
 
 struct Answer {
+  enum class Outcome : uint8_t {
+    kOk,
+    kFailed,  // perhaps carried out, perhaps not
+    kBusy,    // of a claim: no worker id is to be had now
+    kLost,    // of a raise: the worker id is not, or no longer, this server's
+  };
   Request request;
-  bool ok = false;
-  int error = 0;  // errno where not ok
+  Outcome outcome = Outcome::kFailed;
+  int error = 0;  // errno where it failed, and there is one
   Past past = Past::kMissing;
   int64_t floor_ms = 0;
+  uint32_t worker = 0;        // of a claim, from a source that gives worker ids
+  int64_t granted_ms = 0;     // of a raise: so much of the ceiling is durable
+  int64_t source_now_ms = 0;  // the source's own clock; 0 where it has none
+  int64_t ask_again_us = 0;   // not before so long from now
+
+  bool ok() const noexcept { return outcome == Outcome::kOk; }
 };
 
 class IdentitySource {
  public:
-  // One request at a time: the next after the answer to the one before.
-  virtual void Submit(const Request& request) noexcept = 0;
+  // One request at a time: a second one takes the place of the first, whose answer then never comes.
+  virtual void Submit(const Request& request, const core::Instant& now) noexcept = 0;
   // True and `*answer` set once the answer is there.
-  virtual bool Poll(Answer* answer) noexcept = 0;
+  virtual bool Poll(const core::Instant& now, Answer* answer) noexcept = 0;
 
  protected:
   ~IdentitySource() = default;  // never owned through this interface

@@ -15,12 +15,13 @@
 namespace idgen::lease {
 
 enum class Phase : uint8_t {
-  kIdle,      // no local file, and nobody has asked for ids: perhaps a new server
-  kClaiming,  // asking the source for the floor
-  kWaiting,   // the floor is known, but must not be run from yet: `View::verdict` says why
-  kRefused,   // likewise, and it won't pass by itself
-  kSecuring,  // the first ceiling is being made durable
-  kHolding,   // ids can be given
+  kIdle,       // no local file, and nobody has asked for ids: perhaps a new server
+  kClaiming,   // asking the source for the floor
+  kWaiting,    // the floor is known, but must not be run from yet: `View::verdict` says why
+  kRefused,    // likewise, and it won't pass by itself
+  kSecuring,   // the first ceiling is being made durable
+  kHolding,    // ids can be given
+  kReplacing,  // the worker id is given up, because the settings point elsewhere
   kReleasing,
   kStopped,
 };
@@ -30,16 +31,26 @@ struct Settings {
   int64_t window_ms = 10000;
   int64_t max_clock_step_ms = 60000;
   uint64_t block_size = 256;
+  int64_t renew_every_us = 0;  // of a lease, whose ceiling is raised so often; 0: when half the window is used up
 };
 
 // What the operator, the settings and the backends want; read at every turn.
 struct Wishes {
   Settings settings;
-  bool has_worker = false;  // a worker id could be had from where the settings point
-  uint32_t worker = 0;
+  uint64_t source = 0;        // which source the settings point to; another number is another source
+  bool leased = false;        // the source gives the worker id, and has a clock of its own
+  bool has_worker = false;    // a worker id could be had from where the settings point
+  uint32_t worker = 0;        // not of a lease
   bool asked_for = false;     // a backend has asked for an id
   bool forget_floor = false;  // the operator gives up a floor that is waited for
   bool stop = false;
+};
+
+// Where a keeper begins.
+struct Origin {
+  uint64_t source = 0;  // as in Wishes
+  bool leased = false;
+  bool of_identity = true;  // the identity that is published, if any, came from this source
 };
 
 struct Event {
@@ -47,6 +58,8 @@ struct Event {
     kPublished,       // worker, floor_ms
     kWorkerChanged,   // worker (or none: has_worker is off)
     kPastUncertain,   // past, floor_ms
+    kLost,            // worker: the source says that it is not this server's
+    kReplaced,        // worker: given up, because the settings point elsewhere
     kHeldBack,        // verdict, floor_ms
     kFloorForgotten,  // floor_ms: the one given up
     kSourceFailed,    // error: the first of a row
@@ -75,7 +88,10 @@ struct View {
   int64_t ceiling_ms = 0;          // durable
   int64_t forgotten_floor_ms = 0;  // the floor that the operator had given up, 0 where none was
   int64_t clock_ahead_us = 0;      // id clock less wall clock; negative while a forward step is waited out
-  int source_error = 0;            // errno of the last request when it failed
+  bool source_failed = false;      // the last request
+  int source_error = 0;            // its errno, where it has one
+  bool short_of_ceiling = false;   // the source grants less than was asked for: the id clock leads its clock too far
+  uint64_t source = 0;             // whom the requests are for
   int64_t sleep_us = 0;
 };
 
@@ -86,13 +102,19 @@ class Keeper {
   static constexpr int64_t kIdleEveryUs = core::kUsPerSecond;
   static constexpr int64_t kRetryEveryUs = 200 * core::kUsPerMs;
 
-  // The state may be in use: a worker that exited left its identity published, and this one goes on with it.
-  Keeper(core::ServerState& server, const core::Instant& now) noexcept : server_(server) {
+  // The state may be in use: a worker that exited left its identity published, and this one goes on with it, unless
+  // `origin` says that it is not from the source of now: then it is withdrawn.
+  Keeper(core::ServerState& server, const core::Instant& now, const Origin& origin = {}) noexcept
+      : server_(server), leased_(origin.leased) {
     const auto clock = static_cast<core::ClockState>(Memory::Load(server.clock_state, core::Step::kReadClock));
     established_ = clock == core::ClockState::kEstablished;
     if (established_) clock_.Resume(core::ClockOffsetUs<Memory>(server), now);
+    view_.source = origin.source;
     const core::Identity identity(Memory::Load(server.identity, core::Step::kLoadIdentity));
-    if (identity) {
+    if (identity && !origin.of_identity) {
+      core::Withdraw<Memory>(server);
+      core::Seal<Memory>(server);
+    } else if (identity) {
       worker_ = identity.worker();
       has_worker_ = true;
       view_.past = Past::kKnown;
@@ -109,15 +131,25 @@ class Keeper {
     Memory::Store(server_.block_size, settings_.block_size, core::Step::kPublish);
     TurnClock(now);
     view_.sleep_us = kRetryEveryUs;
-    if (asking_) return {};
     if (wishes.stop) return Stop(now);
+    if (wishes.source != view_.source && view_.phase != Phase::kReplacing) return Replace(now, wishes);
+    if (asking_) return {};
+    if (now.boot_us < ask_at_boot_us_) {
+      view_.sleep_us = std::min(view_.sleep_us, ask_at_boot_us_ - now.boot_us);
+      return {};
+    }
     switch (view_.phase) {
       case Phase::kIdle:
-      case Phase::kClaiming: asked_for_ = wishes.asked_for; return Ask({.kind = Request::Kind::kClaim});
+      case Phase::kClaiming:
+        if (wishes.leased && !wishes.has_worker) return {};
+        leased_ = wishes.leased;
+        asked_for_ = wishes.asked_for;
+        return Ask({.kind = Request::Kind::kClaim});
       case Phase::kWaiting:
       case Phase::kRefused: return Decide(now, wishes);
       case Phase::kSecuring: return Secure(now, wishes);
       case Phase::kHolding: return Hold(now, wishes);
+      case Phase::kReplacing:
       case Phase::kReleasing:
       case Phase::kStopped: break;
     }
@@ -126,14 +158,18 @@ class Keeper {
 
   void Take(const Answer& answer, const core::Instant& now) noexcept {
     asking_ = false;
-    NoteOutcome(answer);
+    ask_at_boot_us_ = now.boot_us + answer.ask_again_us;
+    if (answer.ask_again_us > 0) view_.sleep_us = std::min(kRetryEveryUs, answer.ask_again_us);
     switch (answer.request.kind) {
-      case Request::Kind::kClaim: TakeClaim(answer, now); break;
-      case Request::Kind::kRaise: TakeRaise(answer); break;
-      case Request::Kind::kRelease:
-        view_.phase = Phase::kStopped;
-        if (answer.ok) Log({.kind = Event::Kind::kReleased, .floor_ms = answer.request.ceiling_ms});
+      case Request::Kind::kClaim:
+        NoteOutcome(answer);
+        TakeClaim(answer, now);
         break;
+      case Request::Kind::kRaise:
+        NoteOutcome(answer);
+        TakeRaise(answer, now);
+        break;
+      case Request::Kind::kRelease: TakeRelease(answer); break;
       case Request::Kind::kNone: break;
     }
   }
@@ -181,12 +217,43 @@ class Keeper {
 
   Request Stop(const core::Instant& now) noexcept {
     if (view_.phase == Phase::kStopped || view_.phase == Phase::kReleasing) return {};
+    if (view_.phase == Phase::kReplacing) {  // what there was is being released already
+      view_.phase = Phase::kReleasing;
+      return {};
+    }
+    const Request release = GiveUp(now);
+    view_.phase = release.kind == Request::Kind::kNone ? Phase::kStopped : Phase::kReleasing;
+    return release;
+  }
+
+  // The settings point to another source: what the old one gave is given back first.
+  Request Replace(const core::Instant& now, const Wishes& wishes) noexcept {
+    next_source_ = wishes.source;
+    if (view_.phase == Phase::kHolding && has_worker_)
+      Log({.kind = Event::Kind::kReplaced, .has_worker = true, .worker = worker_});
+    const Request release = GiveUp(now);
+    if (release.kind == Request::Kind::kNone)
+      BeginAnew();
+    else
+      view_.phase = Phase::kReplacing;
+    view_.sleep_us = 0;
+    return release;
+  }
+
+  void BeginAnew() noexcept {
+    view_ = View{.phase = Phase::kClaiming, .clock_ahead_us = view_.clock_ahead_us, .source = next_source_};
+    asking_ = false;
+    has_worker_ = false;
+    ask_at_boot_us_ = 0;
+  }
+
+  // Withdraw, seal, and the release that is to follow; none where there is nothing to release.
+  Request GiveUp(const core::Instant& now) noexcept {
     const bool held = view_.phase == Phase::kHolding;
     core::Withdraw<Memory>(server_);
-    view_.phase = Phase::kStopped;
-    if (!held) return {};
+    // A claim that was sent may have been granted, whatever came back.
+    if (!held && !leased_) return {};
     core::Seal<Memory>(server_);
-    view_.phase = Phase::kReleasing;
     // The last time reserved, or now where that is later, so that the next start does not take a server that nobody
     // asked for ids for one that was down. A clock that is ahead doesn't count.
     const int64_t now_ms = std::min(core::MsOf(now.wall_us), IdClockMs(now));
@@ -195,8 +262,18 @@ class Keeper {
         {.kind = Request::Kind::kRelease, .ceiling_ms = std::min(std::max(sealed_ms, now_ms), view_.ceiling_ms)});
   }
 
+  void TakeRelease(const Answer& answer) noexcept {
+    if (view_.phase == Phase::kReplacing) return BeginAnew();
+    view_.phase = Phase::kStopped;
+    if (answer.ok() && has_worker_)
+      Log({.kind = Event::Kind::kReleased,
+           .has_worker = true,
+           .worker = worker_,
+           .floor_ms = answer.request.ceiling_ms});
+  }
+
   void TakeClaim(const Answer& answer, const core::Instant& now) noexcept {
-    if (!answer.ok) {
+    if (!answer.ok()) {
       view_.phase = Phase::kClaiming;
       return;
     }
@@ -205,19 +282,32 @@ class Keeper {
       view_.sleep_us = kIdleEveryUs;
       return;
     }
+    if (leased_) {
+      has_worker_ = true;
+      worker_ = answer.worker;
+      source_ahead_us_ = answer.source_now_ms * core::kUsPerMs - now.boot_us;
+    }
     view_.past = answer.past;
     view_.floor_ms = start_rule().FloorOf(answer.past, answer.floor_ms, core::MsOf(now.wall_us));
     view_.phase = Phase::kWaiting;
     view_.verdict = Verdict::kRun;
     view_.sleep_us = 0;
     known_since_boot_us_ = now.boot_us;
-    wall_.Forget();
+    if (!leased_) wall_.Forget();  // a lease may run out and be claimed again while it is waited for
     if (answer.past != Past::kKnown && answer.past != Past::kNew)
       Log({.kind = Event::Kind::kPastUncertain, .past = answer.past, .floor_ms = view_.floor_ms});
   }
 
+  // A store that leases has judged the floor by its own clock, which this server's may lag. What is left to doubt is a
+  // wall clock that has leapt ahead of both.
+  int64_t FloorToJudge(const core::Instant& now) const noexcept {
+    if (!leased_) return view_.floor_ms;
+    const int64_t source_now_ms = core::MsOf(now.boot_us + source_ahead_us_);
+    return std::min(std::max(view_.floor_ms, source_now_ms), core::MsOf(now.wall_us));
+  }
+
   Request Decide(const core::Instant& now, const Wishes& wishes) noexcept {
-    Verdict verdict = start_rule().Judge(view_.floor_ms, now.boot_us - known_since_boot_us_, now, wall_);
+    Verdict verdict = start_rule().Judge(FloorToJudge(now), now.boot_us - known_since_boot_us_, now, wall_);
     // In shared memory that lived on the id clock is already there, whatever the wall clock says.
     if (established_ && view_.floor_ms <= IdClockMs(now)) verdict = Verdict::kRun;
     if (verdict != Verdict::kRun && verdict != Verdict::kClockFarAhead && wishes.forget_floor) {
@@ -244,24 +334,45 @@ class Keeper {
   }
 
   Request Secure(const core::Instant& now, const Wishes& wishes) noexcept {
-    has_worker_ = wishes.has_worker;
-    worker_ = wishes.worker;
+    if (!leased_) {
+      has_worker_ = wishes.has_worker;
+      worker_ = wishes.worker;
+    }
     return Raise(now);
   }
 
   Request Raise(const core::Instant& now) noexcept {
+    raised_at_boot_us_ = now.boot_us;
     return Ask({.kind = Request::Kind::kRaise, .ceiling_ms = ceiling_rule().Target(view_.ceiling_ms, IdClockMs(now))});
   }
 
-  void TakeRaise(const Answer& answer) noexcept {
-    if (!answer.ok) return;
-    view_.ceiling_ms = answer.request.ceiling_ms;
+  void TakeRaise(const Answer& answer, const core::Instant& now) noexcept {
+    if (answer.outcome == Answer::Outcome::kLost) return Lose();
+    if (!answer.ok()) return;
+    view_.ceiling_ms = std::max(view_.ceiling_ms, answer.granted_ms);
+    view_.short_of_ceiling = answer.granted_ms < answer.request.ceiling_ms && view_.ceiling_ms <= IdClockMs(now);
     const bool first = view_.phase == Phase::kSecuring;
     view_.phase = Phase::kHolding;
-    view_.sleep_us = kFollowEveryUs;
+    view_.sleep_us = std::min(kFollowEveryUs, UntilDueUs(now));
     PublishIdentity();
     if (first && has_worker_)
       Log({.kind = Event::Kind::kPublished, .has_worker = true, .worker = worker_, .floor_ms = view_.floor_ms});
+  }
+
+  // What is gone from the store can't be trusted to be durable: from now on nothing is issued under it.
+  void Lose() noexcept {
+    core::Withdraw<Memory>(server_);
+    core::Seal<Memory>(server_);
+    Log({.kind = Event::Kind::kLost, .has_worker = true, .worker = worker_});
+    has_worker_ = false;
+    view_.phase = Phase::kClaiming;
+    view_.sleep_us = 0;
+  }
+
+  // Until a lease is renewed; for ever where that is not done by time.
+  int64_t UntilDueUs(const core::Instant& now) const noexcept {
+    if (settings_.renew_every_us == 0) return kFollowEveryUs;
+    return std::max<int64_t>(raised_at_boot_us_ + settings_.renew_every_us - now.boot_us, 0);
   }
 
   void PublishIdentity() noexcept {
@@ -269,7 +380,7 @@ class Keeper {
   }
 
   Request Hold(const core::Instant& now, const Wishes& wishes) noexcept {
-    if (wishes.has_worker != has_worker_ || (has_worker_ && wishes.worker != worker_)) {
+    if (!leased_ && (wishes.has_worker != has_worker_ || (has_worker_ && wishes.worker != worker_))) {
       // One ceiling stands for all numbers of this server, so the sealed lines are floor enough for the new one.
       core::Withdraw<Memory>(server_);
       core::Seal<Memory>(server_);
@@ -278,16 +389,18 @@ class Keeper {
       PublishIdentity();
       Log({.kind = Event::Kind::kWorkerChanged, .has_worker = has_worker_, .worker = worker_});
     }
-    const bool due = ceiling_rule().Due(view_.ceiling_ms, IdClockMs(now));
-    if (!due) view_.sleep_us = kFollowEveryUs;
+    const bool by_time = leased_ && settings_.renew_every_us > 0;
+    const bool due = by_time ? UntilDueUs(now) == 0 : ceiling_rule().Due(view_.ceiling_ms, IdClockMs(now));
+    if (!due) view_.sleep_us = std::min(kFollowEveryUs, UntilDueUs(now));
     return due ? Raise(now) : Request{};
   }
 
   void NoteOutcome(const Answer& answer) noexcept {
-    const bool failed_before = view_.source_error != 0;
-    view_.source_error = answer.ok ? 0 : answer.error;
-    if (!answer.ok && !failed_before) Log({.kind = Event::Kind::kSourceFailed, .error = answer.error});
-    if (answer.ok && failed_before) Log({.kind = Event::Kind::kSourceRecovered});
+    const bool failed = answer.outcome == Answer::Outcome::kFailed;
+    if (failed && !view_.source_failed) Log({.kind = Event::Kind::kSourceFailed, .error = answer.error});
+    if (!failed && view_.source_failed) Log({.kind = Event::Kind::kSourceRecovered});
+    view_.source_failed = failed;
+    view_.source_error = failed ? answer.error : 0;
   }
 
   void Log(const Event& event) noexcept {
@@ -297,6 +410,7 @@ class Keeper {
   static constexpr unsigned kMaxEvents = 16;  // more than one turn and its answer can log
 
   core::ServerState& server_;
+  bool leased_;
   core::IdClock clock_;
   core::Persistence wall_;
   Settings settings_;
@@ -306,6 +420,10 @@ class Keeper {
   bool asked_for_ = false;
   bool has_worker_ = false;
   uint32_t worker_ = 0;
+  uint64_t next_source_ = 0;
+  int64_t ask_at_boot_us_ = 0;     // no request before then, but for a release
+  int64_t raised_at_boot_us_ = 0;  // when a raise was last asked for
+  int64_t source_ahead_us_ = 0;    // the source's clock less the boot-time clock
   int64_t known_since_boot_us_ = 0;
   Event events_[kMaxEvents] = {};
   unsigned event_count_ = 0;

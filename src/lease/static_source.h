@@ -11,8 +11,8 @@ class StaticSource final : public IdentitySource {
  public:
   StaticSource(io::CeilingFile& file, const io::ClusterId& cluster) noexcept : file_(file), cluster_(cluster) {}
 
-  void Submit(const Request& request) noexcept override;
-  bool Poll(Answer* answer) noexcept override;
+  void Submit(const Request& request, const core::Instant& now) noexcept override;
+  bool Poll(const core::Instant& now, Answer* answer) noexcept override;
 
  private:
   io::CeilingFile& file_;

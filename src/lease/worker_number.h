@@ -12,6 +12,7 @@ enum class NumberSource : uint8_t {
   kHostname,  // the trailing ordinal of the host name: "db-3" is 3
   kEnv,       // an environment variable of the postmaster
   kIp,        // the low bits of the private IPv4 address
+  kLease,     // leased from a store
 };
 
 // A decimal number and nothing else, at most kMaxWorker.

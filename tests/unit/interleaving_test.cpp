@@ -444,7 +444,10 @@ core::Instant Now() {
 }
 
 lease::Answer CarryOut(const lease::Request& request) {
-  lease::Answer answer = {.request = request, .ok = true, .past = lease::Past::kKnown};
+  lease::Answer answer = {.request = request,
+                          .outcome = lease::Answer::Outcome::kOk,
+                          .past = lease::Past::kKnown,
+                          .granted_ms = request.ceiling_ms};
   if (request.kind == lease::Request::Kind::kRaise) SetDurable(world.first, request.ceiling_ms);
   if (request.kind == lease::Request::Kind::kRelease) ReleaseAt(request.ceiling_ms);
   answer.floor_ms = static_cast<int64_t>(world.first.durable_ms.load());

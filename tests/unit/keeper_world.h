@@ -21,16 +21,21 @@ inline constexpr int64_t kHourMs = 60 * core::kMsPerMinute;
 // Remembers what it was asked; answers unless it is silent, with `error` where that is set.
 class FakeSource final : public IdentitySource {
  public:
-  void Submit(const Request& request) noexcept override {
+  void Submit(const Request& request, const core::Instant&) noexcept override {
     requests.push_back(request);
     waiting_ = true;
   }
-  bool Poll(Answer* answer) noexcept override {
+  bool Poll(const core::Instant&, Answer* answer) noexcept override {
     if (!waiting_ || silent) return false;
     waiting_ = false;
     const Request& request = requests.back();
-    *answer = {.request = request, .ok = error == 0, .error = error, .past = past, .floor_ms = ceiling_ms};
-    if (answer->ok && request.kind != Request::Kind::kClaim) {
+    *answer = {.request = request,
+               .outcome = error == 0 ? Answer::Outcome::kOk : Answer::Outcome::kFailed,
+               .error = error,
+               .past = past,
+               .floor_ms = ceiling_ms,
+               .granted_ms = request.ceiling_ms};
+    if (answer->ok() && request.kind != Request::Kind::kClaim) {
       past = Past::kKnown;
       ceiling_ms = request.ceiling_ms;
     }
@@ -69,11 +74,11 @@ class World : public Server {
 
   void Turn() {
     const Request request = keeper->Advance(Now(), wishes);
-    if (request.kind != Request::Kind::kNone) source.Submit(request);
+    if (request.kind != Request::Kind::kNone) source.Submit(request, Now());
     TakeAnswers();
   }
   void TakeAnswers() {
-    for (Answer answer; source.Poll(&answer);) keeper->Take(answer, Now());
+    for (Answer answer; source.Poll(Now(), &answer);) keeper->Take(answer, Now());
     keeper->DrainEvents([this](const Event& event) { events.push_back(event); });
     const core::Identity identity(state->identity);
     if (identity) {

@@ -22,9 +22,9 @@ struct Source {
   ~Source() { file.Close(); }
 
   Answer Ask(Request::Kind kind, int64_t ceiling_ms = 0) {
-    source.Submit({.kind = kind, .ceiling_ms = ceiling_ms});
+    source.Submit({.kind = kind, .ceiling_ms = ceiling_ms}, {});
     Answer answer;
-    EXPECT_TRUE(source.Poll(&answer));
+    EXPECT_TRUE(source.Poll({}, &answer));
     EXPECT_EQ(answer.request.kind, kind);
     EXPECT_EQ(answer.request.ceiling_ms, ceiling_ms);
     return answer;
@@ -40,24 +40,24 @@ TEST(StaticSource, AnswersOnceAndOnlyWhenAsked) {
   MemoryDisk disk;
   Source source(disk);
   Answer answer;
-  EXPECT_FALSE(source.source.Poll(&answer));
+  EXPECT_FALSE(source.source.Poll({}, &answer));
   source.Claim();
-  EXPECT_FALSE(source.source.Poll(&answer));
+  EXPECT_FALSE(source.source.Poll({}, &answer));
 }
 
 TEST(StaticSource, FindsNoTraceWhereThereIsNoFile) {
   MemoryDisk disk;
   const Answer answer = Source(disk).Claim();
-  EXPECT_TRUE(answer.ok);
+  EXPECT_TRUE(answer.ok());
   EXPECT_EQ(answer.past, Past::kMissing);
   EXPECT_EQ(answer.floor_ms, 0);
 }
 
 TEST(StaticSource, FindsWhatItRaised) {
   MemoryDisk disk;
-  EXPECT_TRUE(Source(disk).Raise(kNowMs).ok);
+  EXPECT_TRUE(Source(disk).Raise(kNowMs).ok());
   const Answer answer = Source(disk).Claim();
-  EXPECT_TRUE(answer.ok);
+  EXPECT_TRUE(answer.ok());
   EXPECT_EQ(answer.past, Past::kKnown);
   EXPECT_EQ(answer.floor_ms, kNowMs);
 }
@@ -75,7 +75,7 @@ TEST(StaticSource, AReleaseMayBeLower) {
   MemoryDisk disk;
   Source source(disk);
   source.Raise(kNowMs + 11000);
-  EXPECT_TRUE(source.Ask(Request::Kind::kRelease, kNowMs).ok);
+  EXPECT_TRUE(source.Ask(Request::Kind::kRelease, kNowMs).ok());
   EXPECT_EQ(Source(disk).Claim().floor_ms, kNowMs);
 }
 
@@ -105,7 +105,7 @@ TEST(StaticSource, AFileThatCannotBeReadIsAnErrorAndNotAPast) {
   for (int nth = 1; nth <= 4; ++nth) {
     disk.FailAt(nth, EIO);
     const Answer answer = Source(disk).Claim();
-    EXPECT_FALSE(answer.ok) << nth;
+    EXPECT_FALSE(answer.ok()) << nth;
     EXPECT_EQ(answer.error, EIO) << nth;
   }
 }
@@ -116,10 +116,10 @@ TEST(StaticSource, AFailingWriteIsAnErrorWithItsErrno) {
   source.Raise(kNowMs);
   disk.FailAt(1, ENOSPC);
   const Answer answer = source.Raise(kNowMs + 1000);
-  EXPECT_FALSE(answer.ok);
+  EXPECT_FALSE(answer.ok());
   EXPECT_EQ(answer.error, ENOSPC);
   const Answer again = source.Raise(kNowMs + 2000);
-  EXPECT_TRUE(again.ok);
+  EXPECT_TRUE(again.ok());
   EXPECT_EQ(again.error, 0);
 }
 
@@ -133,8 +133,8 @@ struct Life {
 
   void Turn(const core::Instant& now) {
     const Request request = keeper.Advance(now, wishes);
-    if (request.kind != Request::Kind::kNone) source.source.Submit(request);
-    for (Answer answer; source.source.Poll(&answer);) keeper.Take(answer, now);
+    if (request.kind != Request::Kind::kNone) source.source.Submit(request, now);
+    for (Answer answer; source.source.Poll({}, &answer);) keeper.Take(answer, now);
     keeper.DrainEvents([](const Event&) {});
   }
   core::Reservation Reserve(const core::Instant& now, uint64_t count) {

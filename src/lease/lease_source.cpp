@@ -1,0 +1,177 @@
+// Requests to the store and what becomes of its replies.
+#include "lease/lease_source.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace idgen::lease {
+
+using Kind = Request::Kind;
+using Outcome = Answer::Outcome;
+
+void LeaseSource::AskAgain(const core::Instant& now) noexcept {
+  if (!asked_) return;
+  asked_ = false;
+  if (request_.kind == Kind::kRelease)
+    nothing_to_release_ = true;  // the token is forgotten
+  else
+    Submit(request_, now);
+}
+
+void LeaseSource::Submit(const Request& request, const core::Instant& now) noexcept {
+  request_ = request;
+  asked_ = nothing_to_release_ = false;
+  began_at_us_ = now.boot_us;
+  StoreRequest asking;
+  switch (request.kind) {
+    case Kind::kNone: return;
+    case Kind::kClaim:
+      asking.kind = StoreRequest::Kind::kAcquire;
+      // A token that was sent and not answered may have been granted: it is sent again.
+      if (memo_.token[0] == '\0' || memo_.worker_known) {
+        char token[kTokenBytes + 1];
+        make_token_(token);
+        memo_.token[0] = '\0';
+        memo_.worker_known = false;
+        memo_.last_expiry_ms = 0;
+        memcpy(memo_.token, token, sizeof token);
+      }
+      for (const char* c = memo_.token; *c != '\0'; ++c) jitter_ = (jitter_ ^ static_cast<uint8_t>(*c)) * 0x100000001b3;
+      break;
+    case Kind::kRaise:
+      asking.kind = StoreRequest::Kind::kRenew;
+      asking.worker_known = true;
+      asking.worker = memo_.worker;
+      asking.ceiling_ms = request.ceiling_ms;
+      asking.last_expiry_ms = memo_.last_expiry_ms;
+      break;
+    case Kind::kRelease: return BeginRelease(now.boot_us);
+  }
+  memcpy(asking.token, memo_.token, sizeof asking.token);
+  asked_ = true;
+  store_.Begin(asking, now.boot_us);
+}
+
+void LeaseSource::BeginRelease(int64_t now_us) noexcept {
+  StoreRequest asking;
+  asking.kind = StoreRequest::Kind::kRelease;
+  asking.worker_known = memo_.worker_known;
+  asking.worker = memo_.worker;
+  memcpy(asking.token, memo_.token, sizeof asking.token);
+  // Forgotten before it is sent, so that nobody goes on with it.
+  memo_.token[0] = '\0';
+  memo_.worker_known = false;
+  asked_ = asking.token[0] != '\0';
+  nothing_to_release_ = !asked_;
+  if (asked_) store_.Begin(asking, now_us);
+}
+
+bool LeaseSource::Poll(const core::Instant& now, Answer* answer) noexcept {
+  if (nothing_to_release_) {
+    nothing_to_release_ = false;
+    *answer = {.request = request_};
+    return true;
+  }
+  if (!asked_) return false;
+  StoreReply reply;
+  if (!store_.Step(now.boot_us, &reply)) {
+    if (request_.kind != Kind::kRelease || now.boot_us - began_at_us_ < rules_.release_within_us) return false;
+    store_.Close();
+    reply = StoreReply();
+  }
+  asked_ = false;
+  Conclude(reply, now, answer);
+  return true;
+}
+
+void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, Answer* answer) noexcept {
+  *answer = {.request = request_, .past = Past::kKnown, .source_now_ms = reply.store_now_ms};
+  if (reply.outcome == StoreReply::Outcome::kFailed) {
+    NoteFailure(now);
+    answer->ask_again_us = BackoffUs();
+    return;
+  }
+  view_.failures = 0;
+  view_.failing_since_ms = 0;
+  view_.latency_us = now.boot_us - began_at_us_;
+  view_.busy = StoreReply::Why::kNone;
+  if (reply.store_now_ms > 0) view_.store_lags_us = now.wall_us - reply.store_now_ms * core::kUsPerMs;
+  switch (reply.outcome) {
+    case StoreReply::Outcome::kBusy:
+      view_.busy = reply.why;
+      view_.busy_until_ms = reply.until_ms;
+      answer->outcome = Outcome::kBusy;
+      answer->ask_again_us = BusyForUs(reply);
+      return;
+    case StoreReply::Outcome::kLost:
+      memo_.token[0] = '\0';
+      memo_.worker_known = false;
+      view_.lost = reply.why;
+      view_.expiry_ms = 0;
+      answer->outcome = Outcome::kLost;
+      answer->ask_again_us = Jittered(kFirstBackoffUs);
+      return;
+    case StoreReply::Outcome::kOk:
+    case StoreReply::Outcome::kInUse:
+    case StoreReply::Outcome::kFailed: break;
+  }
+  answer->outcome = Outcome::kOk;
+  if (request_.kind == Kind::kRelease) {
+    view_.expiry_ms = 0;
+    return;
+  }
+  view_.expiry_ms = reply.expiry_ms;
+  memo_.last_expiry_ms = reply.expiry_ms;
+  if (request_.kind == Kind::kClaim) {
+    memo_.worker = reply.worker;
+    memo_.worker_known = true;
+    view_.may_evict = reply.may_evict;
+    answer->worker = reply.worker;
+    answer->floor_ms = reply.floor_ms;
+  } else {
+    view_.renewed_at_ms = core::MsOf(now.wall_us);
+    answer->granted_ms = std::min(reply.granted_ms, request_.ceiling_ms);
+  }
+}
+
+void LeaseSource::NoteFailure(const core::Instant& now) noexcept {
+  if (view_.failures++ == 0) view_.failing_since_ms = core::MsOf(now.wall_us);
+  const char* problem = store_.problem();
+  const size_t size = std::min(strlen(problem), sizeof view_.problem - 1);
+  memcpy(view_.problem, problem, size);
+  view_.problem[size] = '\0';
+}
+
+io::Wants LeaseSource::wants(int64_t now_us) const noexcept {
+  if (nothing_to_release_) return {.wake_boot_us = now_us};
+  if (!asked_) return {};
+  io::Wants wants = store_.wants(now_us);
+  if (request_.kind == Kind::kRelease)
+    wants.wake_boot_us = std::min(wants.wake_boot_us, began_at_us_ + rules_.release_within_us);
+  return wants;
+}
+
+// From half of it to the whole, so that servers that failed together do not come back together.
+int64_t LeaseSource::Jittered(int64_t us) noexcept {
+  jitter_ ^= jitter_ << 13;  // xorshift64, Marsaglia 2003
+  jitter_ ^= jitter_ >> 7;
+  jitter_ ^= jitter_ << 17;
+  return us / 2 + static_cast<int64_t>(jitter_ % static_cast<uint64_t>(us / 2 + 1));
+}
+
+int64_t LeaseSource::BackoffUs() noexcept {
+  const int64_t most_us = std::min(kMaxBackoffUs, std::max(rules_.ttl_ms * core::kUsPerMs / 15, kFirstBackoffUs));
+  const int doublings = std::min(view_.failures - 1, 10);
+  return Jittered(std::min(kFirstBackoffUs << doublings, most_us));
+}
+
+// Until the store said, but not so long that a worker id that is released early, or a prefix that is declared new, is
+// not noticed.
+int64_t LeaseSource::BusyForUs(const StoreReply& reply) noexcept {
+  const int64_t until_us = (reply.until_ms - reply.store_now_ms) * core::kUsPerMs;
+  const int64_t most_us = std::min(kAskAgainUs, std::max(RenewEveryUs(rules_.ttl_ms), kFirstBackoffUs));
+  if (until_us > 0 && until_us < most_us) return until_us + Jittered(kFirstBackoffUs);
+  return Jittered(most_us);
+}
+
+}  // namespace idgen::lease

@@ -1,0 +1,86 @@
+// The lease as an identity source: tokens, retries, time limits. It decides what the store is asked and when to try
+// again; what may be issued is the keeper's. No I/O of its own: time, tokens and the store are passed in.
+#pragma once
+
+#include "lease/identity_source.h"
+#include "lease/store.h"
+
+namespace idgen::lease {
+
+// What a worker process that takes over goes on with; in shared memory, written before a token is sent. Forgotten with
+// it after a crash, so that nobody goes on with a lease whose lines are gone.
+struct LeaseMemo {
+  char token[kTokenBytes + 1];  // empty: none
+  bool worker_known;            // the acquisition was answered
+  uint32_t worker;
+  int64_t last_expiry_ms;  // by the store's clock
+};
+
+struct LeaseRules {
+  int64_t ttl_ms = 30000;
+  int64_t release_within_us = 0;  // a release that takes longer is given up: the lease runs out by itself
+};
+
+// What there is to tell of the lease.
+struct LeaseView {
+  int64_t expiry_ms = 0;                          // by the store's clock; 0 before the first answer
+  int64_t renewed_at_ms = 0;                      // by this server's wall clock; 0 where it never was
+  int64_t latency_us = 0;                         // of the last answer
+  int64_t store_lags_us = 0;                      // this server's wall clock less the store's, as of the last answer
+  int failures = 0;                               // in a row
+  int64_t failing_since_ms = 0;                   // by the wall clock; 0 where nothing fails
+  StoreReply::Why busy = StoreReply::Why::kNone;  // why no worker id is to be had
+  int64_t busy_until_ms = 0;                      // by the store's clock
+  StoreReply::Why lost = StoreReply::Why::kNone;  // why the last lease was lost
+  bool may_evict = false;
+  char problem[512] = {};  // the last failure
+};
+
+class LeaseSource final : public IdentitySource {
+ public:
+  using TokenMaker = void (*)(char (&text)[kTokenBytes + 1]) noexcept;
+
+  LeaseSource(LeaseStore& store, LeaseMemo& memo, TokenMaker make_token) noexcept
+      : store_(store), memo_(memo), make_token_(make_token) {}
+
+  void SetRules(const LeaseRules& rules) noexcept { rules_ = rules; }
+  // The store was set up anew: what it was asked is asked again.
+  void AskAgain(const core::Instant& now) noexcept;
+
+  void Submit(const Request& request, const core::Instant& now) noexcept override;
+  bool Poll(const core::Instant& now, Answer* answer) noexcept override;
+  // Of the request that is under way.
+  io::Wants wants(int64_t now_us) const noexcept;
+  const LeaseView& view() const noexcept { return view_; }
+
+  // A lease is renewed so often: every 2 s, oftener with a short TTL.
+  static constexpr int64_t RenewEveryUs(int64_t ttl_ms) noexcept {
+    const int64_t share_us = ttl_ms * core::kUsPerMs / 15;
+    return share_us < 2 * core::kUsPerSecond ? share_us : 2 * core::kUsPerSecond;
+  }
+
+ private:
+  static constexpr int64_t kFirstBackoffUs = 20 * core::kUsPerMs;
+  static constexpr int64_t kMaxBackoffUs = core::kUsPerSecond;
+  static constexpr int64_t kAskAgainUs = core::kUsPerSecond;  // while no worker id is to be had
+
+  void BeginRelease(int64_t now_us) noexcept;
+  void Conclude(const StoreReply& reply, const core::Instant& now, Answer* answer) noexcept;
+  void NoteFailure(const core::Instant& now) noexcept;
+  int64_t BackoffUs() noexcept;
+  int64_t BusyForUs(const StoreReply& reply) noexcept;
+  int64_t Jittered(int64_t us) noexcept;
+
+  LeaseStore& store_;
+  LeaseMemo& memo_;
+  TokenMaker make_token_;
+  LeaseRules rules_;
+  LeaseView view_;
+  Request request_;
+  bool asked_ = false;  // the store was asked, and has not answered
+  bool nothing_to_release_ = false;
+  int64_t began_at_us_ = 0;
+  uint64_t jitter_ = 0x9e3779b97f4a7c15;
+};
+
+}  // namespace idgen::lease

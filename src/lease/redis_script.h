@@ -1,0 +1,181 @@
+// The lease's operations as one Lua script, which Redis runs as one step. Its only key is the prefix's hash, so that it
+// works in a Redis Cluster.
+//
+//   field    value
+//   w<n>     the record of worker id n: ceiling | expiry | token | holder
+//   born     since when the hash is known to be whole
+//   wrote    run id and replication id of the Redis that wrote the hash last
+//   ttl      the longest TTL in use: the quarantine
+//   new      until when the prefix is declared new
+//
+// Times are Unix milliseconds in 16 digits, zero-padded, and are compared as texts; tokens are 36 characters, '-' where
+// the worker id is free. Numbers in Lua are doubles: only sums with TIME are made of them, exact below 2^53.
+#pragma once
+
+namespace idgen::lease {
+
+inline constexpr char kRedisLeaseScript[] = R"lua(
+local key, verb, ttl = KEYS[1], ARGV[1], tonumber(ARGV[2])
+local FREE, NEVER = string.rep('-', 36), string.rep('0', 16)
+local time = redis.call('TIME')
+local now_ms = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+
+local function digits(ms) return string.format('%016.0f', ms) end
+local function least(a, b) if a < b then return a end return b end
+local function most(a, b) if a > b then return a end return b end
+local function info(section, field)
+  return string.match(redis.call('INFO', section), '\n' .. field .. ':([^\r\n]*)') or '?'
+end
+local now = digits(now_ms)
+
+-- Notes who writes, and learns whether another did before: a Redis that was restarted, failed over to or emptied may
+-- have forgotten some or all records. quarantine: what stands for the TTL wherever servers must agree on it. Returns
+-- until when no worker id may go to another token, or nil.
+local quarantine = ttl
+local function open()
+  local seen = redis.call('HMGET', key, 'born', 'wrote', 'new', 'ttl')
+  local born, wrote, new, longest = seen[1], seen[2], seen[3], seen[4]
+  local writer = info('server', 'run_id') .. ' ' .. info('replication', 'master_replid')
+  if wrote ~= writer or not born or born > now then
+    born = now
+    redis.call('HSET', key, 'born', born, 'wrote', writer)
+  end
+  if longest and tonumber(longest) > ttl then quarantine = tonumber(longest)
+  else redis.call('HSET', key, 'ttl', digits(ttl)) end
+  if new and new > now and new <= digits(now_ms + quarantine) then return nil end
+  if new then redis.call('HDEL', key, 'new') end
+  local closed_until = digits(tonumber(born) + quarantine)
+  if closed_until > now then return closed_until end
+end
+
+local function parse(record)
+  return {ceiling = string.sub(record, 1, 16), expiry = least(string.sub(record, 18, 33), digits(now_ms + quarantine)),
+          token = string.sub(record, 35, 70), holder = string.sub(record, 72)}
+end
+local function read(worker)
+  local record = redis.call('HGET', key, 'w' .. worker)
+  return record and parse(record)
+end
+local function write(worker, ceiling, expiry, token, holder)
+  redis.call('HSET', key, 'w' .. worker, table.concat({ceiling, expiry, token, holder}, '|'))
+end
+local function records()
+  local found, all = {}, redis.call('HGETALL', key)
+  for i = 1, #all, 2 do
+    local worker = string.match(all[i], '^w(%d+)$')
+    if worker then found[tonumber(worker)] = parse(all[i + 1]) end
+  end
+  return found
+end
+
+-- token, holder, workers, reach -> ok, worker, floor, expiry, now, eviction | busy, until, why, now
+local function acquire(token, holder, workers, reach)
+  local closed_until = open()
+  local found = records()
+  local expiry = digits(now_ms + ttl)
+  local chosen, lowest, first_expiry, own_expiry, own, live = nil, nil, nil, nil, 0, 0
+  for worker = 0, workers - 1 do
+    local record = found[worker]
+    if record and record.token == token then  -- the answer to the same request was lost
+      write(worker, record.ceiling, expiry, token, holder)
+      return {'ok', tostring(worker), record.ceiling, expiry, now, ''}
+    end
+    if record and record.token ~= FREE and record.expiry > now then
+      live = live + 1
+      first_expiry = least(first_expiry or record.expiry, record.expiry)
+      if record.holder == holder then
+        own = own + 1
+        own_expiry = least(own_expiry or record.expiry, record.expiry)
+      end
+    else
+      -- No holder starts before now: of a record from before something was forgotten the true ceiling isn't known,
+      -- but a quarantine has passed, and no ceiling was further ahead.
+      local floor = most(record and record.ceiling or NEVER, now)
+      if not lowest or floor < lowest then chosen, lowest = worker, floor end
+    end
+  end
+  if closed_until then return {'busy', closed_until, 'quarantine', now} end
+  if own >= 2 then return {'busy', own_expiry, 'crashes', now} end
+  if not chosen then return {'busy', first_expiry or now, 'full', now} end
+  if lowest > digits(now_ms + reach) then
+    local until_ms = tonumber(lowest) - reach
+    return {'busy', least(digits(until_ms), first_expiry or digits(until_ms)), 'ahead', now}
+  end
+  if live == 0 then redis.call('HSET', key, 'ttl', digits(ttl)) end
+  write(chosen, lowest, expiry, token, holder)
+  local eviction = ''
+  if info('memory', 'maxmemory') ~= '0' then eviction = info('memory', 'maxmemory_policy') end
+  return {'ok', tostring(chosen), lowest, expiry, now, eviction}
+end
+
+-- worker, token, holder, ceiling, the expiry of the last reply, durable, first -> ok, granted, expiry, now
+--                                                                             | lost, why, now
+-- What is stored is never lowered. `granted` is what may be used of `ceiling`. Only the first renewal over a connection
+-- asks who wrote last, a third of the work: acquire asks always, so this decides no more than when a quarantine begins.
+local function renew(worker, token, holder, ceiling, last_expiry, durable, first)
+  local seen = redis.call('HMGET', key, 'ttl', 'w' .. worker)
+  local longest = seen[1] and tonumber(seen[1])
+  if first == '1' or not seen[2] or not longest or longest < ttl then open() else quarantine = longest end
+  local record = seen[2] and parse(seen[2])
+  local highest = digits(now_ms + quarantine)
+  local granted = ceiling
+  if granted > highest and durable ~= '1' then granted = highest end
+  local stored = granted
+  if record then
+    if record.token ~= token then return {'lost', record.token == FREE and 'free' or 'taken', now} end
+    stored = most(record.ceiling, granted)
+  else
+    if now >= last_expiry then return {'lost', 'forgotten', now} end
+    stored = most(granted, highest)
+  end
+  local expiry = digits(now_ms + ttl)
+  write(worker, stored, expiry, token, holder)
+  return {'ok', granted, expiry, now}
+end
+
+-- worker ('' where the answer to acquire is not known), token -> ok | lost
+local function release(worker, token)
+  open()
+  if worker == '' then
+    for number, record in pairs(records()) do
+      if record.token == token then worker = tostring(number) end
+    end
+  end
+  local record = worker ~= '' and read(worker)
+  if not record or record.token ~= token then return {'lost', 'taken', now} end
+  write(worker, record.ceiling, NEVER, FREE, record.holder)
+  return {'ok', now}
+end
+
+-- -> ok, now, then a field and its value for each record
+local function list()
+  local answer, all = {'ok', now}, redis.call('HGETALL', key)
+  for i = 1, #all, 2 do
+    if string.match(all[i], '^w%d+$') then
+      answer[#answer + 1] = all[i]
+      answer[#answer + 1] = all[i + 1]
+    end
+  end
+  return answer
+end
+
+-- -> ok, until | in use, number of records
+local function declare_new()
+  open()
+  local count = 0
+  for _ in pairs(records()) do count = count + 1 end
+  if count > 0 then return {'in use', tostring(count)} end
+  local until_time = digits(now_ms + ttl)
+  redis.call('HSET', key, 'new', until_time)
+  return {'ok', until_time}
+end
+
+if verb == 'acquire' then return acquire(ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])) end
+if verb == 'renew' then return renew(ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]) end
+if verb == 'release' then return release(ARGV[3], ARGV[4]) end
+if verb == 'list' then return list() end
+if verb == 'declare new' then return declare_new() end
+return redis.error_reply('ERR no such operation')
+)lua";
+
+}  // namespace idgen::lease

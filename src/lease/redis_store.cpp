@@ -1,0 +1,259 @@
+// Lease operations as calls of the script, and its answers as replies.
+#include "lease/redis_store.h"
+
+#include <cinttypes>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "core/identity.h"
+#include "core/time.h"
+#include "lease/redis_script.h"
+
+namespace idgen::lease {
+namespace {
+
+using Kind = StoreRequest::Kind;
+using Outcome = StoreReply::Outcome;
+using Why = StoreReply::Why;
+
+constexpr int64_t kReachMs = core::kMsPerMinute;  // a floor so far ahead of the store's clock is still taken
+constexpr size_t kTimeDigits = 16;
+
+// Where the parts of a record begin: ceiling|expiry|token|holder.
+constexpr size_t kExpiryAt = kTimeDigits + 1;
+constexpr size_t kTokenAt = kExpiryAt + kTimeDigits + 1;
+constexpr size_t kHolderAt = kTokenAt + kTokenBytes + 1;
+
+using TimeDigits = char[24];
+const char* Digits(int64_t ms, TimeDigits& text) noexcept {
+  snprintf(text, sizeof text, "%016" PRId64, ms < 0 ? int64_t{0} : ms);
+  return text;
+}
+
+// False for what is not `size` digits (any number of them for 0).
+bool Parse(const char* text, size_t size, int64_t* number) noexcept {
+  if (size == 0) size = strlen(text);
+  if (size == 0 || size > 18) return false;
+  int64_t value = 0;
+  for (size_t i = 0; i < size; ++i) {
+    if (text[i] < '0' || text[i] > '9') return false;
+    value = value * 10 + (text[i] - '0');
+  }
+  *number = value;
+  return true;
+}
+
+const char* Text(const redisReply* reply, size_t index) noexcept {
+  if (reply->type != REDIS_REPLY_ARRAY || index >= static_cast<size_t>(reply->elements)) return "";
+  const redisReply* element = reply->element[index];
+  return element->type == REDIS_REPLY_STRING && element->str != nullptr ? element->str : "";
+}
+
+bool Time(const redisReply* reply, size_t index, int64_t* ms) noexcept { return Parse(Text(reply, index), 0, ms); }
+
+Why WhyOf(const char* text) noexcept {
+  if (strcmp(text, "quarantine") == 0) return Why::kQuarantine;
+  if (strcmp(text, "crashes") == 0) return Why::kCrashes;
+  if (strcmp(text, "full") == 0) return Why::kFull;
+  if (strcmp(text, "ahead") == 0) return Why::kAhead;
+  if (strcmp(text, "forgotten") == 0) return Why::kForgotten;
+  if (strcmp(text, "taken") == 0 || strcmp(text, "free") == 0) return Why::kTaken;
+  return Why::kNone;
+}
+
+bool IsNoScript(const redisReply* reply) noexcept {
+  return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOSCRIPT", 8) == 0;
+}
+
+// What the store must keep: a change that its replicas have to have, too.
+bool Changes(Kind kind) noexcept { return kind == Kind::kAcquire || kind == Kind::kRenew; }
+
+}  // namespace
+
+void RedisStore::Configure(const RedisStoreSettings& settings) noexcept {
+  settings_ = settings;
+  link_.Configure(settings.link);
+}
+
+void RedisStore::Begin(const StoreRequest& request, int64_t now_us) noexcept {
+  request_ = request;
+  how_ = *script_sha_ == '\0' ? How::kWithLoad : How::kBySha;
+  problem_[0] = '\0';
+  Ask(now_us);
+}
+
+void RedisStore::Ask(int64_t now_us) noexcept {
+  wire::Commands& commands = link_.NewExchange();
+  if (how_ == How::kWithLoad) commands.AddTexts("SCRIPT", "LOAD", kRedisLeaseScript);
+
+  const char* words[wire::Commands::kMaxArguments];
+  int count = 0;
+  const auto add = [&words, &count](const char* word) { words[count++] = word; };
+  TimeDigits ttl, ceiling, last_expiry;
+  char worker[16] = "", workers[16], reach[24];
+  add(how_ == How::kBySha ? "EVALSHA" : "EVAL");
+  add(how_ == How::kBySha ? script_sha_ : kRedisLeaseScript);
+  add("1");
+  add(settings_.prefix);
+  const auto verb = [&](const char* name) {
+    add(name);
+    add(Digits(settings_.ttl_ms, ttl));
+  };
+  switch (request_.kind) {
+    case Kind::kAcquire:
+      verb("acquire");
+      add(request_.token);
+      add(settings_.holder);
+      snprintf(workers, sizeof workers, "%u", settings_.workers);
+      add(workers);
+      snprintf(reach, sizeof reach, "%" PRId64, kReachMs);
+      add(reach);
+      break;
+    case Kind::kRenew:
+      verb("renew");
+      snprintf(worker, sizeof worker, "%u", request_.worker);
+      add(worker);
+      add(request_.token);
+      add(settings_.holder);
+      add(Digits(request_.ceiling_ms, ceiling));
+      add(Digits(request_.last_expiry_ms, last_expiry));
+      add(settings_.durable ? "1" : "0");
+      add(link_.will_be_first() ? "1" : "0");
+      break;
+    case Kind::kRelease:
+      verb("release");
+      if (request_.worker_known) snprintf(worker, sizeof worker, "%u", request_.worker);
+      add(worker);
+      add(request_.token);
+      break;
+    case Kind::kList: verb("list"); break;
+    case Kind::kDeclareNew: verb("declare new"); break;
+  }
+  size_t sizes[wire::Commands::kMaxArguments];
+  for (int i = 0; i < count; ++i) sizes[i] = strlen(words[i]);
+  commands.Add(count, words, sizes);
+
+  if (settings_.replicas > 0 && Changes(request_.kind)) {
+    char replicas[16], wait_ms[24];
+    snprintf(replicas, sizeof replicas, "%d", settings_.replicas);
+    snprintf(wait_ms, sizeof wait_ms, "%" PRId64, settings_.link.timeout_us / 2 / core::kUsPerMs);
+    commands.AddTexts("WAIT", replicas, wait_ms);
+  }
+  link_.Begin(now_us);
+}
+
+bool RedisStore::Step(int64_t now_us, StoreReply* reply) noexcept {
+  io::RedisLink::State state = link_.Step(now_us);
+  if (state == io::RedisLink::State::kDone && NoteScript()) {
+    how_ = How::kWhole;
+    Ask(now_us);
+    state = link_.Step(now_us);
+  }
+  *reply = StoreReply();
+  if (state == io::RedisLink::State::kFailed) return true;
+  if (state != io::RedisLink::State::kDone) return false;
+  const int answer = how_ == How::kWithLoad ? 1 : 0;
+  *reply = Read(link_.reply(answer));
+  if (reply->outcome == Outcome::kOk && settings_.replicas > 0 && Changes(request_.kind)) {
+    const redisReply* waited = link_.reply(answer + 1);
+    if (waited->type != REDIS_REPLY_INTEGER || waited->integer < settings_.replicas) {
+      if (waited->type == REDIS_REPLY_INTEGER)
+        snprintf(problem_, sizeof problem_, "only %lld of the %d replicas that idgen.redis_replicas asks for have it",
+                 waited->integer, settings_.replicas);
+      else
+        snprintf(problem_, sizeof problem_, "the store does not wait for replicas: %.200s",
+                 waited->str != nullptr ? waited->str : "");
+      *reply = StoreReply();
+    }
+  }
+  return true;
+}
+
+// Learns the script's name. True where the server did not know it, so that the whole script has to be sent.
+bool RedisStore::NoteScript() noexcept {
+  if (how_ == How::kBySha) return IsNoScript(link_.reply(0));
+  const redisReply* loaded = link_.reply(0);
+  if (how_ == How::kWithLoad && loaded->type == REDIS_REPLY_STRING && strlen(loaded->str) + 1 == sizeof script_sha_)
+    memcpy(script_sha_, loaded->str, sizeof script_sha_);
+  return false;
+}
+
+const char* RedisStore::problem() const noexcept { return *problem_ != '\0' ? problem_ : link_.problem(); }
+
+StoreReply RedisStore::Misread(const redisReply* reply) noexcept {
+  if (reply->type == REDIS_REPLY_ERROR)
+    snprintf(problem_, sizeof problem_, "the store says: %.300s", reply->str);
+  else
+    snprintf(problem_, sizeof problem_, "the store's answer is not one of the lease's");
+  for (char* c = problem_; *c != '\0'; ++c)
+    if (static_cast<unsigned char>(*c) < ' ') *c = '?';
+  return {};
+}
+
+StoreReply RedisStore::ReadAcquired(const redisReply* reply) noexcept {
+  StoreReply result{.outcome = Outcome::kOk};
+  int64_t worker = 0;
+  if (!Parse(Text(reply, 1), 0, &worker) || worker >= settings_.workers || !Time(reply, 2, &result.floor_ms) ||
+      !Time(reply, 3, &result.expiry_ms) || !Time(reply, 4, &result.store_now_ms))
+    return Misread(reply);
+  result.worker = static_cast<uint32_t>(worker);
+  result.may_evict = strncmp(Text(reply, 5), "allkeys", 7) == 0;
+  return result;
+}
+
+StoreReply RedisStore::Read(const redisReply* reply) noexcept {
+  const char* outcome = Text(reply, 0);
+  StoreReply result;
+  if (strcmp(outcome, "busy") == 0 && request_.kind == Kind::kAcquire) {
+    result.outcome = Outcome::kBusy;
+    result.why = WhyOf(Text(reply, 2));
+    return Time(reply, 1, &result.until_ms) && Time(reply, 3, &result.store_now_ms) ? result : Misread(reply);
+  }
+  if (strcmp(outcome, "lost") == 0 && (request_.kind == Kind::kRenew || request_.kind == Kind::kRelease)) {
+    result.outcome = Outcome::kLost;
+    result.why = WhyOf(Text(reply, 1));
+    return Time(reply, 2, &result.store_now_ms) ? result : Misread(reply);
+  }
+  if (strcmp(outcome, "in use") == 0 && request_.kind == Kind::kDeclareNew) {
+    result.outcome = Outcome::kInUse;
+    return result;
+  }
+  if (strcmp(outcome, "ok") != 0) return Misread(reply);
+  result.outcome = Outcome::kOk;
+  switch (request_.kind) {
+    case Kind::kAcquire: return ReadAcquired(reply);
+    case Kind::kRenew:
+      return Time(reply, 1, &result.granted_ms) && Time(reply, 2, &result.expiry_ms) &&
+                     Time(reply, 3, &result.store_now_ms)
+                 ? result
+                 : Misread(reply);
+    case Kind::kRelease:
+    case Kind::kList: return Time(reply, 1, &result.store_now_ms) ? result : Misread(reply);
+    case Kind::kDeclareNew: return Time(reply, 1, &result.until_ms) ? result : Misread(reply);
+  }
+  return Misread(reply);
+}
+
+size_t RedisStore::record_count() const noexcept {
+  const redisReply* reply = link_.reply(how_ == How::kWithLoad ? 1 : 0);
+  return reply == nullptr || reply->elements < 2 ? 0 : (static_cast<size_t>(reply->elements) - 2) / 2;
+}
+
+bool RedisStore::Record(size_t index, StoreRecord* record) const noexcept {
+  const redisReply* reply = link_.reply(how_ == How::kWithLoad ? 1 : 0);
+  const char* field = Text(reply, 2 + 2 * index);
+  const char* value = Text(reply, 3 + 2 * index);
+  int64_t worker = 0;
+  if (*field != 'w' || !Parse(field + 1, 0, &worker) || worker > core::kMaxWorker || strlen(value) < kHolderAt)
+    return false;
+  if (!Parse(value, kTimeDigits, &record->ceiling_ms) || !Parse(value + kExpiryAt, kTimeDigits, &record->expiry_ms))
+    return false;
+  record->worker = static_cast<uint32_t>(worker);
+  record->token = value + kTokenAt;
+  record->free = *record->token == '-';
+  record->holder = value + kHolderAt;
+  return true;
+}
+
+}  // namespace idgen::lease

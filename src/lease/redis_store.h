@@ -1,0 +1,51 @@
+// The lease store in a Redis or Valkey (5 or later): one hash per prefix, one script for all operations.
+#pragma once
+
+#include "io/redis_link.h"
+#include "lease/store.h"
+
+namespace idgen::lease {
+
+// Texts outlive the settings' use. What several servers must agree on: prefix, workers, ttl.
+struct RedisStoreSettings {
+  io::RedisLinkSettings link;
+  const char* prefix = "";
+  const char* holder = "";
+  uint32_t workers = 0;  // range [0, workers)
+  int64_t ttl_ms = 0;
+  int replicas = 0;      // that must have a change before it counts
+  bool durable = false;  // the operator's word that the store keeps what it acknowledged
+};
+
+class RedisStore final : public LeaseStore {
+ public:
+  explicit RedisStore(io::RedisLink& link) noexcept : link_(link) {}
+
+  void Configure(const RedisStoreSettings& settings) noexcept;
+
+  void Begin(const StoreRequest& request, int64_t now_us) noexcept override;
+  bool Step(int64_t now_us, StoreReply* reply) noexcept override;
+  io::Wants wants(int64_t now_us) const noexcept override { return link_.wants(now_us); }
+  const char* problem() const noexcept override;
+  void Close() noexcept override { link_.Close(); }
+
+  // After a successful kList: how many records, and each. False for one that is not to be read.
+  size_t record_count() const noexcept;
+  bool Record(size_t index, StoreRecord* record) const noexcept;
+
+ private:
+  void Ask(int64_t now_us) noexcept;
+  bool NoteScript() noexcept;
+  StoreReply Read(const redisReply* reply) noexcept;
+  StoreReply Misread(const redisReply* reply) noexcept;
+  StoreReply ReadAcquired(const redisReply* reply) noexcept;
+
+  io::RedisLink& link_;
+  RedisStoreSettings settings_;
+  StoreRequest request_;
+  char script_sha_[41] = {};  // empty until a server has told it; the same everywhere
+  enum class How : uint8_t { kWithLoad, kBySha, kWhole } how_ = How::kWithLoad;
+  char problem_[512] = {};
+};
+
+}  // namespace idgen::lease

@@ -1,0 +1,70 @@
+// A lease store, as one interface: requests go out, replies come back, whenever that is. Each operation is one step in
+// the store. Nothing here waits; time is passed in, on the boot-time clock.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "io/transport.h"
+
+namespace idgen::lease {
+
+inline constexpr size_t kTokenBytes = 36;  // a UUID's text
+inline constexpr size_t kHolderBytes = 1400;
+
+// Compared by the store, never interpreted: host|port|directory. Zero-terminated.
+struct StoreRequest {
+  enum class Kind : uint8_t { kAcquire, kRenew, kRelease, kList, kDeclareNew };
+  Kind kind = Kind::kList;
+  char token[kTokenBytes + 1] = {};
+  bool worker_known = false;  // of a release: the answer to the acquisition may never have come
+  uint32_t worker = 0;
+  int64_t ceiling_ms = 0;      // of a renewal
+  int64_t last_expiry_ms = 0;  // of a renewal: what the last reply said
+};
+
+struct StoreReply {
+  enum class Outcome : uint8_t {
+    kOk,
+    kBusy,    // of an acquisition: not before `until_ms`, for `why`
+    kLost,    // of a renewal or release: the record is gone, free or another's
+    kInUse,   // of a declaration: the prefix has records
+    kFailed,  // not known whether it was carried out; problem() says more
+  };
+  enum class Why : uint8_t { kNone, kQuarantine, kCrashes, kFull, kAhead, kForgotten, kTaken };
+  Outcome outcome = Outcome::kFailed;
+  Why why = Why::kNone;
+  uint32_t worker = 0;
+  int64_t floor_ms = 0;      // of an acquisition
+  int64_t granted_ms = 0;    // of a renewal: so much of the ceiling is durable
+  int64_t expiry_ms = 0;     // by the store's clock
+  int64_t until_ms = 0;      // busy until, or declared new until; by the store's clock
+  int64_t store_now_ms = 0;  // the store's clock; 0 where it was not told
+  bool may_evict = false;    // the store is set up to drop records when memory runs short
+};
+
+// One record, as list shows it. Texts point into the reply.
+struct StoreRecord {
+  uint32_t worker = 0;
+  int64_t ceiling_ms = 0;
+  int64_t expiry_ms = 0;
+  bool free = false;
+  const char* token = nullptr;   // kTokenBytes
+  const char* holder = nullptr;  // zero-terminated
+};
+
+class LeaseStore {
+ public:
+  // One at a time: what was under way is given up.
+  virtual void Begin(const StoreRequest& request, int64_t now_us) noexcept = 0;
+  // True, and `*reply` set, once it has come or failed.
+  virtual bool Step(int64_t now_us, StoreReply* reply) noexcept = 0;
+  virtual io::Wants wants(int64_t now_us) const noexcept = 0;
+  virtual const char* problem() const noexcept = 0;
+  virtual void Close() noexcept = 0;
+
+ protected:
+  ~LeaseStore() = default;  // never owned through this interface
+};
+
+}  // namespace idgen::lease
