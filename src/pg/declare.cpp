@@ -2,6 +2,7 @@
 #include "pg/pg.h"
 
 #include "io/ceiling_file.h"
+#include "pg/settings.h"
 #include "pg/shmem.h"
 #include "pg/worker.h"
 
@@ -27,6 +28,8 @@ PGDLLEXPORT Datum idgen_sql_declare_new_server(PG_FUNCTION_ARGS) {
     if (pg::SharedState() != nullptr) pg::AskWorker();
     PG_RETURN_BOOL(false);
   }
+  // A lease keeps no local file. Where the worker id is made static later, there is no trace of what came before.
+  if (pg::WorkerNumberSource() == lease::NumberSource::kLease) PG_RETURN_BOOL(false);
   io::CeilingFile file(io::PosixDisk(), DataDir, static_cast<unsigned>(pg_file_create_mode));
   const int result = file.CreateForNewServer(cluster, MyProcPid);
   if (result < 0 && result != -EEXIST)

@@ -54,6 +54,13 @@ Diagnosis OfHealth(const WorkerStatus& status) {
             psprintf("The wall clock is %.1f s ahead of the id clock, after a step forward that must persist.",
                      static_cast<double>(-ahead_us) / core::kUsPerSecond),
             "It is taken when it has lasted for 30 seconds. If the clock is wrong, set it."};
+  if (*status.settings_problem != '\0')
+    return {"ok", psprintf("Settings of before are kept. %s", status.settings_problem),
+            "Mend the settings, and reload."};
+  if (status.leased && status.lease.may_evict)
+    return {"ok", "The lease store drops keys when its memory runs short (\"maxmemory-policy\" allkeys-...).",
+            "Set its \"maxmemory-policy\" to noeviction: a dropped key makes all servers' leases run out."};
+  if (status.leased) return {"ok", nullptr, nullptr};
   if (!status.worker_id_chosen)
     return {"ok", nullptr,
             "Worker id 0 is the built-in default: safe only while no other server issues ids for the same columns. Set "
@@ -76,6 +83,9 @@ WorkerStatus CopyStatus(const Shared& shared) {
 }
 
 Diagnosis Diagnose(const WorkerStatus& status) {
+  if (RecoveryInProgress() && WorkerNumberSource() == lease::NumberSource::kLease)
+    return {"standby", "This server is a hot standby, and leases a worker id when it is promoted.",
+            "Use ids on the primary; they flow here after a promotion."};
   if (RecoveryInProgress())
     return {"standby", "This server is a hot standby, and its static worker id may be in use on the primary.",
             "Use ids on the primary; they flow here after a promotion."};
@@ -83,6 +93,11 @@ Diagnosis Diagnose(const WorkerStatus& status) {
   if (status.pid == 0)
     return {"starting", "The background worker \"idgen worker\" is not running.",
             "It is started again within a second; if it is not, see the server log and \"max_worker_processes\"."};
+  const bool stopping = status.view.phase == Phase::kReleasing || status.view.phase == Phase::kStopped;
+  if (status.leased && !stopping) {
+    const Diagnosis diagnosis = DiagnoseLease(status);
+    return diagnosis.state != nullptr ? diagnosis : OfHealth(status);
+  }
   const char* failure = status.view.source_error == 0
                             ? nullptr
                             : psprintf("The file \"%s/%s\" can't be read or written: %s.", DataDir,
@@ -98,6 +113,7 @@ Diagnosis Diagnose(const WorkerStatus& status) {
     case Phase::kSecuring:
       if (failure != nullptr) return {"failing", failure, kFileAdvice};
       return {"starting", "The background worker is finding out where ids may go on.", nullptr};
+    case Phase::kReplacing: return {"starting", "The background worker is giving up its former worker id.", nullptr};
     case Phase::kReleasing:
     case Phase::kStopped: return {"stopped", "The background worker is ending.", nullptr};
     case Phase::kHolding: break;

@@ -19,6 +19,9 @@ WorkerStatus CopyStatus(const Shared& shared);
 
 Diagnosis Diagnose(const WorkerStatus& status);
 
+// Of a server whose worker id is leased, or to be. `state` is nullptr where the lease is well.
+Diagnosis DiagnoseLease(const WorkerStatus& status);
+
 // Unix milliseconds as the server log writes times; palloc'ed.
 const char* TimeText(int64 unix_ms);
 

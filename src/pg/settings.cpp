@@ -4,6 +4,7 @@
 #include "pg/settings.h"
 
 #include "core/layout.h"
+#include "pg/lease_settings.h"
 
 namespace idgen::pg {
 namespace {
@@ -25,6 +26,7 @@ const struct config_enum_entry kWorkerSources[] = {
     {"hostname", static_cast<int>(lease::NumberSource::kHostname), false},
     {"env", static_cast<int>(lease::NumberSource::kEnv), false},
     {"ip", static_cast<int>(lease::NumberSource::kIp), false},
+    {"lease", static_cast<int>(lease::NumberSource::kLease), false},
     {nullptr, 0, false},
 };
 
@@ -35,7 +37,7 @@ void DefineSettings() {
       "idgen.worker_source", "Where this server's worker id comes from.",
       "static: idgen.worker_id; hostname: its trailing ordinal, as in db-3; env: the environment "
       "variable that idgen.worker_env names; ip: the low 10 bits of the private IPv4 address, which two "
-      "hosts of a network larger than /22 can have in common.",
+      "hosts of a network larger than /22 can have in common; lease: from idgen.lease_store.",
       &worker_source, static_cast<int>(lease::NumberSource::kStatic), kWorkerSources, PGC_SIGHUP, 0, nullptr, nullptr,
       nullptr);
   DefineCustomStringVariable("idgen.worker_env", "Environment variable that holds the worker id.",
@@ -64,6 +66,7 @@ void DefineSettings() {
   DefineCustomIntVariable("idgen.block_size", "The most ids that a backend reserves at a time.",
                           "1 makes ids strictly increasing across all sessions of the server.", &block_size, 256, 1,
                           4096, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  DefineLeaseSettings();
   MarkGUCPrefixReserved("idgen");
 }
 

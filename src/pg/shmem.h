@@ -6,6 +6,7 @@
 #include "core/block.h"
 #include "core/server_state.h"
 #include "lease/keeper.h"
+#include "lease/lease_source.h"
 #include "pg/worker_id.h"
 
 namespace idgen::pg {
@@ -17,18 +18,24 @@ struct WorkerStatus {
   Latch* latch;  // the worker's, while it runs
   WorkerId worker_id;
   bool worker_id_chosen;
-  int64 steps_back;  // of the wall clock, since `stats_reset`
+  bool leased;  // the settings point to a lease
+  int64 lease_ttl_ms;
+  lease::LeaseView lease;
+  char settings_problem[256];  // why settings are not taken over, where others are kept
+  int64 steps_back;            // of the wall clock, since `stats_reset`
   int64 largest_step_back_us;
   TimestampTz stats_reset;
   TimestampTz last_error_at;  // 0 when there was none
-  char last_error[256];
+  char last_error[600];
 };
 
 struct Shared {
   core::ServerState server;
-  core::Word asked_for;     // a backend has asked for an id
-  core::Word forget_floor;  // the operator gives up the floor that is waited for
-  LWLock* lock;             // the lines lock of core, and of `status` and `totals_at_reset`
+  core::Word asked_for;         // a backend has asked for an id
+  core::Word forget_floor;      // the operator gives up the floor that is waited for
+  lease::LeaseMemo lease_memo;  // the worker's alone
+  uint64 source;                // whom the identity is from, and the memo; the worker's alone
+  LWLock* lock;                 // the lines lock of core, and of `status` and `totals_at_reset`
   WorkerStatus status;
   core::LineTotals totals_at_reset[core::kMaxLines];
   int slot_count;

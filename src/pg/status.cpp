@@ -2,52 +2,122 @@
 #include "pg/pg.h"
 
 #include "pg/describe.h"
+#include "pg/lease_settings.h"
 #include "pg/row.h"
+#include "pg/settings.h"
 #include "pg/totals.h"
+
+#include "io/clock.h"
 
 using namespace idgen;
 
+namespace {
+
+struct Status {
+  bool preloaded;
+  pg::WorkerStatus worker;
+  pg::Diagnosis diagnosis;
+  core::Identity identity;
+};
+
+Status ReadStatus() {
+  const pg::Shared* shared = pg::SharedState();
+  Status status = {};
+  status.preloaded = shared != nullptr;
+  if (!status.preloaded) {
+    status.diagnosis = {"not preloaded", "The library is not in \"shared_preload_libraries\".",
+                        "Add idgen to \"shared_preload_libraries\" in postgresql.conf and restart the server."};
+    return status;
+  }
+  status.worker = pg::CopyStatus(*shared);
+  status.diagnosis = pg::Diagnose(status.worker);
+  status.identity = core::Identity(shared->server.identity.load());
+  return status;
+}
+
+template <int N>
+void AddHead(pg::Row<N>& row, const Status& status) {
+  row.AddText(status.diagnosis.state);
+  row.AddText(status.diagnosis.reason);
+  row.AddText(status.diagnosis.advice);
+  if (status.identity) {
+    row.Add(Int32GetDatum(static_cast<int32>(status.identity.worker())));
+    row.AddText(status.worker.worker_id.source);
+    row.AddTime(pg::TimestampOfUnixMs(status.identity.ceiling_ms()));
+  } else {
+    for (int i = 0; i < 3; ++i) row.AddNull();
+  }
+}
+
+template <int N>
+void AddClock(pg::Row<N>& row, const Status& status) {
+  const pg::Shared* shared = pg::SharedState();
+  if (status.identity) {
+    row.Add(pg::IntervalOfUs(pg::DriftUs(shared->server, pg::kDefaultLine)));
+    row.Add(pg::IntervalOfUs(status.worker.view.clock_ahead_us));
+  } else {
+    row.AddNull();
+    row.AddNull();
+  }
+  if (!status.preloaded) return row.AddNull();
+  LWLockAcquire(shared->lock, LW_SHARED);
+  const uint64 ids = pg::TotalsOf(*shared, pg::kDefaultLine).ids;
+  LWLockRelease(shared->lock);
+  row.AddInt(static_cast<int64>(ids));
+}
+
+template <int N>
+void AddLease(pg::Row<N>& row, const Status& status) {
+  const lease::LeaseView& view = status.worker.lease;
+  pg::LeaseConfig config;
+  char problem[256];
+  const bool leased = status.worker.leased && status.identity;
+  const bool known = leased && pg::ReadLeaseConfig(&config, problem, sizeof problem);
+  row.AddText(known ? pstrdup(config.holder) : nullptr);
+  row.AddTime(leased && view.expiry_ms != 0 ? pg::TimestampOfUnixMs(view.expiry_ms) : 0);
+  row.AddTime(view.renewed_at_ms != 0 ? pg::TimestampOfUnixMs(view.renewed_at_ms) : 0);
+  view.latency_us != 0 ? row.Add(pg::IntervalOfUs(view.latency_us)) : row.AddNull();
+  status.worker.leased ? row.Add(Int32GetDatum(view.failures)) : row.AddNull();
+}
+
+template <int N>
+void AddTail(pg::Row<N>& row, const Status& status) {
+  row.AddText(status.worker.last_error_at != 0 ? pstrdup(status.worker.last_error) : nullptr);
+  row.AddTime(status.worker.last_error_at);
+  status.worker.pid != 0 ? row.Add(Int32GetDatum(status.worker.pid)) : row.AddNull();
+  row.AddText(GetConfigOption("server_version", false, false));
+  row.AddText(IDGEN_VERSION);
+}
+
+}  // namespace
+
 extern "C" {
 
+// Of idgen 0.1 and 0.2.
 PG_FUNCTION_INFO_V1(idgen_sql_status);
 PGDLLEXPORT Datum idgen_sql_status(PG_FUNCTION_ARGS) {
-  const pg::Shared* shared = pg::SharedState();
-  const bool preloaded = shared != nullptr;
-  pg::WorkerStatus status = {};
-  pg::Diagnosis diagnosis = {"not preloaded", "The library is not in \"shared_preload_libraries\".",
-                             "Add idgen to \"shared_preload_libraries\" in postgresql.conf and restart the server."};
-  if (preloaded) {
-    status = pg::CopyStatus(*shared);
-    diagnosis = pg::Diagnose(status);
-  }
-  const core::Identity identity(preloaded ? shared->server.identity.load() : 0);
-
+  const Status status = ReadStatus();
   pg::Row<14> row;
-  row.AddText(diagnosis.state);
-  row.AddText(diagnosis.reason);
-  row.AddText(diagnosis.advice);
-  if (identity) {
-    row.Add(Int32GetDatum(static_cast<int32>(identity.worker())));
-    row.AddText(status.worker_id.source);
-    row.AddTime(pg::TimestampOfUnixMs(identity.ceiling_ms()));
-    row.Add(pg::IntervalOfUs(pg::DriftUs(shared->server, pg::kDefaultLine)));
-    row.Add(pg::IntervalOfUs(status.view.clock_ahead_us));
-  } else {
-    for (int i = 0; i < 5; ++i) row.AddNull();
-  }
-  if (preloaded) {
-    LWLockAcquire(shared->lock, LW_SHARED);
-    const uint64 ids = pg::TotalsOf(*shared, pg::kDefaultLine).ids;
-    LWLockRelease(shared->lock);
-    row.AddInt(static_cast<int64>(ids));
+  AddHead(row, status);
+  AddClock(row, status);
+  AddTail(row, status);
+  return row.Make(fcinfo);
+}
+
+PG_FUNCTION_INFO_V1(idgen_sql_status_0_3);
+PGDLLEXPORT Datum idgen_sql_status_0_3(PG_FUNCTION_ARGS) {
+  const Status status = ReadStatus();
+  pg::Row<20> row;
+  AddHead(row, status);
+  if (status.identity) {
+    const int64 id_clock_us = io::WallUs() + status.worker.view.clock_ahead_us;
+    row.Add(pg::IntervalOfUs(status.identity.ceiling_ms() * core::kUsPerMs - id_clock_us));
   } else {
     row.AddNull();
   }
-  row.AddText(status.last_error_at != 0 ? status.last_error : nullptr);
-  row.AddTime(status.last_error_at);
-  status.pid != 0 ? row.Add(Int32GetDatum(status.pid)) : row.AddNull();
-  row.AddText(GetConfigOption("server_version", false, false));
-  row.AddText(IDGEN_VERSION);
+  AddClock(row, status);
+  AddLease(row, status);
+  AddTail(row, status);
   return row.Make(fcinfo);
 }
 

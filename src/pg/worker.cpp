@@ -1,16 +1,22 @@
 // The worker's loop: read the clocks and the wishes, let the keeper take its turn, carry out what it asks of the
-// identity source, tell what happened, sleep on the latch.
+// identity source, sleep on the latch and on the source's connection.
 #include "pg/worker.h"
 
 #include "pg/describe.h"
+#include "pg/lease_settings.h"
 #include "pg/settings.h"
 #include "pg/shmem.h"
+#include "pg/tell.h"
 #include "pg/watch.h"
 #include "pg/worker_id.h"
 
 #include "io/ceiling_file.h"
 #include "io/clock.h"
+#include "io/name_resolver.h"
+#include "io/socket.h"
+#include "io/token.h"
 #include "lease/keeper.h"
+#include "lease/lease_source.h"
 #include "lease/static_source.h"
 
 #include <cstring>
@@ -20,6 +26,13 @@ namespace {
 
 using Keeper = lease::Keeper<core::PlainMemory>;
 using lease::Event;
+
+// Numbers that no lease has.
+constexpr uint64 kStaticSource = 0;
+constexpr uint64 kNoSource = 1;  // the settings ask for a lease, and have never told from whom
+
+// A stop waits for the store so long at the most; the lease then runs out by itself.
+constexpr int64 kReleaseWithinUs = 500 * core::kUsPerMs;
 
 io::ClusterId ThisCluster() {
   return {.system_identifier = GetSystemIdentifier(), .timeline = GetWALInsertionTimeLine()};
@@ -31,39 +44,106 @@ class Service {
   Service(Shared& shared, const io::ClusterId& cluster)
       : shared_(shared),
         file_(io::PosixDisk(), DataDir, static_cast<unsigned>(pg_file_create_mode)),
-        source_(file_, cluster),
-        keeper_(shared.server, io::ReadInstant()) {
-    ReadSettings();
+        static_source_(file_, cluster),
+        link_(socket_, resolver_),
+        store_(link_),
+        lease_source_(store_, shared.lease_memo, io::MakeToken),
+        keeper_(shared.server, io::ReadInstant(), Origin()) {
+    UseSource();
   }
 
   // Returns for how long to sleep at most, in milliseconds.
   long Turn(bool stop);
+  // What may end the sleep sooner.
+  io::Wants wants() const noexcept;
   void ReadSettings();
   bool stopped() const noexcept { return keeper_.stopped(); }
 
  private:
-  void Tell(const Event& event);
-  void CountStepBack(int64 by_us);
-  void RememberError(const char* text);
+  lease::Origin Origin();
+  bool ReadLeaseSettings();
+  void UseSource();
+  lease::IdentitySource& source() noexcept;
+  static bool IsLease(uint64 source) noexcept { return source != kStaticSource; }
+  bool leased() const noexcept { return IsLease(source_); }
   void ShowView();
 
   Shared& shared_;
   io::CeilingFile file_;
-  lease::StaticSource source_;
-  Keeper keeper_;
+  lease::StaticSource static_source_;
+  io::Socket socket_;
+  io::NameResolver resolver_;
+  io::RedisLink link_;
+  lease::RedisStore store_;
+  lease::LeaseSource lease_source_;
+  uint64 source_ = kStaticSource;  // whom requests go to
+  uint64 wanted_ = kStaticSource;  // whom the settings point to
+  LeaseConfig lease_config_ = {};  // of `source_`
+  LeaseConfig wanted_config_ = {};
   WorkerId worker_id_ = {};
+  char settings_problem_[256] = {};
   int64 resolved_at_us_ = 0;
   Watch watch_;
+  Keeper keeper_;  // after what Origin reads
 };
 static_assert(std::is_trivially_destructible_v<Service>);
 
+// Whether the worker before this one, if any, held what the settings point to now.
+lease::Origin Service::Origin() {
+  ReadSettings();
+  lease::LeaseMemo& memo = shared_.lease_memo;
+  const bool has_identity = shared_.server.identity.load() != 0;
+  const bool wants_lease = IsLease(wanted_);
+  const bool of_identity = shared_.source == wanted_ && (!wants_lease || (memo.token[0] != '\0' && memo.worker_known));
+  // A token without an identity is not gone on with: what it got is left to run out.
+  if (!has_identity || !of_identity) memset(static_cast<void*>(&memo), 0, sizeof memo);
+  return {.source = wanted_, .leased = wants_lease, .of_identity = of_identity};
+}
+
 void Service::ReadSettings() {
-  const WorkerId before = worker_id_;
-  worker_id_ = ResolveWorkerId();
   resolved_at_us_ = io::BootUs();
+  const WorkerId before = worker_id_;
+  worker_id_ = {};
+  settings_problem_[0] = '\0';
+  if (WorkerNumberSource() == lease::NumberSource::kLease) {
+    strlcpy(worker_id_.source, "lease", sizeof worker_id_.source);
+    if (!ReadLeaseSettings() && wanted_ == kStaticSource) wanted_ = kNoSource;
+    worker_id_.had = wanted_ != kNoSource;
+    if (!worker_id_.had) strlcpy(worker_id_.problem, settings_problem_, sizeof worker_id_.problem);
+    if (*settings_problem_ != '\0' && worker_id_.had)
+      ereport(LOG, (errmsg("idgen keeps its settings of before: %s", settings_problem_)));
+  } else {
+    worker_id_ = ResolveWorkerId();
+    wanted_ = kStaticSource;
+  }
   if (worker_id_.had || strcmp(worker_id_.problem, before.problem) == 0) return;
   ereport(LOG, (errmsg("idgen has no worker id: %s", worker_id_.problem)));
-  RememberError(worker_id_.problem);
+  RememberError(shared_, worker_id_.problem);
+}
+
+bool Service::ReadLeaseSettings() {
+  LeaseConfig config;
+  if (!ReadLeaseConfig(&config, settings_problem_, sizeof settings_problem_)) return false;
+  wanted_config_ = config;
+  wanted_ = config.Key();
+  // The same lease, perhaps with another password or other times.
+  if (source_ == wanted_) UseSource();
+  return true;
+}
+
+void Service::UseSource() {
+  source_ = shared_.source = wanted_;
+  link_.Close();
+  if (!leased() || source_ == kNoSource) return;
+  lease_config_ = wanted_config_;
+  store_.Configure(lease_config_.StoreSettings());
+  lease_source_.SetRules({.ttl_ms = lease_config_.ttl_ms, .release_within_us = kReleaseWithinUs});
+  lease_source_.AskAgain(io::ReadInstant());
+}
+
+lease::IdentitySource& Service::source() noexcept {
+  if (leased()) return lease_source_;
+  return static_source_;
 }
 
 long Service::Turn(bool stop) {
@@ -72,133 +152,55 @@ long Service::Turn(bool stop) {
 
   lease::Wishes wishes;
   wishes.settings = CurrentSettings();
+  wishes.source = wanted_;
+  wishes.leased = IsLease(wanted_);
   wishes.has_worker = worker_id_.had;
   wishes.worker = worker_id_.number;
   wishes.asked_for = shared_.asked_for.load() != 0;
   wishes.forget_floor = shared_.forget_floor.exchange(0) != 0;
   wishes.stop = stop;
+  if (leased() && source_ != kNoSource) {
+    wishes.settings.window_ms = lease_config_.window_ms;
+    wishes.settings.renew_every_us = lease::LeaseSource::RenewEveryUs(lease_config_.ttl_ms);
+    // The three were judged together, and max_ahead may have been changed without the others.
+    wishes.settings.max_ahead_ms = Min(wishes.settings.max_ahead_ms, lease_config_.ttl_ms - lease_config_.window_ms);
+  }
 
   LWLockAcquire(shared_.lock, LW_EXCLUSIVE);
   const lease::Request request = keeper_.Advance(io::ReadInstant(), wishes);
   LWLockRelease(shared_.lock);
 
-  if (request.kind == lease::Request::Kind::kRaise && file_.CloseIfGone())
+  if (keeper_.view().source != source_) UseSource();
+  if (!leased() && request.kind == lease::Request::Kind::kRaise && file_.CloseIfGone())
     ereport(LOG, (errmsg("idgen: the file \"%s\" was removed or replaced; it is written anew", file_.path())));
-  if (request.kind != lease::Request::Kind::kNone) source_.Submit(request);
+  if (request.kind != lease::Request::Kind::kNone) source().Submit(request, io::ReadInstant());
   lease::Answer answer;
-  while (source_.Poll(&answer)) {
+  while (source().Poll(io::ReadInstant(), &answer)) {
     LWLockAcquire(shared_.lock, LW_EXCLUSIVE);
     keeper_.Take(answer, io::ReadInstant());
     LWLockRelease(shared_.lock);
   }
-  keeper_.DrainEvents([this](const Event& event) { Tell(event); });
   ShowView();
+  const Teller teller(shared_, watch_, file_.path());
+  keeper_.DrainEvents([&teller](const Event& event) { teller.Tell(event); });
   watch_.Look(shared_);
-  return static_cast<long>(keeper_.view().sleep_us / core::kUsPerMs);
+  const int64 sleep_us = Min(keeper_.view().sleep_us, Max(wants().wake_boot_us - io::BootUs(), int64{0}));
+  return static_cast<long>((sleep_us + core::kUsPerMs - 1) / core::kUsPerMs);
 }
+
+io::Wants Service::wants() const noexcept { return leased() ? lease_source_.wants(io::BootUs()) : io::Wants(); }
 
 void Service::ShowView() {
   LWLockAcquire(shared_.lock, LW_EXCLUSIVE);
-  shared_.status.view = keeper_.view();
-  shared_.status.worker_id = worker_id_;
-  shared_.status.worker_id_chosen = WorkerNumberSource() != lease::NumberSource::kStatic || WorkerIdIsChosen();
+  WorkerStatus& status = shared_.status;
+  status.view = keeper_.view();
+  status.worker_id = worker_id_;
+  status.worker_id_chosen = WorkerNumberSource() != lease::NumberSource::kStatic || WorkerIdIsChosen();
+  status.leased = WorkerNumberSource() == lease::NumberSource::kLease;
+  status.lease_ttl_ms = lease_config_.ttl_ms;
+  status.lease = lease_source_.view();
+  strlcpy(status.settings_problem, settings_problem_, sizeof status.settings_problem);
   LWLockRelease(shared_.lock);
-}
-
-void Service::CountStepBack(int64 by_us) {
-  LWLockAcquire(shared_.lock, LW_EXCLUSIVE);
-  shared_.status.steps_back++;
-  shared_.status.largest_step_back_us = Max(shared_.status.largest_step_back_us, by_us);
-  LWLockRelease(shared_.lock);
-}
-
-void Service::RememberError(const char* text) {
-  LWLockAcquire(shared_.lock, LW_EXCLUSIVE);
-  strlcpy(shared_.status.last_error, text, sizeof shared_.status.last_error);
-  shared_.status.last_error_at = GetCurrentTimestamp();
-  LWLockRelease(shared_.lock);
-}
-
-const char* PastText(lease::Past past) {
-  switch (past) {
-    case lease::Past::kMissing: return "is missing";
-    case lease::Past::kDamaged: return "is damaged";
-    case lease::Past::kCopied: return "is a copy: the data directory was copied";
-    case lease::Past::kOtherSystem: return "is another cluster's";
-    case lease::Past::kPromoted:
-      return "is from another timeline: the server was promoted or recovered to a point in time";
-    case lease::Past::kKnown:
-    case lease::Past::kNew: break;
-  }
-  return "is this server's";
-}
-
-void Service::Tell(const Event& event) {
-  const auto seconds = [&event] { return static_cast<double>(event.by_us) / core::kUsPerSecond; };
-  switch (event.kind) {
-    case Event::Kind::kPublished:
-      ereport(LOG, (errmsg("idgen issues ids with worker id %u", event.worker),
-                    event.floor_ms > 0 ? errdetail("All of them are later than %s.", TimeText(event.floor_ms)) : 0));
-      break;
-    case Event::Kind::kWorkerChanged:
-      if (event.has_worker)
-        ereport(LOG, (errmsg("idgen issues ids with worker id %u from now on", event.worker)));
-      else
-        ereport(LOG, (errmsg("idgen issues no ids until it has a worker id")));
-      break;
-    case Event::Kind::kPastUncertain: {
-      const char* text = psprintf("the file \"%s\" %s", file_.path(), PastText(event.past));
-      ereport(LOG, (errmsg("idgen: %s", text),
-                    errdetail("Ids will be later than %s, above what can have been issued before.",
-                              TimeText(event.floor_ms))));
-      RememberError(text);
-      break;
-    }
-    case Event::Kind::kHeldBack: {
-      WorkerStatus status = CopyStatus(shared_);
-      status.view = keeper_.view();
-      const Diagnosis diagnosis = Diagnose(status);
-      ereport(LOG, (errmsg("idgen does not issue ids yet"), errdetail("%s", diagnosis.reason),
-                    errhint("%s", diagnosis.advice)));
-      break;
-    }
-    case Event::Kind::kFloorForgotten:
-      ereport(LOG, (errmsg("idgen gives up the floor %s, as the operator asked", TimeText(event.floor_ms))));
-      break;
-    case Event::Kind::kSourceFailed: {
-      const char* text = psprintf("could not read or write \"%s\": %s", file_.path(), strerror(event.error));
-      ereport(LOG, (errmsg("idgen: %s", text), errdetail("Tried again until it succeeds; this is logged once.")));
-      RememberError(text);
-      break;
-    }
-    case Event::Kind::kSourceRecovered:
-      ereport(LOG, (errmsg("idgen: \"%s\" can be read and written again", file_.path())));
-      break;
-    case Event::Kind::kClockBack:
-      CountStepBack(event.by_us);
-      if (!watch_.MayLogStep(event.kind)) break;
-      ereport(LOG, (errmsg("idgen: the wall clock stepped back by %.3f s", seconds()),
-                    errdetail("The id clock goes on and is slewed; ids do not go back.")));
-      break;
-    case Event::Kind::kClockForward:
-      if (!watch_.MayLogStep(event.kind)) break;
-      ereport(LOG, (errmsg("idgen: the wall clock stepped forward by %.3f s", seconds())));
-      break;
-    case Event::Kind::kClockStepHeld:
-      if (!watch_.MayLogStep(event.kind)) break;
-      ereport(LOG,
-              (errmsg("idgen: the wall clock stepped forward by %.3f s, more than \"idgen.max_clock_step\"", seconds()),
-               errdetail("The id clock follows when it has stayed so for 30 seconds.")));
-      break;
-    case Event::Kind::kClockStepTaken:
-      if (!watch_.MayLogStep(event.kind)) break;
-      ereport(LOG, (errmsg("idgen: the id clock took a persistent step forward by %.3f s", seconds())));
-      break;
-    case Event::Kind::kReleased:
-      ereport(LOG, (errmsg("idgen stopped issuing ids"),
-                    errdetail("The next start goes on at %s.", TimeText(event.floor_ms))));
-      break;
-  }
 }
 
 void Detach(int, Datum) {
@@ -235,13 +237,21 @@ void TurnInSingleUserMode(Shared& shared) {
   }
 }
 
+void Sleep(const io::Wants& wants, long sleep_ms, uint32 wait_event) {
+  int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
+  if (wants.fd >= 0 && wants.read) events |= WL_SOCKET_READABLE;
+  if (wants.fd >= 0 && wants.write) events |= WL_SOCKET_WRITEABLE;
+  const bool has_socket = (events & (WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE)) != 0;
+  WaitLatchOrSocket(MyLatch, events, has_socket ? wants.fd : PGINVALID_SOCKET, sleep_ms, wait_event);
+}
+
 }  // namespace
 
 bool NobodyWillServe() {
   if (RecoveryInProgress() || IsBinaryUpgrade) return true;
   const WorkerStatus status = CopyStatus(*SharedState());
   return status.view.phase == lease::Phase::kRefused ||
-         (status.view.phase == lease::Phase::kHolding && !status.worker_id.had);
+         (!status.worker_id.had && (status.leased || status.view.phase == lease::Phase::kHolding));
 }
 
 void AskWorker() {
@@ -287,8 +297,7 @@ extern "C" PGDLLEXPORT void idgen_worker_main(Datum) {
   while (!service.stopped()) {
     const long sleep_ms = service.Turn(ShutdownRequestPending);
     MemoryContextReset(turn_context);
-    if (sleep_ms > 0 && !ShutdownRequestPending)
-      WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, sleep_ms, wait_event);
+    if (sleep_ms > 0 && !service.stopped()) Sleep(service.wants(), sleep_ms, wait_event);
     ResetLatch(MyLatch);
     CHECK_FOR_INTERRUPTS();
     if (ConfigReloadPending) {

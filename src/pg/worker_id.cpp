@@ -82,6 +82,7 @@ WorkerId ResolveWorkerId() {
     case lease::NumberSource::kHostname: FromHostname(id); break;
     case lease::NumberSource::kEnv: FromEnvironment(id); break;
     case lease::NumberSource::kIp: FromAddress(id); break;
+    case lease::NumberSource::kLease: break;  // not a number that could be read
   }
   if (id.had && !kField.Fits(id.number))
     Refuse(id, "Worker id %u, from %s, does not fit the layout, whose %d bits hold 0 to %llu.", id.number, id.source,

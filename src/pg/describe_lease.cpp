@@ -1,0 +1,95 @@
+// Words for the state of a lease.
+#include "pg/describe.h"
+
+#include "io/clock.h"
+
+namespace idgen::pg {
+namespace {
+
+using lease::Phase;
+using Why = lease::StoreReply::Why;
+
+double Seconds(int64 us) { return static_cast<double>(us) / core::kUsPerSecond; }
+
+// A time that the store told by its clock, by the clock of this server.
+const char* HereText(const WorkerStatus& status, int64 store_ms) {
+  return TimeText(store_ms + status.lease.store_lags_us / core::kUsPerMs);
+}
+
+Diagnosis OfBusy(const WorkerStatus& status) {
+  const char* until = HereText(status, status.lease.busy_until_ms);
+  switch (status.lease.busy) {
+    case Why::kQuarantine:
+      return {
+          "waiting",
+          psprintf("The store is new, or was restarted, failed over or emptied, and may have forgotten leases: no "
+                   "worker id is leased before %s, one \"idgen.lease_ttl\" after that was noticed.",
+                   until),
+          "It ends by itself. For a prefix that no server has ever used idgen_declare_new_prefix() ends it at once."};
+    case Why::kCrashes:
+      return {"waiting",
+              psprintf("This server has crashed twice within \"idgen.lease_ttl\", and what it leased before is free at "
+                       "%s at the earliest.",
+                       until),
+              "It ends by itself. See the server log for why it crashes."};
+    case Why::kAhead:
+      return {
+          "waiting",
+          psprintf("Of every free worker id, ids more than a minute ahead of the store's clock may have been issued; "
+                   "one can be leased at %s.",
+                   until),
+          "It ends by itself. Raise \"idgen.max_workers\" on all servers to have more worker ids."};
+    default:
+      return {
+          "waiting",
+          psprintf("All worker ids that \"idgen.max_workers\" allows are leased; the first lease that is not renewed "
+                   "runs out at %s.",
+                   until),
+          "idgen_workers() shows who holds them. Raise \"idgen.max_workers\" on all servers, or stop one."};
+  }
+}
+
+const char* Failure(const lease::LeaseView& view) {
+  return psprintf("The lease store has not answered since %s, %d times in a row: %s.", TimeText(view.failing_since_ms),
+                  view.failures, view.problem);
+}
+
+constexpr const char* kFailingAdvice =
+    "Mend the store, or \"idgen.lease_store\" and what belongs to it, and reload; it is tried again all the time.";
+
+}  // namespace
+
+Diagnosis DiagnoseLease(const WorkerStatus& status) {
+  const lease::LeaseView& view = status.lease;
+  if (!status.worker_id.had)
+    return {"refused", pstrdup(status.worker_id.problem),
+            "Set \"idgen.lease_store\" and what belongs to it, and reload."};
+  if (status.view.phase == Phase::kWaiting)
+    return {
+        "waiting",
+        psprintf("The wall clock is more than 30 days past the store's clock, %.0f s.", Seconds(view.store_lags_us)),
+        "It is believed once it has stayed so for 30 seconds. If it is wrong, set it."};
+  if (status.view.phase != Phase::kHolding) {
+    if (view.failures > 0) return {"failing", Failure(view), kFailingAdvice};
+    if (view.busy != Why::kNone) return OfBusy(status);
+    return {"starting", "The background worker is leasing a worker id.", nullptr};
+  }
+  const int64 id_clock_ms = core::MsOf(io::WallUs() + status.view.clock_ahead_us);
+  if (view.failures > 0)
+    return {"failing",
+            psprintf(id_clock_ms < status.view.ceiling_ms ? "%s Ids can be given until %s."
+                                                          : "%s No ids can be given since %s.",
+                     Failure(view), TimeText(status.view.ceiling_ms)),
+            kFailingAdvice};
+  if (status.view.short_of_ceiling)
+    return {"waiting",
+            psprintf("The id clock is %.1f s ahead of the store's clock, and no id may be further ahead than "
+                     "\"idgen.lease_ttl\", %.1f s.",
+                     Seconds(view.store_lags_us + status.view.clock_ahead_us),
+                     Seconds(status.lease_ttl_ms * core::kUsPerMs)),
+            "Set the clock that is wrong, this server's or the store's; ids then flow by themselves. A clock that was "
+            "set back is caught up with as the id clock is slewed."};
+  return {nullptr, nullptr, nullptr};
+}
+
+}  // namespace idgen::pg

@@ -1,0 +1,145 @@
+// Events of the keeper as log lines: at acquisition, loss, the first failure and the recovery, not at every retry.
+#include "pg/tell.h"
+
+#include "pg/describe.h"
+#include "pg/settings.h"
+
+#include "core/time.h"
+
+#include <cstring>
+
+namespace idgen::pg {
+namespace {
+
+using lease::Event;
+
+void CountStepBack(Shared& shared, int64 by_us) {
+  LWLockAcquire(shared.lock, LW_EXCLUSIVE);
+  shared.status.steps_back++;
+  shared.status.largest_step_back_us = Max(shared.status.largest_step_back_us, by_us);
+  LWLockRelease(shared.lock);
+}
+
+bool LeasedNow() { return WorkerNumberSource() == lease::NumberSource::kLease; }
+
+const char* LossText(lease::StoreReply::Why why) {
+  using Why = lease::StoreReply::Why;
+  if (why == Why::kForgotten) return "the store has no record of it any more";
+  if (why == Why::kTaken) return "it was free for too long, and is free or another server's";
+  return "the store says so";
+}
+
+const char* PastText(lease::Past past) {
+  switch (past) {
+    case lease::Past::kMissing: return "is missing";
+    case lease::Past::kDamaged: return "is damaged";
+    case lease::Past::kCopied: return "is a copy: the data directory was copied";
+    case lease::Past::kOtherSystem: return "is another cluster's";
+    case lease::Past::kPromoted:
+      return "is from another timeline: the server was promoted or recovered to a point in time";
+    case lease::Past::kKnown:
+    case lease::Past::kNew: break;
+  }
+  return "is this server's";
+}
+
+}  // namespace
+
+void RememberError(Shared& shared, const char* text) {
+  LWLockAcquire(shared.lock, LW_EXCLUSIVE);
+  strlcpy(shared.status.last_error, text, sizeof shared.status.last_error);
+  shared.status.last_error_at = GetCurrentTimestamp();
+  LWLockRelease(shared.lock);
+}
+
+void Teller::Tell(const Event& event) const {
+  const auto seconds = [&event] { return static_cast<double>(event.by_us) / core::kUsPerSecond; };
+  switch (event.kind) {
+    case Event::Kind::kPublished:
+      ereport(LOG, (errmsg("idgen issues ids with worker id %u", event.worker),
+                    event.floor_ms > 0 ? errdetail("All of them are later than %s.", TimeText(event.floor_ms)) : 0));
+      break;
+    case Event::Kind::kWorkerChanged:
+      if (event.has_worker)
+        ereport(LOG, (errmsg("idgen issues ids with worker id %u from now on", event.worker)));
+      else
+        ereport(LOG, (errmsg("idgen issues no ids until it has a worker id")));
+      break;
+    case Event::Kind::kPastUncertain: {
+      const char* text = psprintf("the file \"%s\" %s", path_, PastText(event.past));
+      ereport(LOG, (errmsg("idgen: %s", text),
+                    errdetail("Ids will be later than %s, above what can have been issued before.",
+                              TimeText(event.floor_ms))));
+      RememberError(shared_, text);
+      break;
+    }
+    case Event::Kind::kHeldBack: {
+      WorkerStatus status = CopyStatus(shared_);
+      const Diagnosis diagnosis = Diagnose(status);
+      ereport(LOG, (errmsg("idgen does not issue ids yet"), errdetail("%s", diagnosis.reason),
+                    errhint("%s", diagnosis.advice)));
+      break;
+    }
+    case Event::Kind::kLost: {
+      const char* text =
+          psprintf("the lease of worker id %u is lost: %s", event.worker, LossText(CopyStatus(shared_).lease.lost));
+      ereport(LOG, (errmsg("idgen: %s", text), errdetail("Nothing is issued under it any more; another is leased.")));
+      RememberError(shared_, text);
+      break;
+    }
+    case Event::Kind::kReplaced:
+      ereport(LOG, (errmsg("idgen gives up worker id %u: the settings point elsewhere", event.worker)));
+      break;
+    case Event::Kind::kFloorForgotten:
+      ereport(LOG, (errmsg("idgen gives up the floor %s, as the operator asked", TimeText(event.floor_ms))));
+      break;
+    case Event::Kind::kSourceFailed: {
+      if (LeasedNow()) {
+        const char* text = psprintf("the lease store fails: %s", CopyStatus(shared_).lease.problem);
+        ereport(LOG, (errmsg("idgen: %s", text), errdetail("Tried again until it succeeds; this is logged once.")));
+        RememberError(shared_, text);
+        break;
+      }
+      const char* text = psprintf("could not read or write \"%s\": %s", path_, strerror(event.error));
+      ereport(LOG, (errmsg("idgen: %s", text), errdetail("Tried again until it succeeds; this is logged once.")));
+      RememberError(shared_, text);
+      break;
+    }
+    case Event::Kind::kSourceRecovered:
+      if (LeasedNow())
+        ereport(LOG, (errmsg("idgen: the lease store answers again")));
+      else
+        ereport(LOG, (errmsg("idgen: \"%s\" can be read and written again", path_)));
+      break;
+    case Event::Kind::kClockBack:
+      CountStepBack(shared_, event.by_us);
+      if (!watch_.MayLogStep(event.kind)) break;
+      ereport(LOG, (errmsg("idgen: the wall clock stepped back by %.3f s", seconds()),
+                    errdetail("The id clock goes on and is slewed; ids do not go back.")));
+      break;
+    case Event::Kind::kClockForward:
+      if (!watch_.MayLogStep(event.kind)) break;
+      ereport(LOG, (errmsg("idgen: the wall clock stepped forward by %.3f s", seconds())));
+      break;
+    case Event::Kind::kClockStepHeld:
+      if (!watch_.MayLogStep(event.kind)) break;
+      ereport(LOG,
+              (errmsg("idgen: the wall clock stepped forward by %.3f s, more than \"idgen.max_clock_step\"", seconds()),
+               errdetail("The id clock follows when it has stayed so for 30 seconds.")));
+      break;
+    case Event::Kind::kClockStepTaken:
+      if (!watch_.MayLogStep(event.kind)) break;
+      ereport(LOG, (errmsg("idgen: the id clock took a persistent step forward by %.3f s", seconds())));
+      break;
+    case Event::Kind::kReleased:
+      if (LeasedNow()) {
+        ereport(LOG, (errmsg("idgen stopped issuing ids and released worker id %u", event.worker)));
+        break;
+      }
+      ereport(LOG, (errmsg("idgen stopped issuing ids"),
+                    errdetail("The next start goes on at %s.", TimeText(event.floor_ms))));
+      break;
+  }
+}
+
+}  // namespace idgen::pg

@@ -1,0 +1,92 @@
+// idgen_workers(): who holds which worker id; idgen_declare_new_prefix(): nobody ever has.
+#include "pg/pg.h"
+
+#include "pg/describe.h"
+#include "pg/row.h"
+#include "pg/shmem.h"
+#include "pg/store_call.h"
+
+#include <cstring>
+
+using namespace idgen;
+
+namespace {
+
+constexpr int kColumns = 8;
+
+void AddHolder(pg::Row<kColumns>& row, const char* holder) {
+  // host|port|directory: a host name holds no bar, and what follows the second is the directory's.
+  char* host = pstrdup(holder);
+  char* port = strchr(host, '|');
+  char* directory = port == nullptr ? nullptr : strchr(port + 1, '|');
+  if (directory == nullptr) {
+    row.AddText(host);
+    row.AddNull();
+    row.AddNull();
+    return;
+  }
+  *port = *directory = '\0';
+  row.AddText(host);
+  row.Add(Int32GetDatum(atoi(port + 1)));
+  row.AddText(directory + 1);
+}
+
+int ByWorker(const void* a, const void* b) {
+  const uint32 left = static_cast<const lease::StoreRecord*>(a)->worker;
+  const uint32 right = static_cast<const lease::StoreRecord*>(b)->worker;
+  return left < right ? -1 : left > right;
+}
+
+void StoreRecords(const lease::RedisStore& store, const lease::StoreReply& reply, void* context) {
+  auto* fcinfo = static_cast<FunctionCallInfo>(context);
+  const size_t count = store.record_count();
+  auto* records = static_cast<lease::StoreRecord*>(palloc0(sizeof(lease::StoreRecord) * (count + 1)));
+  size_t found = 0;
+  for (size_t i = 0; i < count; ++i)
+    if (store.Record(i, &records[found])) ++found;
+  qsort(records, found, sizeof *records, ByWorker);
+
+  const pg::Shared* shared = pg::SharedState();
+  for (size_t i = 0; i < found; ++i) {
+    const lease::StoreRecord& record = records[i];
+    const bool live = !record.free && record.expiry_ms > reply.store_now_ms;
+    pg::Row<kColumns> row;
+    row.Add(Int32GetDatum(static_cast<int32>(record.worker)));
+    row.AddText(record.free ? "free" : live ? "held" : "expired");
+    AddHolder(row, record.holder);
+    row.AddTime(pg::TimestampOfUnixMs(record.ceiling_ms));
+    record.free ? row.AddNull() : row.AddTime(pg::TimestampOfUnixMs(record.expiry_ms));
+    row.Add(BoolGetDatum(!record.free && shared != nullptr && shared->source != 0 &&
+                         strncmp(record.token, shared->lease_memo.token, lease::kTokenBytes) == 0));
+    row.Store(fcinfo);
+  }
+}
+
+void KeepReply(const lease::RedisStore&, const lease::StoreReply& reply, void* context) {
+  *static_cast<lease::StoreReply*>(context) = reply;
+}
+
+}  // namespace
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(idgen_sql_workers);
+PGDLLEXPORT Datum idgen_sql_workers(PG_FUNCTION_ARGS) {
+  InitMaterializedSRF(fcinfo, 0);
+  pg::StoreCall::Run(lease::StoreRequest::Kind::kList, StoreRecords, fcinfo);
+  return static_cast<Datum>(0);
+}
+
+PG_FUNCTION_INFO_V1(idgen_sql_declare_new_prefix);
+PGDLLEXPORT Datum idgen_sql_declare_new_prefix(PG_FUNCTION_ARGS) {
+  (void)fcinfo;
+  lease::StoreReply reply;
+  pg::StoreCall::Run(lease::StoreRequest::Kind::kDeclareNew, KeepReply, &reply);
+  if (reply.outcome == lease::StoreReply::Outcome::kInUse)
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("the prefix is not new"),
+                    errdetail("Worker ids have been leased under it."),
+                    errhint("idgen_workers() shows them. What a server waits for ends by itself.")));
+  PG_RETURN_TIMESTAMPTZ(pg::TimestampOfUnixMs(reply.until_ms));
+}
+
+}  // extern "C"
