@@ -57,3 +57,33 @@ copy_tree() {
     fi
     [ "$(id -u)" != 0 ] || chown -R postgres: "$1"
 }
+
+# For the demos: PostgreSQL, the named packages and idgen, installed where they are missing; sets bin, pg_config and
+# work, a directory of the server account's own.
+prepare_demo() {  # PACKAGE...
+    command -v apt-get >/dev/null || die "this installs what it needs with apt; on another system see README.md, Installation"
+    apt-cache show postgresql >/dev/null 2>&1 || as_root apt-get update -q >/dev/null
+    local major
+    major=$(pg_major)
+    install_packages "postgresql-$major" "postgresql-server-dev-$major" libhiredis-dev libc-ares-dev uuid-dev libssl-dev \
+        make g++ "$@"
+    bin=/usr/lib/postgresql/$major/bin
+    pg_config=$bin/pg_config
+
+    local built newest
+    built=$("$pg_config" --pkglibdir)/idgen.so
+    newest=$(find "$root_of_tree/src" "$root_of_tree/sql" "$root_of_tree/idgen.control" "$root_of_tree/Makefile.pgxs" \
+        -newer "$built" -print -quit 2>/dev/null || echo none)
+    work=$(mktemp -d "${TMPDIR:-/tmp}/idgen-demo.XXXXXX")
+    [ "$(id -u)" != 0 ] || chown postgres: "$work"
+    chmod 755 "$work"
+    if [ -e "$built" ] && [ -z "$newest" ]; then
+        say "idgen is built and installed already"
+        return
+    fi
+    say "building idgen for $("$pg_config" --version) and installing it into $(dirname "$built")"
+    copy_tree "$work/tree"
+    (cd "$work/tree" && as_server_user make -f Makefile.pgxs PG_CONFIG="$pg_config" -s -j2 &&
+        as_root make -f Makefile.pgxs PG_CONFIG="$pg_config" -s install) >"$work/build.log" 2>&1 ||
+        { cat "$work/build.log"; die "the build failed"; }
+}

@@ -50,7 +50,7 @@ Diagnosis OfBusy(const WorkerStatus& status) {
 }
 
 const char* Failure(const lease::LeaseView& view) {
-  return psprintf("The lease store has not answered since %s, %d times in a row: %s.", TimeText(view.failing_since_ms),
+  return psprintf("The lease store has failed since %s (failures in a row: %d): %s.", TimeText(view.failing_since_ms),
                   view.failures, view.problem);
 }
 

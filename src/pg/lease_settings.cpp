@@ -151,8 +151,7 @@ void DefineLeaseSettings() {
 const char* ShownStore() noexcept { return store_value == nullptr ? "" : store_value->shown; }
 
 bool ReadLeaseConfig(LeaseConfig* config, char* problem, size_t problem_size) {
-  if (store_value == nullptr)
-    return Refuse(problem, problem_size, "\"idgen.worker_source\" is lease, but \"idgen.lease_store\" is not set.");
+  if (store_value == nullptr) return Refuse(problem, problem_size, "\"idgen.lease_store\" is not set.");
   const int64 window = window_ms < 0 ? int64{ttl_ms} * 2 / 3 : window_ms;
   const int64 max_ahead_ms = CurrentSettings().max_ahead_ms;
   if (window + max_ahead_ms > ttl_ms)
