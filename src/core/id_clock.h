@@ -71,6 +71,11 @@ class IdClock {
     offset_us_ = std::max(offset_us_, unix_us - now.boot_us);
   }
 
+  // Down to `unix_us` or to the wall clock, whichever is later, at once: for one that has led nothing anywhere.
+  void LowerTo(int64_t unix_us, const Instant& now) noexcept {
+    offset_us_ = std::min(offset_us_, std::max(unix_us - now.boot_us, WallOffset(now)));
+  }
+
   Seen Follow(const Instant& now, const ClockRules& rules) noexcept {
     Seen seen;
     const int64_t want_us = WallOffset(now);

@@ -25,10 +25,10 @@ void NameResolver::Begin(const char* host, uint16_t port) noexcept {
   count_ = 0;
   // Initialised without the library's process-wide state, which only Windows needs.
   struct ares_options options = {};
-  options.timeout = 500;  // ms, of the first try
-  options.tries = 3;
+  options.timeout = 250;  // ms, of the first try at each name server
+  options.tries = 2;
   ares_channel channel = nullptr;
-  const int status = ares_init_options(&channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
+  const int status = ares_init_options(&channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_ROTATE);
   channel_ = channel;
   if (status != ARES_SUCCESS) {
     channel_ = nullptr;

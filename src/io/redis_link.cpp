@@ -1,6 +1,7 @@
 // Finding a Redis, logging in, exchanging commands for replies.
 #include "io/redis_link.h"
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
@@ -92,8 +93,6 @@ RedisLink::State RedisLink::Step(int64_t now_us) noexcept {
     if (problem_[0] == '\0' || exchanging)
       Explain(exchanging ? "no reply within %.3f s" : "no connection within %.3f s",
               static_cast<double>(settings_.timeout_us) / 1e6);
-    // The next exchange begins with another host.
-    if (!exchanging && settings_.url.endpoint_count > 0) seed_ = (seed_ + 1) % settings_.url.endpoint_count;
     Fail();
   } else if (!exchanging && now_us >= attempt_until_us_) {
     if (stage_ == Stage::kResolving) {
@@ -102,7 +101,7 @@ RedisLink::State RedisLink::Step(int64_t now_us) noexcept {
       ConnectKnown(now_us);
     } else {
       Explain("no answer within %.3f s", static_cast<double>(settings_.connect_timeout_us) / 1e6);
-      NextSeed(now_us);
+      NextAddress(now_us);
     }
   }
   return state_;
@@ -138,8 +137,9 @@ void RedisLink::StepResolving(int64_t now_us) noexcept {
   switch (resolver_.Step()) {
     case Resolver::State::kDone:
       resolved_ = true;
-      address_ = 0;
-      return Connect(resolver_.address(0), now_us);
+      addresses_tried_ = 0;
+      address_ = first_address_ % resolver_.count();
+      return Connect(resolver_.address(address_), now_us);
     case Resolver::State::kFailed:
       Explain("the host name can't be resolved: %s", resolver_.problem());
       return ConnectKnown(now_us);
@@ -163,7 +163,17 @@ void RedisLink::Connect(const Address& address, int64_t now_us) noexcept {
   if (result == 0 && settings_.url.tls) result = transport_.Encrypt(settings_.tls, target_.host);
   if (result == 0) return StepConnecting(now_us);
   Explain("%s", transport_.problem());
-  NextSeed(now_us);
+  NextAddress(now_us);
+}
+
+// The address that was tried is of no use: the next one of the same host, until each has had its turn. A later exchange
+// begins with the one after it.
+void RedisLink::NextAddress(int64_t now_us) noexcept {
+  transport_.Close();
+  if (!resolved_) return NextSeed(now_us);
+  first_address_ = address_ = (address_ + 1) % resolver_.count();
+  if (++addresses_tried_ >= resolver_.count()) return NextSeed(now_us);
+  Connect(resolver_.address(address_), now_us);
 }
 
 void RedisLink::StepConnecting(int64_t now_us) noexcept {
@@ -171,11 +181,7 @@ void RedisLink::StepConnecting(int64_t now_us) noexcept {
   if (result == 0) return;
   if (result < 0) {
     Explain("%s", transport_.problem());
-    if (resolved_ && ++address_ < resolver_.count()) {
-      transport_.Close();
-      return Connect(resolver_.address(address_), now_us);
-    }
-    return NextSeed(now_us);
+    return NextAddress(now_us);
   }
   if (resolved_) Remember(resolver_.address(address_));
   if (!reader_.Reset()) {
@@ -223,6 +229,7 @@ void RedisLink::LogIn(int64_t now_us) noexcept {
 
 void RedisLink::Send(const wire::Commands& commands, Stage stage) noexcept {
   FreeReplies();
+  reader_.BeginAnew();
   stage_ = stage;
   sending_ = &commands;
   sent_ = 0;
@@ -244,8 +251,9 @@ void RedisLink::Talk(int64_t now_us) noexcept {
     if (taken == 0) break;
     sent_ += static_cast<size_t>(taken);
   }
+  // So much at a step, so that whoever sends without end does not keep the caller from its latch.
   char bytes[8192];
-  while (true) {
+  for (int pieces = 0; pieces < 16; ++pieces) {
     const int64_t size = transport_.Receive(bytes, sizeof bytes);
     if (size == 0) return;
     if (size < 0) {
@@ -291,7 +299,7 @@ void RedisLink::TakeSentinel(int64_t now_us) noexcept {
     }
   }
   if (IsError(reply))
-    Explain("Sentinel says: %.200s", reply->str);
+    Explain("Sentinel says: %.*s", static_cast<int>(strcspn(reply->str, " ")), reply->str);
   else
     Explain("Sentinel knows no master \"%s\"", settings_.url.master);
   NextSeed(now_us);
@@ -300,7 +308,12 @@ void RedisLink::TakeSentinel(int64_t now_us) noexcept {
 void RedisLink::TakeLogin(int64_t now_us) noexcept {
   for (int i = 0; i < reply_count_; ++i) {
     if (!IsError(replies_[i])) continue;
-    Explain("the log-in is refused: %.200s", replies_[i]->str);
+    // The first word only: some servers repeat the command that they did not understand, password and all.
+    Explain("the log-in is refused: %.*s", static_cast<int>(strcspn(replies_[i]->str, " ")), replies_[i]->str);
+    return Fail();
+  }
+  if (reader_.has_more()) {  // it would be taken for the exchange's answer
+    Explain("what answers does not speak Redis' protocol: a reply too many");
     return Fail();
   }
   Send(commands_, Stage::kExchanging);
@@ -312,8 +325,12 @@ void RedisLink::TakeExchange(int64_t now_us) noexcept {
     if (!IsError(replies_[i])) continue;
     const char* error = replies_[i]->str;
     if (Moved(error, now_us)) return;
-    for (const char* passing : {"LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "BUSY ", "NOAUTH", "NOREPLICAS",
-                                "MISCONF", "READONLY", "MOVED", "ASK "}) {
+    if (strstr(error, "unauthenticated") != nullptr || StartsWith(error, "NOAUTH")) {
+      Explain("the store wants a password: in idgen.lease_store, or in the file that idgen.lease_password_file names");
+      return Fail();
+    }
+    for (const char* passing : {"LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "BUSY ", "NOREPLICAS", "MISCONF",
+                                "READONLY", "MOVED", "ASK "}) {
       if (!StartsWith(error, passing)) continue;
       Explain("the store says: %.200s", error);
       return Fail();
@@ -322,7 +339,9 @@ void RedisLink::TakeExchange(int64_t now_us) noexcept {
   was_first_ = !used_;
   used_ = true;
   state_ = State::kDone;
-  if (asking_) {  // the key is about to move; until then the other server has it
+  if (reader_.has_more()) {  // answers to nothing that was asked: they must not be taken for the next one's
+    Disconnect();
+  } else if (asking_) {  // the key is about to move; until then the other server has it
     asking_ = false;
     has_moved_ = false;
     Disconnect();
@@ -334,7 +353,7 @@ void RedisLink::TakeExchange(int64_t now_us) noexcept {
 // True where the server said to go elsewhere, and the exchange does.
 bool RedisLink::Moved(const char* error, int64_t now_us) noexcept {
   const bool moved = StartsWith(error, "MOVED "), ask = StartsWith(error, "ASK "),
-             replica = StartsWith(error, "READONLY");
+             replica = strstr(error, "READONLY") != nullptr;
   if ((!moved && !ask && !replica) || moves_ >= kMaxMoves) return false;
   ++moves_;
   if (replica) {
@@ -346,9 +365,10 @@ bool RedisLink::Moved(const char* error, int64_t now_us) noexcept {
   const char* space = strchr(error, ' ');
   space = space == nullptr ? nullptr : strchr(space + 1, ' ');
   wire::Endpoint to;
-  if (space == nullptr || !wire::ParseEndpoint(space + 1, space + 1 + strcspn(space + 1, " "), 0, &to)) {
+  if (space == nullptr || !wire::ParseEndpoint(space + 1, space + 1 + strcspn(space + 1, " "), 0, &to) ||
+      to.port == 0) {
     // "MOVED 1234 :6380" is the same host with another port.
-    if (space == nullptr || space[1] != ':' || atoi(space + 2) <= 0) return false;
+    if (space == nullptr || space[1] != ':' || atoi(space + 2) <= 0 || atoi(space + 2) > 65535) return false;
     to = target_;
     to.port = static_cast<uint16_t>(atoi(space + 2));
   }
@@ -368,13 +388,24 @@ void RedisLink::NextSeed(int64_t now_us) noexcept {
     // Sentinel would say the same again until it has noticed.
     return settings_.url.kind == RedisUrl::Kind::kSentinel ? Fail() : Seek(now_us);
   }
-  const int count = settings_.url.kind == RedisUrl::Kind::kUnix ? 1 : settings_.url.endpoint_count;
-  seed_ = (seed_ + 1) % count;
-  if (++seeds_tried_ >= count) return Fail();
+  if (++seeds_tried_ >= SeedCount()) return Fail();
+  seed_ = (seed_ + 1) % SeedCount();
   Seek(now_us);
 }
 
+int RedisLink::SeedCount() const noexcept {
+  return settings_.url.kind == RedisUrl::Kind::kUnix ? 1 : std::max(settings_.url.endpoint_count, 1);
+}
+
+void RedisLink::Distrust() noexcept {
+  Disconnect();
+  has_moved_ = false;
+  seed_ = (seed_ + 1) % SeedCount();
+}
+
 void RedisLink::Fail() noexcept {
+  // A server that has not served yet may never do so: the next exchange begins with another.
+  if (!used_) seed_ = (seed_ + 1) % SeedCount();
   Disconnect();
   asking_ = false;
   has_moved_ = false;
@@ -395,7 +426,7 @@ void RedisLink::Explain(const char* format, ...) noexcept {
     snprintf(problem_, sizeof problem_, "%.104s: %s", target_.host, what);
   // What a server says is shown to people: one line, no control characters.
   for (char* c = problem_; *c != '\0'; ++c)
-    if (static_cast<unsigned char>(*c) < ' ' || *c == 127) *c = '?';
+    if (static_cast<unsigned char>(*c) < ' ' || static_cast<unsigned char>(*c) >= 127) *c = '?';
 }
 
 Wants RedisLink::wants(int64_t now_us) const noexcept {

@@ -39,10 +39,12 @@ class RedisLink {
 
   // After kDone, until the next exchange. Errors are replies, but for those that say where else to go.
   const redisReply* reply(int index) const noexcept { return replies_[index]; }
-  // Whether the last exchange was the first over its connection: the server may be another, or have been restarted.
-  bool was_first() const noexcept { return was_first_; }
-  // Whether the next one will be, for all that is known.
+  // Whether the next exchange will be the first over its connection: the server may be another, or have been restarted.
   bool will_be_first() noexcept;
+  // Whether the last one was.
+  bool was_first() const noexcept { return was_first_; }
+  // The answers are of no use: the next exchange goes to the next server.
+  void Distrust() noexcept;
 
   Wants wants(int64_t now_us) const noexcept;
   // What the last failure was, and with whom.
@@ -73,7 +75,9 @@ class RedisLink {
   void LogIn(int64_t now_us) noexcept;
   bool AddAuth() noexcept;
   void Send(const wire::Commands& commands, Stage stage) noexcept;
+  void NextAddress(int64_t now_us) noexcept;
   void NextSeed(int64_t now_us) noexcept;
+  int SeedCount() const noexcept;
   void Fail() noexcept;
   void Explain(const char* format, ...) noexcept __attribute__((format(printf, 2, 3)));
   void Disconnect() noexcept;
@@ -104,7 +108,9 @@ class RedisLink {
   int moves_ = 0;
   int seed_ = 0;
   int seeds_tried_ = 0;
-  int address_ = 0;  // of those that the resolver found
+  int address_ = 0;        // of those that the resolver found
+  int first_address_ = 0;  // with which the next attempt begins
+  int addresses_tried_ = 0;
   bool resolved_ = false;
   bool used_ = false;  // the connection has carried an exchange
   bool was_first_ = false;

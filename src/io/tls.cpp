@@ -25,7 +25,8 @@ SSL_CTX* ContextOf(void* context) noexcept { return static_cast<SSL_CTX*>(contex
 
 void TellError(const char* what, char* problem, size_t size) noexcept {
   const unsigned long code = ERR_get_error();
-  const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
+  const bool of_system = ERR_GET_LIB(code) == ERR_LIB_SYS;
+  const char* reason = code == 0 ? nullptr : of_system ? strerror(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
   snprintf(problem, size, "%s: %s", what, reason != nullptr ? reason : "unknown error");
   ERR_clear_error();
 }
@@ -43,6 +44,8 @@ bool LoadFiles(SSL_CTX* context, const TlsFiles& files, char* problem, size_t si
     return false;
   }
   if (*files.cert_file == '\0') return true;
+  // A key with a password would be asked for at the terminal.
+  SSL_CTX_set_default_passwd_cb(context, [](char*, int, int, void*) { return 0; });
   if (SSL_CTX_use_certificate_chain_file(context, files.cert_file) != 1) {
     TellError("could not load the TLS certificate (idgen.lease_tls_cert_file)", problem, size);
     return false;

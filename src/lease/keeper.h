@@ -90,7 +90,7 @@ struct View {
   int64_t clock_ahead_us = 0;      // id clock less wall clock; negative while a forward step is waited out
   bool source_failed = false;      // the last request
   int source_error = 0;            // its errno, where it has one
-  bool short_of_ceiling = false;   // the source grants less than was asked for: the id clock leads its clock too far
+  bool short_of_ceiling = false;   // the source grants no more than what the id clock, or the ids, have passed already
   uint64_t source = 0;             // whom the requests are for
   int64_t sleep_us = 0;
 };
@@ -210,6 +210,10 @@ class Keeper {
       else if (seen.forward_us > 0 && !clock_.waits_out_a_step())
         Log({.kind = Event::Kind::kClockForward, .by_us = seen.forward_us});
     }
+    // No id is given while the source refuses the id clock's time, so that nothing is lost by setting it right at once:
+    // slewed it could take years.
+    if (established_ && view_.short_of_ceiling)
+      clock_.LowerTo(core::SealedTimeMs<Memory>(server_, core::kMaxCeilingMs) * core::kUsPerMs, now);
     core::SetClock<Memory>(server_, clock_.offset_us(),
                            established_ ? core::ClockState::kEstablished : core::ClockState::kFollowsWall);
     view_.clock_ahead_us = clock_.AheadOfWallUs(now);
@@ -243,6 +247,7 @@ class Keeper {
   void BeginAnew() noexcept {
     view_ = View{.phase = Phase::kClaiming, .clock_ahead_us = view_.clock_ahead_us, .source = next_source_};
     asking_ = false;
+    leased_ = false;  // nothing was asked of the new source yet
     has_worker_ = false;
     ask_at_boot_us_ = 0;
   }
@@ -288,6 +293,7 @@ class Keeper {
       source_ahead_us_ = answer.source_now_ms * core::kUsPerMs - now.boot_us;
     }
     view_.past = answer.past;
+    view_.short_of_ceiling = false;
     view_.floor_ms = start_rule().FloorOf(answer.past, answer.floor_ms, core::MsOf(now.wall_us));
     view_.phase = Phase::kWaiting;
     view_.verdict = Verdict::kRun;
@@ -348,15 +354,25 @@ class Keeper {
 
   void TakeRaise(const Answer& answer, const core::Instant& now) noexcept {
     if (answer.outcome == Answer::Outcome::kLost) return Lose();
-    if (!answer.ok()) return;
+    if (!answer.ok()) {
+      // Due at once: the source says how soon it may be asked again.
+      raised_at_boot_us_ = now.boot_us - settings_.renew_every_us;
+      return;
+    }
     view_.ceiling_ms = std::max(view_.ceiling_ms, answer.granted_ms);
-    view_.short_of_ceiling = answer.granted_ms < answer.request.ceiling_ms && view_.ceiling_ms <= IdClockMs(now);
+    view_.short_of_ceiling =
+        view_.ceiling_ms <= IdClockMs(now) || core::SealedTimeMs<Memory>(server_, view_.ceiling_ms) == view_.ceiling_ms;
     const bool first = view_.phase == Phase::kSecuring;
     view_.phase = Phase::kHolding;
     view_.sleep_us = std::min(kFollowEveryUs, UntilDueUs(now));
     PublishIdentity();
-    if (first && has_worker_)
+    if (first) announced_ = !has_worker_;
+    if (announced_) return;
+    if (!view_.short_of_ceiling)
       Log({.kind = Event::Kind::kPublished, .has_worker = true, .worker = worker_, .floor_ms = view_.floor_ms});
+    else if (first)
+      Log({.kind = Event::Kind::kHeldBack, .verdict = view_.verdict, .floor_ms = view_.floor_ms});
+    announced_ = !view_.short_of_ceiling;
   }
 
   // What is gone from the store can't be trusted to be durable: from now on nothing is issued under it.
@@ -420,6 +436,7 @@ class Keeper {
   bool asked_for_ = false;
   bool has_worker_ = false;
   uint32_t worker_ = 0;
+  bool announced_ = true;  // the log has said that ids are issued, as far as they are
   uint64_t next_source_ = 0;
   int64_t ask_at_boot_us_ = 0;     // no request before then, but for a release
   int64_t raised_at_boot_us_ = 0;  // when a raise was last asked for

@@ -169,7 +169,7 @@ int64_t LeaseSource::BackoffUs() noexcept {
 // not noticed.
 int64_t LeaseSource::BusyForUs(const StoreReply& reply) noexcept {
   const int64_t until_us = (reply.until_ms - reply.store_now_ms) * core::kUsPerMs;
-  const int64_t most_us = std::min(kAskAgainUs, std::max(RenewEveryUs(rules_.ttl_ms), kFirstBackoffUs));
+  const int64_t most_us = std::min(kAskAgainUs, std::max(rules_.ttl_ms * core::kUsPerMs / 15, kFirstBackoffUs));
   if (until_us > 0 && until_us < most_us) return until_us + Jittered(kFirstBackoffUs);
   return Jittered(most_us);
 }

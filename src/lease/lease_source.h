@@ -2,7 +2,10 @@
 // again; what may be issued is the keeper's. No I/O of its own: time, tokens and the store are passed in.
 #pragma once
 
+#include <algorithm>
+
 #include "lease/identity_source.h"
+#include "lease/keeper.h"
 #include "lease/store.h"
 
 namespace idgen::lease {
@@ -15,6 +18,14 @@ struct LeaseMemo {
   uint32_t worker;
   int64_t last_expiry_ms;  // by the store's clock
 };
+
+// Where a worker process begins that finds `memo`, and perhaps an identity, from a process before it, whose source was
+// `from`; the settings point to `wanted` now. A token without an identity is not gone on with: what it got runs out.
+inline Origin OriginOf(LeaseMemo& memo, bool has_identity, uint64_t from, uint64_t wanted, bool leased) noexcept {
+  const bool same = from == wanted && (!leased || (memo.token[0] != '\0' && memo.worker_known));
+  if (!has_identity || !same) memo = LeaseMemo();
+  return {.source = wanted, .leased = leased, .of_identity = same};
+}
 
 struct LeaseRules {
   int64_t ttl_ms = 30000;
@@ -53,10 +64,9 @@ class LeaseSource final : public IdentitySource {
   io::Wants wants(int64_t now_us) const noexcept;
   const LeaseView& view() const noexcept { return view_; }
 
-  // A lease is renewed so often: every 2 s, oftener with a short TTL.
-  static constexpr int64_t RenewEveryUs(int64_t ttl_ms) noexcept {
-    const int64_t share_us = ttl_ms * core::kUsPerMs / 15;
-    return share_us < 2 * core::kUsPerSecond ? share_us : 2 * core::kUsPerSecond;
+  // A lease is renewed so often: every 2 s, oftener with a short TTL or window.
+  static constexpr int64_t RenewEveryUs(int64_t ttl_ms, int64_t window_ms) noexcept {
+    return std::min({2 * core::kUsPerSecond, ttl_ms * core::kUsPerMs / 15, window_ms * core::kUsPerMs / 4});
   }
 
  private:

@@ -24,7 +24,8 @@ local function digits(ms) return string.format('%016.0f', ms) end
 local function least(a, b) if a < b then return a end return b end
 local function most(a, b) if a > b then return a end return b end
 local function info(section, field)
-  return string.match(redis.call('INFO', section), '\n' .. field .. ':([^\r\n]*)') or '?'
+  return string.match(redis.call('INFO', section), '\n' .. field .. ':([^\r\n]*)')
+      or error('INFO ' .. section .. ' tells no ' .. field)
 end
 local now = digits(now_ms)
 
@@ -37,8 +38,9 @@ local function open()
   local born, wrote, new, longest = seen[1], seen[2], seen[3], seen[4]
   local writer = info('server', 'run_id') .. ' ' .. info('replication', 'master_replid')
   if wrote ~= writer or not born or born > now then
-    born = now
+    born, new = now, nil  -- what was declared may be all that was kept
     redis.call('HSET', key, 'born', born, 'wrote', writer)
+    redis.call('HDEL', key, 'new')
   end
   if longest and tonumber(longest) > ttl then quarantine = tonumber(longest)
   else redis.call('HSET', key, 'ttl', digits(ttl)) end
@@ -73,15 +75,15 @@ local function acquire(token, holder, workers, reach)
   local closed_until = open()
   local found = records()
   local expiry = digits(now_ms + ttl)
-  local chosen, lowest, first_expiry, own_expiry, own, live = nil, nil, nil, nil, 0, 0
+  local chosen, lowest, highest, first_expiry, own_expiry, own = nil, nil, NEVER, nil, nil, 0
   for worker = 0, workers - 1 do
     local record = found[worker]
-    if record and record.token == token then  -- the answer to the same request was lost
+    if record and record.token == token and record.expiry > now then  -- the answer to the same request was lost
       write(worker, record.ceiling, expiry, token, holder)
       return {'ok', tostring(worker), record.ceiling, expiry, now, ''}
     end
+    if record then highest = most(highest, record.ceiling) end
     if record and record.token ~= FREE and record.expiry > now then
-      live = live + 1
       first_expiry = least(first_expiry or record.expiry, record.expiry)
       if record.holder == holder then
         own = own + 1
@@ -95,16 +97,19 @@ local function acquire(token, holder, workers, reach)
     end
   end
   if closed_until then return {'busy', closed_until, 'quarantine', now} end
-  if own >= 2 then return {'busy', own_expiry, 'crashes', now} end
+  if own >= 3 then return {'busy', own_expiry, 'crashes', now} end
   if not chosen then return {'busy', first_expiry or now, 'full', now} end
   if lowest > digits(now_ms + reach) then
     local until_ms = tonumber(lowest) - reach
     return {'busy', least(digits(until_ms), first_expiry or digits(until_ms)), 'ahead', now}
   end
-  if live == 0 then redis.call('HSET', key, 'ttl', digits(ttl)) end
+  -- A shorter TTL counts once nobody can be further ahead than it allows.
+  if not first_expiry and highest <= digits(now_ms + ttl) then redis.call('HSET', key, 'ttl', digits(ttl)) end
+  local eviction, memory = '', redis.call('INFO', 'memory')
+  if not string.find(memory, '\nmaxmemory:0\r') then
+    eviction = string.match(memory, '\nmaxmemory_policy:([^\r\n]*)') or ''
+  end
   write(chosen, lowest, expiry, token, holder)
-  local eviction = ''
-  if info('memory', 'maxmemory') ~= '0' then eviction = info('memory', 'maxmemory_policy') end
   return {'ok', tostring(chosen), lowest, expiry, now, eviction}
 end
 
@@ -120,13 +125,22 @@ local function renew(worker, token, holder, ceiling, last_expiry, durable, first
   local highest = digits(now_ms + quarantine)
   local granted = ceiling
   if granted > highest and durable ~= '1' then granted = highest end
-  local stored = granted
-  if record then
-    if record.token ~= token then return {'lost', record.token == FREE and 'free' or 'taken', now} end
+  local stored
+  if record and record.token == token then
+    -- Past its expiry another may have had the worker id, and have been forgotten since.
+    if now >= last_expiry then
+      open()
+      if redis.call('HGET', key, 'born') > last_expiry then return {'lost', 'forgotten', now} end
+    end
     stored = most(record.ceiling, granted)
+  elseif now < last_expiry and (not record or record.token == FREE or record.expiry <= now) then
+    -- Nobody else can have had it since: its record is forgotten, or an older one has come back.
+    open()
+    stored = most(most(granted, highest), record and record.ceiling or NEVER)
+  elseif record then
+    return {'lost', record.token == FREE and 'free' or 'taken', now}
   else
-    if now >= last_expiry then return {'lost', 'forgotten', now} end
-    stored = most(granted, highest)
+    return {'lost', 'forgotten', now}
   end
   local expiry = digits(now_ms + ttl)
   write(worker, stored, expiry, token, holder)

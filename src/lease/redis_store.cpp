@@ -66,6 +66,11 @@ bool IsNoScript(const redisReply* reply) noexcept {
   return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOSCRIPT", 8) == 0;
 }
 
+void Clean(char* text) noexcept {
+  for (char* c = text; *c != '\0'; ++c)
+    if (static_cast<unsigned char>(*c) < ' ' || static_cast<unsigned char>(*c) >= 127) *c = '?';
+}
+
 // What the store must keep: a change that its replicas have to have, too.
 bool Changes(Kind kind) noexcept { return kind == Kind::kAcquire || kind == Kind::kRenew; }
 
@@ -85,8 +90,9 @@ void RedisStore::Begin(const StoreRequest& request, int64_t now_us) noexcept {
 
 void RedisStore::Ask(int64_t now_us) noexcept {
   wire::Commands& commands = link_.NewExchange();
-  if (how_ == How::kWithLoad) commands.AddTexts("SCRIPT", "LOAD", kRedisLeaseScript);
-
+  // Also where the server turned out, while it was asked, to be another, or not to know the script.
+  const bool first = link_.will_be_first() || (link_.was_first() && !told_first_);
+  told_first_ = first && Changes(request_.kind);
   const char* words[wire::Commands::kMaxArguments];
   int count = 0;
   const auto add = [&words, &count](const char* word) { words[count++] = word; };
@@ -119,7 +125,7 @@ void RedisStore::Ask(int64_t now_us) noexcept {
       add(Digits(request_.ceiling_ms, ceiling));
       add(Digits(request_.last_expiry_ms, last_expiry));
       add(settings_.durable ? "1" : "0");
-      add(link_.will_be_first() ? "1" : "0");
+      add(first ? "1" : "0");
       break;
     case Kind::kRelease:
       verb("release");
@@ -140,23 +146,27 @@ void RedisStore::Ask(int64_t now_us) noexcept {
     snprintf(wait_ms, sizeof wait_ms, "%" PRId64, settings_.link.timeout_us / 2 / core::kUsPerMs);
     commands.AddTexts("WAIT", replicas, wait_ms);
   }
+  // Last, so that the answer is always the first reply, and ASKING goes before what it is for.
+  if (how_ == How::kWithLoad) commands.AddTexts("SCRIPT", "LOAD", kRedisLeaseScript);
   link_.Begin(now_us);
 }
 
 bool RedisStore::Step(int64_t now_us, StoreReply* reply) noexcept {
   io::RedisLink::State state = link_.Step(now_us);
-  if (state == io::RedisLink::State::kDone && NoteScript()) {
+  if (state == io::RedisLink::State::kDone && KnowsNoScript()) {
     how_ = How::kWhole;
+    told_first_ = false;  // nobody heard it
     Ask(now_us);
     state = link_.Step(now_us);
   }
   *reply = StoreReply();
   if (state == io::RedisLink::State::kFailed) return true;
   if (state != io::RedisLink::State::kDone) return false;
-  const int answer = how_ == How::kWithLoad ? 1 : 0;
-  *reply = Read(link_.reply(answer));
-  if (reply->outcome == Outcome::kOk && settings_.replicas > 0 && Changes(request_.kind)) {
-    const redisReply* waited = link_.reply(answer + 1);
+  const bool waits = settings_.replicas > 0 && Changes(request_.kind);
+  if (how_ == How::kWithLoad) NoteScript(link_.reply(waits ? 2 : 1));
+  *reply = Read(link_.reply(0));
+  if (reply->outcome == Outcome::kOk && waits) {
+    const redisReply* waited = link_.reply(1);
     if (waited->type != REDIS_REPLY_INTEGER || waited->integer < settings_.replicas) {
       if (waited->type == REDIS_REPLY_INTEGER)
         snprintf(problem_, sizeof problem_, "only %lld of the %d replicas that idgen.redis_replicas asks for have it",
@@ -164,19 +174,20 @@ bool RedisStore::Step(int64_t now_us, StoreReply* reply) noexcept {
       else
         snprintf(problem_, sizeof problem_, "the store does not wait for replicas: %.200s",
                  waited->str != nullptr ? waited->str : "");
+      Clean(problem_);
       *reply = StoreReply();
     }
   }
+  if (reply->outcome == Outcome::kFailed) link_.Distrust();
   return true;
 }
 
-// Learns the script's name. True where the server did not know it, so that the whole script has to be sent.
-bool RedisStore::NoteScript() noexcept {
-  if (how_ == How::kBySha) return IsNoScript(link_.reply(0));
-  const redisReply* loaded = link_.reply(0);
-  if (how_ == How::kWithLoad && loaded->type == REDIS_REPLY_STRING && strlen(loaded->str) + 1 == sizeof script_sha_)
+// The whole script has to be sent.
+bool RedisStore::KnowsNoScript() const noexcept { return how_ == How::kBySha && IsNoScript(link_.reply(0)); }
+
+void RedisStore::NoteScript(const redisReply* loaded) noexcept {
+  if (loaded->type == REDIS_REPLY_STRING && strlen(loaded->str) + 1 == sizeof script_sha_)
     memcpy(script_sha_, loaded->str, sizeof script_sha_);
-  return false;
 }
 
 const char* RedisStore::problem() const noexcept { return *problem_ != '\0' ? problem_ : link_.problem(); }
@@ -186,8 +197,7 @@ StoreReply RedisStore::Misread(const redisReply* reply) noexcept {
     snprintf(problem_, sizeof problem_, "the store says: %.300s", reply->str);
   else
     snprintf(problem_, sizeof problem_, "the store's answer is not one of the lease's");
-  for (char* c = problem_; *c != '\0'; ++c)
-    if (static_cast<unsigned char>(*c) < ' ') *c = '?';
+  Clean(problem_);
   return {};
 }
 
@@ -236,12 +246,12 @@ StoreReply RedisStore::Read(const redisReply* reply) noexcept {
 }
 
 size_t RedisStore::record_count() const noexcept {
-  const redisReply* reply = link_.reply(how_ == How::kWithLoad ? 1 : 0);
+  const redisReply* reply = link_.reply(0);
   return reply == nullptr || reply->elements < 2 ? 0 : (static_cast<size_t>(reply->elements) - 2) / 2;
 }
 
 bool RedisStore::Record(size_t index, StoreRecord* record) const noexcept {
-  const redisReply* reply = link_.reply(how_ == How::kWithLoad ? 1 : 0);
+  const redisReply* reply = link_.reply(0);
   const char* field = Text(reply, 2 + 2 * index);
   const char* value = Text(reply, 3 + 2 * index);
   int64_t worker = 0;

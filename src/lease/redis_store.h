@@ -35,7 +35,8 @@ class RedisStore final : public LeaseStore {
 
  private:
   void Ask(int64_t now_us) noexcept;
-  bool NoteScript() noexcept;
+  bool KnowsNoScript() const noexcept;
+  void NoteScript(const redisReply* loaded) noexcept;
   StoreReply Read(const redisReply* reply) noexcept;
   StoreReply Misread(const redisReply* reply) noexcept;
   StoreReply ReadAcquired(const redisReply* reply) noexcept;
@@ -45,6 +46,7 @@ class RedisStore final : public LeaseStore {
   StoreRequest request_;
   char script_sha_[41] = {};  // empty until a server has told it; the same everywhere
   enum class How : uint8_t { kWithLoad, kBySha, kWhole } how_ = How::kWithLoad;
+  bool told_first_ = true;  // the last exchange could tell the script that it was the first
   char problem_[512] = {};
 };
 

@@ -60,6 +60,11 @@ Diagnosis OfHealth(const WorkerStatus& status) {
   if (status.leased && status.lease.may_evict)
     return {"ok", "The lease store drops keys when its memory runs short (\"maxmemory-policy\" allkeys-...).",
             "Set its \"maxmemory-policy\" to noeviction: a dropped key makes all servers' leases run out."};
+  if (status.leased && status.lease_unguarded)
+    return {
+        "ok", nullptr,
+        "The store fails over, and a master that is cut off would go on renewing leases that the new one gives away: "
+        "set \"idgen.redis_replicas\" to the number of replicas that such a master can't have."};
   if (status.leased) return {"ok", nullptr, nullptr};
   if (!status.worker_id_chosen)
     return {"ok", nullptr,

@@ -27,11 +27,14 @@ Diagnosis OfBusy(const WorkerStatus& status) {
                    until),
           "It ends by itself. For a prefix that no server has ever used idgen_declare_new_prefix() ends it at once."};
     case Why::kCrashes:
-      return {"waiting",
-              psprintf("This server has crashed twice within \"idgen.lease_ttl\", and what it leased before is free at "
-                       "%s at the earliest.",
-                       until),
-              "It ends by itself. See the server log for why it crashes."};
+      return {
+          "waiting",
+          psprintf(
+              "Three worker ids are leased to this server already, as after three crashes within \"idgen.lease_ttl\"; "
+              "the first of them is free at %s at the earliest.",
+              until),
+          "After crashes it ends by itself; see the server log for why. Servers that have host name, port and data "
+          "directory in common can't be told apart: idgen_workers() shows them, and another port helps."};
     case Why::kAhead:
       return {
           "waiting",
@@ -81,6 +84,13 @@ Diagnosis DiagnoseLease(const WorkerStatus& status) {
                                                           : "%s No ids can be given since %s.",
                      Failure(view), TimeText(status.view.ceiling_ms)),
             kFailingAdvice};
+  // Ids with a worker id of before, from a clock that was ahead: the line goes only forward.
+  if (status.view.short_of_ceiling && view.store_lags_us < core::kUsPerSecond)
+    return {"waiting",
+            psprintf("What this server has issued, or may have issued, under a former worker id is %.1f s ahead of the "
+                     "clock, and no id may be further ahead than \"idgen.lease_ttl\", %.1f s.",
+                     Seconds(status.view.clock_ahead_us), Seconds(status.lease_ttl_ms * core::kUsPerMs)),
+            "It ends by itself when the clock has caught up; a restart of the server ends it at once."};
   if (status.view.short_of_ceiling)
     return {"waiting",
             psprintf("The id clock is %.1f s ahead of the store's clock, and no id may be further ahead than "

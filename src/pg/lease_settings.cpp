@@ -14,6 +14,7 @@ namespace idgen::pg {
 namespace {
 
 constexpr int kMaxTtlMs = 3600 * 1000;
+constexpr int kMinWindowMs = 100;  // a renewal takes time
 constexpr int kMaxUrlBytes = 4096;
 constexpr char kHidden[] = "***";
 
@@ -23,7 +24,10 @@ struct StoreValue {
   char shown[kMaxUrlBytes];
 };
 
-StoreValue* store_value = nullptr;  // nullptr where none is set
+// This process's own copy: PostgreSQL gives back what it carries along, in a parallel worker before the value that is
+// to take its place is made.
+StoreValue store_value;
+bool has_store = false;
 
 char* store_text = nullptr;  // always empty
 char* prefix = nullptr;
@@ -55,10 +59,10 @@ bool CheckStore(char** value, void** extra, GucSource) {
   StoreValue* accepted = nullptr;
   if (InitializingParallelWorker) {
     // The leader has sent what it keeps, which is empty; this process has inherited the URL.
-    if (store_value == nullptr) return true;
+    if (!has_store) return true;
     accepted = static_cast<StoreValue*>(GucAllocate(sizeof(StoreValue)));
     if (accepted == nullptr) return false;
-    *accepted = *store_value;
+    *accepted = store_value;
   } else if (**value != '\0') {
     wire::RedisUrl url;
     const size_t size = strlen(*value);
@@ -79,7 +83,10 @@ bool CheckStore(char** value, void** extra, GucSource) {
   return true;
 }
 
-void AssignStore(const char*, void* extra) { store_value = static_cast<StoreValue*>(extra); }
+void AssignStore(const char*, void* extra) {
+  has_store = extra != nullptr;
+  store_value = has_store ? *static_cast<const StoreValue*>(extra) : StoreValue();
+}
 
 bool CheckPrefix(char** value, void**, GucSource) {
   if (**value != '\0' && strlen(*value) < sizeof LeaseConfig::prefix) return true;
@@ -145,15 +152,19 @@ void DefineLeaseSettings() {
                            "server whose clock leads the store's then need not wait.",
                            &durable, false, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
   DefineCustomIntVariable("idgen.redis_replicas", "How many replicas must have a lease before it counts.",
-                          "0 where the store has none.", &replicas, 0, 0, 16, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+                          "Set it wherever the store fails over: see docs/operations.md.", &replicas, 0, 0, 16,
+                          PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 }
 
-const char* ShownStore() noexcept { return store_value == nullptr ? "" : store_value->shown; }
+const char* ShownStore() noexcept { return has_store ? store_value.shown : ""; }
 
 bool ReadLeaseConfig(LeaseConfig* config, char* problem, size_t problem_size) {
-  if (store_value == nullptr) return Refuse(problem, problem_size, "\"idgen.lease_store\" is not set.");
+  if (!has_store) return Refuse(problem, problem_size, "\"idgen.lease_store\" is not set.");
   const int64 window = window_ms < 0 ? int64{ttl_ms} * 2 / 3 : window_ms;
   const int64 max_ahead_ms = CurrentSettings().max_ahead_ms;
+  if (window < kMinWindowMs)
+    return Refuse(problem, problem_size, "\"idgen.lease_window\" (%lld ms) is less than %d ms.",
+                  static_cast<long long>(window), kMinWindowMs);
   if (window + max_ahead_ms > ttl_ms)
     return Refuse(problem, problem_size,
                   "\"idgen.lease_window\" (%lld ms) and \"idgen.max_ahead\" (%lld ms) together exceed "
@@ -162,7 +173,7 @@ bool ReadLeaseConfig(LeaseConfig* config, char* problem, size_t problem_size) {
   char hostname[io::kMaxHostname];
   if (io::ReadHostname(hostname) != 0) strlcpy(hostname, "?", sizeof hostname);
   memset(static_cast<void*>(config), 0, sizeof *config);
-  config->url = store_value->url;
+  config->url = store_value.url;
   strlcpy(config->prefix, prefix, sizeof config->prefix);
   snprintf(config->holder, sizeof config->holder, "%s|%d|%s", hostname, PostPortNumber, DataDir);
   strlcpy(config->password_file, password_file, sizeof config->password_file);

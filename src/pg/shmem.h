@@ -20,6 +20,7 @@ struct WorkerStatus {
   bool worker_id_chosen;
   bool leased;  // the settings point to a lease
   int64 lease_ttl_ms;
+  bool lease_unguarded;  // the store fails over, and no replica is waited for
   lease::LeaseView lease;
   char settings_problem[256];  // why settings are not taken over, where others are kept
   int64 steps_back;            // of the wall clock, since `stats_reset`

@@ -95,9 +95,8 @@ void Teller::Tell(const Event& event) const {
       break;
     case Event::Kind::kSourceFailed: {
       if (LeasedNow()) {
-        const char* text = psprintf("the lease store fails: %s", CopyStatus(shared_).lease.problem);
-        ereport(LOG, (errmsg("idgen: %s", text), errdetail("Tried again until it succeeds; this is logged once.")));
-        RememberError(shared_, text);
+        ereport(LOG, (errmsg("idgen: the lease store fails: %s", CopyStatus(shared_).lease.problem),
+                      errdetail("Tried again until it succeeds; this is logged once.")));
         break;
       }
       const char* text = psprintf("could not read or write \"%s\": %s", path_, strerror(event.error));

@@ -82,6 +82,7 @@ class Service {
   LeaseConfig wanted_config_ = {};
   WorkerId worker_id_ = {};
   char settings_problem_[256] = {};
+  int told_failures_ = 0;
   int64 resolved_at_us_ = 0;
   Watch watch_;
   Keeper keeper_;  // after what Origin reads
@@ -91,13 +92,8 @@ static_assert(std::is_trivially_destructible_v<Service>);
 // Whether the worker before this one, if any, held what the settings point to now.
 lease::Origin Service::Origin() {
   ReadSettings();
-  lease::LeaseMemo& memo = shared_.lease_memo;
   const bool has_identity = shared_.server.identity.load() != 0;
-  const bool wants_lease = IsLease(wanted_);
-  const bool of_identity = shared_.source == wanted_ && (!wants_lease || (memo.token[0] != '\0' && memo.worker_known));
-  // A token without an identity is not gone on with: what it got is left to run out.
-  if (!has_identity || !of_identity) memset(static_cast<void*>(&memo), 0, sizeof memo);
-  return {.source = wanted_, .leased = wants_lease, .of_identity = of_identity};
+  return lease::OriginOf(shared_.lease_memo, has_identity, shared_.source, wanted_, IsLease(wanted_));
 }
 
 void Service::ReadSettings() {
@@ -150,6 +146,7 @@ long Service::Turn(bool stop) {
   // An address or a host name may come after the server: it is looked for until it is there.
   if (!worker_id_.had && io::BootUs() - resolved_at_us_ > core::kUsPerSecond) ReadSettings();
 
+  if (keeper_.view().source != source_) UseSource();
   lease::Wishes wishes;
   wishes.settings = CurrentSettings();
   wishes.source = wanted_;
@@ -161,7 +158,7 @@ long Service::Turn(bool stop) {
   wishes.stop = stop;
   if (leased() && source_ != kNoSource) {
     wishes.settings.window_ms = lease_config_.window_ms;
-    wishes.settings.renew_every_us = lease::LeaseSource::RenewEveryUs(lease_config_.ttl_ms);
+    wishes.settings.renew_every_us = lease::LeaseSource::RenewEveryUs(lease_config_.ttl_ms, lease_config_.window_ms);
     // The three were judged together, and max_ahead may have been changed without the others.
     wishes.settings.max_ahead_ms = Min(wishes.settings.max_ahead_ms, lease_config_.ttl_ms - lease_config_.window_ms);
   }
@@ -170,7 +167,6 @@ long Service::Turn(bool stop) {
   const lease::Request request = keeper_.Advance(io::ReadInstant(), wishes);
   LWLockRelease(shared_.lock);
 
-  if (keeper_.view().source != source_) UseSource();
   if (!leased() && request.kind == lease::Request::Kind::kRaise && file_.CloseIfGone())
     ereport(LOG, (errmsg("idgen: the file \"%s\" was removed or replaced; it is written anew", file_.path())));
   if (request.kind != lease::Request::Kind::kNone) source().Submit(request, io::ReadInstant());
@@ -198,8 +194,15 @@ void Service::ShowView() {
   status.worker_id_chosen = WorkerNumberSource() != lease::NumberSource::kStatic || WorkerIdIsChosen();
   status.leased = WorkerNumberSource() == lease::NumberSource::kLease;
   status.lease_ttl_ms = lease_config_.ttl_ms;
+  status.lease_unguarded = lease_config_.url.kind == wire::RedisUrl::Kind::kSentinel && lease_config_.replicas == 0;
   status.lease = lease_source_.view();
   strlcpy(status.settings_problem, settings_problem_, sizeof status.settings_problem);
+  // The log has the first failure of a row, the status the last.
+  if (leased() && status.lease.failures > told_failures_) {
+    snprintf(status.last_error, sizeof status.last_error, "the lease store fails: %s", status.lease.problem);
+    status.last_error_at = GetCurrentTimestamp();
+  }
+  told_failures_ = status.lease.failures;
   LWLockRelease(shared_.lock);
 }
 
@@ -223,7 +226,8 @@ void Attach(Shared& shared) {
 Service* own_service = nullptr;
 
 void StopOwnService(int, Datum) {
-  while (!own_service->stopped()) own_service->Turn(/*stop=*/true);
+  while (!own_service->stopped())
+    if (own_service->Turn(/*stop=*/true) > 0) pg_usleep(1000);
 }
 
 void TurnInSingleUserMode(Shared& shared) {

@@ -16,7 +16,11 @@ constexpr int kColumns = 8;
 
 void AddHolder(pg::Row<kColumns>& row, const char* holder) {
   // host|port|directory: a host name holds no bar, and what follows the second is the directory's.
+  // Another server may have another encoding.
   char* host = pstrdup(holder);
+  if (!pg_verify_mbstr(GetDatabaseEncoding(), host, static_cast<int>(strlen(host)), true))
+    for (char* c = host; *c != '\0'; ++c)
+      if (IS_HIGHBIT_SET(*c)) *c = '?';
   char* port = strchr(host, '|');
   char* directory = port == nullptr ? nullptr : strchr(port + 1, '|');
   if (directory == nullptr) {

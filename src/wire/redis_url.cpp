@@ -75,6 +75,8 @@ const char* ParseHosts(const char* begin, const char* end, uint16_t default_port
   while (true) {
     const char* comma = Find(begin, end, ',');
     if (url->endpoint_count == kMaxEndpoints) return "it names more than 8 hosts";
+    if (begin != comma && *begin != '[' && Find(begin, comma, ':') != FindLast(begin, comma, ':'))
+      return "an IPv6 address must stand in brackets";
     if (!ParseEndpoint(begin, comma, default_port, &url->endpoints[url->endpoint_count++]))
       return "a host is missing, too long, or has a port that is none";
     if (comma == end) return nullptr;
@@ -144,7 +146,7 @@ const char* ParseRedisUrl(const char* text, RedisUrl* url) noexcept {
   const char* end = begin + strlen(begin);
 
   // The user part ends at the last @ before the path, so that a password may hold one.
-  const char* user_end = FindLast(begin, url->kind == RedisUrl::Kind::kUnix ? end : Find(begin, end, '/'), '@');
+  const char* user_end = FindLast(begin, Find(begin, end, '/'), '@');
   if (user_end != end && *user_end == '@') {
     if (const char* problem = ParseUser(text, begin, user_end, url)) return problem;
     begin = user_end + 1;

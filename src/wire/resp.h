@@ -44,14 +44,16 @@ class Commands {
 class Replies {
  public:
   static constexpr size_t kMaxElements = 65536;
-  // Of all replies since Reset: 1,024 workers with the longest holders stay well below.
-  static constexpr size_t kMaxBytes = size_t{16} << 20;
+  // Of all replies of an exchange: 1,024 workers with the longest holders stay below.
+  static constexpr size_t kMaxBytes = size_t{4} << 20;
 
-  bool Reset() noexcept;  // false where there is no memory
+  bool Reset() noexcept;                   // of a new connection; false where there is no memory
+  void BeginAnew() noexcept { fed_ = 0; }  // of a new exchange: the bounds are an exchange's
   // False, with error() set, for what is no reply, too long, or more than memory holds.
   bool Feed(const char* bytes, size_t size) noexcept;
   // The next whole reply, for the caller to free with freeReplyObject; nullptr when there is none yet, or on an error.
   redisReply* Next() noexcept;
+  bool has_more() const noexcept { return reader_ != nullptr && reader_->pos < reader_->len; }
   const char* error() const noexcept { return error_; }  // nullptr where there was none
   void Free() noexcept;
 

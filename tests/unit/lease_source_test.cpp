@@ -1,0 +1,508 @@
+// The lease as an identity source: its tokens, its retries, its time limits.
+#include "lease/lease_source.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "support.h"
+
+namespace idgen::lease {
+namespace {
+
+using core::kMsPerSecond;
+using core::kUsPerMs;
+using core::kUsPerSecond;
+using Kind = Request::Kind;
+using Outcome = Answer::Outcome;
+using Why = StoreReply::Why;
+
+constexpr int64_t kTtlMs = 30000;
+constexpr int64_t kReleaseWithinUs = 500 * kUsPerMs;
+
+// Remembers what it was asked, and what the memo held at that moment; says `reply`, unless it is silent.
+class FakeStore final : public LeaseStore {
+ public:
+  explicit FakeStore(const LeaseMemo& memo) : memo_(memo) {}
+
+  void Begin(const StoreRequest& request, int64_t now_us) noexcept override {
+    requests.push_back(request);
+    memos.push_back(memo_.token);
+    began_at_us = now_us;
+    under_way = true;
+  }
+  bool Step(int64_t, StoreReply* answer) noexcept override {
+    if (!under_way || silent) return false;
+    under_way = false;
+    *answer = reply;
+    return true;
+  }
+  io::Wants wants(int64_t) const noexcept override {
+    return {.fd = 7, .read = true, .wake_boot_us = began_at_us + 5 * kUsPerSecond};
+  }
+  const char* problem() const noexcept override { return "no luck"; }
+  void Close() noexcept override { under_way = false; }
+
+  StoreReply reply;
+  bool silent = false;
+  bool under_way = false;
+  int64_t began_at_us = 0;
+  std::vector<StoreRequest> requests;
+  std::vector<std::string> memos;
+
+ private:
+  const LeaseMemo& memo_;
+};
+
+int tokens_made = 0;
+void MakeToken(char (&text)[kTokenBytes + 1]) noexcept { snprintf(text, sizeof text, "token-%030d", ++tokens_made); }
+
+// A source on a fake store, and a clock.
+struct SourceWorld {
+  SourceWorld() { source.SetRules({.ttl_ms = kTtlMs, .release_within_us = kReleaseWithinUs}); }
+
+  core::Instant Now() const { return {.boot_us = boot_us, .wall_us = boot_us + kNowMs * kUsPerMs}; }
+  void Submit(Kind kind, int64_t ceiling_ms = 0) { source.Submit({.kind = kind, .ceiling_ms = ceiling_ms}, Now()); }
+  bool Poll() { return source.Poll(Now(), &answer); }
+  // A request and its answer.
+  const Answer& Ask(Kind kind, const StoreReply& reply, int64_t ceiling_ms = 0) {
+    store.reply = reply;
+    Submit(kind, ceiling_ms);
+    EXPECT_TRUE(Poll());
+    return answer;
+  }
+  const Answer& Claim(uint32_t worker = 7) { return Ask(Kind::kClaim, Claimed(worker)); }
+  static StoreReply Claimed(uint32_t worker = 7) {
+    return {.outcome = StoreReply::Outcome::kOk,
+            .worker = worker,
+            .floor_ms = kNowMs - 5000,
+            .expiry_ms = kNowMs + kTtlMs,
+            .store_now_ms = kNowMs};
+  }
+  static StoreReply Renewed(int64_t granted_ms) {
+    return {.outcome = StoreReply::Outcome::kOk,
+            .granted_ms = granted_ms,
+            .expiry_ms = kNowMs + 2 * kTtlMs,
+            .store_now_ms = kNowMs + 1000};
+  }
+  static StoreReply Busy(Why why, int64_t for_ms) {
+    return {.outcome = StoreReply::Outcome::kBusy, .why = why, .until_ms = kNowMs + for_ms, .store_now_ms = kNowMs};
+  }
+  static StoreReply Lost(Why why) {
+    return {.outcome = StoreReply::Outcome::kLost, .why = why, .store_now_ms = kNowMs};
+  }
+  static StoreReply Done() { return {.outcome = StoreReply::Outcome::kOk, .store_now_ms = kNowMs}; }
+
+  std::string Token() const { return memo.token; }
+  std::string Sent() const { return store.requests.back().token; }
+
+  int64_t boot_us = 1000 * kUsPerSecond;
+  LeaseMemo memo = {};
+  FakeStore store{memo};
+  LeaseSource source{store, memo, MakeToken};
+  Answer answer;
+};
+
+// ---- tokens
+
+TEST(LeaseSource, TheTokenIsInTheMemoBeforeItIsSent) {
+  SourceWorld world;
+  world.Submit(Kind::kClaim);
+  ASSERT_EQ(world.store.requests.size(), 1u);
+  EXPECT_EQ(world.store.requests[0].kind, StoreRequest::Kind::kAcquire);
+  EXPECT_EQ(world.Sent().size(), kTokenBytes);
+  EXPECT_EQ(world.store.memos[0], world.Sent());
+}
+
+TEST(LeaseSource, AClaimThatFailedOrWasBusyIsRepeatedWithItsToken) {
+  SourceWorld world;
+  world.Submit(Kind::kClaim);
+  const std::string token = world.Token();
+  world.Ask(Kind::kClaim, {});
+  world.Ask(Kind::kClaim, SourceWorld::Busy(Why::kFull, 1000));
+  world.Claim();
+  for (const StoreRequest& request : world.store.requests) EXPECT_EQ(request.token, token);
+  EXPECT_EQ(world.store.requests.size(), 4u);
+}
+
+TEST(LeaseSource, AnotherWorkerProcessGoesOnWithTheToken) {
+  SourceWorld world;
+  world.Claim();
+  LeaseSource successor(world.store, world.memo, MakeToken);
+  successor.Submit({.kind = Kind::kRaise, .ceiling_ms = kNowMs}, world.Now());
+  EXPECT_EQ(world.Sent(), world.Token());
+  EXPECT_EQ(world.store.requests.back().worker, 7u);
+  EXPECT_EQ(world.store.requests.back().last_expiry_ms, kNowMs + kTtlMs);
+}
+
+TEST(LeaseSource, EachAcquisitionHasATokenOfItsOwn) {
+  SourceWorld world;
+  std::vector<std::string> tokens;
+  for (int i = 0; i < 3; ++i) {
+    world.Claim();
+    tokens.push_back(world.Sent());
+    world.Ask(Kind::kRelease, SourceWorld::Done());
+  }
+  world.Claim();
+  world.Ask(Kind::kRaise, SourceWorld::Lost(Why::kTaken));
+  world.Claim();
+  tokens.push_back(world.Sent());
+  world.Claim();  // of what it has already: not the same lease again
+  tokens.push_back(world.Sent());
+  std::sort(tokens.begin(), tokens.end());
+  EXPECT_EQ(std::unique(tokens.begin(), tokens.end()), tokens.end());
+}
+
+TEST(LeaseSource, ALostTokenIsForgotten) {
+  SourceWorld world;
+  world.Claim();
+  EXPECT_EQ(world.Ask(Kind::kRaise, SourceWorld::Lost(Why::kTaken)).outcome, Outcome::kLost);
+  EXPECT_EQ(world.Token(), "");
+  EXPECT_FALSE(world.memo.worker_known);
+}
+
+TEST(LeaseSource, AFailedRenewalForgetsNothing) {
+  SourceWorld world;
+  world.Claim();
+  const std::string token = world.Token();
+  EXPECT_EQ(world.Ask(Kind::kRaise, {}).outcome, Outcome::kFailed);
+  EXPECT_EQ(world.Token(), token);
+  EXPECT_TRUE(world.memo.worker_known);
+}
+
+TEST(LeaseSource, TheTokenIsForgottenBeforeItsReleaseIsSent) {
+  SourceWorld world;
+  world.Claim();
+  const std::string token = world.Token();
+  world.Submit(Kind::kRelease);
+  EXPECT_EQ(world.Sent(), token);
+  EXPECT_EQ(world.store.memos.back(), "");
+  EXPECT_FALSE(world.memo.worker_known);
+}
+
+TEST(LeaseSource, TheLastExpiryIsOfThisAcquisition) {
+  SourceWorld world;
+  world.Claim();
+  world.Ask(Kind::kRaise, SourceWorld::Renewed(kNowMs));
+  EXPECT_EQ(world.memo.last_expiry_ms, kNowMs + 2 * kTtlMs);
+  world.Ask(Kind::kRaise, {});
+  EXPECT_EQ(world.memo.last_expiry_ms, kNowMs + 2 * kTtlMs) << "a failure tells nothing";
+  world.Ask(Kind::kRelease, SourceWorld::Done());
+  world.Submit(Kind::kClaim);
+  EXPECT_EQ(world.memo.last_expiry_ms, 0);
+}
+
+// Goes on only with a published identity that came, by an answered token, from where the settings still point.
+TEST(LeaseSource, AnotherWorkerProcessGoesOnWithNothingElse) {
+  const struct {
+    bool has_identity, same_source, leased, has_token, worker_known, goes_on, keeps_token;
+  } cases[] = {
+      {true, true, true, true, true, true, true},     {false, true, true, true, true, true, false},
+      {true, false, true, true, true, false, false},  {true, true, true, false, false, false, false},
+      {true, true, true, true, false, false, false},  {true, true, false, false, false, true, false},
+      {true, false, false, true, true, false, false}, {true, true, true, false, true, false, false},
+  };
+  for (const auto& a_case : cases) {
+    LeaseMemo memo = {};
+    if (a_case.has_token) MakeToken(memo.token);
+    memo.worker_known = a_case.worker_known;
+    const Origin origin = OriginOf(memo, a_case.has_identity, a_case.same_source ? 5 : 6, 5, a_case.leased);
+    EXPECT_EQ(origin.source, 5u);
+    EXPECT_EQ(origin.leased, a_case.leased);
+    EXPECT_EQ(origin.of_identity, a_case.goes_on) << &a_case - cases;
+    EXPECT_EQ(memo.token[0] != '\0', a_case.keeps_token) << &a_case - cases;
+  }
+}
+
+// ---- requests and answers
+
+TEST(LeaseSource, AClaimsAnswerIsTheWorkerAndItsFloor) {
+  SourceWorld world;
+  const Answer& answer = world.Claim(9);
+  EXPECT_TRUE(answer.ok());
+  EXPECT_EQ(answer.request.kind, Kind::kClaim);
+  EXPECT_EQ(answer.past, Past::kKnown);
+  EXPECT_EQ(answer.worker, 9u);
+  EXPECT_EQ(answer.floor_ms, kNowMs - 5000);
+  EXPECT_EQ(answer.source_now_ms, kNowMs);
+  EXPECT_EQ(answer.ask_again_us, 0);
+}
+
+TEST(LeaseSource, ARaiseIsARenewalOfWhatWasClaimed) {
+  SourceWorld world;
+  world.Claim(9);
+  world.Submit(Kind::kRaise, kNowMs + 11000);
+  const StoreRequest& request = world.store.requests.back();
+  EXPECT_EQ(request.kind, StoreRequest::Kind::kRenew);
+  EXPECT_EQ(request.token, world.Token());
+  EXPECT_EQ(request.worker, 9u);
+  EXPECT_EQ(request.ceiling_ms, kNowMs + 11000);
+  EXPECT_EQ(request.last_expiry_ms, kNowMs + kTtlMs);
+}
+
+TEST(LeaseSource, ARaisesAnswerIsWhatWasGrantedAndNeverMore) {
+  SourceWorld world;
+  world.Claim();
+  EXPECT_EQ(world.Ask(Kind::kRaise, SourceWorld::Renewed(kNowMs + 3), kNowMs + 5).granted_ms, kNowMs + 3);
+  EXPECT_EQ(world.Ask(Kind::kRaise, SourceWorld::Renewed(kNowMs + 9), kNowMs + 5).granted_ms, kNowMs + 5);
+  EXPECT_EQ(world.Ask(Kind::kRaise, {}, kNowMs + 5).granted_ms, 0);
+}
+
+TEST(LeaseSource, NothingIsAnsweredBeforeTheStoreHas) {
+  SourceWorld world;
+  EXPECT_FALSE(world.Poll());
+  world.store.silent = true;
+  world.Submit(Kind::kClaim);
+  world.boot_us += 3600 * kUsPerSecond;
+  EXPECT_FALSE(world.Poll());
+  world.store.silent = false;
+  EXPECT_TRUE(world.Poll());
+  EXPECT_FALSE(world.Poll()) << "one answer to one request";
+}
+
+TEST(LeaseSource, ARequestThatIsSupersededIsNotAnswered) {
+  SourceWorld world;
+  world.Claim();
+  world.store.silent = true;
+  world.Submit(Kind::kRaise, kNowMs + 11000);
+  world.Submit(Kind::kRelease);
+  world.store.silent = false;
+  world.store.reply = SourceWorld::Done();
+  ASSERT_TRUE(world.Poll());
+  EXPECT_EQ(world.answer.request.kind, Kind::kRelease);
+  EXPECT_FALSE(world.Poll());
+}
+
+// ---- releases
+
+TEST(LeaseSource, AReleaseNamesTheWorkerWhereItIsKnown) {
+  SourceWorld world;
+  world.Submit(Kind::kClaim);
+  world.Submit(Kind::kRelease);
+  EXPECT_FALSE(world.store.requests.back().worker_known) << "the claim was not answered";
+  world.Claim(9);
+  EXPECT_TRUE(world.Ask(Kind::kRelease, SourceWorld::Done()).ok());
+  EXPECT_EQ(world.store.requests.back().kind, StoreRequest::Kind::kRelease);
+  EXPECT_TRUE(world.store.requests.back().worker_known);
+  EXPECT_EQ(world.store.requests.back().worker, 9u);
+}
+
+TEST(LeaseSource, WithoutATokenAReleaseIsAnsweredAtOnce) {
+  SourceWorld world;
+  world.Submit(Kind::kRelease);
+  EXPECT_TRUE(world.store.requests.empty());
+  EXPECT_EQ(world.source.wants(world.boot_us).wake_boot_us, world.boot_us);
+  EXPECT_TRUE(world.Poll());
+  EXPECT_EQ(world.answer.request.kind, Kind::kRelease);
+  EXPECT_FALSE(world.Poll());
+}
+
+TEST(LeaseSource, AReleaseIsGivenUpInTime) {
+  SourceWorld world;
+  world.Claim();
+  world.store.silent = true;
+  world.Submit(Kind::kRelease);
+  EXPECT_EQ(world.source.wants(world.boot_us).wake_boot_us, world.boot_us + kReleaseWithinUs);
+  world.boot_us += kReleaseWithinUs - 1;
+  EXPECT_FALSE(world.Poll());
+  world.boot_us += 1;
+  EXPECT_TRUE(world.Poll());
+  EXPECT_EQ(world.answer.outcome, Outcome::kFailed);
+  EXPECT_FALSE(world.store.under_way);
+  EXPECT_EQ(world.Token(), "");
+}
+
+TEST(LeaseSource, WantsWhatTheStoreWants) {
+  SourceWorld world;
+  EXPECT_EQ(world.source.wants(world.boot_us).wake_boot_us, io::kNever);
+  world.store.silent = true;
+  world.Submit(Kind::kClaim);
+  EXPECT_EQ(world.source.wants(world.boot_us).fd, 7);
+  EXPECT_EQ(world.source.wants(world.boot_us).wake_boot_us, world.boot_us + 5 * kUsPerSecond);
+  world.store.silent = false;
+  world.Poll();
+  EXPECT_EQ(world.source.wants(world.boot_us).wake_boot_us, io::kNever);
+}
+
+// ---- how soon it tries again
+
+TEST(LeaseSource, BacksOffWithJitterAndABound) {
+  SourceWorld world;
+  std::vector<int64_t> waits;
+  for (int i = 0; i < 40; ++i) waits.push_back(world.Ask(Kind::kClaim, {}).ask_again_us);
+  for (size_t i = 0; i < waits.size(); ++i) {
+    const int64_t whole_us = i < 6 ? 20 * kUsPerMs << i : kUsPerSecond;
+    EXPECT_GE(waits[i], whole_us / 2) << i;
+    EXPECT_LE(waits[i], whole_us) << i;
+  }
+  std::sort(waits.begin() + 6, waits.end());
+  EXPECT_GT(std::unique(waits.begin() + 6, waits.end()) - waits.begin(), 30) << "it has no jitter";
+}
+
+TEST(LeaseSource, BacksOffLessWhereTheTtlIsShort) {
+  SourceWorld world;
+  world.source.SetRules({.ttl_ms = 3000, .release_within_us = kReleaseWithinUs});
+  for (int i = 0; i < 40; ++i) EXPECT_LE(world.Ask(Kind::kClaim, {}).ask_again_us, 200 * kUsPerMs);
+}
+
+TEST(LeaseSource, ServersThatFailTogetherComeBackApart) {
+  std::vector<int64_t> waits;
+  for (int server = 0; server < 20; ++server) {
+    SourceWorld world;
+    for (int i = 0; i < 10; ++i) world.Ask(Kind::kClaim, {});
+    waits.push_back(world.answer.ask_again_us);
+  }
+  std::sort(waits.begin(), waits.end());
+  EXPECT_GT(std::unique(waits.begin(), waits.end()) - waits.begin(), 15);
+}
+
+TEST(LeaseSource, ASuccessEndsTheBackoff) {
+  SourceWorld world;
+  for (int i = 0; i < 20; ++i) world.Ask(Kind::kClaim, {});
+  world.Claim();
+  EXPECT_LE(world.Ask(Kind::kRaise, {}).ask_again_us, 20 * kUsPerMs);
+}
+
+TEST(LeaseSource, WaitsUntilTheStoreSaid) {
+  SourceWorld world;
+  for (int i = 0; i < 20; ++i) {
+    const Answer& answer = world.Ask(Kind::kClaim, SourceWorld::Busy(Why::kCrashes, 300));
+    EXPECT_EQ(answer.outcome, Outcome::kBusy);
+    EXPECT_GE(answer.ask_again_us, 300 * kUsPerMs);
+    EXPECT_LE(answer.ask_again_us, 330 * kUsPerMs);
+  }
+}
+
+// A worker id may be released, or the prefix declared new, before then.
+TEST(LeaseSource, WaitsForABusyStoreAboutASecondAtTheMost) {
+  SourceWorld world;
+  for (const int64_t for_ms : {int64_t{30000}, int64_t{1001}, int64_t{0}, int64_t{-5000}, kNowMs}) {
+    const int64_t wait_us = world.Ask(Kind::kClaim, SourceWorld::Busy(Why::kQuarantine, for_ms)).ask_again_us;
+    EXPECT_GE(wait_us, kUsPerSecond / 2) << for_ms;
+    EXPECT_LE(wait_us, kUsPerSecond) << for_ms;
+  }
+}
+
+TEST(LeaseSource, ClaimsAnewSoonAfterALoss) {
+  SourceWorld world;
+  world.Claim();
+  const int64_t wait_us = world.Ask(Kind::kRaise, SourceWorld::Lost(Why::kForgotten)).ask_again_us;
+  EXPECT_GT(wait_us, 0);
+  EXPECT_LE(wait_us, 20 * kUsPerMs);
+}
+
+TEST(LeaseSource, RenewsEveryTwoSecondsOrOftenerWhereTheTtlOrTheWindowIsShort) {
+  EXPECT_EQ(LeaseSource::RenewEveryUs(60000, 40000), 2 * kUsPerSecond);
+  EXPECT_EQ(LeaseSource::RenewEveryUs(30000, 20000), 2 * kUsPerSecond);
+  EXPECT_EQ(LeaseSource::RenewEveryUs(3000, 2000), 200 * kUsPerMs);
+  EXPECT_EQ(LeaseSource::RenewEveryUs(30000, 1000), 250 * kUsPerMs);
+}
+
+// ---- a store that is set up anew
+
+TEST(LeaseSource, AskAgainRepeatsWhatIsUnderWay) {
+  SourceWorld world;
+  world.store.silent = true;
+  world.Submit(Kind::kClaim);
+  const std::string token = world.Token();
+  world.source.AskAgain(world.Now());
+  ASSERT_EQ(world.store.requests.size(), 2u);
+  EXPECT_EQ(world.Sent(), token);
+  world.store.silent = false;
+  world.Claim();
+  world.store.silent = true;
+  world.Submit(Kind::kRaise, kNowMs + 11000);
+  world.source.AskAgain(world.Now());
+  EXPECT_EQ(world.store.requests.back().ceiling_ms, kNowMs + 11000);
+  EXPECT_EQ(world.store.requests.back().token, world.Token());
+}
+
+TEST(LeaseSource, AskAgainAsksNothingWhereNothingIsUnderWay) {
+  SourceWorld world;
+  world.source.AskAgain(world.Now());
+  world.Claim();
+  world.source.AskAgain(world.Now());
+  EXPECT_EQ(world.store.requests.size(), 1u);
+  EXPECT_FALSE(world.Poll());
+}
+
+TEST(LeaseSource, AskAgainEndsAReleaseWhoseTokenIsForgotten) {
+  SourceWorld world;
+  world.Claim();
+  world.store.silent = true;
+  world.Submit(Kind::kRelease);
+  const size_t asked = world.store.requests.size();
+  world.source.AskAgain(world.Now());
+  EXPECT_EQ(world.store.requests.size(), asked);
+  ASSERT_TRUE(world.Poll());
+  EXPECT_EQ(world.answer.request.kind, Kind::kRelease);
+}
+
+// ---- the view
+
+TEST(LeaseSource, ShowsTheLease) {
+  SourceWorld world;
+  world.store.reply = SourceWorld::Claimed();
+  world.store.reply.may_evict = true;
+  world.Submit(Kind::kClaim);
+  world.boot_us += 3000;
+  ASSERT_TRUE(world.Poll());
+  const LeaseView& view = world.source.view();
+  EXPECT_EQ(view.expiry_ms, kNowMs + kTtlMs);
+  EXPECT_EQ(view.latency_us, 3000);
+  EXPECT_EQ(view.store_lags_us, world.Now().wall_us - kNowMs * kUsPerMs);
+  EXPECT_EQ(view.renewed_at_ms, 0);
+  EXPECT_TRUE(view.may_evict);
+  world.Ask(Kind::kRaise, SourceWorld::Renewed(kNowMs));
+  EXPECT_EQ(view.expiry_ms, kNowMs + 2 * kTtlMs);
+  EXPECT_EQ(view.renewed_at_ms, core::MsOf(world.Now().wall_us));
+  EXPECT_TRUE(view.may_evict) << "a renewal tells nothing of it";
+  world.Ask(Kind::kRelease, SourceWorld::Done());
+  EXPECT_EQ(view.expiry_ms, 0);
+}
+
+TEST(LeaseSource, ShowsFailuresSinceTheFirst) {
+  SourceWorld world;
+  world.Claim();
+  const LeaseView& view = world.source.view();
+  EXPECT_EQ(view.failing_since_ms, 0);
+  const int64_t first_ms = core::MsOf(world.Now().wall_us);
+  for (int i = 1; i <= 3; ++i) {
+    world.Ask(Kind::kRaise, {});
+    EXPECT_EQ(view.failures, i);
+    EXPECT_EQ(view.failing_since_ms, first_ms);
+    EXPECT_STREQ(view.problem, "no luck");
+    world.boot_us += kUsPerSecond;
+  }
+  EXPECT_EQ(view.expiry_ms, kNowMs + kTtlMs) << "it may still be held";
+  world.Ask(Kind::kRaise, SourceWorld::Renewed(kNowMs));
+  EXPECT_EQ(view.failures, 0);
+  EXPECT_EQ(view.failing_since_ms, 0);
+}
+
+TEST(LeaseSource, ShowsWhyNoWorkerIsToBeHad) {
+  SourceWorld world;
+  world.Ask(Kind::kClaim, SourceWorld::Busy(Why::kFull, 3000));
+  EXPECT_EQ(world.source.view().busy, Why::kFull);
+  EXPECT_EQ(world.source.view().busy_until_ms, kNowMs + 3000);
+  EXPECT_EQ(world.source.view().failures, 0);
+  world.Claim();
+  EXPECT_EQ(world.source.view().busy, Why::kNone);
+}
+
+TEST(LeaseSource, ShowsWhyTheLastLeaseWasLost) {
+  SourceWorld world;
+  world.Claim();
+  world.Ask(Kind::kRaise, SourceWorld::Lost(Why::kForgotten));
+  EXPECT_EQ(world.source.view().lost, Why::kForgotten);
+  EXPECT_EQ(world.source.view().expiry_ms, 0);
+  EXPECT_EQ(world.source.view().failures, 0);
+  world.Claim();
+  EXPECT_EQ(world.source.view().lost, Why::kForgotten) << "it was";
+}
+
+}  // namespace
+}  // namespace idgen::lease
