@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 
 #include "core/identity.h"
 #include "core/layout.h"
@@ -119,14 +120,18 @@ void Seal(ServerState& server) noexcept {
   }
 }
 
-// After Seal: the earliest time that no reserved position reaches, at most `ceiling_ms`, which bounds them all.
+// After Seal: the earliest time that no reserved position reaches, at most `ceiling_ms`, which bounds them all. A line
+// whose epoch the id clock has not reached has issued nothing.
 template <class Memory>
-int64_t SealedTimeMs(const ServerState& server, int64_t ceiling_ms) noexcept {
+int64_t SealedTimeMs(const ServerState& server, int64_t ceiling_ms,
+                     int64_t id_clock_ms = std::numeric_limits<int64_t>::max()) noexcept {
   int64_t sealed_ms = static_cast<int64_t>(Memory::Load(server.floor_ms, Step::kLoadFloor));
   const uint64_t count = Memory::Load(server.line_count, Step::kLoadFloor);
-  for (uint64_t i = 0; i < count; ++i)
-    sealed_ms =
-        std::max(sealed_ms, TimeOf(server.lines[i].layout, Memory::Load(server.lines[i].next, Step::kLoadNext)));
+  for (uint64_t i = 0; i < count; ++i) {
+    const Layout& layout = server.lines[i].layout;
+    const Position next = Memory::Load(server.lines[i].next, Step::kLoadNext);
+    if (next > 0 && layout.epoch_ms <= id_clock_ms) sealed_ms = std::max(sealed_ms, TimeOf(layout, next));
+  }
   return std::min(sealed_ms, ceiling_ms);
 }
 

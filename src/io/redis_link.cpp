@@ -211,6 +211,7 @@ bool RedisLink::AddAuth() noexcept {
 void RedisLink::LogIn(int64_t now_us) noexcept {
   own_.Clear();
   if (!AddAuth()) return Fail();
+  has_auth_ = own_.count() > 0;
   if (at_sentinel_) {
     own_.AddTexts("SENTINEL", "get-master-addr-by-name", settings_.url.master);
     Send(own_, Stage::kAskingSentinel);
@@ -308,8 +309,9 @@ void RedisLink::TakeSentinel(int64_t now_us) noexcept {
 void RedisLink::TakeLogin(int64_t now_us) noexcept {
   for (int i = 0; i < reply_count_; ++i) {
     if (!IsError(replies_[i])) continue;
-    // The first word only: some servers repeat the command that they did not understand, password and all.
-    Explain("the log-in is refused: %.*s", static_cast<int>(strcspn(replies_[i]->str, " ")), replies_[i]->str);
+    // Of AUTH the first word only: some servers repeat the command that they did not understand, password and all.
+    const size_t size = i == 0 && has_auth_ ? strcspn(replies_[i]->str, " ") : size_t{200};
+    Explain("the log-in is refused: %.*s", static_cast<int>(size), replies_[i]->str);
     return Fail();
   }
   if (reader_.has_more()) {  // it would be taken for the exchange's answer

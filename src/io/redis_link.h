@@ -112,7 +112,8 @@ class RedisLink {
   int first_address_ = 0;  // with which the next attempt begins
   int addresses_tried_ = 0;
   bool resolved_ = false;
-  bool used_ = false;  // the connection has carried an exchange
+  bool has_auth_ = false;  // the log-in begins with AUTH
+  bool used_ = false;      // the connection has carried an exchange
   bool was_first_ = false;
   int64_t attempt_until_us_ = 0;
   int64_t until_us_ = 0;

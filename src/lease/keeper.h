@@ -213,7 +213,7 @@ class Keeper {
     // No id is given while the source refuses the id clock's time, so that nothing is lost by setting it right at once:
     // slewed it could take years.
     if (established_ && view_.short_of_ceiling)
-      clock_.LowerTo(core::SealedTimeMs<Memory>(server_, core::kMaxCeilingMs) * core::kUsPerMs, now);
+      clock_.LowerTo(core::SealedTimeMs<Memory>(server_, core::kMaxCeilingMs, IdClockMs(now)) * core::kUsPerMs, now);
     core::SetClock<Memory>(server_, clock_.offset_us(),
                            established_ ? core::ClockState::kEstablished : core::ClockState::kFollowsWall);
     view_.clock_ahead_us = clock_.AheadOfWallUs(now);
@@ -262,7 +262,7 @@ class Keeper {
     // The last time reserved, or now where that is later, so that the next start does not take a server that nobody
     // asked for ids for one that was down. A clock that is ahead doesn't count.
     const int64_t now_ms = std::min(core::MsOf(now.wall_us), IdClockMs(now));
-    const int64_t sealed_ms = core::SealedTimeMs<Memory>(server_, view_.ceiling_ms);
+    const int64_t sealed_ms = core::SealedTimeMs<Memory>(server_, view_.ceiling_ms, IdClockMs(now));
     return Ask(
         {.kind = Request::Kind::kRelease, .ceiling_ms = std::min(std::max(sealed_ms, now_ms), view_.ceiling_ms)});
   }
@@ -360,8 +360,8 @@ class Keeper {
       return;
     }
     view_.ceiling_ms = std::max(view_.ceiling_ms, answer.granted_ms);
-    view_.short_of_ceiling =
-        view_.ceiling_ms <= IdClockMs(now) || core::SealedTimeMs<Memory>(server_, view_.ceiling_ms) == view_.ceiling_ms;
+    view_.short_of_ceiling = view_.ceiling_ms <= IdClockMs(now) ||
+                             core::SealedTimeMs<Memory>(server_, view_.ceiling_ms, IdClockMs(now)) == view_.ceiling_ms;
     const bool first = view_.phase == Phase::kSecuring;
     view_.phase = Phase::kHolding;
     view_.sleep_us = std::min(kFollowEveryUs, UntilDueUs(now));

@@ -1,0 +1,58 @@
+// What a simulation may break on purpose, in the stores and the network. What it breaks in the code that ships is a
+// textual change of a copy of it: see mutate.
+#pragma once
+
+#include <cstring>
+
+namespace idgen::sim {
+
+struct Breaks {
+  bool no_owner_check = false;  // renew and release don't compare the token
+  bool stored_not_max = false;  // renew stores what is offered
+  bool release_lowers = false;  // release takes the ceiling away
+  bool no_quarantine = false;   // rule (a)
+  bool quarantine_only_when_empty = false;
+  bool no_time_bound = false;           // rule (b): a ceiling may be as far ahead as it likes
+  bool floor_from_record = false;       // rule (b): a record's floor may lie before TIME
+  bool no_reclaim = false;              // rule (c) taken out: a holder whose record is gone has lost
+  bool reclaim_without_expiry = false;  // rule (c): at any time
+  bool reclaim_with_offered = false;    // rule (c): with the ceiling offered
+  bool resurrected = false;             // a record that came back from before its holder's expiry is still its holder's
+  bool no_wait = false;                 // rule (d)
+  bool wait_on_acquire_only = false;    // rule (d)
+  bool any_number_of_records = false;   // rule (e)
+  bool token_swap = false;              // rule (f): a holder's records go to its new token
+  bool any_worker = false;              // acquire takes the lowest number, whatever its ceiling
+
+  struct Named {
+    const char* name;
+    bool Breaks::*flag;
+    bool repeats = true;  // ids can repeat without the rule; the others only make servers wait less, or longer
+  };
+  static constexpr Named kAll[] = {
+      {"no-owner-check", &Breaks::no_owner_check},
+      {"stored-not-max", &Breaks::stored_not_max},
+      {"release-lowers", &Breaks::release_lowers},
+      {"no-quarantine", &Breaks::no_quarantine},
+      {"quarantine-only-when-empty", &Breaks::quarantine_only_when_empty},
+      {"no-time-bound", &Breaks::no_time_bound},
+      {"floor-from-record", &Breaks::floor_from_record},
+      {"no-reclaim", &Breaks::no_reclaim, false},
+      {"reclaim-without-expiry", &Breaks::reclaim_without_expiry},
+      {"reclaim-with-offered", &Breaks::reclaim_with_offered, false},
+      {"resurrected", &Breaks::resurrected},
+      {"no-wait", &Breaks::no_wait},
+      {"wait-on-acquire-only", &Breaks::wait_on_acquire_only},
+      {"any-number-of-records", &Breaks::any_number_of_records, false},
+      {"token-swap-on-redis", &Breaks::token_swap},
+      {"any-worker", &Breaks::any_worker, false},
+  };
+  // False for a name that is none.
+  bool Set(const char* name) noexcept {
+    for (const Named& named : kAll)
+      if (strcmp(named.name, name) == 0) return this->*named.flag = true;
+    return false;
+  }
+};
+
+}  // namespace idgen::sim

@@ -1,0 +1,251 @@
+// What goes wrong, when, and with whom.
+#include <algorithm>
+#include <cstdio>
+
+#include "server.h"
+#include "world.h"
+
+namespace idgen::sim {
+namespace {
+
+constexpr const char* kNames[kFaultKinds] = {
+    "crash",       "crash at step", "crash loop",  "clean restart", "worker exit", "pause",
+    "clock step",  "clock spike",   "network bad", "cut off",       "store pause", "store restart",
+    "store clock", "fail-over",     "replica cut", "forget",        "settings",    "file lost",
+    "file old",    "moved",         "promoted",    "held message",
+};
+
+int64_t ClockStep(Random& random) {
+  constexpr int64_t kTenYears = 10 * 365 * 24 * kHour;
+  const int64_t by_us = random.Chance(0.7)   ? random.LogBetween(kMs, 2 * kMinute)
+                        : random.Chance(0.8) ? random.LogBetween(kSecond, 6 * kHour)
+                                             : random.LogBetween(kHour, kTenYears);
+  return random.Chance(0.5) ? by_us : -by_us;
+}
+
+}  // namespace
+
+Plan Plan::Of(uint64_t seed) {
+  Random random(seed ^ 0x5eedULL);
+  Plan plan;
+  plan.seed = seed;
+  plan.servers = static_cast<int>(random.Between(1, 6));
+  plan.static_servers = static_cast<int>(random.Between(0, std::min(plan.servers, 2)));
+  plan.backends = static_cast<int>(random.Between(1, 4));
+  const int leased = plan.servers - plan.static_servers;
+  plan.workers = random.Chance(0.3) ? std::max(1, leased) : random.Chance(0.3) ? 1 : leased * 3 + 2;
+  plan.store = random.Chance(0.15)  ? StoreKind::kLinearizable
+               : random.Chance(0.2) ? StoreKind::kKeeping
+                                    : StoreKind::kForgetful;
+  if (plan.store == StoreKind::kForgetful) {
+    plan.replicas = static_cast<int>(random.Between(0, 2));
+    // Replicas that nobody waits for are outside the promise where a cut-off master goes on: see Strike.
+    plan.wait_replicas = random.Chance(0.7) ? plan.replicas : 0;
+  }
+  plan.ttl_ms = random.LogBetween(3000, 60000);
+  plan.max_ahead_ms = std::min<int64_t>(1000, plan.ttl_ms / 4);
+  plan.window_ms = std::min(plan.ttl_ms * 2 / 3, plan.ttl_ms - plan.max_ahead_ms);
+  plan.hours_us = random.LogBetween(kMinute, 2 * kHour);
+  plan.op_every_us = random.LogBetween(200 * kMs, 4 * kSecond);
+  plan.faults = static_cast<int>(random.LogBetween(4, 120));
+  plan.preempt = random.Chance(0.2) ? 0.3 : 0.02;
+  return plan;
+}
+
+Plan Plan::AtScale(uint64_t seed, int servers, int64_t hours) {
+  Plan plan;
+  plan.seed = seed;
+  plan.servers = servers;
+  plan.static_servers = 0;
+  plan.backends = 1;
+  plan.workers = 1024;
+  plan.store = StoreKind::kKeeping;
+  plan.hours_us = hours * kHour;
+  plan.op_every_us = 10 * kSecond;
+  plan.preempt = 0;
+  plan.faults = 0;
+  return plan;
+}
+
+std::vector<Fault> World::FaultsOf(const Plan& plan) {
+  Random random(plan.seed ^ 0xfa17ULL);
+  std::vector<Fault> faults;
+  // Swarm: each run has some kinds of faults only, so that rare ones meet often.
+  bool on[kFaultKinds];
+  for (bool& kind : on) kind = random.Chance(0.6);
+  while (static_cast<int>(faults.size()) < plan.faults) {
+    Fault fault;
+    fault.kind = static_cast<FaultKind>(random.Below(kFaultKinds));
+    fault.at_us = kBeginUs + random.Between(kSecond, plan.hours_us);
+    fault.who = static_cast<int>(random.Below(static_cast<uint64_t>(plan.servers)));
+    switch (fault.kind) {
+      case FaultKind::kCrashAtStep:
+      case FaultKind::kWorkerExit:
+        fault.a = random.LogBetween(1, 40);
+        fault.b = random.LogBetween(100 * kMs, 20 * kSecond);
+        break;
+      case FaultKind::kCrashLoop:
+        fault.a = random.Between(2, 12);
+        fault.b = random.LogBetween(200 * kMs, 20 * kSecond);
+        break;
+      case FaultKind::kCrash:
+      case FaultKind::kCleanRestart: fault.b = random.LogBetween(100 * kMs, kMinute); break;
+      case FaultKind::kPause: fault.a = random.LogBetween(1, 2 * kHour); break;
+      case FaultKind::kClockStep:
+      case FaultKind::kClockSpike:
+        fault.a = ClockStep(random);
+        fault.b = random.LogBetween(kMs, 10 * kMinute);
+        break;
+      case FaultKind::kNetworkBad:
+      case FaultKind::kServerCutOff:
+      case FaultKind::kStorePause:
+      case FaultKind::kReplicaCut: fault.a = random.LogBetween(100 * kMs, 5 * kMinute); break;
+      case FaultKind::kStoreRestart: fault.a = random.LogBetween(10 * kMs, 2 * kMinute); break;
+      case FaultKind::kStoreClock: fault.a = random.LogBetween(kMs, kHour); break;
+      case FaultKind::kHeldMessage:
+        fault.a = random.LogBetween(kMs, plan.ttl_ms * kMs);
+        fault.b = random.Chance(0.5) ? 1 : 0;
+        break;
+      case FaultKind::kFailOver:
+        fault.a = random.LogBetween(kMs, 10 * kSecond);
+        fault.b = random.Chance(0.5) ? 0 : random.LogBetween(kSecond, 5 * kMinute);
+        break;
+      default: fault.b = random.LogBetween(100 * kMs, kMinute); break;
+    }
+    if (on[static_cast<size_t>(fault.kind)]) faults.push_back(fault);
+    if (std::none_of(on, on + kFaultKinds, [](bool kind) { return kind; })) break;
+  }
+  std::sort(faults.begin(), faults.end(), [](const Fault& a, const Fault& b) { return a.at_us < b.at_us; });
+  return faults;
+}
+
+std::string Describe(const Fault& fault) {
+  char text[200];
+  snprintf(text, sizeof text, "%14.6f s  %s, server %d, a %lld, b %lld",
+           static_cast<double>(fault.at_us - kBeginUs) / kSecond, kNames[static_cast<size_t>(fault.kind)], fault.who,
+           static_cast<long long>(fault.a), static_cast<long long>(fault.b));
+  return text;
+}
+
+void World::Strike(const Fault& fault) {
+  Server& server = *servers_[static_cast<size_t>(fault.who)];
+  const bool forgetful = plan_.store == StoreKind::kForgetful;
+  Note("fault: %s, server %d, a %lld, b %lld", kNames[static_cast<size_t>(fault.kind)], fault.who,
+       static_cast<long long>(fault.a), static_cast<long long>(fault.b));
+  const int who = fault.who;
+  switch (fault.kind) {
+    case FaultKind::kCrash: return server.Crash(true, fault.b);
+    case FaultKind::kCrashAtStep: server.crash_down_us_ = fault.b; return server.ArmCrash(fault.a, false);
+    case FaultKind::kWorkerExit: return server.ArmCrash(fault.a, true);
+    case FaultKind::kCrashLoop:
+      for (int i = 0; i < fault.a; ++i)
+        Do(now_us_ + i * fault.b, [this, who, fault] { servers_[static_cast<size_t>(who)]->Crash(true, fault.b / 2); });
+      return;
+    case FaultKind::kCleanRestart: return server.CleanStop(fault.b);
+    case FaultKind::kPause: return server.Pause(fault.a);
+    case FaultKind::kClockStep:
+      if (plan_.clocks_step) server.StepClock(fault.a);
+      return;
+    case FaultKind::kClockSpike:
+      if (!plan_.clocks_step) return;
+      if (server.up() && server.issued_in_life_ && fault.a > 10 * kMinute && fault.b < 20 * kSecond &&
+          now_us_ > server.spike_until_us_) {
+        server.spike_until_us_ = now_us_ + fault.b;
+        server.spike_limit_us_ = server.Now().wall_us + std::max<int64_t>(server.LeadUs(), 0) + fault.b + 5 * kMinute;
+        server.spike_life_ = server.life_number_;
+      }
+      server.StepClock(fault.a);
+      Do(now_us_ + fault.b, [this, who, fault] { servers_[static_cast<size_t>(who)]->StepClock(-fault.a); });
+      return;
+    case FaultKind::kNetworkBad: network_bad_until_us_ = std::max(network_bad_until_us_, now_us_ + fault.a); return;
+    case FaultKind::kServerCutOff:
+      route_[static_cast<size_t>(who)] = -2;
+      Do(now_us_ + fault.a, [this, who] {
+        if (route_[static_cast<size_t>(who)] == -2) route_[static_cast<size_t>(who)] = -1;
+      });
+      return;
+    case FaultKind::kStorePause: store_paused_until_us_ = std::max(store_paused_until_us_, now_us_ + fault.a); return;
+    case FaultKind::kStoreRestart: {
+      const int node = store_.master();
+      store_.Kill(node);
+      const double draw = random_.Unit();
+      const auto memory = !forgetful || draw < 0.3 ? Store::Memory::kKept
+                          : draw < 0.5             ? Store::Memory::kEmpty
+                                                   : Store::Memory::kSnapshot;
+      const size_t age = random_.Below(4);
+      Do(now_us_ + fault.a, [this, node, memory, age] {
+        if (!store_.up(node)) store_.Restart(node, memory, age);
+        Note("the store is back, with %s", memory == Store::Memory::kKept    ? "everything"
+                                           : memory == Store::Memory::kEmpty ? "nothing"
+                                                                             : "a snapshot");
+      });
+      return;
+    }
+    case FaultKind::kStoreClock:
+      if (plan_.store_clock_steps)
+        store_.StepClock(plan_.store_clock_back_us > 0 ? -plan_.store_clock_back_us : fault.a);
+      return;
+    case FaultKind::kFailOver: {
+      if (plan_.replicas == 0) return;
+      // A master that is cut off and goes on needs rule (d): without it, it goes down.
+      const bool goes_on = fault.b > 0 && (plan_.wait_replicas > 0);
+      for (int node = 0; node < store_.count(); ++node) store_.Cut(node, true, now_us_);
+      Do(now_us_ + fault.a, [this, goes_on, fault] {
+        const int old = store_.master();
+        int replica = static_cast<int>(random_.Below(static_cast<uint64_t>(store_.count())));
+        if (replica == old) replica = (replica + 1) % store_.count();
+        store_.FailOver(replica, now_us_);
+        Note("node %d is master; node %d %s", replica, old, goes_on ? "goes on" : "is down");
+        if (!goes_on) store_.Kill(old);
+        if (goes_on)
+          for (int& route : route_)
+            if (route == -1 && random_.Chance(0.5)) route = old;
+        Do(now_us_ + (goes_on ? fault.b : 5 * kSecond), [this, old] {
+          for (int& route : route_)
+            if (route == old) route = -1;
+          store_.Demote(old, now_us_);
+        });
+      });
+      return;
+    }
+    case FaultKind::kReplicaCut: {
+      if (plan_.replicas == 0) return;
+      const int replica = static_cast<int>(random_.Below(static_cast<uint64_t>(store_.count())));
+      store_.Cut(replica, true, now_us_);
+      Do(now_us_ + fault.a, [this, replica] { store_.Cut(replica, false, now_us_); });
+      return;
+    }
+    case FaultKind::kHeldMessage:
+      hold_us_[static_cast<size_t>(who)] = fault.a;
+      hold_and_stop_ = fault.b == 1;
+      return;
+    case FaultKind::kForget:
+      if (forgetful) store_.Forget(store_.master());
+      return;
+    case FaultKind::kSettings: server.wanted_ = server.wanted_ == 0 ? server.lease_key_ : 0; return;
+    case FaultKind::kFileLost:
+    case FaultKind::kFileOld:
+    case FaultKind::kMoved:
+    case FaultKind::kPromoted:
+      if (!server.up()) return;
+      if (fault.kind == FaultKind::kFileOld && random_.Chance(0.5)) {
+        server.old_disk_ = server.disk_;
+        return;
+      }
+      server.Crash(true, fault.b);
+      server.past_uncertain_ = true;
+      if (fault.kind == FaultKind::kFileLost) {
+        server.disk_ = MemoryDisk();
+      } else if (fault.kind == FaultKind::kMoved) {
+        if (server.disk_.Exists("data/idgen.ceiling")) server.disk_.ReplaceByCopy("data/idgen.ceiling");
+      } else if (fault.kind == FaultKind::kPromoted) {
+        ++server.cluster_.timeline;
+      } else {
+        server.disk_ = server.old_disk_;
+        if (server.disk_.Exists("data/idgen.ceiling")) server.disk_.ReplaceByCopy("data/idgen.ceiling");
+      }
+      return;
+  }
+}
+
+}  // namespace idgen::sim

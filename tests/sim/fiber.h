@@ -1,0 +1,57 @@
+// Functions that can be left in the middle and gone on with later, or never: how a simulated process is paused or
+// killed at a step of its own.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <ucontext.h>
+
+namespace idgen::sim {
+
+class Fiber {
+ public:
+  // Runs `function` until it ends or leaves. True when it ended.
+  bool Start(std::function<void()> function);
+  bool Resume();
+  bool running() const noexcept { return running_; }
+
+  // From inside: back to whoever started or resumed it.
+  static void Leave();
+  static Fiber* Current() noexcept { return current_; }
+
+ private:
+  static void Run();
+  bool Switch();
+
+  static inline Fiber* current_ = nullptr;
+
+  std::function<void()> function_;
+  std::unique_ptr<char[]> stack_;
+  ucontext_t inside_;
+  ucontext_t outside_;
+  bool running_ = false;
+};
+
+// Fibers that are not in use any more. One that is never gone on with is simply given back: what runs in a fiber has no
+// destructors to run.
+class FiberPool {
+ public:
+  Fiber* Take() {
+    if (free_.empty()) {
+      all_.push_back(std::make_unique<Fiber>());
+      return all_.back().get();
+    }
+    Fiber* fiber = free_.back();
+    free_.pop_back();
+    return fiber;
+  }
+  void Give(Fiber* fiber) { free_.push_back(fiber); }
+
+ private:
+  std::vector<std::unique_ptr<Fiber>> all_;
+  std::vector<Fiber*> free_;
+};
+
+}  // namespace idgen::sim

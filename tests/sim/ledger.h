@@ -1,0 +1,89 @@
+// Everything ever issued, and two rules: nothing is issued twice, and the times that successive holders of one worker
+// id issue in are disjoint. Both for every line of ids (which layout, which worker), as ranges of positions; the second
+// shows what would be a duplicate long before two servers happen to hit the same tick.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "core/position.h"
+
+namespace idgen::sim {
+
+struct Issue {
+  core::Position start = 0;
+  core::Position end = 0;
+  int server = -1;
+  int life = 0;
+  int64_t at_us = 0;  // of the first
+};
+
+class Ledger {
+ public:
+  // False where it was issued before; `*before` is that issue.
+  bool Add(uint64_t line, core::Position position, int server, int life, int64_t at_us, Issue* before) {
+    ++count_;
+    std::vector<Issue>& issues = lines_[line];
+    if (!issues.empty() && issues.back().end == position && issues.back().server == server &&
+        issues.back().life == life) {
+      issues.back().end = position + 1;
+      return true;
+    }
+    auto after = issues.end();
+    if (!issues.empty() && issues.back().end > position)
+      after = std::upper_bound(issues.begin(), issues.end(), position,
+                               [](core::Position value, const Issue& issue) { return value < issue.start; });
+    if (after != issues.begin()) {
+      auto at = after - 1;
+      if (at->end > position) {
+        *before = *at;
+        return false;
+      }
+      if (at->end == position && at->server == server && at->life == life) {
+        at->end = position + 1;
+        return true;
+      }
+    }
+    issues.insert(after, {position, position + 1, server, life, at_us});
+    return true;
+  }
+
+  // False where another holder's range, of which `*other` is one, has positions on both sides of this one.
+  bool AddToHolding(uint64_t line, core::Position position, int server, int life, int64_t at_us, Issue* other) {
+    std::vector<Issue>& holdings = holdings_[line];
+    const auto own = [server, life](const Issue& issue) { return issue.server == server && issue.life == life; };
+    if (!holdings.empty() && holdings.back().start <= position && own(holdings.back())) {
+      holdings.back().end = std::max(holdings.back().end, position + 1);
+      return true;
+    }
+    const auto after = std::upper_bound(holdings.begin(), holdings.end(), position,
+                                        [](core::Position value, const Issue& issue) { return value < issue.start; });
+    if (after != holdings.begin()) {
+      Issue& before = *(after - 1);
+      if (own(before)) {
+        before.end = std::max(before.end, position + 1);
+        return true;
+      }
+      if (before.end > position) {
+        *other = before;
+        return false;
+      }
+    }
+    if (after != holdings.end() && own(*after))
+      after->start = position;
+    else
+      holdings.insert(after, {position, position + 1, server, life, at_us});
+    return true;
+  }
+
+  uint64_t count() const noexcept { return count_; }
+
+ private:
+  std::unordered_map<uint64_t, std::vector<Issue>> lines_;
+  std::unordered_map<uint64_t, std::vector<Issue>> holdings_;
+  uint64_t count_ = 0;
+};
+
+}  // namespace idgen::sim

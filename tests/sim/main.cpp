@@ -1,0 +1,161 @@
+// The simulator's command line: one seed, or many; finds the shortest history of what it finds.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "server.h"
+#include "world.h"
+
+namespace {
+
+using namespace idgen::sim;
+
+struct Options {
+  uint64_t first = 1;
+  uint64_t count = 1;
+  bool timeline = false;
+  bool expect_violation = false;
+  bool shrink = true;
+  Breaks breaks;
+  long long store_clock_back_ms = 0;
+  int servers = 0;        // 0: as the seed says
+  long long minutes = 0;  // likewise
+  long long ttl_ms = 0;   // likewise
+};
+
+Plan PlanOf(const Options& options, uint64_t seed) {
+  Plan plan = Plan::Of(seed);
+  plan.breaks = options.breaks;
+  plan.store_clock_back_us = options.store_clock_back_ms * 1000;
+  if (options.servers > 0) {
+    plan.servers = options.servers;
+    plan.static_servers = std::min(plan.static_servers, plan.servers / 4);
+    plan.workers = plan.servers * 3;
+    plan.faults = std::max(plan.faults, plan.servers * 4);
+  }
+  if (options.minutes > 0) plan.hours_us = options.minutes * kMinute;
+  if (options.ttl_ms > 0) {
+    plan.ttl_ms = options.ttl_ms;
+    plan.max_ahead_ms = std::min<int64_t>(1000, plan.ttl_ms / 4);
+    plan.window_ms = std::min(plan.ttl_ms * 2 / 3, plan.ttl_ms - plan.max_ahead_ms);
+  }
+  return plan;
+}
+
+bool Fails(const Plan& plan, const std::vector<Fault>& faults) {
+  World world(plan, faults);
+  return !world.Run();
+}
+
+// Takes faults out, in halves, quarters and so on, for as long as what is left still fails.
+std::vector<Fault> Shrink(const Plan& plan, std::vector<Fault> faults) {
+  for (size_t size = std::max<size_t>(faults.size() / 2, 1);; size /= 2) {
+    for (size_t begin = 0; begin < faults.size();) {
+      std::vector<Fault> fewer(faults.begin(), faults.begin() + static_cast<long>(begin));
+      const size_t end = std::min(begin + size, faults.size());
+      fewer.insert(fewer.end(), faults.begin() + static_cast<long>(end), faults.end());
+      if (Fails(plan, fewer))
+        faults = fewer;
+      else
+        begin += size;
+    }
+    if (size <= 1) return faults;
+  }
+}
+
+void Tell(const Options& options, uint64_t seed) {
+  const Plan plan = PlanOf(options, seed);
+  std::vector<Fault> faults = World::FaultsOf(plan);
+  if (options.shrink) faults = Shrink(plan, faults);
+  World world(plan, faults);
+  world.KeepTimeline();
+  world.Run();
+  printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), world.violation().text.c_str());
+  printf("%d servers (%d static), %d worker ids, store %d, %d replicas, WAIT %d, TTL %lld ms; %zu faults are enough:\n",
+         plan.servers, plan.static_servers, plan.workers, static_cast<int>(plan.store), plan.replicas,
+         plan.wait_replicas, static_cast<long long>(plan.ttl_ms), faults.size());
+  for (const Fault& fault : faults) printf("  %s\n", Describe(fault).c_str());
+  const size_t from = options.timeline || world.timeline().size() < 60 ? 0 : world.timeline().size() - 60;
+  printf("timeline%s:\n", from > 0 ? " (its end; --timeline shows all)" : "");
+  for (size_t i = from; i < world.timeline().size(); ++i) printf("%s\n", world.timeline()[i].c_str());
+}
+
+int Usage() {
+  fprintf(
+      stderr,
+      "usage: idgen_sim [--seed N] [--seeds COUNT] [--break=NAME]... [--expect-violation] [--timeline] [--no-shrink]\n"
+      "                 [--store-clock-back-ms N] [--servers N] [--minutes N] [--ttl-ms N] [--list-breaks]\n");
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    const auto number = [&] { return i + 1 < argc ? strtoull(argv[++i], nullptr, 10) : 0; };
+    if (argument == "--seed") {
+      options.first = number();
+    } else if (argument == "--seeds") {
+      options.count = number();
+    } else if (argument == "--timeline") {
+      options.timeline = true;
+    } else if (argument == "--no-shrink") {
+      options.shrink = false;
+    } else if (argument == "--expect-violation") {
+      options.expect_violation = true;
+    } else if (argument == "--store-clock-back-ms") {
+      options.store_clock_back_ms = static_cast<long long>(number());
+    } else if (argument == "--servers") {
+      options.servers = static_cast<int>(number());
+    } else if (argument == "--minutes") {
+      options.minutes = static_cast<long long>(number());
+    } else if (argument == "--ttl-ms") {
+      options.ttl_ms = static_cast<long long>(number());
+    } else if (argument == "--list-breaks") {
+      for (const Breaks::Named& named : Breaks::kAll)
+        if (named.repeats) printf("%s\n", named.name);
+      return 0;
+    } else if (argument.rfind("--break=", 0) == 0) {
+      if (!options.breaks.Set(argument.c_str() + 8)) return Usage();
+    } else {
+      return Usage();
+    }
+  }
+  const auto begun = std::chrono::steady_clock::now();
+  uint64_t ids = 0, events = 0, calls = 0, violations = 0;
+  double server_hours = 0;
+  for (uint64_t seed = options.first; seed < options.first + options.count; ++seed) {
+    const Plan plan = PlanOf(options, seed);
+    World world(plan, World::FaultsOf(plan));
+    const bool held = world.Run();
+    ids += world.figures().ids;
+    events += world.figures().events;
+    calls += world.figures().store_calls;
+    server_hours += static_cast<double>(plan.hours_us) / kHour * plan.servers;
+    if (held) continue;
+    ++violations;
+    if (options.expect_violation) {
+      printf("seed %llu: %s\n", static_cast<unsigned long long>(seed), world.violation().text.c_str());
+      printf("caught within %llu seeds\n", static_cast<unsigned long long>(seed - options.first + 1));
+      return 0;
+    }
+    Tell(options, seed);
+    break;
+  }
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  printf(
+      "%llu seeds from %llu: %llu ids, %.0f server-hours, %llu store calls, %llu events in %.1f s (%.0f "
+      "server-hours/s, "
+      "%.2f million ids/s); violations: %llu\n",
+      static_cast<unsigned long long>(options.count), static_cast<unsigned long long>(options.first),
+      static_cast<unsigned long long>(ids), server_hours, static_cast<unsigned long long>(calls),
+      static_cast<unsigned long long>(events), seconds, server_hours / seconds,
+      static_cast<double>(ids) / seconds / 1e6, static_cast<unsigned long long>(violations));
+  return violations == 0 && !options.expect_violation ? 0 : 1;
+}

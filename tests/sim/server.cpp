@@ -1,0 +1,374 @@
+// What a simulated server does.
+#include "server.h"
+
+#include <cstdio>
+#include <cstring>
+
+namespace idgen::sim {
+namespace {
+
+using core::Outcome;
+
+constexpr uint32_t kFirstStaticWorker = 512;  // leased ones are below
+constexpr int64_t kStaticWindowMs = 10000;
+constexpr int kWorkerActor = -1;
+
+// Ticks of a millisecond and of 10, so that rounding shows; two more lines are made while the server runs, the last of
+// a layout whose epoch is still to come.
+constexpr core::Layout kSimLayouts[] = {
+    core::kDefaultLayout,
+    {.epoch_ms = 1704067200000,
+     .unit_ms = 10,
+     .time = {.shift = 24, .width = 39},
+     .region = {},
+     .app = {},
+     .worker = {.shift = 8, .width = 16},
+     .sequence = {.shift = 0, .width = 8}},
+    {.epoch_ms = 1704067200007,
+     .unit_ms = 1000,
+     .time = {.shift = 31, .width = 32},
+     .region = {},
+     .app = {},
+     .worker = {.shift = 15, .width = 16},
+     .sequence = {.shift = 0, .width = 15}},
+    {.epoch_ms = kBeginUs / kMs + 60000,
+     .unit_ms = 1,
+     .time = {.shift = 22, .width = 41},
+     .region = {},
+     .app = {},
+     .worker = {.shift = 12, .width = 10},
+     .sequence = {.shift = 0, .width = 12}},
+};
+
+int LayoutOf(const core::Layout& layout) noexcept {
+  int index = 0;
+  while (!(kSimLayouts[index] == layout)) ++index;
+  return index;
+}
+
+void MakeToken(char (&text)[lease::kTokenBytes + 1]) noexcept {
+  snprintf(text, sizeof text, "%036llu", static_cast<unsigned long long>(++World::tokens_made));
+}
+
+}  // namespace
+
+void SimStore::Begin(const lease::StoreRequest& request, int64_t now_us) noexcept {
+  Call call;
+  call.request = request;
+  call.holder = server_;
+  call.workers = world_.plan_.workers;
+  call.ttl_ms = world_.plan_.ttl_ms;
+  call.durable = world_.plan_.store == StoreKind::kLinearizable;
+  call.first = !connected_;
+  answered_ = false;
+  deadline_us_ = now_us + 2 * kSecond;
+  pending_ = world_.Send(server_, call) + 1;
+}
+
+bool SimStore::Step(int64_t now_us, lease::StoreReply* reply) noexcept {
+  if (answered_) {
+    answered_ = false;
+    *reply = reply_;
+    connected_ = reply_.outcome != lease::StoreReply::Outcome::kFailed;
+    return true;
+  }
+  if (now_us < deadline_us_) return false;
+  pending_ = 0;
+  connected_ = false;
+  *reply = lease::StoreReply();
+  return true;
+}
+
+void SimStore::Deliver(uint64_t message, const lease::StoreReply& reply) {
+  if (pending_ != message + 1) return;  // it was given up
+  pending_ = 0;
+  answered_ = true;
+  reply_ = reply;
+  world_.servers_[static_cast<size_t>(server_)]->WakeWorkerAt(world_.now_us_);
+}
+
+Server::Server(World& world, int index, bool is_static)
+    : world_(world), index_(index), is_static_(is_static), store_(world, index) {
+  drift_ = (world.random_.Unit() - 0.5) * 4e-4;  // 200 ppm
+  boot_base_us_ = world.random_.Between(0, 1000 * kHour);
+  skew_us_ = world.random_.LogBetween(kMs, world.plan_.ttl_ms * kMs / 2);
+  if (world.random_.Chance(0.5)) skew_us_ = -skew_us_;
+  cluster_ = {.system_identifier = 7000 + static_cast<uint64_t>(index), .timeline = 1};
+  wanted_ = is_static ? 0 : lease_key_;
+}
+
+core::Instant Server::Now() const noexcept {
+  const int64_t since_us = world_.now_us_ - kBeginUs;
+  return {.boot_us = boot_base_us_ + since_us + static_cast<int64_t>(static_cast<double>(since_us) * drift_),
+          .wall_us = world_.now_us_ + skew_us_};
+}
+
+// Another processor may be a microsecond behind.
+int64_t Server::BackendBootUs() noexcept { return Now().boot_us - static_cast<int64_t>(world_.random_.Next() & 1); }
+
+int64_t Server::LeadUs() const noexcept {
+  if (!up()) return 0;
+  const int64_t id_clock_us = Now().boot_us + static_cast<int64_t>(life_->state->clock_offset_us.load());
+  return life_->state->clock_state.load() == 0 ? 0 : id_clock_us - Now().wall_us;
+}
+
+void Server::Start() {
+  if (up()) return;
+  // Outside the promise: a static server whose file is lost or not its own, while its id clock had led by more than a
+  // minute. The operator has set the clock.
+  if (past_uncertain_ && last_id_clock_us_ - (world_.now_us_ + skew_us_) > kMinute)
+    skew_us_ = last_id_clock_us_ - kMinute - world_.now_us_, clock_kept_ = true;
+  ++life_number_;
+  life_ = std::make_unique<Life>();
+  life_->slots = std::vector<core::BackendSlot>(static_cast<size_t>(world_.plan_.backends));
+  for (int layout = 0; layout < 2; ++layout)
+    core::FindOrMakeLine<core::PlainMemory>(*life_->state, kSimLayouts[layout]);
+  for (core::BackendSlot& slot : life_->slots) core::ClaimSlot(slot, 1, 0);
+  backend_busy_.assign(life_->slots.size(), 0);
+  stopping_ = false;
+  crash_in_ = -1;
+  started_at_us_ = last_issue_us_ = world_.now_us_;
+  issued_in_life_ = false;
+  paused_until_us_ = 0;
+  StartWorker();
+  for (int backend = 0; backend < world_.plan_.backends; ++backend) ScheduleOp(backend);
+}
+
+void Server::StartWorker() {
+  if (!up() || worker_up_) return;
+  worker_up_ = true;
+  worker_busy_ = false;
+  ++worker_run_;
+  const lease::Origin origin =
+      lease::OriginOf(life_->memo, life_->state->identity.load() != 0, life_->source, wanted_, wanted_ != 0);
+  store_.Reset();
+  file_.emplace(disk_, "data", 0600u);
+  static_source_.emplace(*file_, cluster_);
+  lease_source_.emplace(store_, life_->memo, MakeToken);
+  // A crash in the middle of the constructor is one in the middle of the first turn.
+  keeper_.emplace(*life_->state, Now(), origin);
+  UseSource();
+  WakeWorkerAt(world_.now_us_);
+}
+
+void Server::UseSource() {
+  source_ = life_->source = wanted_;
+  life_->was_static = life_->was_static || !leased();
+  lease_source_->SetRules({.ttl_ms = world_.plan_.ttl_ms, .release_within_us = 500 * kMs});
+}
+
+lease::IdentitySource& Server::source() {
+  if (leased()) return *lease_source_;
+  return *static_source_;
+}
+
+void Server::WakeWorkerAt(int64_t at_us) {
+  if (!up() || !worker_up_) return;
+  if (wake_armed_ && wake_at_us_ <= at_us && wake_at_us_ >= world_.now_us_) return;
+  wake_armed_ = true;
+  wake_at_us_ = at_us;
+  world_.Push(at_us, World::EventKind::kTurn, index_, ++wake_tag_);
+}
+
+lease::Wishes Server::CurrentWishes() {
+  const Plan& plan = world_.plan_;
+  lease::Wishes wishes;
+  wishes.settings = {.max_ahead_ms = plan.max_ahead_ms,
+                     .window_ms = leased() ? plan.window_ms : kStaticWindowMs,
+                     .max_clock_step_ms = 60000,
+                     .block_size = 256,
+                     .renew_every_us = leased() ? lease::LeaseSource::RenewEveryUs(plan.ttl_ms, plan.window_ms) : 0};
+  wishes.source = wanted_;
+  wishes.leased = wanted_ != 0;
+  wishes.has_worker = true;
+  wishes.worker = kFirstStaticWorker + static_cast<uint32_t>(index_);
+  wishes.asked_for = life_->asked_for;
+  wishes.stop = stopping_;
+  return wishes;
+}
+
+void Server::Turn() {
+  wake_armed_ = false;
+  worker_busy_ = true;
+  world_.RunStep(*this, kWorkerActor, true, [this] {
+    if (keeper_->view().source != source_) UseSource();
+    const lease::Request request = keeper_->Advance(Now(), CurrentWishes());
+    world_.AtYield();
+    if (request.kind != lease::Request::Kind::kNone) source().Submit(request, Now());
+    world_.AtYield();
+    lease::Answer answer;
+    while (source().Poll(Now(), &answer)) {
+      world_.AtYield();
+      keeper_->Take(answer, Now());
+    }
+    worker_busy_ = false;
+    ReportEvents();
+    if (keeper_->stopped()) return;
+    int64_t sleep_us = keeper_->view().sleep_us;
+    if (leased()) sleep_us = std::min(sleep_us, lease_source_->wants(Now().boot_us).wake_boot_us - Now().boot_us);
+    WakeWorkerAt(world_.now_us_ + std::max<int64_t>(sleep_us, 0) + 50);
+  });
+}
+
+void Server::ReportEvents() {
+  using Kind = lease::Event::Kind;
+  keeper_->DrainEvents([this](const lease::Event& event) {
+    switch (event.kind) {
+      case Kind::kPublished:
+        ++world_.figures_.acquisitions;
+        if (!leased()) past_uncertain_ = false;  // it has a file of its own again
+        world_.Note("server %d issues as worker %u from %lld", index_, event.worker,
+                    static_cast<long long>(event.floor_ms));
+        break;
+      case Kind::kLost:
+        ++world_.figures_.lost_leases;
+        world_.Note("server %d loses worker %u", index_, event.worker);
+        break;
+      case Kind::kReleased: world_.Note("server %d releases worker %u", index_, event.worker); break;
+      case Kind::kReplaced: world_.Note("server %d gives up worker %u for another source", index_, event.worker); break;
+      case Kind::kSourceFailed: world_.Note("server %d: the source fails", index_); break;
+      case Kind::kSourceRecovered: world_.Note("server %d: the source answers again", index_); break;
+      case Kind::kClockStepTaken: world_.Note("server %d believes its clock's step", index_); break;
+      default: break;
+    }
+  });
+  const int64_t lead_us = LeadUs();
+  world_.figures_.largest_lead_us = std::max(world_.figures_.largest_lead_us, lead_us);
+  // A minute is run from, and a ceiling is that much further ahead.
+  const int64_t most_us = kMinute + 2 * (world_.plan_.ttl_ms + kStaticWindowMs + world_.plan_.max_ahead_ms) * kMs;
+  if (world_.clocks_never_stepped_ && lead_us > most_us) world_.Violate("the id clock runs away from the wall clock");
+}
+
+void Server::ScheduleOp(int backend) {
+  world_.Push(world_.now_us_ + 1 + world_.random_.Exponential(world_.plan_.op_every_us), World::EventKind::kOp, index_,
+              static_cast<uint64_t>(life_number_) << 16 | static_cast<uint64_t>(backend));
+}
+
+void Server::Operate(int backend) {
+  backend_busy_[static_cast<size_t>(backend)] = 1;
+  world_.RunStep(*this, backend, false, [this, backend] {
+    TakeIds(backend);
+    backend_busy_[static_cast<size_t>(backend)] = 0;
+    ScheduleOp(backend);
+  });
+}
+
+void Server::TakeIds(int backend) {
+  Random& random = world_.random_;
+  core::ServerState& state = *life_->state;
+  core::BackendSlot& slot = life_->slots[static_cast<size_t>(backend)];
+  const int64_t count = random.Chance(0.003) ? random.LogBetween(100, 20000) : random.LogBetween(1, 12);
+  uint32_t line = random.Chance(0.7) ? 0 : 1;
+  // The lines lock is the worker's while its turn goes on.
+  if (random.Chance(0.05) && !worker_busy_) {
+    core::FindOrMakeLine<SimMemory>(state, kSimLayouts[random.Between(2, 3)]);
+  }
+  const auto lines = static_cast<uint32_t>(state.line_count.load());
+  if (lines > 2 && random.Chance(0.2)) line = 2 + static_cast<uint32_t>(random.Below(lines - 2));
+  if (slot.line != line) {
+    core::DropBlock(slot);
+    slot.line = line;
+  }
+  const auto coarse_ns = [this] { return Now().boot_us / 4000 * 4000000; };
+  const auto id_clock_us = [this, &state] { return BackendBootUs() + core::ClockOffsetUs<SimMemory>(state); };
+  for (int64_t i = 0; i < count; ++i) {
+    core::Position position;
+    if (!core::TakeFromBlock(slot, line, coarse_ns, &position)) {
+      const core::Reservation reservation = core::Refill<SimMemory>(state, slot, 1, coarse_ns, id_clock_us);
+      if (reservation.outcome != Outcome::kOk) {
+        if (reservation.outcome == Outcome::kNoIdentity || reservation.outcome == Outcome::kAtCeiling) {
+          if (!life_->asked_for) WakeWorkerAt(world_.now_us_);
+          life_->asked_for = true;
+        }
+        if (reservation.outcome == Outcome::kExhausted)
+          world_.Violate("a line has run out that ends decades from here");
+        return;
+      }
+      position = core::TakePosition(slot);
+      const int64_t ahead_ms = core::TimeOf(state.lines[line].layout, position) - core::MsOf(slot.reserved_at_us);
+      if (ahead_ms > world_.plan_.max_ahead_ms + state.lines[line].layout.unit_ms)
+        world_.Violate("an id is further ahead of the id clock than max_ahead");
+    }
+    Issued(backend, position, slot.worker, LayoutOf(state.lines[line].layout));
+  }
+}
+
+void Server::Issued(int backend, core::Position position, uint32_t worker, int layout) {
+  Figures& figures = world_.figures_;
+  ++figures.ids;
+  Issue before;
+  const uint64_t line = static_cast<uint64_t>(layout) << 32 | worker;
+  const char* what = !world_.ledger_.Add(line, position, index_, life_number_, world_.now_us_, &before)
+                         ? "issued before"
+                     : !world_.ledger_.AddToHolding(line, position, index_, life_number_, world_.now_us_, &before)
+                         ? "among those issued"
+                         : nullptr;
+  if (what != nullptr) {
+    char text[300];
+    snprintf(text, sizeof text,
+             "worker %u, layout %d, position %llu (%lld), issued by server %d in its life %d (backend %d), was %s by "
+             "server %d in its life %d at %.6f s",
+             worker, layout, static_cast<unsigned long long>(position),
+             static_cast<long long>(core::TimeOf(kSimLayouts[layout], position)), index_, life_number_, backend, what,
+             before.server, before.life, static_cast<double>(before.at_us - kBeginUs) / kSecond);
+    world_.Violate(text);
+  }
+  if (world_.now_us_ < spike_until_us_ && life_number_ == spike_life_ &&
+      core::TimeOf(kSimLayouts[layout], position) > core::MsOf(spike_limit_us_))
+    world_.Violate("an id has the time of a clock that was wrong for a moment");
+  if (core::Compose(kSimLayouts[layout], position, worker) <= 0) world_.Violate("an id is not positive");
+  if (!issued_in_life_) {
+    issued_in_life_ = true;
+    figures.first_id_us.push_back(world_.now_us_ - started_at_us_);
+  }
+  figures.longest_outage_us = std::max(figures.longest_outage_us, world_.now_us_ - last_issue_us_);
+  last_issue_us_ = world_.now_us_;
+}
+
+void Server::Crash(bool restart, int64_t down_us) {
+  if (!up()) return;
+  world_.Note("server %d crashes%s", index_, restart ? "" : " for good");
+  last_id_clock_us_ = std::max(last_id_clock_us_, Now().wall_us + LeadUs());
+  using Unsynced = MemoryDisk::Unsynced;
+  constexpr Unsynced kUnsynced[] = {Unsynced::kLost, Unsynced::kTorn, Unsynced::kKept};
+  if (file_) file_->Close();
+  disk_.Crash(kUnsynced[world_.random_.Below(3)], world_.random_.Chance(0.5));
+  keeper_.reset();
+  lease_source_.reset();
+  static_source_.reset();
+  file_.reset();
+  store_.Close();
+  worker_up_ = worker_busy_ = false;
+  wake_armed_ = false;
+  ++worker_run_;
+  life_.reset();
+  if (restart) world_.Push(world_.now_us_ + down_us, World::EventKind::kStart, index_);
+}
+
+void Server::CleanStop(int64_t down_us) {
+  if (!up() || stopping_) return;
+  stopping_ = true;
+  stop_down_us_ = down_us;
+  WakeWorkerAt(world_.now_us_);
+}
+
+// The process ends; shared memory lives on, and so does what others are in the middle of.
+void Server::ExitWorker(bool) {
+  if (!up() || !worker_up_) return;
+  world_.Note("server %d: its worker exits", index_);
+  if (file_) file_->Close();
+  keeper_.reset();
+  store_.Close();
+  worker_up_ = worker_busy_ = false;
+  wake_armed_ = false;
+  ++worker_run_;
+  world_.Push(world_.now_us_ + kSecond, World::EventKind::kWorkerStart, index_, static_cast<uint64_t>(life_number_));
+}
+
+void Server::Pause(int64_t for_us) {
+  if (!up()) return;
+  world_.Note("server %d is stopped for %.3f s", index_, static_cast<double>(for_us) / kSecond);
+  paused_until_us_ = std::max(paused_until_us_, world_.now_us_ + for_us);
+}
+
+}  // namespace idgen::sim

@@ -1,0 +1,381 @@
+// Events, the network, steps that are left in the middle, and what must hold.
+#include "world.h"
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+
+#include "server.h"
+
+namespace idgen::sim {
+
+World::World(const Plan& plan, const std::vector<Fault>& faults)
+    : plan_(plan), faults_(faults), random_(plan.seed * 2 + 1), store_(1 + plan.replicas, plan_.breaks) {
+  SimMemory::world = this;
+  tokens_made = 0;
+  for (int i = 0; i < plan.servers; ++i)
+    servers_.push_back(std::make_unique<Server>(*this, i, i < plan.static_servers));
+  route_.assign(servers_.size(), -1);
+  hold_us_.assign(servers_.size(), 0);
+}
+
+World::~World() = default;
+
+void World::Push(int64_t at_us, EventKind kind, int who, uint64_t tag) {
+  events_.push({std::max(at_us, now_us_), ++order_, kind, who, tag});
+}
+
+void World::Do(int64_t at_us, std::function<void()> what) {
+  to_do_.push_back(std::move(what));
+  Push(at_us, EventKind::kDo, 0, to_do_.size() - 1);
+}
+
+bool World::Run() {
+  // The script is declared new by the operator half the time; otherwise the first servers wait out a quarantine.
+  if (random_.Chance(0.5)) {
+    Call call;
+    call.request.kind = lease::StoreRequest::Kind::kDeclareNew;
+    call.ttl_ms = plan_.ttl_ms;
+    store_.Receive(0, call, now_us_, random_, kMs);
+  }
+  for (int i = 0; i < plan_.servers; ++i) Push(now_us_ + random_.Between(0, 5 * kSecond), EventKind::kStart, i);
+  for (size_t i = 0; i < faults_.size(); ++i) {
+    const FaultKind kind = faults_[i].kind;
+    const bool of_clocks =
+        kind == FaultKind::kClockStep || kind == FaultKind::kClockSpike || kind == FaultKind::kStoreClock;
+    clocks_never_stepped_ = clocks_never_stepped_ && !of_clocks;
+    if (!faults_[i].off) Push(faults_[i].at_us, EventKind::kFault, 0, i);
+  }
+  Push(now_us_ + 10 * kSecond, EventKind::kSnapshot, 0);
+  const int64_t calm_us = kBeginUs + plan_.hours_us;
+  // A quarantine, the worker ids of crashed servers, the last message that was held up, and what a step of a clock
+  // takes.
+  const int64_t end_us = calm_us + 4 * plan_.ttl_ms * kMs + 3 * kMinute;
+  Do(calm_us, [this] { EndFaults(); });
+  while (!events_.empty() && !violated_) {
+    const Event event = events_.top();
+    if (event.at_us > end_us) break;
+    events_.pop();
+    now_us_ = event.at_us;
+    ++figures_.events;
+    Handle(event);
+  }
+  if (!violated_) {
+    now_us_ = end_us;
+    CheckLiveness();
+  }
+  return !violated_;
+}
+
+void World::Handle(const Event& event) {
+  const auto who = static_cast<size_t>(event.who);
+  // Whatever a stopped process was to do, it does when it goes on.
+  const auto stopped = [this, &event](Server& server) {
+    if (server.paused_until_us_ <= now_us_) return false;
+    Push(server.paused_until_us_, event.kind, event.who, event.tag);
+    return true;
+  };
+  switch (event.kind) {
+    case EventKind::kTurn: {
+      Server& server = *servers_[who];
+      if (!server.up() || server.wake_tag_ != event.tag || stopped(server)) return;
+      server.wake_armed_ = false;
+      // Whoever is in the middle of a turn looks again at its end.
+      if (!server.worker_busy_) server.Turn();
+      return;
+    }
+    case EventKind::kOp: {
+      Server& server = *servers_[who];
+      const auto backend = static_cast<size_t>(event.tag & 0xffff);
+      if (!server.up() || static_cast<uint64_t>(server.life_number_) != event.tag >> 16) return;
+      if (server.backend_busy_[backend] != 0 || stopped(server)) return;
+      server.Operate(static_cast<int>(backend));
+      return;
+    }
+    case EventKind::kArrive: return Arrive(event);
+    case EventKind::kReply: {
+      const Message message = messages_[event.tag];
+      free_messages_.push_back(event.tag);
+      if (servers_[who]->up()) servers_[who]->store_.Deliver(static_cast<uint64_t>(message.offset), message.reply);
+      return;
+    }
+    case EventKind::kWaitOver: return AfterWait(event.tag);
+    case EventKind::kFault: return Strike(faults_[event.tag]);
+    case EventKind::kResume: return ResumeSuspended(event.tag);
+    case EventKind::kStart: return servers_[who]->Start();
+    case EventKind::kWorkerStart:
+      if (static_cast<uint64_t>(servers_[who]->life_number_) == event.tag && !stopped(*servers_[who]))
+        servers_[who]->StartWorker();
+      return;
+    case EventKind::kSnapshot:
+      store_.TakeSnapshot(now_us_);
+      Push(now_us_ + random_.LogBetween(5 * kSecond, 5 * kMinute), EventKind::kSnapshot, 0);
+      return;
+    case EventKind::kDo:
+      if (!faults_over_) to_do_[event.tag]();
+      return;
+  }
+}
+
+// --- steps that are left in the middle
+
+void World::RunStep(Server& server, int actor, bool of_worker_process, std::function<void()> step) {
+  const bool may_leave = !faults_over_ && (server.crash_in_ >= 0 || random_.Chance(plan_.preempt));
+  stepping_ = &server;
+  if (!may_leave) {
+    step();
+  } else {
+    step_ = {fibers_.Take(), server.index_, server.life_number_, actor, of_worker_process, server.worker_run_};
+    const Suspended mine = step_;
+    step_.fiber = nullptr;
+    if (mine.fiber->Start(std::move(step))) {
+      fibers_.Give(mine.fiber);
+    } else {
+      // It left: killed where no time is set for going on, paused otherwise.
+      step_ = mine;
+      ResumeSuspended(suspended_.size());
+    }
+  }
+  stepping_ = nullptr;
+  if (server.keeper_ && server.keeper_->stopped() && !server.worker_busy_ && server.up()) {
+    const int64_t down_us = server.stop_down_us_;
+    Note("server %d has stopped", server.index_);
+    server.last_id_clock_us_ = std::max(server.last_id_clock_us_, server.Now().wall_us + server.LeadUs());
+    if (server.file_) server.file_->Close();
+    server.keeper_.reset();
+    server.life_.reset();
+    server.worker_up_ = false;
+    ++server.worker_run_;
+    Push(now_us_ + down_us, EventKind::kStart, server.index_);
+  }
+}
+
+namespace {
+enum class Left : uint8_t { kPaused, kKilled };
+Left left = Left::kPaused;
+}  // namespace
+
+void World::AtYield() {
+  if (Fiber::Current() == nullptr || stepping_ == nullptr || faults_over_) return;
+  Server& server = *stepping_;
+  if (server.crash_in_ >= 0 && server.crash_in_-- == 0) {
+    left = Left::kKilled;
+    Fiber::Leave();
+  } else if (random_.Chance(0.15)) {
+    left = Left::kPaused;
+    Fiber::Leave();
+  }
+}
+
+// Goes on with what was left, and looks at how it left again. `index` beyond the end: it has just left for the first
+// time, and `step_` says who it is.
+void World::ResumeSuspended(size_t index) {
+  Suspended it;
+  if (index < suspended_.size()) {
+    it = suspended_[index];
+    if (it.fiber == nullptr) return;
+    suspended_[index].fiber = nullptr;
+    Server& server = *servers_[static_cast<size_t>(it.server)];
+    const bool gone =
+        !server.up() || server.life_number_ != it.life || (it.of_worker_process && server.worker_run_ != it.worker_run);
+    if (gone) return fibers_.Give(it.fiber);
+    if (server.paused_until_us_ > now_us_) {
+      suspended_.push_back(it);
+      return Push(server.paused_until_us_, EventKind::kResume, 0, suspended_.size() - 1);
+    }
+    stepping_ = &server;
+    const bool ended = it.fiber->Resume();
+    stepping_ = nullptr;
+    if (ended) return fibers_.Give(it.fiber);
+  } else {
+    it = step_;
+  }
+  Server& server = *servers_[static_cast<size_t>(it.server)];
+  if (left == Left::kKilled) {
+    fibers_.Give(it.fiber);
+    server.crash_in_ = -1;
+    if (server.crash_worker_only_ && it.of_worker_process)
+      server.ExitWorker(true);
+    else
+      server.Crash(true, server.crash_down_us_);
+    return;
+  }
+  suspended_.push_back(it);
+  // Mostly a moment, now and then for longer than anything.
+  const int64_t for_us = random_.Chance(0.9) ? random_.LogBetween(1, 50 * kMs) : random_.LogBetween(1, 2 * kHour);
+  Push(now_us_ + for_us, EventKind::kResume, 0, suspended_.size() - 1);
+}
+
+// --- the network
+
+bool World::LinkBad(int server) const {
+  (void)server;
+  return now_us_ < network_bad_until_us_;
+}
+
+int64_t World::DelayUs(int server) {
+  if (!LinkBad(server)) return random_.LogBetween(100, 2000);
+  return random_.Chance(0.5) ? random_.LogBetween(100, 100 * kMs) : random_.LogBetween(kMs, 2 * kMinute);
+}
+
+int World::RouteOf(int server) const {
+  const int route = route_[static_cast<size_t>(server)];
+  return route == -1 ? store_.master() : route;
+}
+
+uint64_t World::Send(int server, const Call& call) {
+  ++figures_.store_calls;
+  uint64_t id;
+  const auto allocate = [this] {
+    if (free_messages_.empty()) {
+      messages_.emplace_back();
+      return static_cast<uint64_t>(messages_.size() - 1);
+    }
+    const uint64_t free = free_messages_.back();
+    free_messages_.pop_back();
+    return free;
+  };
+  const uint64_t number = ++order_;
+  const int copies = LinkBad(server) ? (random_.Chance(0.2) ? 0 : random_.Chance(0.2) ? 2 : 1) : 1;
+  for (int i = 0; i < copies; ++i) {
+    id = allocate();
+    messages_[id] = {.server = server, .node = -1, .call = call, .reply = {}, .offset = number, .give_up_us = 0};
+    Push(now_us_ + DelayUs(server), EventKind::kArrive, server, id);
+  }
+  int64_t& hold_us = hold_us_[static_cast<size_t>(server)];
+  if (hold_us > 0) {
+    id = allocate();
+    messages_[id] = {.server = server, .node = -1, .call = call, .reply = {}, .offset = 0, .give_up_us = 0};
+    Push(now_us_ + hold_us, EventKind::kArrive, server, id);
+    if (hold_and_stop_)
+      Do(now_us_ + hold_us + 100, [this, server] { servers_[static_cast<size_t>(server)]->CleanStop(10 * kMs); });
+    hold_us = 0;
+  }
+  return number;
+}
+
+void World::Arrive(const Event& event) {
+  Message& message = messages_[event.tag];
+  if (now_us_ < store_paused_until_us_) return Push(store_paused_until_us_, EventKind::kArrive, event.who, event.tag);
+  message.node = RouteOf(message.server);
+  if (message.node < 0 || !store_.up(message.node)) {
+    // Refused, or nobody there: mostly it is told, sometimes not.
+    message.reply = lease::StoreReply();
+    if (message.node == -2 || random_.Chance(0.3)) return free_messages_.push_back(event.tag);
+    return Reply(event.tag, DelayUs(message.server));
+  }
+  const int64_t lag_us = random_.Chance(0.1) ? 200 * kMs : kMs;
+  const Store::Done done = store_.Receive(message.node, message.call, now_us_, random_, lag_us);
+  message.reply = done.reply;
+  using Kind = lease::StoreRequest::Kind;
+  const Kind kind = message.call.request.kind;
+  const bool waits = plan_.wait_replicas > 0 && !plan_.breaks.no_wait &&
+                     done.reply.outcome == lease::StoreReply::Outcome::kOk &&
+                     (kind == Kind::kAcquire || (kind == Kind::kRenew && !plan_.breaks.wait_on_acquire_only));
+  if (!waits) return Reply(event.tag, DelayUs(message.server));
+  message.give_up_us = now_us_ + kSecond;
+  // The number by which the reply is known moves to where WAIT's offset is not needed any more.
+  message.call.request.ceiling_ms = static_cast<int64_t>(done.offset);
+  Push(now_us_ + 2 * kMs, EventKind::kWaitOver, event.who, event.tag);
+}
+
+void World::AfterWait(uint64_t id) {
+  Message& message = messages_[id];
+  const auto offset = static_cast<uint64_t>(message.call.request.ceiling_ms);
+  if (store_.Acknowledged(message.node, offset, now_us_) >= plan_.wait_replicas)
+    return Reply(id, DelayUs(message.server));
+  if (now_us_ < message.give_up_us) return Push(now_us_ + 50 * kMs, EventKind::kWaitOver, message.server, id);
+  message.reply = lease::StoreReply();
+  Reply(id, DelayUs(message.server));
+}
+
+void World::Reply(uint64_t id, int64_t after_us) {
+  const Message& message = messages_[id];
+  if (LinkBad(message.server) && random_.Chance(0.2)) return free_messages_.push_back(id);
+  Push(now_us_ + after_us, EventKind::kReply, message.server, id);
+}
+
+// --- what must hold
+
+void World::EndFaults() {
+  faults_over_ = true;
+  Note("faults are over");
+  network_bad_until_us_ = 0;
+  store_paused_until_us_ = 0;
+  std::fill(route_.begin(), route_.end(), -1);
+  if (!store_.up(store_.master())) store_.Restart(store_.master(), Store::Memory::kKept, 0);
+  for (int node = 0; node < store_.count(); ++node) {
+    store_.Demote(node, now_us_);
+    store_.Cut(node, false, now_us_);
+  }
+  for (auto& server : servers_) {
+    server->crash_in_ = -1;
+    // Who was stopped goes on now; what it was to do is put off no longer.
+    const bool was_stopped = server->paused_until_us_ > now_us_;
+    server->paused_until_us_ = now_us_;
+    for (int backend = 0; was_stopped && server->up() && backend < plan_.backends; ++backend)
+      server->ScheduleOp(backend);
+    if (server->past_uncertain_ && server->skew_us_ > kSecond) server->clock_kept_ = true;  // see StepClock
+    if (!server->clock_kept_) server->skew_us_ = std::clamp(server->skew_us_, -kSecond, kSecond);
+    if (!server->up()) Push(now_us_ + 15 * kSecond, EventKind::kStart, server->index_);
+    if (server->up() && !server->worker_up_)
+      Push(now_us_ + kSecond, EventKind::kWorkerStart, server->index_, static_cast<uint64_t>(server->life_number_));
+    server->wake_armed_ = false;
+    server->WakeWorkerAt(now_us_);
+  }
+  for (size_t i = 0; i < suspended_.size(); ++i)
+    if (suspended_[i].fiber != nullptr) Push(now_us_, EventKind::kResume, 0, i);
+}
+
+void World::CheckLiveness() {
+  for (auto& server : servers_) {
+    if (!server->up() || !server->keeper_) {
+      Violate("server " + std::to_string(server->index_) + " is not up, long after the faults are over");
+      continue;
+    }
+    // An operator's case: ids from more than a day ahead, or every worker id ahead of a store that keeps it.
+    const lease::View& view = server->keeper_->view();
+    if (view.phase == lease::Phase::kRefused) continue;
+    if (server->leased() && server->lease_source_->view().busy == lease::StoreReply::Why::kAhead) continue;
+    // Its clock was set ahead after the faults, to stay within the promise: see Start.
+    if (server->clock_kept_) continue;
+    // Ids from a clock that led, under its static worker id; the line goes only forward, until a restart.
+    if (server->leased() && server->life_->was_static && view.short_of_ceiling) continue;
+    // More servers than worker ids.
+    const auto leased = std::count_if(servers_.begin(), servers_.end(), [](auto& other) { return other->leased(); });
+    if (server->leased() && server->lease_source_->view().busy == lease::StoreReply::Why::kFull &&
+        leased > plan_.workers)
+      continue;
+    const int64_t silent_us = now_us_ - server->last_issue_us_;
+    if (silent_us <= 40 * plan_.op_every_us) continue;
+    char text[300];
+    snprintf(text, sizeof text,
+             "server %d has issued nothing for %.3f s, long after the faults are over: phase %d, verdict %d, busy %d, "
+             "failures %d, lead %.3f s, short of ceiling %d",
+             server->index_, static_cast<double>(silent_us) / kSecond, static_cast<int>(view.phase),
+             static_cast<int>(view.verdict), static_cast<int>(server->lease_source_->view().busy),
+             server->lease_source_->view().failures, static_cast<double>(server->LeadUs()) / kSecond,
+             view.short_of_ceiling ? 1 : 0);
+    Violate(text);
+  }
+}
+
+void World::Violate(const std::string& text) {
+  if (violated_) return;
+  violated_ = true;
+  violation_ = {now_us_, text};
+  Note("VIOLATION: %s", text.c_str());
+}
+
+void World::Note(const char* format, ...) {
+  if (!keep_timeline_) return;
+  char text[600];
+  const int head = snprintf(text, sizeof text, "%14.6f s  ", static_cast<double>(now_us_ - kBeginUs) / kSecond);
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(text + head, sizeof text - static_cast<size_t>(head), format, arguments);
+  va_end(arguments);
+  timeline_.push_back(text);
+}
+
+}  // namespace idgen::sim

@@ -1,0 +1,229 @@
+// One simulated world: servers, their store, the network between them, the faults; one thread, one seed, no real time.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <queue>
+#include <string>
+#include <vector>
+
+#include "breaks.h"
+#include "fiber.h"
+#include "ledger.h"
+#include "random.h"
+#include "store.h"
+
+namespace idgen::sim {
+
+class Server;
+
+inline constexpr int64_t kUs = 1;
+inline constexpr int64_t kMs = 1000 * kUs;
+inline constexpr int64_t kSecond = 1000 * kMs;
+inline constexpr int64_t kMinute = 60 * kSecond;
+inline constexpr int64_t kHour = 60 * kMinute;
+inline constexpr int64_t kBeginUs = 1795000000 * kSecond;  // November 2026
+
+enum class StoreKind : uint8_t {
+  kLinearizable,  // keeps what it acknowledged, and the operator has said so
+  kKeeping,       // the same, without the word
+  kForgetful,     // replicas, fail-overs, snapshots, FLUSHALL
+};
+
+// What a run is made of; all of it follows from the seed, or is set on the command line.
+struct Plan {
+  uint64_t seed = 0;
+  int servers = 4;
+  int static_servers = 1;  // of them
+  int backends = 3;
+  int workers = 8;
+  StoreKind store = StoreKind::kForgetful;
+  int replicas = 0;
+  int wait_replicas = 0;
+  int64_t ttl_ms = 30000;
+  int64_t window_ms = 20000;
+  int64_t max_ahead_ms = 1000;
+  int64_t hours_us = kHour;
+  int64_t op_every_us = 2 * kSecond;  // of a backend, on average
+  double preempt = 0.02;              // of the steps that can be left in the middle
+  int faults = 60;
+  bool clocks_step = true;
+  bool store_clock_steps = true;
+  int64_t store_clock_back_us = 0;  // the envelope: the store's clock is set back so far
+  Breaks breaks;
+
+  static Plan Of(uint64_t seed);
+  // Many servers of the defaults on one store that keeps what it acknowledged, with few faults: what a user can expect.
+  static Plan AtScale(uint64_t seed, int servers, int64_t hours);
+};
+
+enum class FaultKind : uint8_t {
+  kCrash,        // at once
+  kCrashAtStep,  // `a` steps from then
+  kCrashLoop,    // `a` times, every `b`
+  kCleanRestart,
+  kWorkerExit,    // the background worker, `a` steps from then; shared memory lives on
+  kPause,         // SIGSTOP for `a`
+  kClockStep,     // a server's wall clock by `a`
+  kClockSpike,    // by `a`, and back after `b`
+  kNetworkBad,    // for `a`: messages are lost, late, twice
+  kServerCutOff,  // one server from the store for `a`
+  kStorePause,    // for `a`
+  kStoreRestart,  // what it keeps: kind of store; down for `a`
+  kStoreClock,    // forward by `a`
+  kFailOver,      // after the replicas were cut off for `a`; the old master goes on for `b`
+  kReplicaCut,    // for `a`
+  kForget,        // FLUSHALL
+  kSettings,      // a server is sent from its lease to a static worker id and back, or its memo's worker range changes
+  kFileLost,      // a static server's: at a crash
+  kFileOld,       // likewise: an older copy
+  kMoved,         // likewise: the directory is a copy
+  kPromoted,      // likewise: another timeline
+  kHeldMessage,  // the next request of a server comes a second time after `a`; where `b` is 1 the server stops after it
+};
+constexpr int kFaultKinds = static_cast<int>(FaultKind::kHeldMessage) + 1;
+
+struct Fault {
+  int64_t at_us = 0;
+  FaultKind kind = FaultKind::kCrash;
+  int who = 0;
+  int64_t a = 0;
+  int64_t b = 0;
+  bool off = false;  // taken out, while the shortest history is sought
+};
+
+std::string Describe(const Fault& fault);
+
+struct Violation {
+  int64_t at_us = 0;
+  std::string text;
+};
+
+struct Figures {
+  uint64_t ids = 0;
+  uint64_t events = 0;
+  uint64_t store_calls = 0;
+  uint64_t acquisitions = 0;
+  uint64_t lost_leases = 0;
+  int64_t longest_outage_us = 0;     // of a server that was up
+  int64_t largest_lead_us = 0;       // of an id clock over the wall clock
+  std::vector<int64_t> first_id_us;  // from a start to the first id
+};
+
+class World {
+ public:
+  World(const Plan& plan, const std::vector<Fault>& faults);
+  ~World();
+
+  static std::vector<Fault> FaultsOf(const Plan& plan);
+
+  // True where nothing was violated.
+  bool Run();
+  static inline uint64_t tokens_made = 0;  // in this world: the order of everything follows from the seed
+  const Violation& violation() const noexcept { return violation_; }
+  const Figures& figures() const noexcept { return figures_; }
+  // What happened, for people; only when asked for, as it is slow.
+  void KeepTimeline() { keep_timeline_ = true; }
+  const std::vector<std::string>& timeline() const noexcept { return timeline_; }
+
+ private:
+  friend class Server;
+  friend class SimStore;
+  friend struct SimMemory;
+
+  enum class EventKind : uint8_t {
+    kTurn,
+    kOp,
+    kArrive,
+    kReply,
+    kWaitOver,
+    kFault,
+    kResume,
+    kStart,
+    kWorkerStart,
+    kSnapshot,
+    kDo,
+  };
+  struct Event {
+    int64_t at_us;
+    uint64_t order;
+    EventKind kind;
+    int who;
+    uint64_t tag;
+    bool operator>(const Event& other) const noexcept {
+      return at_us != other.at_us ? at_us > other.at_us : order > other.order;
+    }
+  };
+  struct Message {
+    int server = 0;
+    int node = -1;  // where it arrived
+    Call call;
+    lease::StoreReply reply;
+    uint64_t offset = 0;
+    int64_t give_up_us = 0;  // WAIT's time limit
+  };
+  struct Suspended {
+    Fiber* fiber = nullptr;
+    int server = 0;
+    int life = 0;
+    int actor = 0;
+    bool of_worker_process = false;
+    uint64_t worker_run = 0;
+  };
+
+  void Push(int64_t at_us, EventKind kind, int who, uint64_t tag = 0);
+  void Do(int64_t at_us, std::function<void()> what);
+  void Handle(const Event& event);
+
+  // The network.
+  uint64_t Send(int server, const Call& call);
+  void Arrive(const Event& event);
+  void AfterWait(uint64_t id);
+  void Reply(uint64_t id, int64_t after_us);
+  int RouteOf(int server) const;
+  bool LinkBad(int server) const;
+  int64_t DelayUs(int server);
+
+  // Whatever may be left in the middle.
+  void RunStep(Server& server, int actor, bool of_worker_process, std::function<void()> step);
+  void AtYield();
+  void ResumeSuspended(size_t index);
+
+  void Strike(const Fault& fault);
+  void EndFaults();
+  void CheckLiveness();
+  void Violate(const std::string& text);
+  void Note(const char* format, ...) __attribute__((format(printf, 2, 3)));
+
+  Plan plan_;
+  std::vector<Fault> faults_;
+  Random random_;
+  Store store_;
+  Ledger ledger_;
+  FiberPool fibers_;
+  std::vector<std::unique_ptr<Server>> servers_;
+  std::priority_queue<Event, std::vector<Event>, std::greater<Event>> events_;
+  std::vector<std::function<void()>> to_do_;
+  std::vector<Message> messages_;
+  std::vector<uint64_t> free_messages_;
+  std::vector<Suspended> suspended_;
+  int64_t now_us_ = kBeginUs;
+  uint64_t order_ = 0;
+  int64_t network_bad_until_us_ = 0;
+  bool hold_and_stop_ = false;
+  std::vector<int64_t> hold_us_;  // per server: how late a second copy of its next request comes; 0: none does
+  int64_t store_paused_until_us_ = 0;
+  std::vector<int> route_;  // per server; -1: the master
+  bool faults_over_ = false;
+  bool clocks_never_stepped_ = true;  // in the whole run
+  bool violated_ = false;
+  Violation violation_;
+  Figures figures_;
+  bool keep_timeline_ = false;
+  std::vector<std::string> timeline_;
+  Server* stepping_ = nullptr;  // whose step is going on
+  Suspended step_;
+};
+
+}  // namespace idgen::sim

@@ -1,0 +1,225 @@
+# Stores that can't be used: the wrong place, the wrong password, the wrong certificate, no Redis at all. Each is named in
+# idgen_status(), none harms the server, and a reload with the right settings mends it. A password is seen by nobody.
+use strict;
+use warnings;
+
+use IdgenTest;
+use PostgreSQL::Test::Utils;
+use StoreTest;
+use Test::More;
+
+my $password = 'p@ss:w/rd%25+geheim';
+my $encoded  = 'p%40ss%3Aw%2Frd%2525%2Bgeheim';
+my $tls      = StoreTest::Tls->new;
+my $store    = StoreTest::Redis->new(
+    password => $password,
+    tls      => $tls,
+    acl      => [
+        'user worker on >workerpw1 ~idgen:* +@all -@dangerous +info',
+        'user nobody on >nobodypw1 ~idgen:* +ping',
+        'user elsewhere on >elsewherepw1 ~other:* +@all',
+    ]);
+my @secrets = ($password, $encoded, qw(workerpw1 nobodypw1 elsewherepw1));
+my $good    = $store->url(password => $encoded);
+
+my $node  = lease_server('bad_store', $good, conf => "log_min_messages = debug1\n");
+my $fleet = StoreTest::Fleet->new;
+$node->start;
+$fleet->add($node);
+declare_new($node);
+ok_status($node, "state = 'ok'", 'a password with all that a URL has a meaning for');
+$fleet->ok_flows('ids flow');
+my $begun_at = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
+my $nowhere  = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') // die;
+my $closed   = $nowhere->sockport;    # nobody listens there once this one is closed
+close($nowhere);
+
+sub store_is { return "idgen.lease_store = '$_[0]'" }
+
+# With these settings the status comes to say something that matches the pattern.
+sub ok_bad {
+    my ($name, $pattern, @settings) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    settings($node, @settings);
+    ok_status($node, "state IN ('failing', 'refused') AND coalesce(reason, '') || ' ' || coalesce(last_error, '') ~* '$pattern' AND advice IS NOT NULL", "$name: the status says so");
+    note(last_words($node));
+    return;
+}
+
+sub ok_good {
+    my ($name, @settings) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    settings($node, @settings);
+    ok_status($node, "state = 'ok'", "$name: it is well");
+    $fleet->ok_flows("$name: ids flow");
+    return;
+}
+
+# --- who one is
+
+ok_bad('the wrong password', 'WRONGPASS|invalid.*password', store_is($store->url(password => 'wrongpw1')));
+push(@secrets, 'wrongpw1');
+my $error = ok_out_of_ids($node, 'the wrong password: ids end at the ceiling');
+like($error, qr/ERROR:  55000: no id can be given: /, 'the wrong password: who asks is told');
+like($error, qr/DETAIL:  .*\w/, 'the wrong password: with a detail');
+like($error, qr/HINT:  .*\w/,   'the wrong password: and a hint');
+ok_bad('no password', 'wants a password', store_is($store->url));
+ok_good('the right password', store_is($good));
+ok_bad('a user without the right', 'NOPERM|permission', store_is($store->url(user => 'nobody', password => 'nobodypw1')));
+ok_bad('a user for other keys', 'NOPERM|permission', store_is($store->url(user => 'elsewhere', password => 'elsewherepw1')));
+ok_bad('a user that is none', 'WRONGPASS|invalid', store_is($store->url(user => 'ghost', password => 'workerpw1')));
+ok_good('a user with just what is needed', store_is($store->url(user => 'worker', password => 'workerpw1')));
+
+# --- the password in a file
+
+my $file = $node->basedir . '/password';
+append_to_file($file, "$password\n");
+chmod(0600, $file);
+ok_good('a password file', store_is($store->url), "idgen.lease_password_file = '$file'");
+ok_bad('a password file that is not there', 'password', "idgen.lease_password_file = '$file.none'");
+append_to_file("$file.wrong", "wrongpw1\n");
+ok_bad('a password file with the wrong password', 'WRONGPASS|invalid.*password', "idgen.lease_password_file = '$file.wrong'");
+ok_good('the right file again', "idgen.lease_password_file = '$file'");
+
+# The password is changed at both ends, and no setting is.
+unlink($file);
+append_to_file($file, "rotatedpw1\n");
+push(@secrets, 'rotatedpw1');
+$store->cli('CONFIG', 'SET', 'requirepass', 'rotatedpw1');
+$store->{password} = 'rotatedpw1';
+$store->cli('CLIENT', 'KILL', 'TYPE', 'normal');
+ok_renews($node, 'a rotated password: it is read again');
+$store->cli('CONFIG', 'SET', 'requirepass', $password);
+$store->{password} = $password;
+ok_good('back to the URL', store_is($good), "idgen.lease_password_file = ''");
+
+# --- where it is
+
+ok_bad('a closed port', 'refused', store_is("redis://127.0.0.1:$closed"));
+ok_bad('a host name that is none', 'resolve|not known|name', store_is('redis://no-such-host.invalid:6379'));
+ok_bad('a socket that is not there', 'No such file', store_is('unix:///nonexistent/redis.sock'));
+ok_good('one of two hosts is away', store_is("redis://:$encoded\@127.0.0.1:$closed,127.0.0.1:" . $store->port));
+ok_bad('a database that is none', 'DB index|out of range', store_is($store->url(password => $encoded, db => 99)));
+ok_bad('a Sentinel that is none', 'sentinel', store_is('redis+sentinel://127.0.0.1:' . StoreTest::Redis->new->port . '/mymaster'));
+ok_good('the right place', store_is($good));
+settings($node, store_is(''));
+ok_status($node, "concat(reason, advice, last_error) ~ 'lease_store'", 'no store: the status says so');
+ok_good('no store: what was before holds');
+ok_good('a store again', store_is($good));
+
+# --- what it is
+
+sub memory_of_worker {
+    my ($peak) = slurp_file('/proc/' . pid_of_worker($node) . '/status') =~ /VmHWM:\s+(\d+) kB/;
+    return $peak;
+}
+
+my %pattern = (
+    (map { $_ => 'protocol|not.*Redis|closed' } qw(http ssh garbage huge nested)),
+    line => 'protocol|no reply',
+    bulk    => 'protocol|not.*Redis|too large|no reply|no answer|within',
+    close   => 'closed|reset',
+    silence => 'no reply|no answer|within|time',
+);
+foreach my $kind (qw(http ssh garbage huge nested line bulk close silence)) {
+    my $fake = StoreTest::Fake->new($kind);
+    ok_bad("not a Redis ($kind)", $pattern{$kind}, store_is($fake->url));
+    ok($fake->wait_for_visits(2), "not a Redis ($kind): it is tried again");
+    cmp_ok(memory_of_worker(), '<', 200_000, "not a Redis ($kind): the worker's memory stays small");
+    $fake->stop;
+}
+ok_good('a Redis', store_is($good));
+
+my $replica = StoreTest::Redis->new(conf => 'replicaof 127.0.0.1 ' . $store->port . "\nmasterauth \"$password\"\n");
+ok_bad('a replica', 'replica|READONLY', store_is($replica->url));
+$store->cli('SET', 'idgen:text', 'something else');
+ok_bad('a key of another type', 'WRONGTYPE|wrong kind', store_is($good), "idgen.lease_prefix = 'idgen:text'");
+ok_good('a key of its own', "idgen.lease_prefix = 'idgen:worker'");
+
+# A store that drops what it likes when memory runs short.
+$store->cli('CONFIG', 'SET', 'maxmemory', '200mb', 'maxmemory-policy', 'allkeys-lru');
+$node->restart;
+$begun_at = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
+ok_status($node, "concat(reason, advice, last_error) ~* 'maxmemory|evict'", 'a store that may evict: the status warns');
+$store->cli('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+
+# --- TLS
+
+ok_bad('a CA that did not make the certificate', 'certificate', store_is($store->url(tls => 1, password => $encoded)),
+    "idgen.lease_tls_ca_file = '" . StoreTest::Tls->new->ca . "'");
+if (last_words($node) =~ /built without/) {
+    note('this build has no TLS: ' . last_words($node));
+} else {
+    ok_bad('no CA named, and a CA that nobody knows', 'certificate', "idgen.lease_tls_ca_file = ''");
+    ok_bad('a CA file that is not there', 'lease_tls_ca_file|No such file', "idgen.lease_tls_ca_file = '/nonexistent/ca.crt'");
+    ok_good('the right CA', "idgen.lease_tls_ca_file = '" . $tls->ca . "'");
+    ok_bad('TLS where none is spoken', 'TLS|SSL|protocol|closed|within', 'idgen.lease_store = \'rediss://127.0.0.1:' . $store->port . "'");
+    ok_bad('no TLS where it is spoken', 'closed|reset|protocol|not.*Redis', 'idgen.lease_store = \'redis://127.0.0.1:' . $store->tls_port . "'");
+
+    my $elsewhere = StoreTest::Tls->new(names => 'DNS:elsewhere.example');
+    my $strange   = StoreTest::Redis->new(tls => $elsewhere);
+    ok_bad('a certificate for another name', 'certificate|name|match', store_is($strange->url(tls => 1)),
+        "idgen.lease_tls_ca_file = '" . $elsewhere->ca . "'");
+    $strange->stop;
+
+    # With the store's own data, so that no worker id is given away twice: one Redis after the other.
+    my $mutual = StoreTest::Redis->new(tls => $tls, tls_clients => 1);
+    my @mutual = (store_is($mutual->url(tls => 1)), "idgen.lease_tls_ca_file = '" . $tls->ca . "'", "idgen.lease_prefix = 'idgen:mutual'");
+    ok_bad('a certificate is asked for', 'certificate|TLS|SSL|closed', @mutual);
+    ok_bad('a key that does not belong to the certificate', 'key', "idgen.lease_tls_cert_file = '" . $tls->cert . "'",
+        "idgen.lease_tls_key_file = '" . $elsewhere->key . "'");
+    ok_good('the right certificate and key', "idgen.lease_tls_key_file = '" . $tls->key . "'");
+    settings($node, "idgen.lease_prefix = 'idgen:worker'", "idgen.lease_tls_cert_file = ''", "idgen.lease_tls_key_file = ''");
+}
+ok_good('in the end', store_is($good));
+
+# --- settings that contradict themselves: what holds goes on holding
+
+my $position = log_position($node);
+settings($node, store_is('http://127.0.0.1'));
+ok_logged($node, qr/idgen\.lease_store/, $position, 'a URL that is none: the log says so');
+$position = log_position($node);
+settings($node, store_is("redis://:malformedpw1\@127.0.0.1:99999/x"));
+push(@secrets, 'malformedpw1');
+ok_logged($node, qr/idgen\.lease_store/, $position, 'a port that is none: the log says so');
+ok_status($node, "state = 'ok'", 'a URL that is none: what was before holds');
+$fleet->ok_flows('a URL that is none: ids flow');
+settings($node, store_is($good), q(idgen.lease_window = '1h'));
+ok_status($node, "concat(reason, advice, last_error) ~ 'lease_window|lease_ttl'", 'a window longer than the lease: the status says so');
+settings($node, 'idgen.lease_window = -1');
+ok_good('a window that fits');
+
+# --- a password is seen by nobody
+
+settings($node, store_is($store->url(user => 'worker', password => 'workerpw1')));
+ok_status($node, "state = 'ok'", 'a reload with another password');
+settings($node, store_is($good));
+ok_renews($node, 'and back');
+$node->safe_psql('postgres', 'CREATE ROLE ordinary');
+like(error_of($node, 'SET ROLE ordinary; SHOW idgen.lease_store'), qr/ERROR:  42501: /, 'an ordinary role may not see the store');
+like(error_of($node, 'SET ROLE ordinary; SHOW idgen.lease_password_file'), qr/ERROR:  42501: |^$/, 'nor need it see where the password is');
+
+sub ok_secret {
+    my ($text, $name) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my @seen = grep { index($text, $_) >= 0 } @secrets;
+    is("@seen", '', $name)
+      or diag(join("\n", grep { my $line = $_; grep { index($line, $_) >= 0 } @seen } split(/\n/, $text)));
+    return;
+}
+
+ok_secret($node->safe_psql('postgres', 'SHOW idgen.lease_store'), 'SHOW shows no password, not even to a superuser');
+ok_secret($node->safe_psql('postgres', "SELECT setting FROM pg_settings WHERE name LIKE 'idgen.%'"), 'nor does pg_settings');
+ok_secret($node->safe_psql('postgres', "SET ROLE ordinary; SELECT row_to_json(s) FROM pg_settings s"), 'pg_settings shows it to no ordinary role');
+ok_secret($node->safe_psql('postgres', 'SELECT row_to_json(s) FROM idgen_status() s'), 'the status does not show it');
+ok_secret($node->safe_psql('postgres', 'SELECT row_to_json(s) FROM pg_stat_activity s'), 'nor do the processes');
+ok_secret(slurp_file('/proc/' . pid_of_worker($node) . '/cmdline'), 'nor does ps');
+
+$fleet->check('bad stores');
+is($node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()'), $begun_at, 'the server was never restarted');
+$node->stop;
+my $log = slurp_file($node->logfile);
+ok_secret($log, 'no password is in the log, whatever was reloaded');
+unlike($log, qr/terminated by signal|PANIC|crash of another server process/, 'and nothing crashed');
+
+done_testing();
