@@ -152,7 +152,7 @@ local function release(worker, token)
   open()
   if worker == '' then
     for number, record in pairs(records()) do
-      if record.token == token then worker = tostring(number) end
+      if record.token == token and record.expiry > now then worker = tostring(number) end
     end
   end
   local record = worker ~= '' and read(worker)

@@ -27,24 +27,24 @@ struct Breaks {
   struct Named {
     const char* name;
     bool Breaks::*flag;
-    bool repeats = true;  // ids can repeat without the rule; the others only make servers wait less, or longer
+    bool repeats;  // ids can repeat without the rule; the others only make servers wait less, or longer
   };
   static constexpr Named kAll[] = {
-      {"no-owner-check", &Breaks::no_owner_check},
-      {"stored-not-max", &Breaks::stored_not_max},
-      {"release-lowers", &Breaks::release_lowers},
-      {"no-quarantine", &Breaks::no_quarantine},
-      {"quarantine-only-when-empty", &Breaks::quarantine_only_when_empty},
-      {"no-time-bound", &Breaks::no_time_bound},
-      {"floor-from-record", &Breaks::floor_from_record},
+      {"no-owner-check", &Breaks::no_owner_check, true},
+      {"stored-not-max", &Breaks::stored_not_max, true},
+      {"release-lowers", &Breaks::release_lowers, true},
+      {"no-quarantine", &Breaks::no_quarantine, true},
+      {"quarantine-only-when-empty", &Breaks::quarantine_only_when_empty, true},
+      {"no-time-bound", &Breaks::no_time_bound, true},
+      {"floor-from-record", &Breaks::floor_from_record, true},
       {"no-reclaim", &Breaks::no_reclaim, false},
-      {"reclaim-without-expiry", &Breaks::reclaim_without_expiry},
+      {"reclaim-without-expiry", &Breaks::reclaim_without_expiry, true},
       {"reclaim-with-offered", &Breaks::reclaim_with_offered, false},
-      {"resurrected", &Breaks::resurrected},
-      {"no-wait", &Breaks::no_wait},
-      {"wait-on-acquire-only", &Breaks::wait_on_acquire_only},
+      {"resurrected", &Breaks::resurrected, true},
+      {"no-wait", &Breaks::no_wait, true},
+      {"wait-on-acquire-only", &Breaks::wait_on_acquire_only, true},
       {"any-number-of-records", &Breaks::any_number_of_records, false},
-      {"token-swap-on-redis", &Breaks::token_swap},
+      {"token-swap-on-redis", &Breaks::token_swap, true},
       {"any-worker", &Breaks::any_worker, false},
   };
   // False for a name that is none.

@@ -151,7 +151,8 @@ void World::Strike(const Fault& fault) {
       if (server.up() && server.issued_in_life_ && fault.a > 10 * kMinute && fault.b < 20 * kSecond &&
           now_us_ > server.spike_until_us_) {
         server.spike_until_us_ = now_us_ + fault.b;
-        server.spike_limit_us_ = server.Now().wall_us + std::max<int64_t>(server.LeadUs(), 0) + fault.b + 5 * kMinute;
+        server.spike_limit_us_ = std::max(server.Now().wall_us, store_.NowMs(now_us_) * kMs) +
+                                 std::max<int64_t>(server.LeadUs(), 0) + fault.b + 5 * kMinute;
         server.spike_life_ = server.life_number_;
       }
       server.StepClock(fault.a);

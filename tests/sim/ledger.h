@@ -18,6 +18,7 @@ struct Issue {
   int server = -1;
   int life = 0;
   int64_t at_us = 0;  // of the first
+  uint64_t acquisition = 0;
 };
 
 class Ledger {
@@ -46,35 +47,40 @@ class Ledger {
         return true;
       }
     }
-    issues.insert(after, {position, position + 1, server, life, at_us});
+    issues.insert(after, {position, position + 1, server, life, at_us, 0});
     return true;
   }
 
-  // False where another holder's range, of which `*other` is one, has positions on both sides of this one.
-  bool AddToHolding(uint64_t line, core::Position position, int server, int life, int64_t at_us, Issue* other) {
+  // Positions [start, end) that were reserved, all under one acquisition of the worker id. False where they lie within
+  // what was reserved under another, which is then in `*other`.
+  bool Reserve(uint64_t line, core::Position start, core::Position end, int server, int life, uint64_t acquisition,
+               int64_t at_us, Issue* other) {
     std::vector<Issue>& holdings = holdings_[line];
-    const auto own = [server, life](const Issue& issue) { return issue.server == server && issue.life == life; };
-    if (!holdings.empty() && holdings.back().start <= position && own(holdings.back())) {
-      holdings.back().end = std::max(holdings.back().end, position + 1);
+    const auto own = [server, life, acquisition](const Issue& issue) {
+      return issue.server == server && issue.life == life && issue.acquisition == acquisition;
+    };
+    if (!holdings.empty() && holdings.back().start <= start && own(holdings.back())) {
+      holdings.back().end = std::max(holdings.back().end, end);
       return true;
     }
-    const auto after = std::upper_bound(holdings.begin(), holdings.end(), position,
+    const auto after = std::upper_bound(holdings.begin(), holdings.end(), start,
                                         [](core::Position value, const Issue& issue) { return value < issue.start; });
     if (after != holdings.begin()) {
       Issue& before = *(after - 1);
-      if (own(before)) {
-        before.end = std::max(before.end, position + 1);
-        return true;
-      }
-      if (before.end > position) {
+      if (before.end > start && !own(before)) {
         *other = before;
         return false;
       }
+      if (own(before) && (after == holdings.end() || after->start >= end)) {
+        before.end = std::max(before.end, end);
+        return true;
+      }
     }
-    if (after != holdings.end() && own(*after))
-      after->start = position;
-    else
-      holdings.insert(after, {position, position + 1, server, life, at_us});
+    if (after != holdings.end() && after->start < end) {
+      *other = *after;
+      return false;
+    }
+    holdings.insert(after, {start, end, server, life, at_us, acquisition});
     return true;
   }
 

@@ -97,7 +97,9 @@ class Script {
     Record* found = call_.request.worker_known ? Find(call_.request.worker) : nullptr;
     if (!call_.request.worker_known) {
       for (Record& record : state_.records)
-        if (record.there && !record.free && strcmp(record.token, call_.request.token) == 0) found = &record;
+        if (record.there && !record.free && ExpiryOf(record) > now_ms_ &&
+            strcmp(record.token, call_.request.token) == 0)
+          found = &record;
     }
     if (found == nullptr || !Owns(*found)) return Lost(Why::kTaken);
     state_.touched = static_cast<int>(found - state_.records.data());

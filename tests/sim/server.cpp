@@ -2,6 +2,7 @@
 #include "server.h"
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 namespace idgen::sim {
@@ -125,7 +126,7 @@ void Server::Start() {
     core::FindOrMakeLine<core::PlainMemory>(*life_->state, kSimLayouts[layout]);
   for (core::BackendSlot& slot : life_->slots) core::ClaimSlot(slot, 1, 0);
   backend_busy_.assign(life_->slots.size(), 0);
-  stopping_ = false;
+  stopping_ = making_line_ = false;
   crash_in_ = -1;
   started_at_us_ = last_issue_us_ = world_.now_us_;
   issued_in_life_ = false;
@@ -259,9 +260,11 @@ void Server::TakeIds(int backend) {
   core::BackendSlot& slot = life_->slots[static_cast<size_t>(backend)];
   const int64_t count = random.Chance(0.003) ? random.LogBetween(100, 20000) : random.LogBetween(1, 12);
   uint32_t line = random.Chance(0.7) ? 0 : 1;
-  // The lines lock is the worker's while its turn goes on.
-  if (random.Chance(0.05) && !worker_busy_) {
+  // The lines lock, which the worker holds in its turns.
+  if (random.Chance(0.05) && !worker_busy_ && !making_line_) {
+    making_line_ = true;
     core::FindOrMakeLine<SimMemory>(state, kSimLayouts[random.Between(2, 3)]);
+    making_line_ = false;
   }
   const auto lines = static_cast<uint32_t>(state.line_count.load());
   if (lines > 2 && random.Chance(0.2)) line = 2 + static_cast<uint32_t>(random.Below(lines - 2));
@@ -284,6 +287,7 @@ void Server::TakeIds(int backend) {
           world_.Violate("a line has run out that ends decades from here");
         return;
       }
+      Reserved(backend, reservation, LayoutOf(state.lines[line].layout));
       position = core::TakePosition(slot);
       const int64_t ahead_ms = core::TimeOf(state.lines[line].layout, position) - core::MsOf(slot.reserved_at_us);
       if (ahead_ms > world_.plan_.max_ahead_ms + state.lines[line].layout.unit_ms)
@@ -293,30 +297,41 @@ void Server::TakeIds(int backend) {
   }
 }
 
+void Server::Reserved(int backend, const core::Reservation& reservation, int layout) {
+  Issue other;
+  const uint64_t line = static_cast<uint64_t>(layout) << 32 | reservation.worker;
+  const uint64_t acquisition = strtoull(life_->memo.token, nullptr, 10);
+  if (!world_.ledger_.Reserve(line, reservation.start, reservation.start + reservation.count, index_, life_number_,
+                              acquisition, world_.now_us_, &other))
+    Repeated("lies among those reserved", reservation.start, reservation.worker, layout, backend, other);
+}
+
+void Server::Repeated(const char* what, core::Position position, uint32_t worker, int layout, int backend,
+                      const Issue& before) {
+  char text[300];
+  snprintf(
+      text, sizeof text,
+      "worker %u, layout %d, position %llu (%lld), of server %d in its life %d (backend %d), %s by server %d in its "
+      "life %d, from %.6f s on",
+      worker, layout, static_cast<unsigned long long>(position),
+      static_cast<long long>(core::TimeOf(kSimLayouts[layout], position)), index_, life_number_, backend, what,
+      before.server, before.life, static_cast<double>(before.at_us - kBeginUs) / kSecond);
+  world_.Violate(text);
+}
+
 void Server::Issued(int backend, core::Position position, uint32_t worker, int layout) {
   Figures& figures = world_.figures_;
   ++figures.ids;
   Issue before;
   const uint64_t line = static_cast<uint64_t>(layout) << 32 | worker;
-  const char* what = !world_.ledger_.Add(line, position, index_, life_number_, world_.now_us_, &before)
-                         ? "issued before"
-                     : !world_.ledger_.AddToHolding(line, position, index_, life_number_, world_.now_us_, &before)
-                         ? "among those issued"
-                         : nullptr;
-  if (what != nullptr) {
-    char text[300];
-    snprintf(text, sizeof text,
-             "worker %u, layout %d, position %llu (%lld), issued by server %d in its life %d (backend %d), was %s by "
-             "server %d in its life %d at %.6f s",
-             worker, layout, static_cast<unsigned long long>(position),
-             static_cast<long long>(core::TimeOf(kSimLayouts[layout], position)), index_, life_number_, backend, what,
-             before.server, before.life, static_cast<double>(before.at_us - kBeginUs) / kSecond);
-    world_.Violate(text);
-  }
+  if (!world_.ledger_.Add(line, position, index_, life_number_, world_.now_us_, &before))
+    Repeated("was issued", position, worker, layout, backend, before);
   if (world_.now_us_ < spike_until_us_ && life_number_ == spike_life_ &&
       core::TimeOf(kSimLayouts[layout], position) > core::MsOf(spike_limit_us_))
     world_.Violate("an id has the time of a clock that was wrong for a moment");
-  if (core::Compose(kSimLayouts[layout], position, worker) <= 0) world_.Violate("an id is not positive");
+  // (Position 0 under worker 0 is the id 0: of a layout that is asked for ids in the very tick of its epoch.)
+  if (position > 0 && core::Compose(kSimLayouts[layout], position, worker) <= 0)
+    world_.Violate("an id is not positive");
   if (!issued_in_life_) {
     issued_in_life_ = true;
     figures.first_id_us.push_back(world_.now_us_ - started_at_us_);

@@ -117,6 +117,9 @@ class Server {
   lease::Wishes CurrentWishes();
   void ReportEvents();
   void TakeIds(int backend);
+  void Reserved(int backend, const core::Reservation& reservation, int layout);
+  void Repeated(const char* what, core::Position position, uint32_t worker, int layout, int backend,
+                const Issue& before);
   void Issued(int backend, core::Position position, uint32_t worker, int layout);
   int64_t BackendBootUs() noexcept;
   void ScheduleOp(int backend);
@@ -135,6 +138,7 @@ class Server {
   uint64_t worker_run_ = 0;
   bool worker_up_ = false;
   bool worker_busy_ = false;
+  bool making_line_ = false;  // a backend is in the middle of it
   std::vector<char> backend_busy_;
   int64_t paused_until_us_ = 0;
   int64_t wake_at_us_ = 0;

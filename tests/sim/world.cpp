@@ -80,6 +80,7 @@ void World::Handle(const Event& event) {
       Server& server = *servers_[who];
       if (!server.up() || server.wake_tag_ != event.tag || stopped(server)) return;
       server.wake_armed_ = false;
+      if (server.making_line_) return server.WakeWorkerAt(now_us_ + kMs);  // it waits for the lines lock
       // Whoever is in the middle of a turn looks again at its end.
       if (!server.worker_busy_) server.Turn();
       return;
