@@ -64,6 +64,7 @@ Plan Plan::AtScale(uint64_t seed, int servers, int64_t hours) {
   plan.op_every_us = 10 * kSecond;
   plan.preempt = 0;
   plan.faults = 0;
+  plan.declared_new = true;
   return plan;
 }
 
@@ -115,6 +116,26 @@ std::vector<Fault> World::FaultsOf(const Plan& plan) {
     if (on[static_cast<size_t>(fault.kind)]) faults.push_back(fault);
     if (std::none_of(on, on + kFaultKinds, [](bool kind) { return kind; })) break;
   }
+  std::sort(faults.begin(), faults.end(), [](const Fault& a, const Fault& b) { return a.at_us < b.at_us; });
+  return faults;
+}
+
+// Now and then a server is restarted or crashes, and the store is restarted.
+std::vector<Fault> World::FaultsAtScale(const Plan& plan) {
+  Random random(plan.seed ^ 0x5ca1eULL);
+  std::vector<Fault> faults;
+  const auto add = [&](FaultKind kind, int64_t a, int64_t b) {
+    faults.push_back({.at_us = kBeginUs + random.Between(kMinute, plan.hours_us - kMinute),
+                      .kind = kind,
+                      .who = static_cast<int>(random.Below(static_cast<uint64_t>(plan.servers))),
+                      .a = a,
+                      .b = b});
+  };
+  for (int i = 0; i < plan.servers; ++i) {
+    add(FaultKind::kCleanRestart, 0, kSecond);
+    add(FaultKind::kCrash, 0, kSecond);
+  }
+  for (int i = 0; i < 3; ++i) add(FaultKind::kStoreRestart, 2 * kSecond, 0);
   std::sort(faults.begin(), faults.end(), [](const Fault& a, const Fault& b) { return a.at_us < b.at_us; });
   return faults;
 }

@@ -129,7 +129,7 @@ void Server::Start() {
   stopping_ = making_line_ = false;
   crash_in_ = -1;
   started_at_us_ = last_issue_us_ = world_.now_us_;
-  issued_in_life_ = false;
+  issued_in_life_ = ready_in_life_ = false;
   paused_until_us_ = 0;
   StartWorker();
   for (int backend = 0; backend < world_.plan_.backends; ++backend) ScheduleOp(backend);
@@ -217,6 +217,10 @@ void Server::ReportEvents() {
     switch (event.kind) {
       case Kind::kPublished:
         ++world_.figures_.acquisitions;
+        if (!ready_in_life_)
+          (after_crash_ ? world_.figures_.ready_after_crash_us : world_.figures_.ready_after_stop_us)
+              .push_back(world_.now_us_ - started_at_us_);
+        ready_in_life_ = true;
         if (!leased()) past_uncertain_ = false;  // it has a file of its own again
         world_.Note("server %d issues as worker %u from %lld", index_, event.worker,
                     static_cast<long long>(event.floor_ms));
@@ -334,7 +338,6 @@ void Server::Issued(int backend, core::Position position, uint32_t worker, int l
     world_.Violate("an id is not positive");
   if (!issued_in_life_) {
     issued_in_life_ = true;
-    figures.first_id_us.push_back(world_.now_us_ - started_at_us_);
   }
   figures.longest_outage_us = std::max(figures.longest_outage_us, world_.now_us_ - last_issue_us_);
   last_issue_us_ = world_.now_us_;
@@ -342,6 +345,7 @@ void Server::Issued(int backend, core::Position position, uint32_t worker, int l
 
 void Server::Crash(bool restart, int64_t down_us) {
   if (!up()) return;
+  after_crash_ = true;
   world_.Note("server %d crashes%s", index_, restart ? "" : " for good");
   last_id_clock_us_ = std::max(last_id_clock_us_, Now().wall_us + LeadUs());
   using Unsynced = MemoryDisk::Unsynced;

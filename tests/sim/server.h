@@ -172,6 +172,8 @@ class Server {
   int64_t started_at_us_ = 0;
   int64_t last_issue_us_ = 0;
   bool issued_in_life_ = false;
+  bool ready_in_life_ = false;
+  bool after_crash_ = false;
   int64_t refused_since_us_ = 0;
 };
 

@@ -32,7 +32,7 @@ void World::Do(int64_t at_us, std::function<void()> what) {
 
 bool World::Run() {
   // The script is declared new by the operator half the time; otherwise the first servers wait out a quarantine.
-  if (random_.Chance(0.5)) {
+  if (random_.Chance(0.5) || plan_.declared_new) {
     Call call;
     call.request.kind = lease::StoreRequest::Kind::kDeclareNew;
     call.ttl_ms = plan_.ttl_ms;
@@ -145,6 +145,7 @@ void World::RunStep(Server& server, int actor, bool of_worker_process, std::func
     if (server.file_) server.file_->Close();
     server.keeper_.reset();
     server.life_.reset();
+    server.after_crash_ = false;
     server.worker_up_ = false;
     ++server.worker_run_;
     Push(now_us_ + down_us, EventKind::kStart, server.index_);

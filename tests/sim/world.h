@@ -48,6 +48,7 @@ struct Plan {
   int64_t op_every_us = 2 * kSecond;  // of a backend, on average
   double preempt = 0.02;              // of the steps that can be left in the middle
   int faults = 60;
+  bool declared_new = false;  // or by chance
   bool clocks_step = true;
   bool store_clock_steps = true;
   int64_t store_clock_back_us = 0;  // the envelope: the store's clock is set back so far
@@ -106,9 +107,11 @@ struct Figures {
   uint64_t store_calls = 0;
   uint64_t acquisitions = 0;
   uint64_t lost_leases = 0;
-  int64_t longest_outage_us = 0;     // of a server that was up
-  int64_t largest_lead_us = 0;       // of an id clock over the wall clock
-  std::vector<int64_t> first_id_us;  // from a start to the first id
+  int64_t longest_outage_us = 0;  // of a server that was up
+  int64_t largest_lead_us = 0;    // of an id clock over the wall clock
+  // From the start of a server until its identity is published.
+  std::vector<int64_t> ready_after_stop_us;
+  std::vector<int64_t> ready_after_crash_us;
 };
 
 class World {
@@ -117,6 +120,7 @@ class World {
   ~World();
 
   static std::vector<Fault> FaultsOf(const Plan& plan);
+  static std::vector<Fault> FaultsAtScale(const Plan& plan);
 
   // True where nothing was violated.
   bool Run();
