@@ -45,8 +45,9 @@ constexpr const core::Layout& kLayout = core::kDefaultLayout;
        errdetail("The ceiling is %s, and the background worker has not raised it. Waited %lld ms.%s%s",
                  TimeText(refused.limit_ms), static_cast<long long>(waited_ms), diagnosis.reason != nullptr ? " " : "",
                  diagnosis.reason != nullptr ? diagnosis.reason : ""),
-       errhint("%s", diagnosis.advice != nullptr ? diagnosis.advice
-                                                 : "See last_error of idgen_status(), and the server log.")));
+       errhint("%s", diagnosis.reason != nullptr && diagnosis.advice != nullptr
+                         ? diagnosis.advice
+                         : "See last_error of idgen_status(), and the server log.")));
 }
 
 }  // namespace

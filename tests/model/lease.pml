@@ -20,7 +20,8 @@
 // ahead, back-off, jitter); WAIT; `declare new`; TTLs that differ; the order of loads within a reservation, which
 // tests/unit/interleaving_test.cpp walks through. A worker process that exits and is gone on with is a pause here.
 //
-// -DBREAK=rule takes one rule out: see `check`, which says what must happen then.
+// -DBREAK=rule takes one rule out; `check` says what must happen then. token_alone: renew does not compare the floor.
+// born_after: a record that came back counts when the store was born anew in the very instant of its expiry.
 
 #ifndef BREAK
 #define BREAK nothing
@@ -76,6 +77,7 @@ bit issued;  // the watched position
 #define QUARANTINE false
 #define IN_TIME(m) false  // with such a store nothing is ever reclaimed
 #endif
+// The floor tells this acquisition from a later one under the same token, by a request that was late.
 #define IS_MINE(m) (BREAK == no_owner_check || \
                     (record.token == m.token && (record.floor == m.floor || BREAK == token_alone)))
 
@@ -89,7 +91,7 @@ inline perhaps_late(i) {
   fi;
   slot = 0
 }
-inline hang_up(i) {  // a reply that has not come never will; the request may
+inline hang_up(i) {  // a reply that has not come never will, but the request may land
   if
   :: net[i].verb == acquire || net[i].verb == renew || net[i].verb == release -> perhaps_late(i)
   :: else
@@ -143,19 +145,23 @@ active [2] proctype server() {
        identity = 0;
        hang_up(_pid);
        phase = withdrawn }
-  :: atomic { phase == withdrawn ->  // seal, then release. `next` is forgotten: less is allowed to who remembers it
+  :: atomic { phase == withdrawn ->  // seal, then release. `next` is forgotten, since to know it allows less
        reserving = reserving && BREAK == release_before_seal;
        offer = floor | beyond;  // the last position reserved, for release_lowers
        if
-       :: token > 0 -> floor = 0; expiry = 0; send(release); hang_up(_pid)
+       :: token > 0 -> floor = 0; expiry = 0; send(release)
        :: else -> offer = 0
        fi;
        forget();
        phase = idle }
 
-  // Backends. The swap fails where `next` was moved: by another reservation or by a seal.
+  // Backends. The swap fails where `next` was moved: by another reservation, a fold or a seal.
+#ifdef FORGETFUL
+  :: atomic { identity && !beyond -> beyond = 1; assert(!issued); issued = 1 }  // at once: what comes between was tried
+#else
   :: atomic { identity && !beyond && !reserving -> reserving = 1 }
   :: atomic { reserving && !beyond -> reserving = 0; beyond = 1; assert(!issued); issued = 1 }
+#endif
 
   :: atomic { phase != idle -> hang_up(_pid); forget(); reserving = 0; phase = idle }  // crash
   od
