@@ -8,12 +8,14 @@ ALTER SYSTEM SET idgen.lease_store = 'redis+sentinel://localhost';
 ALTER SYSTEM SET idgen.lease_store = 'unix://relative';
 \set VERBOSITY default
 ALTER SYSTEM SET idgen.lease_store = 'redis://user:secret@[::1';
-\set VERBOSITY terse
+\set VERBOSITY sqlstate
 ALTER SYSTEM SET idgen.lease_prefix = '';
 ALTER SYSTEM SET idgen.lease_ttl = '10ms';
 ALTER SYSTEM SET idgen.max_workers = 1025;
 ALTER SYSTEM SET idgen.max_workers = 0;
 SET idgen.lease_ttl = '1min';
+
+\set VERBOSITY terse
 
 -- who may ask the store
 CREATE ROLE idgen_regress_nobody;

@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <cstring>
 
+// ares_getsock is the only way of versions before 1.34, and not to be used any more in later ones.
+#define CARES_NO_DEPRECATED
 #include <ares.h>
 #include <netdb.h>
 #include <netinet/in.h>
