@@ -44,6 +44,7 @@ void LeaseSource::Submit(const Request& request, const core::Instant& now) noexc
       asking.worker = memo_.worker;
       asking.ceiling_ms = request.ceiling_ms;
       asking.last_expiry_ms = memo_.last_expiry_ms;
+      asking.floor_ms = memo_.floor_ms;
       break;
     case Kind::kRelease: return BeginRelease(now.boot_us);
   }
@@ -124,6 +125,7 @@ void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, An
   memo_.last_expiry_ms = reply.expiry_ms;
   if (request_.kind == Kind::kClaim) {
     memo_.worker = reply.worker;
+    memo_.floor_ms = reply.floor_ms;
     memo_.worker_known = true;
     view_.may_evict = reply.may_evict;
     answer->worker = reply.worker;

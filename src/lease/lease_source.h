@@ -17,6 +17,7 @@ struct LeaseMemo {
   bool worker_known;            // the acquisition was answered
   uint32_t worker;
   int64_t last_expiry_ms;  // by the store's clock
+  int64_t floor_ms;        // of the acquisition
 };
 
 // Where a worker process begins that finds `memo`, and perhaps an identity, from a process before it, whose source was

@@ -2,7 +2,7 @@
 // works in a Redis Cluster.
 //
 //   field    value
-//   w<n>     the record of worker id n: ceiling | expiry | token | holder
+//   w<n>     the record of worker id n: ceiling | expiry | token | floor | holder; floor: of the last acquisition
 //   born     since when the hash is known to be whole
 //   wrote    run id and replication id of the Redis that wrote the hash last
 //   ttl      the longest TTL in use: the quarantine
@@ -52,14 +52,14 @@ end
 
 local function parse(record)
   return {ceiling = string.sub(record, 1, 16), expiry = least(string.sub(record, 18, 33), digits(now_ms + quarantine)),
-          token = string.sub(record, 35, 70), holder = string.sub(record, 72)}
+          token = string.sub(record, 35, 70), floor = string.sub(record, 72, 87), holder = string.sub(record, 89)}
 end
 local function read(worker)
   local record = redis.call('HGET', key, 'w' .. worker)
   return record and parse(record)
 end
-local function write(worker, ceiling, expiry, token, holder)
-  redis.call('HSET', key, 'w' .. worker, table.concat({ceiling, expiry, token, holder}, '|'))
+local function write(worker, ceiling, expiry, token, floor, holder)
+  redis.call('HSET', key, 'w' .. worker, table.concat({ceiling, expiry, token, floor, holder}, '|'))
 end
 local function records()
   local found, all = {}, redis.call('HGETALL', key)
@@ -79,8 +79,8 @@ local function acquire(token, holder, workers, reach)
   for worker = 0, workers - 1 do
     local record = found[worker]
     if record and record.token == token and record.expiry > now then  -- the answer to the same request was lost
-      write(worker, record.ceiling, expiry, token, holder)
-      return {'ok', tostring(worker), record.ceiling, expiry, now, ''}
+      write(worker, record.ceiling, expiry, token, record.floor, holder)
+      return {'ok', tostring(worker), record.floor, expiry, now, ''}
     end
     if record then highest = most(highest, record.ceiling) end
     if record and record.token ~= FREE and record.expiry > now then
@@ -109,15 +109,16 @@ local function acquire(token, holder, workers, reach)
   if not string.find(memory, '\nmaxmemory:0\r') then
     eviction = string.match(memory, '\nmaxmemory_policy:([^\r\n]*)') or ''
   end
-  write(chosen, lowest, expiry, token, holder)
+  write(chosen, lowest, expiry, token, lowest, holder)
   return {'ok', tostring(chosen), lowest, expiry, now, eviction}
 end
 
--- worker, token, holder, ceiling, the expiry of the last reply, durable, first -> ok, granted, expiry, now
---                                                                             | lost, why, now
--- What is stored is never lowered. `granted` is what may be used of `ceiling`. Only the first renewal over a connection
+-- worker, token, holder, ceiling, the expiry of the last reply, durable, first, floor -> ok, granted, expiry, now
+--                                                                                     | lost, why, now
+-- The floor tells one acquisition with a token from another: a copy of the request for it may land long after, when
+-- others have had the worker id in between. What is stored is never lowered. `granted` is what may be used of `ceiling`. Only the first renewal over a connection
 -- asks who wrote last, a third of the work: acquire asks always, so this decides no more than when a quarantine begins.
-local function renew(worker, token, holder, ceiling, last_expiry, durable, first)
+local function renew(worker, token, holder, ceiling, last_expiry, durable, first, floor)
   local seen = redis.call('HMGET', key, 'ttl', 'w' .. worker)
   local longest = seen[1] and tonumber(seen[1])
   if first == '1' or not seen[2] or not longest or longest < ttl then open() else quarantine = longest end
@@ -126,14 +127,15 @@ local function renew(worker, token, holder, ceiling, last_expiry, durable, first
   local granted = ceiling
   if granted > highest and durable ~= '1' then granted = highest end
   local stored
-  if record and record.token == token then
+  if record and record.token == token and record.floor == floor then
     -- Past its expiry another may have had the worker id, and have been forgotten since.
     if now >= last_expiry then
       open()
-      if redis.call('HGET', key, 'born') > last_expiry then return {'lost', 'forgotten', now} end
+      if redis.call('HGET', key, 'born') >= last_expiry then return {'lost', 'forgotten', now} end
     end
     stored = most(record.ceiling, granted)
-  elseif now < last_expiry and (not record or record.token == FREE or record.expiry <= now) then
+  elseif durable ~= '1' and now < last_expiry and (not record or record.token == FREE or record.expiry <= now) and
+         not (record and record.token == token) then
     -- Nobody else can have had it since: its record is forgotten, or an older one has come back.
     open()
     stored = most(most(granted, highest), record and record.ceiling or NEVER)
@@ -143,7 +145,7 @@ local function renew(worker, token, holder, ceiling, last_expiry, durable, first
     return {'lost', 'forgotten', now}
   end
   local expiry = digits(now_ms + ttl)
-  write(worker, stored, expiry, token, holder)
+  write(worker, stored, expiry, token, floor, holder)
   return {'ok', granted, expiry, now}
 end
 
@@ -157,7 +159,7 @@ local function release(worker, token)
   end
   local record = worker ~= '' and read(worker)
   if not record or record.token ~= token then return {'lost', 'taken', now} end
-  write(worker, record.ceiling, NEVER, FREE, record.holder)
+  write(worker, record.ceiling, NEVER, FREE, record.floor, record.holder)
   return {'ok', now}
 end
 
@@ -185,7 +187,7 @@ local function declare_new()
 end
 
 if verb == 'acquire' then return acquire(ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])) end
-if verb == 'renew' then return renew(ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9]) end
+if verb == 'renew' then return renew(ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]) end
 if verb == 'release' then return release(ARGV[3], ARGV[4]) end
 if verb == 'list' then return list() end
 if verb == 'declare new' then return declare_new() end

@@ -20,10 +20,11 @@ using Why = StoreReply::Why;
 constexpr int64_t kReachMs = core::kMsPerMinute;  // a floor so far ahead of the store's clock is still taken
 constexpr size_t kTimeDigits = 16;
 
-// Where the parts of a record begin: ceiling|expiry|token|holder.
+// Where the parts of a record begin: ceiling|expiry|token|floor|holder.
 constexpr size_t kExpiryAt = kTimeDigits + 1;
 constexpr size_t kTokenAt = kExpiryAt + kTimeDigits + 1;
-constexpr size_t kHolderAt = kTokenAt + kTokenBytes + 1;
+constexpr size_t kFloorAt = kTokenAt + kTokenBytes + 1;
+constexpr size_t kHolderAt = kFloorAt + kTimeDigits + 1;
 
 using TimeDigits = char[24];
 const char* Digits(int64_t ms, TimeDigits& text) noexcept {
@@ -96,7 +97,7 @@ void RedisStore::Ask(int64_t now_us) noexcept {
   const char* words[wire::Commands::kMaxArguments];
   int count = 0;
   const auto add = [&words, &count](const char* word) { words[count++] = word; };
-  TimeDigits ttl, ceiling, last_expiry;
+  TimeDigits ttl, ceiling, last_expiry, floor;
   char worker[16] = "", workers[16], reach[24];
   add(how_ == How::kBySha ? "EVALSHA" : "EVAL");
   add(how_ == How::kBySha ? script_sha_ : kRedisLeaseScript);
@@ -126,6 +127,7 @@ void RedisStore::Ask(int64_t now_us) noexcept {
       add(Digits(request_.last_expiry_ms, last_expiry));
       add(settings_.durable ? "1" : "0");
       add(first ? "1" : "0");
+      add(Digits(request_.floor_ms, floor));
       break;
     case Kind::kRelease:
       verb("release");
@@ -257,7 +259,8 @@ bool RedisStore::Record(size_t index, StoreRecord* record) const noexcept {
   int64_t worker = 0;
   if (*field != 'w' || !Parse(field + 1, 0, &worker) || worker > core::kMaxWorker || strlen(value) < kHolderAt)
     return false;
-  if (!Parse(value, kTimeDigits, &record->ceiling_ms) || !Parse(value + kExpiryAt, kTimeDigits, &record->expiry_ms))
+  if (!Parse(value, kTimeDigits, &record->ceiling_ms) || !Parse(value + kExpiryAt, kTimeDigits, &record->expiry_ms) ||
+      !Parse(value + kFloorAt, kTimeDigits, &record->floor_ms))
     return false;
   record->worker = static_cast<uint32_t>(worker);
   record->token = value + kTokenAt;

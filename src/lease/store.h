@@ -21,6 +21,7 @@ struct StoreRequest {
   uint32_t worker = 0;
   int64_t ceiling_ms = 0;      // of a renewal
   int64_t last_expiry_ms = 0;  // of a renewal: what the last reply said
+  int64_t floor_ms = 0;        // of a renewal: what the acquisition said
 };
 
 struct StoreReply {
@@ -48,6 +49,7 @@ struct StoreRecord {
   uint32_t worker = 0;
   int64_t ceiling_ms = 0;
   int64_t expiry_ms = 0;
+  int64_t floor_ms = 0;
   bool free = false;
   const char* token = nullptr;   // kTokenBytes
   const char* holder = nullptr;  // zero-terminated

@@ -1,4 +1,4 @@
-// The lease's protocol as a model for spin: two servers, one worker id, one store. Asserted: no position is issued twice.
+// The lease's protocol as a model for spin: two servers, one worker id, one store. No position is issued twice.
 //
 // To read it: `server` is what src/lease/keeper.h and src/core do, `acquire_`, `renew_` and `release_` what
 // src/lease/redis_script.h does, `store` runs them and is the network. Each `::` of a `do` is one step, and anybody's
@@ -81,7 +81,9 @@ bit issued;  // the watched position
 #define IS_MINE(m) (BREAK == no_owner_check || \
                     (record.token == m.token && (record.floor == m.floor || BREAK == token_alone)))
 
-inline copy(to, from) { to.token = from.token; to.floor = from.floor; to.ceiling = from.ceiling; to.expiry = from.expiry }
+inline copy(to, from) {
+  to.token = from.token; to.floor = from.floor; to.ceiling = from.ceiling; to.expiry = from.expiry
+}
 inline clear(it) { it.token = 0; it.floor = 0; it.ceiling = 0; it.expiry = 0 }
 inline perhaps_late(i) {
   select(slot : 1 .. 1 + LATE);

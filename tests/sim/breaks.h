@@ -18,6 +18,7 @@ struct Breaks {
   bool reclaim_without_expiry = false;  // rule (c): at any time
   bool reclaim_with_offered = false;    // rule (c): with the ceiling offered
   bool resurrected = false;             // a record that came back from before its holder's expiry is still its holder's
+  bool token_alone = false;             // renew doesn't compare the floor
   bool no_wait = false;                 // rule (d)
   bool wait_on_acquire_only = false;    // rule (d)
   bool any_number_of_records = false;   // rule (e)
@@ -41,6 +42,7 @@ struct Breaks {
       {"reclaim-without-expiry", &Breaks::reclaim_without_expiry, true},
       {"reclaim-with-offered", &Breaks::reclaim_with_offered, false},
       {"resurrected", &Breaks::resurrected, true},
+      {"token-alone", &Breaks::token_alone, true},
       {"no-wait", &Breaks::no_wait, true},
       {"wait-on-acquire-only", &Breaks::wait_on_acquire_only, true},
       {"any-number-of-records", &Breaks::any_number_of_records, false},

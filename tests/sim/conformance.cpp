@@ -176,7 +176,7 @@ Fields FieldsOf(const RedisState& state, const Control& control) {
     if (!record.there) continue;
     fields["w" + std::to_string(worker)] = Digits(record.ceiling_ms) + "|" + Digits(record.expiry_ms) + "|" +
                                            (record.free ? std::string(lease::kTokenBytes, '-') : record.token) + "|" +
-                                           HolderName(record.holder);
+                                           Digits(record.floor_ms) + "|" + HolderName(record.holder);
   }
   return fields;
 }
@@ -315,8 +315,8 @@ class Client {
       }
       const std::string token(record.token, lease::kTokenBytes);
       if (record.free != (token == std::string(lease::kTokenBytes, '-'))) listed["free"] = token;
-      listed["w" + std::to_string(record.worker)] =
-          Digits(record.ceiling_ms) + "|" + Digits(record.expiry_ms) + "|" + token + "|" + record.holder;
+      listed["w" + std::to_string(record.worker)] = Digits(record.ceiling_ms) + "|" + Digits(record.expiry_ms) + "|" +
+                                                    token + "|" + Digits(record.floor_ms) + "|" + record.holder;
     }
     return listed;
   }
@@ -461,7 +461,7 @@ class Sequence {
       if (call.request.kind == Kind::kAcquire) {
         lease.last.worker = reply.worker;
         lease.last.worker_known = true;
-        lease.last.ceiling_ms = reply.floor_ms;
+        lease.last.ceiling_ms = lease.last.floor_ms = reply.floor_ms;
         lease.client = client;
       }
       if (call.request.kind == Kind::kRenew) lease.last.ceiling_ms = reply.granted_ms;
@@ -501,6 +501,7 @@ class Sequence {
       request.kind = Kind::kRenew;
       request.ceiling_ms = CeilingOf(request, now_ms);
       request.last_expiry_ms = LastExpiryOf(request, now_ms);
+      if (random_.Chance(0.1)) request.floor_ms += random_.Between(0, 1);
     } else {
       request.kind = Kind::kRelease;
       // A token can have more than one record, of which the live one is released; where a fault has made two of those,

@@ -29,8 +29,8 @@ class Script {
       const int64_t record_expiry_ms = ExpiryOf(record);
       if (record.there && !record.free && (record_expiry_ms > now_ms_ || breaks_.resurrected) &&
           (strcmp(record.token, call_.request.token) == 0 || (breaks_.token_swap && record.holder == call_.holder))) {
-        Write(record, record.ceiling_ms, expiry_ms);
-        return Acquired(worker, record.ceiling_ms, expiry_ms);
+        Write(record, record.ceiling_ms, expiry_ms, record.floor_ms);
+        return Acquired(worker, record.floor_ms, expiry_ms);
       }
       if (record.there) highest_ms = std::max(highest_ms, record.ceiling_ms);
       if (record.there && !record.free && record_expiry_ms > now_ms_) {
@@ -56,7 +56,7 @@ class Script {
       return Busy(Why::kAhead, first_expiry_ms < 0 ? until_ms : std::min(until_ms, first_expiry_ms));
     }
     if (first_expiry_ms < 0 && highest_ms <= now_ms_ + call_.ttl_ms) state_.ttl_ms = call_.ttl_ms;
-    Write(state_.records[static_cast<size_t>(chosen)], lowest_ms, expiry_ms);
+    Write(state_.records[static_cast<size_t>(chosen)], lowest_ms, expiry_ms, lowest_ms);
     return Acquired(chosen, lowest_ms, expiry_ms);
   }
 
@@ -71,14 +71,15 @@ class Script {
     if (granted_ms > highest_ms && !call_.durable && !breaks_.no_time_bound) granted_ms = highest_ms;
     const bool in_time = now_ms_ < call_.request.last_expiry_ms;
     int64_t stored_ms = granted_ms;
-    if (found != nullptr && Owns(*found)) {
+    if (found != nullptr && Owns(*found) && IsOfFloor(*found)) {
       if (!in_time && !breaks_.resurrected) {
         Open();
-        if (state_.born_ms > call_.request.last_expiry_ms) return Lost(Why::kForgotten);
+        if (state_.born_ms >= call_.request.last_expiry_ms) return Lost(Why::kForgotten);
       }
       if (!breaks_.stored_not_max) stored_ms = std::max(found->ceiling_ms, granted_ms);
-    } else if ((in_time || (breaks_.reclaim_without_expiry && found == nullptr)) && !breaks_.no_reclaim &&
-               (found == nullptr || found->free || ExpiryOf(*found) <= now_ms_)) {
+    } else if (!call_.durable && (in_time || (breaks_.reclaim_without_expiry && found == nullptr)) &&
+               !breaks_.no_reclaim &&
+               (found == nullptr || found->free || (ExpiryOf(*found) <= now_ms_ && !HasToken(*found)))) {
       Open();
       if (!breaks_.reclaim_with_offered) stored_ms = std::max(granted_ms, highest_ms);
       if (found != nullptr) stored_ms = std::max(stored_ms, found->ceiling_ms);
@@ -88,7 +89,7 @@ class Script {
       return Lost(found != nullptr ? Why::kTaken : Why::kForgotten);
     }
     const int64_t expiry_ms = now_ms_ + call_.ttl_ms;
-    Write(*found, stored_ms, expiry_ms);
+    Write(*found, stored_ms, expiry_ms, call_.request.floor_ms);
     return {.outcome = Outcome::kOk, .granted_ms = granted_ms, .expiry_ms = expiry_ms, .store_now_ms = now_ms_};
   }
 
@@ -146,14 +147,21 @@ class Script {
   bool Owns(const Record& record) const noexcept {
     return breaks_.no_owner_check || (!record.free && strcmp(record.token, call_.request.token) == 0);
   }
+  bool IsOfFloor(const Record& record) const noexcept {
+    return breaks_.token_alone || breaks_.no_owner_check || record.floor_ms == call_.request.floor_ms;
+  }
+  bool HasToken(const Record& record) const noexcept {
+    return !record.free && strcmp(record.token, call_.request.token) == 0;
+  }
   int64_t ExpiryOf(const Record& record) const noexcept { return std::min(record.expiry_ms, now_ms_ + quarantine_ms_); }
 
-  void Write(Record& record, int64_t ceiling_ms, int64_t expiry_ms) const noexcept {
+  void Write(Record& record, int64_t ceiling_ms, int64_t expiry_ms, int64_t floor_ms) const noexcept {
     state_.touched = static_cast<int>(&record - state_.records.data());
     record.there = true;
     record.free = false;
     record.ceiling_ms = ceiling_ms;
     record.expiry_ms = expiry_ms;
+    record.floor_ms = floor_ms;
     record.holder = call_.holder;
     memcpy(record.token, call_.request.token, sizeof record.token);
   }

@@ -17,6 +17,7 @@ struct Record {
   int holder = -1;
   int64_t ceiling_ms = 0;
   int64_t expiry_ms = 0;
+  int64_t floor_ms = 0;
   char token[lease::kTokenBytes + 1] = {};
 };
 

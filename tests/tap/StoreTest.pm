@@ -421,7 +421,7 @@ sub now {
     return $seconds * 1000 + int($us / 1000);
 }
 
-my @fields = qw(ceiling expiry token host port directory);
+my @fields = qw(ceiling expiry token floor host port directory);
 
 # What it has of a worker id; undef when nothing.
 sub record {

@@ -133,6 +133,7 @@ TEST(RedisStore, SendsEachVerbsArguments) {
   renewal.worker = 7;
   renewal.ceiling_ms = kNowMs + 21000;
   renewal.last_expiry_ms = kNowMs + 30000;
+  renewal.floor_ms = kNowMs;
   StoreRequest release;
   release.kind = Kind::kRelease;
   release.worker = 7;
@@ -143,8 +144,8 @@ TEST(RedisStore, SendsEachVerbsArguments) {
   world.Ask(Kind::kAcquire);
   EXPECT_EQ(world.LastArguments(), (Command{"acquire", ttl, kToken, holder, "100", "60000"}));
   world.Ask(renewal);
-  EXPECT_EQ(world.LastArguments(),
-            (Command{"renew", ttl, "7", kToken, holder, "0001767225621000", "0001767225630000", "1", "0"}));
+  EXPECT_EQ(world.LastArguments(), (Command{"renew", ttl, "7", kToken, holder, "0001767225621000", "0001767225630000",
+                                            "1", "0", "0001767225600000"}));
   world.Ask(release);
   EXPECT_EQ(world.LastArguments(), (Command{"release", ttl, "", kToken}));
   world.Ask(known_release);
@@ -164,7 +165,9 @@ TEST(RedisStore, OnlyTheOperatorsWordMakesAStoreDurable) {
 
 // ---- whether the server may be another than before
 
-std::string First(StoreWorld& world) { return world.LastArguments().back(); }
+// The last but one of a renewal's arguments.
+std::string First(const Command& command) { return command.at(command.size() - 2); }
+std::string First(StoreWorld& world) { return First(world.LastArguments()); }
 
 TEST(RedisStore, TellsTheFirstRenewalOverAConnection) {
   StoreWorld world;
@@ -200,7 +203,7 @@ TEST(RedisStore, TellsTheFirstRenewalAlsoWhereTheKeyHasMoved) {
   other.answers = {{"EVAL", kRenewed}, {"EVALSHA", kRenewed}};
   for (int i = 0; i < 2; ++i) world.Ask(Kind::kRenew);
   ASSERT_EQ(other.heard.size(), 2u);
-  EXPECT_TRUE(other.heard[0].back() == "1" || other.heard[1].back() == "1");
+  EXPECT_TRUE(First(other.heard[0]) == "1" || First(other.heard[1]) == "1");
 }
 
 // ---- replicas
@@ -423,7 +426,8 @@ TEST(RedisStore, ControlCharactersDoNotReachTheProblem) {
 TEST(RedisStore, ListsRecords) {
   StoreWorld world;
   const std::string times = "0001767225621000|0001767225630000|";
-  world.Says(Array({"ok", kNow, "w7", times + kToken + "|host|5432|/data", "w0", times + std::string(36, '-') + "|"}));
+  world.Says(Array({"ok", kNow, "w7", times + kToken + "|0001767225600000|host|5432|/data", "w0",
+                    times + std::string(36, '-') + "|0001767225600000|"}));
   for (int i = 0; i < 2; ++i) {  // with the script's name and without
     EXPECT_EQ(world.Ask(Kind::kList).outcome, Outcome::kOk);
     ASSERT_EQ(world.store.record_count(), 2u);
@@ -451,7 +455,7 @@ TEST(RedisStore, AnEmptyPrefixHasNoRecords) {
 }
 
 TEST(RedisStore, ARecordThatIsNoneIsLeftOut) {
-  const std::string good = "0001767225621000|0001767225630000|" + std::string(kToken) + "|holder";
+  const std::string good = "0001767225621000|0001767225630000|" + std::string(kToken) + "|0001767225600000|holder";
   StoreWorld world;
   StoreRecord record;
   for (const auto& [field, value] :
@@ -464,6 +468,7 @@ TEST(RedisStore, ARecordThatIsNoneIsLeftOut) {
                                                         {"w1", ""},
                                                         {"w1", "garbage"},
                                                         {"w1", good.substr(0, 70)},
+                                                        {"w1", good.substr(0, 87)},
                                                         {"w1", "x" + good.substr(1)},
                                                         {"w1", good.substr(0, 17) + "x" + good.substr(18)}}) {
     world.Says(Array({"ok", kNow, field, value}));
