@@ -7,13 +7,17 @@
 namespace idgen::wire {
 namespace {
 
-// hiredis before 1.0 counts elements in an int and allocates whatever it is told; its own function does the rest.
+// hiredis before 1.0 counts elements in an int and allocates whatever it is told; from 1.0 on it nests without end, and
+// what it has nested it frees by recursion. Its own function does the rest.
 redisReplyObjectFunctions original_functions;
 redisReplyObjectFunctions bounded_functions;
 
 template <class Count>
 void* CreateBoundedArray(const redisReadTask* task, Count elements) {
-  if (static_cast<unsigned long long>(elements) > Replies::kMaxElements) return nullptr;  // taken for "out of memory"
+  int depth = 0;
+  for (const redisReadTask* outer = task; outer != nullptr; outer = outer->parent) ++depth;
+  // Taken for "out of memory".
+  if (static_cast<unsigned long long>(elements) > Replies::kMaxElements || depth > Replies::kMaxDepth) return nullptr;
   return original_functions.createArray(task, elements);
 }
 

@@ -44,6 +44,7 @@ class Commands {
 class Replies {
  public:
   static constexpr size_t kMaxElements = 65536;
+  static constexpr int kMaxDepth = 7;
   // Of all replies of an exchange: 1,024 workers with the longest holders stay below.
   static constexpr size_t kMaxBytes = size_t{4} << 20;
 
