@@ -1,6 +1,8 @@
 // Asking the lease store from a backend.
 #include "pg/store_call.h"
 
+#include "pg/wait.h"
+
 #include "io/clock.h"
 #include "io/name_resolver.h"
 #include "io/socket.h"
@@ -23,13 +25,8 @@ struct Client {
 static_assert(std::is_trivially_destructible_v<Client>);
 
 void Wait(const io::Wants& wants, uint32 wait_event) {
-  int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
-  if (wants.fd >= 0 && wants.read) events |= WL_SOCKET_READABLE;
-  if (wants.fd >= 0 && wants.write) events |= WL_SOCKET_WRITEABLE;
-  const bool has_socket = (events & (WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE)) != 0;
   const int64 sleep_us = Max(wants.wake_boot_us - io::BootUs(), int64{0});
-  WaitLatchOrSocket(MyLatch, events, has_socket ? wants.fd : PGINVALID_SOCKET,
-                    static_cast<long>(Min(sleep_us / core::kUsPerMs + 1, int64{1000})), wait_event);
+  WaitOnLatchAnd(wants, static_cast<long>(Min(sleep_us / core::kUsPerMs + 1, int64{1000})), wait_event);
   ResetLatch(MyLatch);
   CHECK_FOR_INTERRUPTS();
 }

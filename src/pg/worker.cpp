@@ -7,6 +7,7 @@
 #include "pg/settings.h"
 #include "pg/shmem.h"
 #include "pg/tell.h"
+#include "pg/wait.h"
 #include "pg/watch.h"
 #include "pg/worker_id.h"
 
@@ -241,14 +242,6 @@ void TurnInSingleUserMode(Shared& shared) {
   }
 }
 
-void Sleep(const io::Wants& wants, long sleep_ms, uint32 wait_event) {
-  int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
-  if (wants.fd >= 0 && wants.read) events |= WL_SOCKET_READABLE;
-  if (wants.fd >= 0 && wants.write) events |= WL_SOCKET_WRITEABLE;
-  const bool has_socket = (events & (WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE)) != 0;
-  WaitLatchOrSocket(MyLatch, events, has_socket ? wants.fd : PGINVALID_SOCKET, sleep_ms, wait_event);
-}
-
 }  // namespace
 
 bool NobodyWillServe() {
@@ -301,7 +294,7 @@ extern "C" PGDLLEXPORT void idgen_worker_main(Datum) {
   while (!service.stopped()) {
     const long sleep_ms = service.Turn(ShutdownRequestPending);
     MemoryContextReset(turn_context);
-    if (sleep_ms > 0 && !service.stopped()) Sleep(service.wants(), sleep_ms, wait_event);
+    if (sleep_ms > 0 && !service.stopped()) WaitOnLatchAnd(service.wants(), sleep_ms, wait_event);
     ResetLatch(MyLatch);
     CHECK_FOR_INTERRUPTS();
     if (ConfigReloadPending) {
