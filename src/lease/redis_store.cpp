@@ -51,7 +51,12 @@ const char* Text(const redisReply* reply, size_t index) noexcept {
   return element->type == REDIS_REPLY_STRING && element->str != nullptr ? element->str : "";
 }
 
-bool Time(const redisReply* reply, size_t index, int64_t* ms) noexcept { return Parse(Text(reply, index), 0, ms); }
+// False also for a time that no ceiling can be: what is reckoned with it in microseconds must not overflow.
+bool ParseTime(const char* text, size_t size, int64_t* ms) noexcept {
+  return Parse(text, size, ms) && *ms <= core::kMaxCeilingMs;
+}
+
+bool Time(const redisReply* reply, size_t index, int64_t* ms) noexcept { return ParseTime(Text(reply, index), 0, ms); }
 
 Why WhyOf(const char* text) noexcept {
   if (strcmp(text, "quarantine") == 0) return Why::kQuarantine;
@@ -259,8 +264,9 @@ bool RedisStore::Record(size_t index, StoreRecord* record) const noexcept {
   int64_t worker = 0;
   if (*field != 'w' || !Parse(field + 1, 0, &worker) || worker > core::kMaxWorker || strlen(value) < kHolderAt)
     return false;
-  if (!Parse(value, kTimeDigits, &record->ceiling_ms) || !Parse(value + kExpiryAt, kTimeDigits, &record->expiry_ms) ||
-      !Parse(value + kFloorAt, kTimeDigits, &record->floor_ms))
+  if (!ParseTime(value, kTimeDigits, &record->ceiling_ms) ||
+      !ParseTime(value + kExpiryAt, kTimeDigits, &record->expiry_ms) ||
+      !ParseTime(value + kFloorAt, kTimeDigits, &record->floor_ms))
     return false;
   record->worker = static_cast<uint32_t>(worker);
   record->token = value + kTokenAt;

@@ -421,6 +421,15 @@ TEST(RedisStore, ControlCharactersDoNotReachTheProblem) {
   EXPECT_TRUE(clean()) << world.store.problem();
 }
 
+TEST(RedisStore, ATimeThatNoCeilingCanBeIsAFailure) {
+  StoreWorld world;
+  for (const char* time : {"0017592186044416", "9999999999999999"}) {
+    world.Says(Array({"ok", "5", time, kNow, kNow, ""}));
+    EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, Outcome::kFailed) << time;
+    EXPECT_STRNE(world.store.problem(), "");
+  }
+}
+
 // ---- list
 
 TEST(RedisStore, ListsRecords) {
