@@ -1,0 +1,163 @@
+-- idgen 0.4. Frozen once released: later versions ship upgrade scripts.
+\echo Use "CREATE EXTENSION idgen" to load this file. \quit
+
+-- ids
+
+CREATE FUNCTION idgen_next() RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL SAFE COST 1
+    AS 'MODULE_PATHNAME', 'idgen_sql_next';
+COMMENT ON FUNCTION idgen_next() IS
+'A new id: positive, increasing within a session, never given out before by any session of any server with another worker id. Waits up to idgen.max_wait while ids have run ahead of the clock by idgen.max_ahead. Raises 55000 while the server has no worker identity, 53400 past idgen.max_wait, 25006 on a hot standby.';
+
+CREATE FUNCTION idgen_next_text() RETURNS text
+    LANGUAGE c VOLATILE PARALLEL SAFE COST 1
+    AS 'MODULE_PATHNAME', 'idgen_sql_next_text';
+COMMENT ON FUNCTION idgen_next_text() IS
+'A new id as idgen_next() gives it, as decimal text, for clients that keep numbers as doubles and would round it.';
+
+CREATE FUNCTION idgen_batch(count bigint) RETURNS SETOF bigint
+    LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1 ROWS 1000
+    AS 'MODULE_PATHNAME', 'idgen_sql_batch';
+COMMENT ON FUNCTION idgen_batch(bigint) IS
+'count new ids in increasing order, as idgen_next() gives them. None for NULL; 22023 for a negative count.';
+
+-- reading ids
+
+CREATE FUNCTION idgen_decode(id bigint,
+    OUT generated_at timestamptz, OUT region_id integer, OUT app_id integer, OUT worker_id integer, OUT sequence bigint)
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 2
+    AS 'MODULE_PATHNAME', 'idgen_sql_decode';
+COMMENT ON FUNCTION idgen_decode(bigint) IS
+'The fields of an id of the default generator: 41 bits of milliseconds since 2024-01-01 00:00 UTC, 10 bits worker id, 12 bits sequence. It has no region and no app: these are NULL. 22023 for a negative number; any other is decoded as the layout says, whoever made it.';
+
+CREATE FUNCTION idgen_timestamp(id bigint) RETURNS timestamptz
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+    AS 'MODULE_PATHNAME', 'idgen_sql_timestamp';
+COMMENT ON FUNCTION idgen_timestamp(bigint) IS
+'When an id of the default generator was made, in whole milliseconds. 22023 for a negative number.';
+
+-- UUIDs
+
+CREATE FUNCTION uuid_v7() RETURNS uuid
+    LANGUAGE c VOLATILE PARALLEL SAFE COST 1
+    AS 'MODULE_PATHNAME', 'idgen_sql_uuid_v7';
+COMMENT ON FUNCTION uuid_v7() IS
+'A new UUID of version 7 (RFC 9562): Unix milliseconds, a 16-bit counter (section 6.2, method 1), 58 random bits. Strictly increasing over all sessions of the server where idgen is in shared_preload_libraries, else within the session. Never waits and never fails for want of a number. Its time lags the clock by a tick of the kernel''s coarse clock at the most (4 ms, as a rule), and leads it only past 32,768 UUIDs in one millisecond, or by as much as a clock was set back until that is caught up with.';
+
+CREATE FUNCTION uuid_v7_timestamp(uuid uuid) RETURNS timestamptz
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+    AS 'MODULE_PATHNAME', 'idgen_sql_uuid_v7_timestamp';
+COMMENT ON FUNCTION uuid_v7_timestamp(uuid) IS
+'The time in a UUID of version 7, whoever made it, in whole milliseconds. 22023 for any other version or variant.';
+
+CREATE FUNCTION uuid_v7_decode(uuid uuid, OUT generated_at timestamptz, OUT rand_a integer, OUT rand_b bigint)
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 2
+    AS 'MODULE_PATHNAME', 'idgen_sql_uuid_v7_decode';
+COMMENT ON FUNCTION uuid_v7_decode(uuid) IS
+'The fields of a UUID of version 7, named as in RFC 9562: its time, rand_a (12 bits) and rand_b (62 bits). 22023 for any other version or variant.';
+
+-- watching it
+
+CREATE FUNCTION idgen_status(
+    OUT state text, OUT reason text, OUT advice text, OUT worker_id integer, OUT worker_source text,
+    OUT ceiling timestamptz, OUT ceiling_left interval, OUT drift interval, OUT clock_ahead interval,
+    OUT ids_issued bigint,
+    OUT lease_holder text, OUT lease_expires_at timestamptz, OUT last_renewal_at timestamptz,
+    OUT renewal_latency interval, OUT renewal_failures integer,
+    OUT last_error text, OUT last_error_at timestamptz, OUT worker_pid integer,
+    OUT server_version text, OUT library_version text)
+    LANGUAGE c VOLATILE PARALLEL SAFE COST 10
+    AS 'MODULE_PATHNAME', 'idgen_sql_status_0_3';
+COMMENT ON FUNCTION idgen_status() IS
+'One row: is id generation healthy (state is ''ok''), why not, and what to do. ceiling: no id has a later time, and a restart goes on from it; ceiling_left: until the id clock reaches it. drift: how far the next id is ahead of the id clock. clock_ahead: how far the id clock is ahead of the wall clock. ids_issued: since the server started. Of a leased worker id: lease_holder, as others see this server (host|port|directory); lease_expires_at, by the store''s clock; last_renewal_at and how long the store''s last answer took; renewal_failures in a row.';
+
+CREATE FUNCTION idgen_wait_ready(timeout interval DEFAULT '30 s') RETURNS boolean
+    LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
+    AS 'MODULE_PATHNAME', 'idgen_sql_wait_ready';
+COMMENT ON FUNCTION idgen_wait_ready(interval) IS
+'Waits until the server can give ids: true, or false where timeout has passed first. For deployments and tests. 55000 where idgen is not in shared_preload_libraries.';
+
+CREATE FUNCTION idgen_stat_get_backends(
+    OUT pid integer, OUT ids bigint, OUT blocks bigint, OUT lost_ids bigint, OUT waits bigint, OUT waited interval,
+    OUT waiting boolean, OUT waiting_for interval)
+    RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL SAFE COST 10 ROWS 100
+    AS 'MODULE_PATHNAME', 'idgen_sql_stat_backends';
+COMMENT ON FUNCTION idgen_stat_get_backends() IS
+'The rows of the view idgen_stat_backends. None where idgen is not in shared_preload_libraries.';
+
+CREATE VIEW idgen_stat_backends AS SELECT * FROM idgen_stat_get_backends();
+GRANT SELECT ON idgen_stat_backends TO PUBLIC;
+COMMENT ON VIEW idgen_stat_backends IS
+'What each live backend that has asked for ids has had since it began: ids given out, blocks reserved for them, ids lost in blocks that were dropped, how often and how long it has waited, and whether it waits right now.';
+
+CREATE FUNCTION idgen_stat_get_generators(
+    OUT generator text, OUT ids bigint, OUT blocks bigint, OUT lost_ids bigint, OUT waits bigint, OUT waited interval,
+    OUT drift interval, OUT max_drift interval, OUT stats_reset timestamptz)
+    RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL SAFE COST 10 ROWS 1
+    AS 'MODULE_PATHNAME', 'idgen_sql_stat_generators';
+COMMENT ON FUNCTION idgen_stat_get_generators() IS
+'The rows of the view idgen_stat_generators. None where idgen is not in shared_preload_libraries.';
+
+CREATE VIEW idgen_stat_generators AS SELECT * FROM idgen_stat_get_generators();
+GRANT SELECT ON idgen_stat_generators TO PUBLIC;
+COMMENT ON VIEW idgen_stat_generators IS
+'What all backends together have had of each generator since stats_reset, or since the server started: ids, blocks, ids lost in dropped blocks, waits; drift: how far the next id is ahead of the id clock now; max_drift: the furthest.';
+
+CREATE FUNCTION idgen_stat_get_clock(
+    OUT ahead interval, OUT right_at timestamptz, OUT steps_back bigint, OUT largest_step_back interval,
+    OUT stats_reset timestamptz)
+    RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL SAFE COST 10 ROWS 1
+    AS 'MODULE_PATHNAME', 'idgen_sql_stat_clock';
+COMMENT ON FUNCTION idgen_stat_get_clock() IS
+'The row of the view idgen_stat_clock. None where idgen is not in shared_preload_libraries.';
+
+CREATE VIEW idgen_stat_clock AS SELECT * FROM idgen_stat_get_clock();
+GRANT SELECT ON idgen_stat_clock TO PUBLIC;
+COMMENT ON VIEW idgen_stat_clock IS
+'The id clock against the wall clock: ahead (negative while a large step forward is waited out) and about when it will be right; how often the wall clock has stepped back since stats_reset, or since the server started, and by how much at the most.';
+
+CREATE FUNCTION idgen_stat_reset() RETURNS void
+    LANGUAGE c VOLATILE PARALLEL SAFE COST 10
+    AS 'MODULE_PATHNAME', 'idgen_sql_stat_reset';
+COMMENT ON FUNCTION idgen_stat_reset() IS
+'Sets the counts of idgen_stat_generators and idgen_stat_clock to zero. A live backend''s own row in idgen_stat_backends goes on, but for its largest drift. Superusers only, unless granted.';
+REVOKE ALL ON FUNCTION idgen_stat_reset() FROM PUBLIC;
+
+-- leased worker ids
+
+CREATE FUNCTION idgen_workers(
+    OUT worker_id integer, OUT state text, OUT host text, OUT port integer, OUT data_directory text,
+    OUT ceiling timestamptz, OUT expires_at timestamptz, OUT is_self boolean)
+    RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 100
+    AS 'MODULE_PATHNAME', 'idgen_sql_workers';
+COMMENT ON FUNCTION idgen_workers() IS
+'Every worker id that was ever leased under idgen.lease_prefix, straight from the store: who holds it (state ''held''), held it last (''free'', or ''expired'' where it was never given back); ceiling: no id with it has a later time; expires_at, by the store''s clock. 08006 where the store does not answer, 55000 where none is set. For members of pg_monitor, unless granted.';
+REVOKE ALL ON FUNCTION idgen_workers() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_workers() TO pg_monitor;
+
+CREATE FUNCTION idgen_declare_new_prefix() RETURNS timestamptz
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 10000
+    AS 'MODULE_PATHNAME', 'idgen_sql_declare_new_prefix';
+COMMENT ON FUNCTION idgen_declare_new_prefix() IS
+'Says to the lease store that no server has ever had a worker id under idgen.lease_prefix, so that servers need not wait idgen.lease_ttl for what it may have forgotten. Holds for one idgen.lease_ttl, until the time returned, by the store''s clock. The risk: where servers have issued ids under the prefix within that time, ids may repeat. 55000 where the store knows of worker ids leased under it. Superusers only, unless granted.';
+REVOKE ALL ON FUNCTION idgen_declare_new_prefix() FROM PUBLIC;
+
+-- the operator's way out
+
+CREATE FUNCTION idgen_forget_floor() RETURNS timestamptz
+    LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000
+    AS 'MODULE_PATHNAME', 'idgen_sql_forget_floor';
+COMMENT ON FUNCTION idgen_forget_floor() IS
+'Gives up the floor that a server waits for because earlier ids lie ahead of the clock (see idgen_status()), so that ids begin at the wall clock, and returns it. The risk: ids that were issued up to that time may be issued again when the clock gets there. Safe where the clock was wrong and every id from that time has been deleted, or where none was issued. 55000 where no floor is waited for. Superusers only, unless granted.';
+REVOKE ALL ON FUNCTION idgen_forget_floor() FROM PUBLIC;
+
+-- This script runs where ids are new, so a server without a trace of earlier ones may start at once.
+CREATE FUNCTION idgen_declare_new_server() RETURNS boolean
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'idgen_sql_declare_new_server';
+SELECT idgen_declare_new_server();
+DROP FUNCTION idgen_declare_new_server();
