@@ -13,7 +13,7 @@
 
 namespace idgen::core {
 
-inline constexpr uint32_t kMaxLines = 32;
+inline constexpr uint32_t kMaxLines = 256;
 
 // Counters of backends that have ended or left the line; those of live ones are in their slots.
 struct LineTotals {
@@ -71,13 +71,21 @@ void RaiseNext(Line& line, Position to, Step step) noexcept {
   }
 }
 
-// The line for `layout`, made where there is none; nullptr when all are taken. Holds: the lines lock.
+// The line for `layout`; nullptr where there is none.
 template <class Memory>
-Line* FindOrMakeLine(ServerState& server, const Layout& layout) noexcept {
+Line* FindLine(ServerState& server, const Layout& layout) noexcept {
   const uint64_t count = Memory::Load(server.line_count, Step::kLoadFloor);
   for (uint64_t i = 0; i < count; ++i)
     if (server.lines[i].layout == layout) return &server.lines[i];
-  if (count == kMaxLines) return nullptr;
+  return nullptr;
+}
+
+// The same, made where there is none; nullptr when `most` are taken. Holds: the lines lock.
+template <class Memory>
+Line* FindOrMakeLine(ServerState& server, const Layout& layout, uint64_t most = kMaxLines) noexcept {
+  if (Line* line = FindLine<Memory>(server, layout)) return line;
+  const uint64_t count = Memory::Load(server.line_count, Step::kLoadFloor);
+  if (count >= most) return nullptr;
   Line& line = server.lines[count];
   line.layout = layout;
   const int64_t floor_ms = static_cast<int64_t>(Memory::Load(server.floor_ms, Step::kLoadFloor));

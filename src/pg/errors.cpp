@@ -1,6 +1,7 @@
 // The id functions' errors.
 #include "pg/errors.h"
 
+#include "core/definition.h"
 #include "pg/describe.h"
 #include "pg/settings.h"
 #include "pg/shmem.h"
@@ -10,8 +11,6 @@ namespace {
 
 using core::Outcome;
 using core::Reservation;
-
-constexpr const core::Layout& kLayout = core::kDefaultLayout;
 
 [[noreturn]] void RaiseNoIdentity(int64 waited_ms) {
   const Diagnosis diagnosis = Diagnose(CopyStatus(*SharedState()));
@@ -24,7 +23,8 @@ constexpr const core::Layout& kLayout = core::kDefaultLayout;
                    diagnosis.advice != nullptr ? " " : "")));
 }
 
-[[noreturn]] void RaiseTooFarAhead(const Reservation& refused, int64 waited_ms) {
+[[noreturn]] void RaiseTooFarAhead(const Reservation& refused, const core::Layout& layout, int64 waited_ms) {
+  const int64 ids_per_second = core::IdsPerSecond({.layout = layout, .unit_us = layout.unit_ms * core::kUsPerMs});
   ereport(
       ERROR,
       (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
@@ -32,8 +32,8 @@ constexpr const core::Layout& kLayout = core::kDefaultLayout;
        errdetail(
            "The next id would be %lld ms past the limit of \"idgen.max_ahead\" ahead of the id clock. Waited %lld ms.",
            static_cast<long long>(refused.start_ms - refused.limit_ms), static_cast<long long>(waited_ms)),
-       errhint("Ask for fewer than %llu ids a millisecond over time, or raise \"idgen.max_wait\".",
-               static_cast<unsigned long long>(kLayout.sequence.MaxValue() + 1))));
+       errhint("Ask for fewer than %lld ids a second over time, or raise \"idgen.max_wait\".",
+               static_cast<long long>(ids_per_second))));
 }
 
 [[noreturn]] void RaiseAtCeiling(const Reservation& refused, int64 waited_ms) {
@@ -58,30 +58,30 @@ void RaiseNotPreloaded() {
                   errhint("Add idgen to \"shared_preload_libraries\" in postgresql.conf and restart the server.")));
 }
 
-void RaiseRefused(const Reservation& refused, int64 waited_ms) {
+void RaiseRefused(const Reservation& refused, const core::Layout& layout, int64 waited_ms) {
   switch (refused.outcome) {
     case Outcome::kNoIdentity: RaiseNoIdentity(waited_ms);
-    case Outcome::kTooFarAhead: RaiseTooFarAhead(refused, waited_ms);
+    case Outcome::kTooFarAhead: RaiseTooFarAhead(refused, layout, waited_ms);
     case Outcome::kAtCeiling: RaiseAtCeiling(refused, waited_ms);
     case Outcome::kBeforeEpoch:
       ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                       errmsg("no id can be given: the clock is before the layout's epoch"),
                       errdetail("The id clock says %s, the epoch is %s.", TimeText(core::MsOf(refused.now_us)),
-                                TimeText(kLayout.epoch_ms)),
+                                TimeText(layout.epoch_ms)),
                       errhint("Set the server's clock.")));
     case Outcome::kExhausted:
-      ereport(ERROR, (errcode(ERRCODE_SEQUENCE_GENERATOR_LIMIT_EXCEEDED),
-                      errmsg("no id can be given: the layout's time field has run out"),
-                      errdetail("Its %d bits end at %s; the id clock says %s.", kLayout.time.width,
-                                TimeText(core::TimeOf(kLayout, core::EndOfLine(kLayout))),
-                                TimeText(core::MsOf(refused.now_us))),
-                      errhint("If the clock is wrong, set it.")));
+      ereport(ERROR,
+              (errcode(ERRCODE_SEQUENCE_GENERATOR_LIMIT_EXCEEDED),
+               errmsg("no id can be given: the layout's time field has run out"),
+               errdetail("Its %d bits end at %s; the id clock says %s.", layout.time.width,
+                         TimeText(core::TimeOf(layout, core::EndOfLine(layout))), TimeText(core::MsOf(refused.now_us))),
+               errhint("If the clock is wrong, set it.")));
     case Outcome::kWorkerTooLarge:
       ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                       errmsg("no id can be given: worker id %u does not fit the layout", refused.worker),
                       errdetail("The layout's worker field has %d bits, for worker ids from 0 to %llu.",
-                                kLayout.worker.width, static_cast<unsigned long long>(kLayout.worker.MaxValue())),
-                      errhint("Set \"idgen.worker_id\" to a number in this range.")));
+                                layout.worker.width, static_cast<unsigned long long>(layout.worker.MaxValue())),
+                      errhint("Lease or set a worker id in this range: see \"idgen.worker_source\".")));
     case Outcome::kOk: break;
   }
   elog(ERROR, "idgen: a reservation that was granted was raised as an error");

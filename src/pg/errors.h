@@ -9,7 +9,7 @@ namespace idgen::pg {
 
 [[noreturn]] void RaiseNotPreloaded();
 
-// An id could not be given. `waited_ms` is how long the caller has waited for it.
-[[noreturn]] void RaiseRefused(const core::Reservation& refused, int64 waited_ms);
+// An id of this layout could not be given. `waited_ms` is how long the caller has waited for it.
+[[noreturn]] void RaiseRefused(const core::Reservation& refused, const core::Layout& layout, int64 waited_ms);
 
 }  // namespace idgen::pg

@@ -1,9 +1,56 @@
 // idgen_next(), idgen_next_text(), idgen_batch().
 #include "pg/pg.h"
 
+#include "pg/generators.h"
 #include "pg/take.h"
 
 using namespace idgen;
+
+namespace {
+
+struct Batch {
+  core::BackendSlot* slot;
+  bool by_default;
+  pg::Generator generator;
+};
+
+// `argument` names the generator; 0 is the default one.
+FuncCallContext* StartBatch(FunctionCallInfo fcinfo, int argument) {
+  const int64 count = PG_GETARG_INT64(0);
+  if (count < 0)
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+             errmsg("a batch can't have %lld ids", static_cast<long long>(count)), errhint("Ask for 0 or more.")));
+  core::BackendSlot& slot = pg::OwnSlot();
+  const pg::Generator generator = argument != 0 ? pg::FetchGenerator(fcinfo, argument, true) : pg::Generator{};
+  FuncCallContext* call = SRF_FIRSTCALL_INIT();
+  call->max_calls = static_cast<uint64>(count);
+  auto* batch = static_cast<Batch*>(MemoryContextAlloc(call->multi_call_memory_ctx, sizeof(Batch)));
+  *batch = {.slot = &slot, .by_default = argument == 0, .generator = generator};
+  call->user_fctx = batch;
+  return call;
+}
+
+Datum NextOfBatch(FunctionCallInfo fcinfo, int argument) {
+  if (SRF_IS_FIRSTCALL()) StartBatch(fcinfo, argument);
+  FuncCallContext* call = SRF_PERCALL_SETUP();
+  if (call->call_cntr >= call->max_calls) SRF_RETURN_DONE(call);
+  CHECK_FOR_INTERRUPTS();
+  const auto& batch = *static_cast<const Batch*>(call->user_fctx);
+  // The clock is half the price of an id. A table function runs to its end at once, so every fourth id looks whether
+  // the block is still fresh; in a select list the next row may be wanted an hour later.
+  const auto* rows = reinterpret_cast<const ReturnSetInfo*>(fcinfo->resultinfo);
+  const bool at_once = (rows->allowedModes & SFRM_Materialize_Preferred) != 0;
+  const bool unaged = at_once && call->call_cntr % 4 != 0;
+  int64 id;
+  if (batch.by_default)
+    id = unaged ? pg::TakeIdUnaged(*batch.slot) : pg::TakeId(*batch.slot);
+  else
+    id = unaged ? pg::TakeIdUnaged(*batch.slot, batch.generator) : pg::TakeId(*batch.slot, batch.generator);
+  SRF_RETURN_NEXT(call, Int64GetDatum(id));
+}
+
+}  // namespace
 
 extern "C" {
 
@@ -11,6 +58,12 @@ PG_FUNCTION_INFO_V1(idgen_sql_next);
 PGDLLEXPORT Datum idgen_sql_next(PG_FUNCTION_ARGS) {
   (void)fcinfo;
   PG_RETURN_INT64(pg::TakeId(pg::OwnSlot()));
+}
+
+PG_FUNCTION_INFO_V1(idgen_sql_next_generator);
+PGDLLEXPORT Datum idgen_sql_next_generator(PG_FUNCTION_ARGS) {
+  const pg::Generator& generator = pg::GeneratorOf(fcinfo, 0, true).generator;
+  PG_RETURN_INT64(pg::TakeId(pg::OwnSlot(), generator));
 }
 
 PG_FUNCTION_INFO_V1(idgen_sql_next_text);
@@ -22,28 +75,9 @@ PGDLLEXPORT Datum idgen_sql_next_text(PG_FUNCTION_ARGS) {
 }
 
 PG_FUNCTION_INFO_V1(idgen_sql_batch);
-PGDLLEXPORT Datum idgen_sql_batch(PG_FUNCTION_ARGS) {
-  FuncCallContext* call;
-  if (SRF_IS_FIRSTCALL()) {
-    const int64 count = PG_GETARG_INT64(0);
-    if (count < 0)
-      ereport(ERROR,
-              (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-               errmsg("a batch can't have %lld ids", static_cast<long long>(count)), errhint("Ask for 0 or more.")));
-    call = SRF_FIRSTCALL_INIT();
-    call->max_calls = static_cast<uint64>(count);
-    call->user_fctx = &pg::OwnSlot();
-  }
-  call = SRF_PERCALL_SETUP();
-  if (call->call_cntr >= call->max_calls) SRF_RETURN_DONE(call);
-  CHECK_FOR_INTERRUPTS();
-  auto& slot = *static_cast<core::BackendSlot*>(call->user_fctx);
-  // The clock is half the price of an id. A table function runs to its end at once, so every fourth id looks whether
-  // the block is still fresh; in a select list the next row may be wanted an hour later.
-  const auto* rows = reinterpret_cast<const ReturnSetInfo*>(fcinfo->resultinfo);
-  const bool at_once = (rows->allowedModes & SFRM_Materialize_Preferred) != 0;
-  const int64 id = at_once && call->call_cntr % 4 != 0 ? pg::TakeIdUnaged(slot) : pg::TakeId(slot);
-  SRF_RETURN_NEXT(call, Int64GetDatum(id));
-}
+PGDLLEXPORT Datum idgen_sql_batch(PG_FUNCTION_ARGS) { return NextOfBatch(fcinfo, 0); }
+
+PG_FUNCTION_INFO_V1(idgen_sql_batch_generator);
+PGDLLEXPORT Datum idgen_sql_batch_generator(PG_FUNCTION_ARGS) { return NextOfBatch(fcinfo, 1); }
 
 }  // extern "C"

@@ -5,17 +5,21 @@
 
 namespace idgen::pg {
 
-// The descriptor of the row, looked up once per call site.
+// The descriptor of the row that the function returns. Lives as long as its call site.
+inline TupleDesc MakeRowDescriptor(FunctionCallInfo fcinfo) {
+  const MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+  TupleDesc descriptor;
+  if (get_call_result_type(fcinfo, nullptr, &descriptor) != TYPEFUNC_COMPOSITE)
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("function returning record called in context that cannot accept type record")));
+  descriptor = BlessTupleDesc(descriptor);
+  MemoryContextSwitchTo(caller);
+  return descriptor;
+}
+
+// The same, looked up once per call site, for a function that has no other use for fn_extra.
 inline TupleDesc RowDescriptor(FunctionCallInfo fcinfo) {
-  if (fcinfo->flinfo->fn_extra == nullptr) {
-    const MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-    TupleDesc descriptor;
-    if (get_call_result_type(fcinfo, nullptr, &descriptor) != TYPEFUNC_COMPOSITE)
-      ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                      errmsg("function returning record called in context that cannot accept type record")));
-    fcinfo->flinfo->fn_extra = BlessTupleDesc(descriptor);
-    MemoryContextSwitchTo(caller);
-  }
+  if (fcinfo->flinfo->fn_extra == nullptr) fcinfo->flinfo->fn_extra = MakeRowDescriptor(fcinfo);
   return static_cast<TupleDesc>(fcinfo->flinfo->fn_extra);
 }
 

@@ -4,6 +4,7 @@
 #include "pg/settings.h"
 
 #include "core/layout.h"
+#include "core/server_state.h"
 #include "pg/lease_settings.h"
 
 namespace idgen::pg {
@@ -20,6 +21,7 @@ int max_wait_ms = 5000;
 int ceiling_window_ms = 10000;
 int max_clock_step_ms = 60000;
 int block_size = 256;
+int max_generators = 64;
 
 const struct config_enum_entry kWorkerSources[] = {
     {"static", static_cast<int>(lease::NumberSource::kStatic), false},
@@ -66,11 +68,20 @@ void DefineSettings() {
   DefineCustomIntVariable("idgen.block_size", "The most ids that a backend reserves at a time.",
                           "1 makes ids strictly increasing across all sessions of the server.", &block_size, 256, 1,
                           4096, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  // Such a setting can't be made later; a session that loads the library by itself has no shared memory anyway.
+  if (process_shared_preload_libraries_in_progress)
+    DefineCustomIntVariable("idgen.max_generators", "How many layouts of ids the server has room for.",
+                            "Generators of one layout, epoch, region and app share the room, also those of several "
+                            "databases. What a dropped generator used is free after a restart.",
+                            &max_generators, 64, 1, static_cast<int>(core::kMaxLines), PGC_POSTMASTER, 0, nullptr,
+                            nullptr, nullptr);
   DefineLeaseSettings();
   MarkGUCPrefixReserved("idgen");
 }
 
 int MaxWaitMs() noexcept { return max_wait_ms; }
+
+int MaxGenerators() noexcept { return max_generators; }
 
 lease::NumberSource WorkerNumberSource() noexcept { return static_cast<lease::NumberSource>(worker_source); }
 const char* WorkerEnv() noexcept { return worker_env; }

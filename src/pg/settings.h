@@ -11,6 +11,9 @@ void DefineSettings();
 // What idgen.max_wait says in this session, in milliseconds.
 int MaxWaitMs() noexcept;
 
+// How many layouts the server has room for: idgen.max_generators as it was when the server started.
+int MaxGenerators() noexcept;
+
 lease::NumberSource WorkerNumberSource() noexcept;
 const char* WorkerEnv() noexcept;
 const char* WorkerInterface() noexcept;

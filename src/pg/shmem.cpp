@@ -43,10 +43,13 @@ void StartupHook() {
   LWLockRelease(AddinShmemInitLock);
 }
 
+// Holds: the lock, so that a reader sees the counters in one place or the other.
+void SettleOwnCounters() { core::SettleCounters(*own_slot, shared->server.lines[own_slot->line].totals); }
+
 void SettleSlot(int, Datum) {
   if (own_slot == nullptr) return;
-  LWLockAcquire(shared->lock, LW_EXCLUSIVE);  // a reader sees the counters in one place or the other
-  core::SettleCounters(*own_slot, shared->server.lines[own_slot->line].totals);
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  SettleOwnCounters();
   own_slot->pid.store(0);
   LWLockRelease(shared->lock);
   own_slot = nullptr;
@@ -71,6 +74,14 @@ core::BackendSlot& ClaimOwnSlot() {
   core::ClaimSlot(shared->slots[index], MyProcPid, kDefaultLine);
   own_slot = &shared->slots[index];
   return *own_slot;
+}
+
+void MoveOwnSlot(uint32 line) {
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  SettleOwnCounters();
+  own_slot->line = line;
+  own_slot->block_size = 0;
+  LWLockRelease(shared->lock);
 }
 
 }  // namespace idgen::pg

@@ -42,7 +42,7 @@ struct Shared {
   int slot_count;
   core::BackendSlot slots[FLEXIBLE_ARRAY_MEMBER];
 };
-static_assert(offsetof(Shared, slots) <= 8192);
+static_assert(offsetof(Shared, slots) <= 56 * 1024);
 
 // nullptr where the library is not in shared_preload_libraries.
 Shared* SharedState() noexcept;
@@ -54,6 +54,9 @@ void RequestSharedMemory();
 extern core::BackendSlot* own_slot;  // nullptr before the first use
 core::BackendSlot& ClaimOwnSlot();
 inline core::BackendSlot& OwnSlot() { return likely(own_slot != nullptr) ? *own_slot : ClaimOwnSlot(); }
+
+// Moves the claimed slot to another line. What is left of its block is lost.
+void MoveOwnSlot(uint32 line);
 
 // The line of the default layout.
 inline constexpr uint32 kDefaultLine = 0;

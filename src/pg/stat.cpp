@@ -4,10 +4,33 @@
 #include "io/clock.h"
 #include "pg/describe.h"
 #include "pg/errors.h"
+#include "pg/generators.h"
 #include "pg/row.h"
 #include "pg/totals.h"
 
 using namespace idgen;
+
+namespace {
+
+void StoreLine(FunctionCallInfo fcinfo, const pg::Shared& shared, uint32 line, const char* generator) {
+  LWLockAcquire(shared.lock, LW_SHARED);
+  const pg::Totals totals = pg::TotalsSinceReset(shared, line);
+  const TimestampTz reset_at = shared.status.stats_reset;
+  LWLockRelease(shared.lock);
+  pg::Row<9> row;
+  row.AddText(generator);
+  row.AddInt(static_cast<int64>(totals.ids));
+  row.AddInt(static_cast<int64>(totals.blocks));
+  row.AddInt(static_cast<int64>(totals.lost_ids));
+  row.AddInt(static_cast<int64>(totals.waits));
+  row.Add(pg::IntervalOfUs(static_cast<int64>(totals.waited_us)));
+  row.Add(pg::IntervalOfUs(pg::DriftUs(shared.server, line)));
+  row.Add(pg::IntervalOfUs(static_cast<int64>(totals.max_drift_ms) * core::kUsPerMs));
+  row.AddTime(reset_at);
+  row.Store(fcinfo);
+}
+
+}  // namespace
 
 extern "C" {
 
@@ -41,21 +64,20 @@ PGDLLEXPORT Datum idgen_sql_stat_generators(PG_FUNCTION_ARGS) {
   InitMaterializedSRF(fcinfo, 0);
   pg::Shared* shared = pg::SharedState();
   if (shared == nullptr) return static_cast<Datum>(0);
-  LWLockAcquire(shared->lock, LW_SHARED);
-  const pg::Totals totals = pg::TotalsSinceReset(*shared, pg::kDefaultLine);
-  const TimestampTz reset_at = shared->status.stats_reset;
-  LWLockRelease(shared->lock);
-  pg::Row<9> row;
-  row.AddText("default");
-  row.AddInt(static_cast<int64>(totals.ids));
-  row.AddInt(static_cast<int64>(totals.blocks));
-  row.AddInt(static_cast<int64>(totals.lost_ids));
-  row.AddInt(static_cast<int64>(totals.waits));
-  row.Add(pg::IntervalOfUs(static_cast<int64>(totals.waited_us)));
-  row.Add(pg::IntervalOfUs(pg::DriftUs(shared->server, pg::kDefaultLine)));
-  row.Add(pg::IntervalOfUs(static_cast<int64>(totals.max_drift_ms) * core::kUsPerMs));
-  row.AddTime(reset_at);
-  row.Store(fcinfo);
+  int count;
+  const pg::Generator* generators = pg::AllGenerators(fcinfo, &count);
+  const auto lines = static_cast<uint32>(shared->server.line_count.load());
+  for (uint32 line = 0; line < lines; ++line) {
+    // The counts are a layout's: generators that share one have them in common, and one that only other databases use
+    // has no name here.
+    bool named = false;
+    for (int i = 0; i < count; ++i) {
+      if (generators[i].definition.layout != shared->server.lines[line].layout) continue;
+      StoreLine(fcinfo, *shared, line, generators[i].name);
+      named = true;
+    }
+    if (!named) StoreLine(fcinfo, *shared, line, line == pg::kDefaultLine ? "default" : nullptr);
+  }
   return static_cast<Datum>(0);
 }
 

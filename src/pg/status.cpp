@@ -53,7 +53,7 @@ template <int N>
 void AddClock(pg::Row<N>& row, const Status& status) {
   const pg::Shared* shared = pg::SharedState();
   if (status.identity) {
-    row.Add(pg::IntervalOfUs(pg::DriftUs(shared->server, pg::kDefaultLine)));
+    row.Add(pg::IntervalOfUs(pg::LargestDriftUs(shared->server)));
     row.Add(pg::IntervalOfUs(status.worker.view.clock_ahead_us));
   } else {
     row.AddNull();
@@ -61,7 +61,7 @@ void AddClock(pg::Row<N>& row, const Status& status) {
   }
   if (!status.preloaded) return row.AddNull();
   LWLockAcquire(shared->lock, LW_SHARED);
-  const uint64 ids = pg::TotalsOf(*shared, pg::kDefaultLine).ids;
+  const uint64 ids = pg::TotalsOfAll(*shared).ids;
   LWLockRelease(shared->lock);
   row.AddInt(static_cast<int64>(ids));
 }

@@ -37,15 +37,16 @@ void Sleep(core::BackendSlot& slot, int64 ms, uint32 wait_event) {
 
 }  // namespace
 
-int64 RefillAndTakeId(core::BackendSlot& slot) {
-  RefillOrRaise(slot, 1);
+int64 RefillAndTakeId(core::BackendSlot& slot, uint32 line) {
+  RefillOrRaise(slot, line, 1);
   const core::Position position = core::TakePosition(slot);
-  return core::Compose(core::kDefaultLayout, position, slot.worker);
+  return core::Compose(SharedState()->server.lines[line].layout, position, slot.worker);
 }
 
-void RefillOrRaise(core::BackendSlot& slot, uint64 need) {
+void RefillOrRaise(core::BackendSlot& slot, uint32 line, uint64 need) {
   static uint32 wait_event = 0;
   Shared& shared = *SharedState();
+  if (unlikely(slot.line != line)) MoveOwnSlot(line);
   // Without blocks every id costs a reservation, and the fine clock would be half of it. A boot time that is a little
   // old is only ever low, and the offset is always new, so an id's time lags by a tick of the coarse clock and no rule
   // bends.
@@ -71,7 +72,8 @@ void RefillOrRaise(core::BackendSlot& slot, uint64 need) {
     const int64 waited_ms = core::MsOf(now_us - first_refused_us);
     const int64 left_ms = MaxWaitMs() - waited_ms;
     const bool in_vain = reservation.outcome == Outcome::kNoIdentity && NobodyWillServe();
-    if (!Passes(reservation.outcome) || left_ms <= 0 || in_vain) RaiseRefused(reservation, waited_ms);
+    if (!Passes(reservation.outcome) || left_ms <= 0 || in_vain)
+      RaiseRefused(reservation, shared.server.lines[line].layout, waited_ms);
     if (wait_event == 0) wait_event = NewWaitEvent("IdgenId");
     Sleep(slot, Min(SleepMs(reservation, tries), left_ms), wait_event);
   }

@@ -5,16 +5,17 @@
 
 #include "core/block.h"
 #include "io/clock.h"
+#include "pg/generators.h"
 #include "pg/shmem.h"
 
 namespace idgen::pg {
 
-// Refills the slot's block; waits up to idgen.max_wait, interruptibly, and raises where no id can be given.
-// `need` positions at least, all of them free of the block that was there before.
-void RefillOrRaise(core::BackendSlot& slot, uint64 need);
+// Refills the slot's block, on `line` from now on; waits up to idgen.max_wait, interruptibly, and raises where no id
+// can be given. `need` positions at least, all of them free of the block that was there before.
+void RefillOrRaise(core::BackendSlot& slot, uint32 line, uint64 need);
 
 // The slow half of TakeId: out of line, so that the other half needs no registers of its own.
-int64 RefillAndTakeId(core::BackendSlot& slot);
+int64 RefillAndTakeId(core::BackendSlot& slot, uint32 line = kDefaultLine);
 
 inline int64 TakeId(core::BackendSlot& slot) {
   core::Position position;
@@ -26,6 +27,18 @@ inline int64 TakeId(core::BackendSlot& slot) {
 inline int64 TakeIdUnaged(core::BackendSlot& slot) {
   if (unlikely(!core::HasPosition(slot, kDefaultLine))) return RefillAndTakeId(slot);
   return core::Compose(core::kDefaultLayout, core::TakePosition(slot), slot.worker);
+}
+
+// The same by a generator whose line is known.
+inline int64 TakeId(core::BackendSlot& slot, const Generator& generator) {
+  core::Position position;
+  if (unlikely(!core::TakeFromBlock(slot, generator.line, io::CoarseNs, &position)))
+    return RefillAndTakeId(slot, generator.line);
+  return core::Compose(generator.definition.layout, position, slot.worker);
+}
+inline int64 TakeIdUnaged(core::BackendSlot& slot, const Generator& generator) {
+  if (unlikely(!core::HasPosition(slot, generator.line))) return RefillAndTakeId(slot, generator.line);
+  return core::Compose(generator.definition.layout, core::TakePosition(slot), slot.worker);
 }
 
 }  // namespace idgen::pg

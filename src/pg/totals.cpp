@@ -27,6 +27,21 @@ Totals TotalsOf(const Shared& shared, uint32 line) {
   return totals;
 }
 
+Totals TotalsOfAll(const Shared& shared) {
+  Totals all = {};
+  const auto lines = static_cast<uint32>(shared.server.line_count.load());
+  for (uint32 line = 0; line < lines; ++line) {
+    const Totals one = TotalsOf(shared, line);
+    all.ids += one.ids;
+    all.blocks += one.blocks;
+    all.lost_ids += one.lost_ids;
+    all.waits += one.waits;
+    all.waited_us += one.waited_us;
+    all.max_drift_ms = Max(all.max_drift_ms, one.max_drift_ms);
+  }
+  return all;
+}
+
 Totals TotalsSinceReset(const Shared& shared, uint32 line) {
   Totals totals = TotalsOf(shared, line);
   const core::LineTotals& base = shared.totals_at_reset[line];
@@ -62,6 +77,13 @@ int64 DriftUs(const core::ServerState& server, uint32 line) {
   const int64 next_ms = core::TimeOf(l.layout, l.next.load());
   const int64 now_us = io::BootUs() + core::ClockOffsetUs<core::PlainMemory>(server);
   return Max(next_ms * core::kUsPerMs - now_us, int64{0});
+}
+
+int64 LargestDriftUs(const core::ServerState& server) {
+  int64 largest_us = 0;
+  const auto lines = static_cast<uint32>(server.line_count.load());
+  for (uint32 line = 0; line < lines; ++line) largest_us = Max(largest_us, DriftUs(server, line));
+  return largest_us;
 }
 
 }  // namespace idgen::pg

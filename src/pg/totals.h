@@ -17,6 +17,9 @@ struct Totals {
 // Since the server started. Holds: the lock, at least shared, so that no backend moves its counters meanwhile.
 Totals TotalsOf(const Shared& shared, uint32 line);
 
+// Of all lines together, since the server started. Holds: the lock, at least shared.
+Totals TotalsOfAll(const Shared& shared);
+
 // Since the last reset. Holds: the lock, at least shared.
 Totals TotalsSinceReset(const Shared& shared, uint32 line);
 
@@ -25,5 +28,7 @@ void ResetTotals(Shared& shared);
 
 // How far the line's next id is ahead of the id clock, at least 0.
 int64 DriftUs(const core::ServerState& server, uint32 line);
+// Of the line that is furthest ahead.
+int64 LargestDriftUs(const core::ServerState& server);
 
 }  // namespace idgen::pg

@@ -9,7 +9,7 @@ namespace idgen::pg {
 void Watch::Look(const Shared& shared) {
   const int64 boot_us = io::BootUs();
   LWLockAcquire(shared.lock, LW_SHARED);
-  const Totals totals = TotalsOf(shared, kDefaultLine);
+  const Totals totals = TotalsOfAll(shared);
   LWLockRelease(shared.lock);
   LookAtDrift(shared, boot_us);
   LookAtWaits(totals, boot_us);
@@ -25,9 +25,14 @@ bool Watch::MayLogStep(lease::Event::Kind kind) noexcept {
 }
 
 void Watch::LookAtDrift(const Shared& shared, int64 boot_us) {
-  const int64 drift_us = DriftUs(shared.server, kDefaultLine);
-  // The next id of a server at rest lies in the tick that is going on.
-  if (drift_us <= 2 * core::kUsPerMs) {
+  // The next id of a server at rest lies in the tick that is going on, or the one after.
+  int64 drift_us = 0;
+  const auto lines = static_cast<uint32>(shared.server.line_count.load());
+  for (uint32 line = 0; line < lines; ++line) {
+    const int64 line_us = DriftUs(shared.server, line);
+    if (line_us > (shared.server.lines[line].layout.unit_ms + 1) * core::kUsPerMs) drift_us = Max(drift_us, line_us);
+  }
+  if (drift_us == 0) {
     ahead_since_us_ = 0;
     drift_told_ = false;
     return;

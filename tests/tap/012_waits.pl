@@ -59,7 +59,7 @@ my ($out, $err) = ('', '');
 		'<', \(join("\n", map { "$_;\n" } split(/\n/, $statements))), '>', \$out, '2>', \$err);
 }
 like($out, qr/count = "409600"/, 'a burst of max_ahead is given at once');
-like($err, qr/ERROR:  53400: no id can be given: ids have run too far ahead of the clock.*DETAIL:  The next id would be \d+ ms past the limit of "idgen.max_ahead".*HINT:  Ask for fewer than 4096 ids a millisecond/s,
+like($err, qr/ERROR:  53400: no id can be given: ids have run too far ahead of the clock.*DETAIL:  The next id would be \d+ ms past the limit of "idgen.max_ahead".*HINT:  Ask for fewer than 4096000 ids a second/s,
 	'what goes beyond it is an error that says by how much');
 
 done_testing();

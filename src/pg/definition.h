@@ -1,0 +1,42 @@
+// Layout, epoch, unit, region and app as SQL gives them, made into a definition or refused with the reason.
+#pragma once
+
+#include "pg/pg.h"
+
+#include "core/definition.h"
+
+namespace idgen::pg {
+
+// nullptr: not given. What is not given is the preset's, or the default generator's.
+struct DefinitionText {
+  const text* layout;  // a preset's name or a list of fields
+  const TimestampTz* epoch;
+  const Interval* unit;
+  const int32* region;
+  const int32* app;
+};
+
+// Raises 22023 with what is wrong with it.
+core::Definition ParseDefinition(const DefinitionText& given);
+
+// Raises 22023 where no ids can be issued by it.
+void CheckIssuable(const core::Definition& definition);
+
+// The arguments from `first` on: layout, epoch and unit, and region and app where there are that many. What is NULL is
+// not given.
+core::Definition DefinitionOfArguments(FunctionCallInfo fcinfo, int first);
+
+inline int64 UnixUsOfTimestamp(TimestampTz time) noexcept {
+  return time + int64{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * USECS_PER_DAY;
+}
+inline TimestampTz TimestampOfUnixUs(int64 unix_us) noexcept {
+  return unix_us - int64{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * USECS_PER_DAY;
+}
+// Whether a timestamptz can say it.
+inline bool FitsTimestamp(int64 unix_us) noexcept {
+  int64 time;
+  return !__builtin_sub_overflow(unix_us, int64{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * USECS_PER_DAY, &time) &&
+         IS_VALID_TIMESTAMP(time);
+}
+
+}  // namespace idgen::pg

@@ -1,0 +1,57 @@
+// idgen_describe_layout(): what a layout is good for, before anything is made.
+#include "pg/pg.h"
+
+#include "io/clock.h"
+#include "pg/definition.h"
+#include "pg/describe.h"
+#include "pg/row.h"
+
+using namespace idgen;
+
+namespace {
+
+// What one should know; nullptr where there is nothing.
+const char* NoteOf(const core::Definition& definition) {
+  switch (core::Issuable(definition)) {
+    case core::Obstacle::kNone: break;
+    case core::Obstacle::kTimeNotFirst: return "for reading only: time is not its first field";
+    case core::Obstacle::kNoWorker: return "for reading only: it has no worker field";
+    case core::Obstacle::kUnit: return "for reading only: its ticks are not whole milliseconds";
+    case core::Obstacle::kEndsTooLate: return "for reading only: its time ends after the year 294246";
+  }
+  if (core::TotalBits(definition.layout) == 64)
+    return "64 bits: the highest would be needed when it runs out; no ids are given from then on";
+  return nullptr;
+}
+
+int64 ExampleOf(const core::Definition& definition) {
+  const core::Layout& layout = definition.layout;
+  const int64 since_us = Max(io::WallUs() - layout.epoch_ms * core::kUsPerMs, int64{0});
+  const uint64 tick = Min(static_cast<uint64>(since_us / definition.unit_us), layout.MaxTick());
+  return static_cast<int64>(layout.time.Put(tick) | layout.fixed | layout.worker.Put(layout.worker.Present() ? 1 : 0));
+}
+
+}  // namespace
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(idgen_sql_describe_layout);
+PGDLLEXPORT Datum idgen_sql_describe_layout(PG_FUNCTION_ARGS) {
+  const core::Definition definition = pg::DefinitionOfArguments(fcinfo, 0);
+  char fields[core::kLayoutTextBytes];
+  core::WriteLayout(definition.layout, fields);
+  const std::optional<int64_t> end_us = core::EndUs(definition);
+  pg::Row<9> row;
+  row.AddText(fields);
+  row.Add(TimestampTzGetDatum(pg::TimestampOfUnixMs(definition.layout.epoch_ms)));
+  row.Add(pg::IntervalOfUs(definition.unit_us));
+  row.Add(Int32GetDatum(static_cast<int32>(core::TotalBits(definition.layout))));
+  row.AddInt(core::IdsPerSecond(definition));
+  row.AddInt(int64{1} << definition.layout.worker.width);
+  end_us&& pg::FitsTimestamp(*end_us) ? row.Add(TimestampTzGetDatum(pg::TimestampOfUnixUs(*end_us))) : row.AddNull();
+  row.AddInt(ExampleOf(definition));
+  row.AddText(NoteOf(definition));
+  return row.Make(fcinfo);
+}
+
+}  // extern "C"

@@ -1,0 +1,71 @@
+// Generators by name: what a session knows of the table idgen_generator, and of the server's lines.
+//
+// Table rows send no invalidation by themselves; the table's trigger does (generator_table.cpp). It bumps a count in
+// every session, and whoever holds a definition asks again when the count has moved.
+#pragma once
+
+#include "pg/pg.h"
+
+#include "core/definition.h"
+
+namespace idgen::pg {
+
+inline constexpr uint32 kNoLine = PG_UINT32_MAX;
+inline constexpr const char* kGeneratorTable = "idgen_generator";
+
+struct Generator {
+  char name[NAMEDATALEN];
+  core::Definition definition;
+  uint32 line;  // kNoLine until an id is asked for
+};
+
+// Moves whenever a definition may have changed.
+extern uint64 generator_count;
+
+// What a call site keeps in fn_extra.
+struct GeneratorSite {
+  uint64 count;
+  bool constant;  // the name can't change at this site
+  TupleDesc row;  // for functions that return one; nullptr until it is known
+  Generator generator;
+};
+
+// The generator that argument `argument`, not NULL, names. Raises 42704 where there is none. For one that is to issue
+// ids (`line` is known then) raises where the server can't: 55000, 53400.
+GeneratorSite& FindGenerator(FunctionCallInfo fcinfo, int argument, bool issues);
+
+inline GeneratorSite& GeneratorOf(FunctionCallInfo fcinfo, int argument, bool issues) {
+  auto* site = static_cast<GeneratorSite*>(fcinfo->flinfo->fn_extra);
+  if (likely(site != nullptr && site->constant && site->count == generator_count)) return *site;
+  return FindGenerator(fcinfo, argument, issues);
+}
+
+// The same for a function that has other use for fn_extra. Valid until the next call of anything in here.
+const Generator& FetchGenerator(FunctionCallInfo fcinfo, int argument, bool issues);
+
+// All rows of the table in the schema of the function that is called, palloc'ed; *count of them.
+Generator* AllGenerators(FunctionCallInfo fcinfo, int* count);
+
+// The oid of the table; raises 55000 where the extension is too old to have it. InvalidOid instead, if `missing_ok`.
+Oid GeneratorTableOid(FunctionCallInfo fcinfo, bool missing_ok);
+
+// Columns of the table.
+enum GeneratorColumn {
+  kNameColumn = 1,
+  kLayoutColumn,
+  kEpochColumn,
+  kUnitColumn,
+  kRegionColumn,
+  kAppColumn,
+  kCommentColumn,
+  kBuiltInColumn,
+  kGeneratorColumns = kBuiltInColumn,
+};
+
+// The definition in a row, judged anew: a row may have come in past the trigger.
+core::Definition DefinitionOfRow(HeapTuple row, TupleDesc descriptor);
+
+// Raises where this server, as it is set, can't issue ids by it: the unit, the lease's range, the worker id.
+void CheckServerCanIssue(const core::Definition& definition);
+
+}  // namespace idgen::pg
