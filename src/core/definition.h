@@ -78,6 +78,13 @@ constexpr uint64_t IdMask(const Layout& layout) noexcept {
   return bits >= 64 ? ~uint64_t{0} : (uint64_t{1} << bits) - 1;
 }
 
+// The layout of the line that ids are issued on. Ids are never negative: a time field that reaches the highest bit is
+// used while that bit is zero.
+constexpr Layout LineLayout(Layout layout) noexcept {
+  if (layout.time.shift + layout.time.width == 64) --layout.time.width;
+  return layout;
+}
+
 // Of one worker. At most 2^63 - 1.
 int64_t IdsPerSecond(const Definition& definition) noexcept;
 

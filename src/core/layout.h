@@ -1,7 +1,6 @@
 // Which bits of an id mean what. A layout is plain data: it lives in shared memory, so it holds no pointers.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
 namespace idgen::core {
@@ -29,10 +28,6 @@ struct Layout {
   Field worker;
   Field sequence;
   uint64_t fixed = 0;  // the bits of region and app, in place: every id has them
-
-  // Ids are never negative: a time field that reaches the top bit is used while that bit is zero.
-  constexpr unsigned UsableTimeBits() const noexcept { return std::min<unsigned>(time.width, 63u - time.shift); }
-  constexpr uint64_t MaxTick() const noexcept { return (uint64_t{1} << UsableTimeBits()) - 1; }
 
   constexpr bool operator==(const Layout&) const noexcept = default;
 };

@@ -14,7 +14,7 @@ using Position = uint64_t;
 
 // One past the last position of which an id can be made.
 constexpr Position EndOfLine(const Layout& layout) noexcept {
-  return Position{1} << (layout.UsableTimeBits() + layout.sequence.width);
+  return Position{1} << (layout.time.width + layout.sequence.width);
 }
 
 // The tick that `unix_ms` lies in; negative before the epoch.
@@ -26,7 +26,7 @@ constexpr int64_t TickAt(const Layout& layout, int64_t unix_ms) noexcept {
 // The first position of a tick, saturated to [0, EndOfLine] before the shift, which would wrap otherwise.
 constexpr Position PositionOfTick(const Layout& layout, int64_t tick) noexcept {
   if (tick <= 0) return 0;
-  if (tick > static_cast<int64_t>(layout.MaxTick())) return EndOfLine(layout);
+  if (tick > static_cast<int64_t>(layout.time.MaxValue())) return EndOfLine(layout);
   return static_cast<Position>(tick) << layout.sequence.width;
 }
 

@@ -95,7 +95,8 @@ int RunQuery(FunctionCallInfo fcinfo, const char* format, const char* relation, 
 
 void CheckRoom(const core::Layout& layout) {
   pg::Shared* shared = pg::SharedState();
-  if (shared == nullptr || core::FindLine<core::PlainMemory>(shared->server, layout) != nullptr) return;
+  if (shared == nullptr || core::FindLine<core::PlainMemory>(shared->server, core::LineLayout(layout)) != nullptr)
+    return;
   if (shared->server.line_count.load() >= static_cast<uint64>(pg::MaxGenerators()))
     ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED), errmsg("the server has no room for another layout"),
                     errdetail("%d are in use since it was started, those of dropped generators and of other databases "

@@ -104,7 +104,7 @@ uint32 ClaimLine(const Generator& generator) {
   Shared* shared = SharedState();
   if (shared == nullptr) RaiseNotPreloaded();
   core::ServerState& server = shared->server;
-  const core::Layout& layout = generator.definition.layout;
+  const core::Layout layout = core::LineLayout(generator.definition.layout);
   core::Line* line = core::FindLine<core::PlainMemory>(server, layout);
   if (line == nullptr) {
     CheckServerCanIssue(generator.definition);

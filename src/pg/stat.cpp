@@ -72,7 +72,7 @@ PGDLLEXPORT Datum idgen_sql_stat_generators(PG_FUNCTION_ARGS) {
     // has no name here.
     bool named = false;
     for (int i = 0; i < count; ++i) {
-      if (generators[i].definition.layout != shared->server.lines[line].layout) continue;
+      if (core::LineLayout(generators[i].definition.layout) != shared->server.lines[line].layout) continue;
       StoreLine(fcinfo, *shared, line, generators[i].name);
       named = true;
     }
