@@ -142,3 +142,99 @@ CREATE FUNCTION idgen_max_id(at timestamptz, generator text) RETURNS bigint
     AS 'MODULE_PATHNAME', 'idgen_sql_max_id_generator';
 COMMENT ON FUNCTION idgen_max_id(timestamptz, text) IS
 'As idgen_max_id(at), of the ids of a generator. 42704 where there is no such generator.';
+
+-- moving in
+
+CREATE FUNCTION idgen_adopt(table_name regclass, column_name name, generator text DEFAULT NULL) RETURNS SETOF text
+    LANGUAGE c VOLATILE PARALLEL UNSAFE COST 10000 ROWS 3
+    AS 'MODULE_PATHNAME', 'idgen_sql_adopt';
+COMMENT ON FUNCTION idgen_adopt(regclass, name, text) IS
+'Makes idgen_next(), or that of a generator, the default of a bigint column that has had other ids (plain, serial or identity), and says what it did, a line each. All in one transaction, under the lock that ALTER TABLE takes. 55000 where existing ids are not all below the new ones; 42804 for a column that can''t hold ids of 64 bits, with the statement that widens an integer. For the table''s owner.';
+
+CREATE FUNCTION idgen_fill_past(table_name regclass, column_name name, time_column name,
+    generator text DEFAULT NULL, worker_id integer DEFAULT NULL) RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100000
+    AS 'MODULE_PATHNAME', 'idgen_sql_fill_past';
+COMMENT ON FUNCTION idgen_fill_past(regclass, name, name, text, integer) IS
+'Gives every row whose column_name is NULL an id of the time in time_column, in the order of these times, and returns how many. The ids have a worker id that no server may have, the layout''s last unless worker_id says otherwise: so none meets an id that a server issues, and rows that came before are not met either. 22008 where a time is missing, to come, or before the epoch; 55000 where the worker id is this server''s or may be leased.';
+
+-- checks before trouble
+
+CREATE FUNCTION idgen_check(OUT severity text, OUT object text, OUT finding text, OUT advice text)
+    RETURNS SETOF record
+    LANGUAGE sql STABLE PARALLEL RESTRICTED COST 10000 ROWS 10
+BEGIN ATOMIC
+    WITH ours (oid) AS (
+        VALUES ('idgen_next()'::regprocedure), ('idgen_next(text)'::regprocedure)),
+    -- Columns with an id function in their own default, or in that of their domain.
+    defaults AS (
+        SELECT a.attrelid, a.attnum, a.attname, a.atttypid, pg_get_expr(d.adbin, d.adrelid) AS expression
+        FROM pg_attrdef d
+            JOIN pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+        WHERE EXISTS (
+            SELECT FROM pg_depend p JOIN ours ON p.refobjid = ours.oid
+            WHERE p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid AND p.refclassid = 'pg_proc'::regclass)
+        UNION ALL
+        SELECT a.attrelid, a.attnum, a.attname, a.atttypid, t.typdefault
+        FROM pg_type t
+            JOIN pg_attribute a ON a.atttypid = t.oid AND NOT a.atthasdef AND NOT a.attisdropped AND a.attnum > 0
+            JOIN pg_class r ON r.oid = a.attrelid AND r.relkind IN ('r', 'p')
+        WHERE t.typtype = 'd' AND EXISTS (
+            SELECT FROM pg_depend p JOIN ours ON p.refobjid = ours.oid
+            WHERE p.classid = 'pg_type'::regclass AND p.objid = t.oid AND p.refclassid = 'pg_proc'::regclass)),
+    named AS (
+        SELECT d.*, d.attrelid::regclass || '.' || quote_ident(d.attname) AS object,
+               CASE WHEN expression ~ 'idgen_next\(\)' THEN 'default'
+                    ELSE replace(substring(expression from 'idgen_next\(''((?:[^'']|'''')*)''(?:::text)?\)'), '''''', '''')
+               END AS generator
+        FROM defaults d)
+    SELECT 'warning', 'generator ' || quote_ident(name),
+           'Its time field runs out at ' || runs_out_at || '.',
+           'Columns with its ids need another generator, or another key, before then.'
+    FROM idgen_generators WHERE runs_out_at < now() + interval '5 years'
+    UNION ALL
+    SELECT 'error', 'generator ' || quote_ident(name),
+           'It has ' || workers || ' worker ids, and "idgen.max_workers" is ' || current_setting('idgen.max_workers') || '.',
+           'Lower "idgen.max_workers" on all servers of the prefix, or use a generator with a wider worker field.'
+    FROM idgen_generators
+    WHERE current_setting('idgen.worker_source', true) = 'lease'
+        AND workers < current_setting('idgen.max_workers', true)::bigint
+        AND name <> 'default'
+    UNION ALL
+    SELECT 'error', min(object), 'Ids of different generators can meet in it: ' || string_agg(DISTINCT quote_ident(n.generator), ', ') || '.',
+           'Make the defaults of the table and of its partitions one.'
+    FROM named n JOIN idgen_generator g ON g.name = n.generator
+    GROUP BY coalesce(pg_partition_root(n.attrelid), n.attrelid), n.attname
+    HAVING count(DISTINCT (g.layout, g.epoch, g.unit, g.region_id, g.app_id)) > 1
+    UNION ALL
+    SELECT 'error', object, 'Its default names the generator ' || quote_ident(generator) || ', which does not exist.',
+           'Make the generator again as it was, or set another default.'
+    FROM named n
+    WHERE generator IS NOT NULL AND NOT EXISTS (SELECT FROM idgen_generator g WHERE g.name = n.generator)
+    UNION ALL
+    SELECT 'error', object, 'It is of type ' || format_type(atttypid, NULL) || ', which does not hold every id.',
+           'ALTER TABLE ' || attrelid::regclass || ' ALTER COLUMN ' || quote_ident(attname) || ' TYPE bigint;'
+    FROM named n JOIN pg_type t ON t.oid = n.atttypid
+    WHERE coalesce(nullif(t.typbasetype, 0), t.oid) IN ('int2'::regtype, 'int4'::regtype, 'float4'::regtype, 'float8'::regtype)
+    UNION ALL
+    SELECT 'warning', object, 'It still owns the sequence ' || p.objid::regclass || ', which its default does not use.',
+           'ALTER SEQUENCE ' || p.objid::regclass || ' OWNED BY NONE; and drop it when nothing else uses it.'
+    FROM named n
+        JOIN pg_depend p ON p.classid = 'pg_class'::regclass AND p.refclassid = 'pg_class'::regclass
+            AND p.refobjid = n.attrelid AND p.refobjsubid = n.attnum AND p.deptype = 'a'
+        JOIN pg_class s ON s.oid = p.objid AND s.relkind = 'S'
+    UNION ALL
+    SELECT 'warning', 'server', 'Its worker id is not leased, and it has ' || string_agg(peers, ' and ') || '.',
+           'See to it that no two live servers have one worker id, or lease them: "idgen.worker_source".'
+    FROM (
+        SELECT 'standbys' AS peers WHERE EXISTS (SELECT FROM pg_stat_get_wal_senders())
+            OR EXISTS (SELECT FROM pg_replication_slots WHERE slot_type = 'physical')
+        UNION ALL
+        SELECT 'subscriptions' WHERE EXISTS (
+            SELECT FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()))
+    ) found
+    WHERE current_setting('idgen.worker_source', true) <> 'lease'
+    HAVING count(*) > 0;
+END;
+COMMENT ON FUNCTION idgen_check() IS
+'What will be trouble, a row each: a generator that runs out within five years; two generators whose ids can meet in one column; a default that names no generator; a column that can''t hold every id, or still owns a sequence; a worker field smaller than the range that is leased from; a worker id that is not leased on a server with standbys or subscriptions. No rows: nothing was found.';

@@ -3,6 +3,7 @@
 #include "pg/generators.h"
 
 #include "io/clock.h"
+#include "pg/column.h"
 #include "pg/definition.h"
 #include "pg/describe.h"
 #include "pg/row.h"
@@ -87,8 +88,8 @@ void JudgeChange(const TriggerData* trigger, HeapTuple before, HeapTuple after) 
 // A query on a table or view of the extension, whose schema can't be a parameter.
 int RunQuery(FunctionCallInfo fcinfo, const char* format, const char* relation, int count, Oid* types, Datum* values,
              const char* nulls) {
-  const char* schema = quote_identifier(get_namespace_name(get_func_namespace(fcinfo->flinfo->fn_oid)));
-  const int result = SPI_execute_with_args(psprintf(format, schema, relation), count, types, values, nulls, false, 0);
+  const int result = SPI_execute_with_args(psprintf(format, pg::ExtensionSchema(fcinfo), relation), count, types,
+                                           values, nulls, false, 0);
   if (result < 0) elog(ERROR, "idgen: query failed: %s", SPI_result_code_string(result));
   return static_cast<int>(SPI_processed);
 }

@@ -1,0 +1,162 @@
+// idgen_fill_past(): ids for rows that are older than their ids, from their own times, in order.
+//
+// They are made under a worker id that no server has, so none can meet an id that a server issues; and past those that
+// the column has under it already, so none is given twice.
+#include "pg/pg.h"
+
+#include "core/position.h"
+#include "pg/column.h"
+#include "pg/definition.h"
+#include "pg/generators.h"
+#include "pg/lease_settings.h"
+#include "pg/settings.h"
+#include "pg/worker_id.h"
+
+using namespace idgen;
+
+namespace {
+
+constexpr int kBatch = 1000;
+
+// Rows of a query, fetched a batch at a time.
+class Rows {
+ public:
+  explicit Rows(const char* sql) {
+    const SPIPlanPtr plan = SPI_prepare(sql, 0, nullptr);
+    if (plan == nullptr) elog(ERROR, "idgen: \"%s\" failed: %s", sql, SPI_result_code_string(SPI_result));
+    portal_ = SPI_cursor_open(nullptr, plan, nullptr, nullptr, false);
+  }
+
+  // False when there is none left.
+  bool Next() {
+    if (batch_ != nullptr && ++at_ < batch_->numvals) return true;
+    if (batch_ != nullptr) SPI_freetuptable(batch_);
+    SPI_cursor_fetch(portal_, true, kBatch);
+    batch_ = SPI_tuptable;
+    at_ = 0;
+    return batch_->numvals > 0;
+  }
+  Datum Column(int number) const {
+    bool is_null;
+    return SPI_getbinval(batch_->vals[at_], batch_->tupdesc, number, &is_null);
+  }
+
+ private:
+  Portal portal_;
+  SPITupleTable* batch_ = nullptr;
+  uint64 at_ = 0;
+};
+
+uint32 PastWorker(FunctionCallInfo fcinfo, const core::Layout& layout, int argument) {
+  const int64 asked = PG_ARGISNULL(argument) ? -1 : PG_GETARG_INT32(argument);
+  const uint64 most = Min(layout.worker.MaxValue(), uint64{core::kMaxWorker});
+  if (!PG_ARGISNULL(argument) && (asked < 0 || static_cast<uint64>(asked) > most))
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("worker_id %lld is out of range", static_cast<long long>(asked)),
+                    errdetail("The layout's worker ids go from 0 to %llu.", static_cast<unsigned long long>(most))));
+  const auto worker = static_cast<uint32>(asked < 0 ? most : static_cast<uint64>(asked));
+  pg::LeaseConfig config;
+  char problem[256];
+  if (pg::WorkerNumberSource() == lease::NumberSource::kLease) {
+    if (pg::ReadLeaseConfig(&config, problem, sizeof problem) && worker < config.workers)
+      ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                      errmsg("worker id %u may be leased to a server", worker),
+                      errdetail("\"idgen.max_workers\" is %u; ids of the past need a worker id that no server has.",
+                                config.workers),
+                      errhint("Lower \"idgen.max_workers\" on all servers to %u or less.", worker)));
+  } else if (const pg::WorkerId own = pg::ResolveWorkerId(); own.had && own.number == worker) {
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("worker id %u is this server's", worker),
+                    errdetail("Ids of the past need a worker id that no server has."),
+                    errhint("Name another in worker_id, which no server has now or will have.")));
+  }
+  return worker;
+}
+
+// Times that no id of the past can have: before the epoch, to come, or none at all.
+void CheckTimes(const pg::Column& column, const char* time, const core::Definition& definition) {
+  const char* epoch = timestamptz_to_str(pg::TimestampOfUnixUs(definition.layout.epoch_ms * core::kUsPerMs));
+  pg::Execute(
+      psprintf("SELECT pg_catalog.count(*) FILTER (WHERE %s IS NULL), "
+               "pg_catalog.count(*) FILTER (WHERE %s::timestamptz < %s::timestamptz), "
+               "pg_catalog.count(*) FILTER (WHERE %s::timestamptz > pg_catalog.statement_timestamp()) "
+               "FROM %s WHERE %s IS NULL",
+               time, time, quote_literal_cstr(epoch), time, column.table, column.name));
+  const auto count = [](int number) {
+    bool is_null;
+    return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, number, &is_null));
+  };
+  if (count(1) + count(2) + count(3) == 0) return;
+  ereport(ERROR,
+          (errcode(ERRCODE_DATETIME_FIELD_OVERFLOW), errmsg("some rows have a time that no id of the past can have"),
+           errdetail("Of the rows of table %s without an id %lld have no time, %lld one before the epoch, %s, and %lld "
+                     "one that is still to come.",
+                     column.table, static_cast<long long>(count(1)), static_cast<long long>(count(2)), epoch,
+                     static_cast<long long>(count(3))),
+           errhint("Mend their times, or use a generator with an earlier epoch.")));
+}
+
+// The position that an id has under this worker; false for one of another.
+bool PositionOf(const core::Layout& layout, int64 id, uint32 worker, core::Position* position) {
+  const auto bits = static_cast<uint64>(id);
+  *position = layout.time.Get(bits) << layout.sequence.width | layout.sequence.Get(bits);
+  return core::Compose(layout, *position, worker) == id;
+}
+
+}  // namespace
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(idgen_sql_fill_past);
+PGDLLEXPORT Datum idgen_sql_fill_past(PG_FUNCTION_ARGS) {
+  for (int i = 0; i < 3; ++i)
+    if (PG_ARGISNULL(i))
+      ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the table and its columns can't be null")));
+  const core::Definition definition =
+      PG_ARGISNULL(3) ? core::Definition{} : pg::FetchGenerator(fcinfo, 3, false).definition;
+  const core::Layout layout = core::LineLayout(definition.layout);
+  const uint32 worker = PastWorker(fcinfo, layout, 4);
+  SPI_connect();
+  const int settings = pg::SeeAllRows();
+  const pg::Column column = pg::LockColumn(PG_GETARG_OID(0), NameStr(*PG_GETARG_NAME(1)), "SHARE ROW EXCLUSIVE");
+  const char* time = quote_identifier(NameStr(*PG_GETARG_NAME(2)));
+  CheckTimes(column, time, definition);
+
+  Rows taken(psprintf("SELECT %s::bigint FROM %s WHERE (%s::bigint >> %d) & %llu = %u ORDER BY 1", column.name,
+                      column.table, column.name, layout.worker.shift,
+                      static_cast<unsigned long long>(layout.worker.MaxValue()), worker));
+  Rows rows(psprintf("SELECT tableoid, ctid, %s::timestamptz FROM %s WHERE %s IS NULL ORDER BY 3, 1, 2", time,
+                     column.table, column.name));
+  Oid types[] = {INT8OID, OIDOID, TIDOID};
+  const SPIPlanPtr update =
+      SPI_prepare(psprintf("UPDATE %s SET %s = $1 WHERE tableoid = $2 AND ctid = $3", column.table, column.name),
+                  lengthof(types), types);
+  if (update == nullptr) elog(ERROR, "idgen: update failed: %s", SPI_result_code_string(SPI_result));
+
+  bool any_taken = taken.Next();
+  core::Position next = 0;
+  int64 filled = 0;
+  while (rows.Next()) {
+    CHECK_FOR_INTERRUPTS();
+    const int64 unix_ms = core::MsOf(pg::UnixUsOfTimestamp(DatumGetTimestampTz(rows.Column(3))));
+    next = Max(next, core::PositionAt(layout, unix_ms));
+    for (core::Position used; any_taken; any_taken = taken.Next()) {
+      if (!PositionOf(layout, DatumGetInt64(taken.Column(1)), worker, &used) || used < next) continue;
+      if (used > next) break;
+      ++next;
+    }
+    if (next >= core::EndOfLine(layout))
+      ereport(ERROR,
+              (errcode(ERRCODE_SEQUENCE_GENERATOR_LIMIT_EXCEEDED), errmsg("the layout's time field has run out")));
+    Datum values[] = {Int64GetDatum(core::Compose(layout, next++, worker)), rows.Column(1), rows.Column(2)};
+    if (SPI_execute_plan(update, values, nullptr, false, 0) != SPI_OK_UPDATE || SPI_processed != 1)
+      ereport(ERROR, (errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+                      errmsg("a row of table %s was not given its id", column.table),
+                      errdetail("A trigger or a rule left it out, or changed it meanwhile.")));
+    ++filled;
+  }
+  AtEOXact_GUC(true, settings);
+  SPI_finish();
+  PG_RETURN_INT64(filled);
+}
+
+}  // extern "C"
