@@ -2,7 +2,6 @@
 #include "core/text_form.h"
 
 #include <array>
-#include <charconv>
 #include <cstring>
 
 namespace idgen::core {
@@ -51,36 +50,58 @@ constexpr size_t kHexChars = 16;
 constexpr size_t kDecimalMaxChars = 20;
 static_assert(kDecimalMaxChars == kMaxTextChars);
 
-// Bases of which 11 digits hold 64 bits: one and two chunks of five, each of which fits 32 bits and divides cheaply.
-constexpr size_t kElevenChars = 11;
-constexpr size_t kChunkChars = 5;
+constexpr size_t kElevenChars = 11;  // hold 64 bits in base 58 and 62
 
 constexpr uint64_t Power(uint64_t base, size_t exponent) {
   return exponent == 0 ? 1 : base * Power(base, exponent - 1);
 }
 
-template <uint32_t kBase>
-inline void WriteChunk(const Alphabet& alphabet, uint32_t chunk, char* out) noexcept {
-  for (size_t i = kChunkChars; i-- > 0; chunk /= kBase) out[i] = alphabet.digits[chunk % kBase];
+// Ids are cut into chunks of 32 bits, whose digits come at a cheap division each, and the chunks' side by side.
+template <uint32_t kBase, size_t kChars>
+inline void WriteChunk(const Alphabet& alphabet, uint64_t chunk, char* out) noexcept {
+  static_assert(Power(kBase, kChars) <= UINT32_MAX);
+  auto rest = static_cast<uint32_t>(chunk);
+  for (size_t i = kChars; i-- > 0; rest /= kBase) out[i] = alphabet.digits[rest % kBase];
 }
 
+// 1 + 5 + 5 digits.
 template <uint32_t kBase>
 inline void WriteEleven(const Alphabet& alphabet, uint64_t id, char* out) noexcept {
-  constexpr uint64_t kChunk = Power(kBase, kChunkChars);
-  static_assert(kChunk <= UINT32_MAX && UINT64_MAX / kChunk / kChunk < kBase);
+  constexpr uint64_t kChunk = Power(kBase, 5);
+  static_assert(UINT64_MAX / kChunk / kChunk < kBase);
   const uint64_t upper = id / kChunk;
-  WriteChunk<kBase>(alphabet, static_cast<uint32_t>(id % kChunk), out + 1 + kChunkChars);
-  WriteChunk<kBase>(alphabet, static_cast<uint32_t>(upper % kChunk), out + 1);
-  out[0] = alphabet.digits[upper / kChunk];
+  WriteChunk<kBase, 1>(alphabet, upper / kChunk, out);
+  WriteChunk<kBase, 5>(alphabet, upper % kChunk, out + 1);
+  WriteChunk<kBase, 5>(alphabet, id % kChunk, out + 6);
+}
+
+// 4 + 8 + 8 digits.
+inline void WriteTwenty(uint64_t id, char* out) noexcept {
+  constexpr uint64_t kChunk = Power(10, 8);
+  const uint64_t upper = id / kChunk;
+  WriteChunk<10, 4>(kDecimalDigits, upper / kChunk, out);
+  WriteChunk<10, 8>(kDecimalDigits, upper % kChunk, out + 4);
+  WriteChunk<10, 8>(kDecimalDigits, id % kChunk, out + 12);
+}
+
+// The digits without their leading zeros, of which the last stays.
+inline size_t CopyShortest(const char* digits, size_t size, char zero, char* out) noexcept {
+  size_t zeros = 0;
+  while (zeros < size - 1 && digits[zeros] == zero) ++zeros;
+  std::memcpy(out, digits + zeros, size - zeros);
+  return size - zeros;
 }
 
 size_t WriteBase58(uint64_t id, char* out) noexcept {
   char digits[kElevenChars];
   WriteEleven<58>(kBase58Digits, id, digits);
-  size_t zeros = 0;
-  while (zeros < kElevenChars - 1 && digits[zeros] == kBase58Digits.digits[0]) ++zeros;
-  std::memcpy(out, digits + zeros, kElevenChars - zeros);
-  return kElevenChars - zeros;
+  return CopyShortest(digits, sizeof digits, '1', out);
+}
+
+size_t WriteDecimal(uint64_t id, char* out) noexcept {
+  char digits[kDecimalMaxChars];
+  WriteTwenty(id, digits);
+  return CopyShortest(digits, sizeof digits, '0', out);
 }
 
 // 65 bits: the upper five, then the lower sixty.
@@ -182,7 +203,7 @@ size_t WriteText(TextForm form, uint64_t id, char* out) noexcept {
     case TextForm::kBase58: return WriteBase58(id, out);
     case TextForm::kBase62: WriteEleven<62>(kBase62Digits, id, out); return kElevenChars;
     case TextForm::kHex: WriteHex(id, out); return kHexChars;
-    case TextForm::kUnsigned: return static_cast<size_t>(std::to_chars(out, out + kDecimalMaxChars, id).ptr - out);
+    case TextForm::kUnsigned: return WriteDecimal(id, out);
   }
   return 0;
 }
