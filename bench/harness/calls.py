@@ -4,7 +4,8 @@ Measured is `SELECT count(f()) FROM generate_series(1, n)` less the same stateme
 place, run directly before it in the same session. The empty functions are PostgreSQL's own: pg_backend_pid(), which
 returns a global variable (STABLE without arguments: called for every row), and int8up(bigint), which returns
 its argument. A set-returning function is compared with generate_series in its place, and a function that reads a text
-with the one that writes it: both are called, the writer alone is taken off, the call itself is not.
+with the one that writes it: both are called, the writer alone is taken off, the call itself is not. Likewise ULIDs,
+which are written of new UUIDs.
 
 Taken is the backend's CPU time: these statements wait for nothing (but one flush of the log at nextval's commit, which
 nextval is spared), so on an idle machine it is the time that passes, and on a busy one it is still right.
@@ -44,8 +45,9 @@ class Candidate:
     def empty(self):
         if self.unit == BATCH:
             return f"SELECT count(*) FROM {ID_ROWS}"
-        empty = ONE_ARGUMENT if "(id)" in self.call else NO_ARGUMENT
-        return empty.replace("int8up(id)", self.over) if self.over else empty
+        if self.over:
+            return Candidate(self.over, self.over).statement()
+        return ONE_ARGUMENT if "(id)" in self.call else NO_ARGUMENT
 
 
 TEXT_FORMS = ("base32", "base58", "base62", "hex", "unsigned")
@@ -56,6 +58,8 @@ def text_forms():
         writes = f"idgen_to_{form}(id)"
         yield Candidate(writes, writes)
         yield Candidate(f"idgen_from_{form}(text)", f"idgen_from_{form}({writes})", over=writes)
+    yield Candidate("uuid_to_ulid(uuid)", "uuid_to_ulid(uuid_v7())", over="uuid_v7()")
+    yield Candidate("uuid_from_ulid(text)", "uuid_from_ulid(uuid_to_ulid(uuid_v7()))", over="uuid_to_ulid(uuid_v7())")
 
 
 def candidates(session):

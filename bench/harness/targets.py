@@ -57,6 +57,8 @@ def targets(results):
         writes, reads = f"idgen_to_{form}(id)", f"idgen_from_{form}(text)"
         rows.append((f"{writes}, ns over the empty function", 60, True, call(writes)))
         rows.append((f"{reads}, ns over {writes}", 60, True, call(reads)))
+    rows.append(("uuid_to_ulid(uuid), ns over uuid_v7()", 60, True, call("uuid_to_ulid(uuid)")))
+    rows.append(("uuid_from_ulid(text), ns over uuid_to_ulid(uuid)", 60, True, call("uuid_from_ulid(text)")))
     for commit in inserts.COMMITS:
         for clients in inserts.CLIENTS:
             case = inserts.case_of(clients, commit)
