@@ -41,11 +41,10 @@ int64 UuidClockMs(const pg::Shared* shared) {
   return core::MsOf(clock.BootUs() + core::ClockOffsetUs<PlainMemory>(shared->server));
 }
 
-// Infinite times, and those past what 64 bits of Unix microseconds hold, are at the ends.
+// Times past what 64 bits of Unix microseconds hold, infinity among them, are at the end.
 int64 UnixUs(TimestampTz time) {
   constexpr int64 kPostgresEpochUs = int64{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * USECS_PER_DAY;
   int64 unix_us;
-  if (TIMESTAMP_IS_NOBEGIN(time)) return PG_INT64_MIN;
   return __builtin_add_overflow(time, kPostgresEpochUs, &unix_us) ? PG_INT64_MAX : unix_us;
 }
 

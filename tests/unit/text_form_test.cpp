@@ -222,6 +222,9 @@ TEST(TextForm, RefusesWhatIsAboveSixtyFourBits) {
   for (const char* text : {"18446744073709551616", "18446744073709551620", "99999999999999999999",
                            "100000000000000000000", "999999999999999999999"})
     EXPECT_TRUE(Refuses(TextForm::kUnsigned, text, TextFault::kTooLarge));
+  // 2^64 and a zero: the sum of all but the last digit is 0 once more.
+  EXPECT_TRUE(Refuses(TextForm::kBase58, "jpXCZedGfVR1", TextFault::kTooLarge));
+  EXPECT_TRUE(Refuses(TextForm::kUnsigned, "184467440737095516160", TextFault::kTooLarge));
 }
 
 // Of texts with the characters and the length of a form, exactly those that the form would write are read.
