@@ -3,7 +3,9 @@
 Measured is `SELECT count(f()) FROM generate_series(1, n)` less the same statement with an empty C function in f's
 place, run directly before it in the same session. The empty functions are PostgreSQL's own: pg_backend_pid(), which
 returns a global variable (STABLE without arguments: called for every row), and int8up(bigint), which returns
-its argument. A set-returning function is compared with generate_series in its place.
+its argument. A set-returning function is compared with generate_series in its place, and a function that reads a text
+with the one that writes it: both are called, the writer alone is taken off, the call itself is not. Likewise ULIDs,
+which are written of new UUIDs.
 
 Taken is the backend's CPU time: these statements wait for nothing (but one flush of the log at nextval's commit, which
 nextval is spared), so on an idle machine it is the time that passes, and on a busy one it is still right.
@@ -31,6 +33,7 @@ class Candidate:
     burst: bool = False      # takes ids of the default layout, of which a burst holds four million
     block_size: int = 256
     unit: str = NS
+    over: str = ""           # what the call is compared with, where it is no empty function
 
     def statement(self):
         if self.unit == BATCH:
@@ -42,7 +45,21 @@ class Candidate:
     def empty(self):
         if self.unit == BATCH:
             return f"SELECT count(*) FROM {ID_ROWS}"
+        if self.over:
+            return Candidate(self.over, self.over).statement()
         return ONE_ARGUMENT if "(id)" in self.call else NO_ARGUMENT
+
+
+TEXT_FORMS = ("base32", "base58", "base62", "hex", "unsigned")
+
+
+def text_forms():
+    for form in TEXT_FORMS:
+        writes = f"idgen_to_{form}(id)"
+        yield Candidate(writes, writes)
+        yield Candidate(f"idgen_from_{form}(text)", f"idgen_from_{form}({writes})", over=writes)
+    yield Candidate("uuid_to_ulid(uuid)", "uuid_to_ulid(uuid_v7())", over="uuid_v7()")
+    yield Candidate("uuid_from_ulid(text)", "uuid_from_ulid(uuid_to_ulid(uuid_v7()))", over="uuid_to_ulid(uuid_v7())")
 
 
 def candidates(session):
@@ -59,6 +76,7 @@ def candidates(session):
         Candidate("Instagram's function (plpgsql)", "instagram_id()", slow=True),
         Candidate("idgen_timestamp(id)", "idgen_timestamp(id)"),
         Candidate("idgen_decode(id), whole row", "idgen_decode(id)"),
+        *text_forms(),
         Candidate("idgen_batch(n)", "idgen_batch({calls})", burst=True, unit=BATCH),
         # Last: changing the setting takes a second.
         Candidate("idgen_next(), block_size 1", "idgen_next()", burst=True, block_size=1),

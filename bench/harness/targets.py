@@ -1,4 +1,4 @@
-"""What issue 3 asks for, held against what was measured."""
+"""What issues 3 and 6 ask for, held against what was measured."""
 
 from dataclasses import dataclass
 
@@ -53,6 +53,12 @@ def targets(results):
          over(load(loads.TIME, "idgen_next()"), load(loads.TIME, REFERENCE))),
         ("index of uuid_v7(), in times of its rebuilt size", 1.01, True, load(loads.BLOAT, "uuid_v7()")),
     ]
+    for form in calls.TEXT_FORMS:
+        writes, reads = f"idgen_to_{form}(id)", f"idgen_from_{form}(text)"
+        rows.append((f"{writes}, ns over the empty function", 60, True, call(writes)))
+        rows.append((f"{reads}, ns over {writes}", 60, True, call(reads)))
+    rows.append(("uuid_to_ulid(uuid), ns over uuid_v7()", 60, True, call("uuid_to_ulid(uuid)")))
+    rows.append(("uuid_from_ulid(text), ns over uuid_to_ulid(uuid)", 60, True, call("uuid_from_ulid(text)")))
     for commit in inserts.COMMITS:
         for clients in inserts.CLIENTS:
             case = inserts.case_of(clients, commit)

@@ -74,6 +74,22 @@ constexpr Uuid ComposeUuid7(uint64_t position, uint64_t tail) noexcept {
 // The version field, or -1 where the variant is not RFC 9562's, so that the version means nothing.
 constexpr int UuidVersion(const Uuid& uuid) noexcept { return uuid.bytes[8] >> 6 == 2 ? uuid.bytes[6] >> 4 : -1; }
 
+// Bounds of a time range in UUIDs of version 7, whoever made them. For each such UUID u and each time t:
+//   u >= Uuid7Min(t)  exactly where  u's time >= t
+//   u <= Uuid7Max(t)  exactly where  u's time <= t
+// Unix microseconds: the times of UUIDs are whole milliseconds, so the one rounds up, the other down. Where no UUID
+// qualifies they are the max and the nil UUID, which lie outside of version 7.
+constexpr Uuid Uuid7Min(int64_t unix_us) noexcept {
+  const int64_t ms = MsOf(unix_us) + (unix_us % kUsPerMs != 0 ? 1 : 0);
+  if (ms > kMaxUuidMs) return UuidOfHalves(UINT64_MAX, UINT64_MAX);
+  return ComposeUuid7(static_cast<uint64_t>(std::max<int64_t>(ms, 0)) << kUuidCounterBits, 0);
+}
+constexpr Uuid Uuid7Max(int64_t unix_us) noexcept {
+  const int64_t ms = MsOf(unix_us);
+  if (ms < 0) return UuidOfHalves(0, 0);
+  return ComposeUuid7(static_cast<uint64_t>(std::min(ms, kMaxUuidMs)) << kUuidCounterBits | 0xFFFF, UINT64_MAX);
+}
+
 // Of a version 7 UUID.
 constexpr DecodedUuid7 DecodeUuid7(const Uuid& uuid) noexcept {
   const uint64_t high = HighHalf(uuid);

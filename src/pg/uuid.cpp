@@ -1,4 +1,4 @@
-// uuid_v7(), uuid_v7_timestamp(), uuid_v7_decode().
+// uuid_v7(), uuid_v7(timestamptz), uuid_v7_min(), uuid_v7_max(), uuid_v7_timestamp(), uuid_v7_decode().
 #include "pg/pg.h"
 
 #include "io/clock.h"
@@ -41,6 +41,19 @@ int64 UuidClockMs(const pg::Shared* shared) {
   return core::MsOf(clock.BootUs() + core::ClockOffsetUs<PlainMemory>(shared->server));
 }
 
+// Times past what 64 bits of Unix microseconds hold, infinity among them, are at the end.
+int64 UnixUs(TimestampTz time) {
+  constexpr int64 kPostgresEpochUs = int64{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * USECS_PER_DAY;
+  int64 unix_us;
+  return __builtin_add_overflow(time, kPostgresEpochUs, &unix_us) ? PG_INT64_MAX : unix_us;
+}
+
+Datum UuidDatum(const core::Uuid& uuid) {
+  auto* result = static_cast<pg_uuid_t*>(palloc(sizeof(pg_uuid_t)));
+  memcpy(result->data, uuid.bytes, sizeof uuid.bytes);
+  return UUIDPGetDatum(result);
+}
+
 }  // namespace
 
 extern "C" {
@@ -52,10 +65,32 @@ PGDLLEXPORT Datum idgen_sql_uuid_v7(PG_FUNCTION_ARGS) {
   pg::Shared* shared = pg::SharedState();
   core::Word& line = shared != nullptr ? shared->server.uuid_next : session_line;
   const uint64 position = core::NextUuidPosition<core::PlainMemory>(line, UuidClockMs(shared), entropy.counter);
-  const core::Uuid uuid = core::ComposeUuid7(position, entropy.tail);
-  auto* result = static_cast<pg_uuid_t*>(palloc(sizeof(pg_uuid_t)));
-  memcpy(result->data, uuid.bytes, sizeof uuid.bytes);
-  PG_RETURN_UUID_P(result);
+  return UuidDatum(core::ComposeUuid7(position, entropy.tail));
+}
+
+// Of a time that is given nothing may be counted: all 74 bits are random.
+PG_FUNCTION_INFO_V1(idgen_sql_uuid_v7_at);
+PGDLLEXPORT Datum idgen_sql_uuid_v7_at(PG_FUNCTION_ARGS) {
+  const TimestampTz at = PG_GETARG_TIMESTAMPTZ(0);
+  const int64 ms = core::MsOf(UnixUs(at));
+  if (ms < 0 || ms > core::kMaxUuidMs)
+    ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+                    errmsg("%s is a time that no UUID of version 7 has", timestamptz_to_str(at)),
+                    errdetail("They have 0 to %lld ms since 1970-01-01 00:00 UTC, until %s.",
+                              static_cast<long long>(core::kMaxUuidMs), pg::TimeText(core::kMaxUuidMs))));
+  const core::UuidEntropy entropy = pg::DrawUuidEntropy();
+  const uint64 position = static_cast<uint64>(ms) << core::kUuidCounterBits | entropy.counter;
+  return UuidDatum(core::ComposeUuid7(position, entropy.tail));
+}
+
+PG_FUNCTION_INFO_V1(idgen_sql_uuid_v7_min);
+PGDLLEXPORT Datum idgen_sql_uuid_v7_min(PG_FUNCTION_ARGS) {
+  return UuidDatum(core::Uuid7Min(UnixUs(PG_GETARG_TIMESTAMPTZ(0))));
+}
+
+PG_FUNCTION_INFO_V1(idgen_sql_uuid_v7_max);
+PGDLLEXPORT Datum idgen_sql_uuid_v7_max(PG_FUNCTION_ARGS) {
+  return UuidDatum(core::Uuid7Max(UnixUs(PG_GETARG_TIMESTAMPTZ(0))));
 }
 
 PG_FUNCTION_INFO_V1(idgen_sql_uuid_v7_timestamp);

@@ -132,6 +132,55 @@ TEST(Uuid7, AClockOutOfRangeIsClampedIntoIt) {
   EXPECT_EQ(DecodeUuid7(maker.Make(INT64_MAX)).unix_ms, kMaxUuidMs);
 }
 
+constexpr int64_t kLastUs = kMaxUuidMs * kUsPerMs;
+
+// Both laws, for UUIDs of version 7 whose random bits are the least, the largest and some between.
+void ExpectBoundsHold(int64_t t_us, int64_t uuid_ms) {
+  for (const uint64_t counter : {0x0000u, 0x8000u, 0xFFFFu}) {
+    for (const uint64_t tail : {uint64_t{0}, uint64_t{1} << 57, ~uint64_t{0}}) {
+      const Uuid uuid = ComposeUuid7(static_cast<uint64_t>(uuid_ms) << 16 | counter, tail);
+      EXPECT_EQ(!Less(uuid, Uuid7Min(t_us)), uuid_ms * kUsPerMs >= t_us) << t_us << " us, " << uuid_ms << " ms";
+      EXPECT_EQ(!Less(Uuid7Max(t_us), uuid), uuid_ms * kUsPerMs <= t_us) << t_us << " us, " << uuid_ms << " ms";
+    }
+  }
+}
+
+TEST(Uuid7, BoundsPartTheUuidsAtTheirTime) {
+  for (const int64_t ms : {int64_t{0}, int64_t{1}, kNowMs, kMaxUuidMs - 1, kMaxUuidMs}) {
+    for (const int64_t off_us : {-1001, -1000, -999, -1, 0, 1, 999, 1000, 1001}) {
+      for (const int64_t other : {ms - 2, ms - 1, ms, ms + 1, ms + 2}) {
+        if (other >= 0 && other <= kMaxUuidMs) ExpectBoundsHold(ms * kUsPerMs + off_us, other);
+      }
+    }
+  }
+}
+
+TEST(Uuid7, BoundsHoldForTimesThatNoUuidHas) {
+  for (const int64_t t_us : {INT64_MIN, INT64_MIN + 1, int64_t{-1000}, int64_t{-999}, int64_t{-1}, kLastUs + 1,
+                             kLastUs + 999, kLastUs + 1000, INT64_MAX - 1, INT64_MAX}) {
+    for (const int64_t ms : {int64_t{0}, int64_t{1}, kNowMs, kMaxUuidMs - 1, kMaxUuidMs}) ExpectBoundsHold(t_us, ms);
+  }
+}
+
+TEST(Uuid7, BoundsAreOfVersionSevenOrNilOrMax) {
+  const auto is = [](const Uuid& uuid, const char* text) {
+    return std::memcmp(uuid.bytes, Parse(text).bytes, sizeof uuid.bytes) == 0;
+  };
+  EXPECT_TRUE(is(Uuid7Min(1645557742000000), "017f22e2-79b0-7000-8000-000000000000"));
+  EXPECT_TRUE(is(Uuid7Max(1645557742000000), "017f22e2-79b0-7fff-bfff-ffffffffffff"));
+  EXPECT_TRUE(is(Uuid7Min(1645557742000001), "017f22e2-79b1-7000-8000-000000000000"));
+  EXPECT_TRUE(is(Uuid7Max(1645557742000999), "017f22e2-79b0-7fff-bfff-ffffffffffff"));
+  EXPECT_TRUE(is(Uuid7Min(INT64_MIN), "00000000-0000-7000-8000-000000000000"));
+  EXPECT_TRUE(is(Uuid7Min(-1), "00000000-0000-7000-8000-000000000000"));
+  EXPECT_TRUE(is(Uuid7Max(-1), "00000000-0000-0000-0000-000000000000"));
+  EXPECT_TRUE(is(Uuid7Max(INT64_MIN), "00000000-0000-0000-0000-000000000000"));
+  EXPECT_TRUE(is(Uuid7Min(kLastUs), "ffffffff-ffff-7000-8000-000000000000"));
+  EXPECT_TRUE(is(Uuid7Min(kLastUs + 1), "ffffffff-ffff-ffff-ffff-ffffffffffff"));
+  EXPECT_TRUE(is(Uuid7Min(INT64_MAX), "ffffffff-ffff-ffff-ffff-ffffffffffff"));
+  EXPECT_TRUE(is(Uuid7Max(kLastUs + 1), "ffffffff-ffff-7fff-bfff-ffffffffffff"));
+  EXPECT_TRUE(is(Uuid7Max(INT64_MAX), "ffffffff-ffff-7fff-bfff-ffffffffffff"));
+}
+
 TEST(Uuid7, ManyThreadsTakeEveryPositionOnce) {
   constexpr int kThreads = 4;
   constexpr size_t kEach = 5000;
