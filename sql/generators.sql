@@ -1,6 +1,7 @@
 -- Generators: made, used, dropped; what is refused, with its SQLSTATE.
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
 SELECT name, layout, epoch, unit, region_id, app_id, ids_per_second, workers, runs_out_at, note FROM idgen_generators;
 SELECT name, layout, epoch, unit, region_id, app_id, ids_per_second, workers, runs_out_at, note, comment
 FROM idgen_create_generator('orders', 'sonyflake', comment => 'Orders of the shop');
@@ -151,6 +152,14 @@ SELECT idgen_decode(-1, 'default');
 SELECT idgen_decode(9007199254740992, 'it''s "quoted" ' || repeat('x', 49));
 SELECT idgen_batch(-1, 'eu');
 SELECT count(*) FROM idgen_batch(0, 'eu');
+
+-- As text, in every form.
+SELECT f, idgen_decode(CASE f WHEN 'decimal' THEN t::bigint WHEN 'base32' THEN idgen_from_base32(t)
+    WHEN 'base58' THEN idgen_from_base58(t) WHEN 'base62' THEN idgen_from_base62(t) ELSE idgen_from_hex(t) END, 'eu') IS NOT NULL AS read
+FROM unnest(ARRAY['decimal', 'base32', 'base58', 'base62', 'hex']) f, LATERAL idgen_next_text(f, 'eu') t;
+SELECT idgen_from_base62(idgen_next_text('base62')) > 0 AS read, idgen_next_text('base62', NULL) IS NULL AS none;
+SELECT idgen_next_text('base64');
+\echo :LAST_ERROR_SQLSTATE
 
 -- Nobody but the owner makes, changes and drops them; everybody uses them.
 CREATE ROLE regress_idgen_user;

@@ -88,6 +88,18 @@ CREATE FUNCTION idgen_batch(count bigint, generator text) RETURNS SETOF bigint
 COMMENT ON FUNCTION idgen_batch(bigint, text) IS
 'count new ids of a generator in increasing order. None for NULL; 22023 for a negative count; 42704 where there is no such generator.';
 
+CREATE FUNCTION idgen_next_text(format text) RETURNS text
+    LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1
+    AS 'MODULE_PATHNAME', 'idgen_sql_next_text_form';
+COMMENT ON FUNCTION idgen_next_text(text) IS
+'A new id as idgen_next() gives it, as text: decimal, base32, base58, base62 or hex, as idgen_to_base32() and the like write it. 22023 for another format.';
+
+CREATE FUNCTION idgen_next_text(format text, generator text) RETURNS text
+    LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1
+    AS 'MODULE_PATHNAME', 'idgen_sql_next_text_form';
+COMMENT ON FUNCTION idgen_next_text(text, text) IS
+'A new id of a generator as text: decimal, base32, base58, base62 or hex. 22023 for another format, 42704 where there is no such generator.';
+
 -- reading ids of generators, and of others
 
 CREATE FUNCTION idgen_decode(id bigint, generator text,

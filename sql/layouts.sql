@@ -1,6 +1,7 @@
 -- Reading ids of other systems, without creating anything.
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
 -- Published ids and what they mean.
 SELECT * FROM idgen_decode_layout(175928847299117063, 'discord');
 SELECT * FROM idgen_decode_layout(103270115826048975, 'time:47,sequence:16', '1970-01-01');  -- Mastodon

@@ -1,13 +1,13 @@
 -- Statistics: exact, counted in the backends, kept when they end.
 SELECT idgen_stat_reset();
-SELECT ids, waits, stats_reset IS NOT NULL AS since FROM idgen_stat_generators;
+SELECT ids, waits, stats_reset IS NOT NULL AS since FROM idgen_stat_generators WHERE generator = 'default';
 SELECT count(idgen_next()) FROM generate_series(1, 5000);
 SELECT generator, ids, blocks > 0 AS blocks, waits, waited,
        drift >= '0' AS drift_now, max_drift >= '0' AS drift_most
-FROM idgen_stat_generators;
+FROM idgen_stat_generators WHERE generator = 'default';
 SELECT ids >= 5000 AS ids, blocks > 0 AS blocks, waiting, waiting_for FROM idgen_stat_backends WHERE pid = pg_backend_pid();
 \c
-SELECT ids FROM idgen_stat_generators;
+SELECT ids FROM idgen_stat_generators WHERE generator = 'default';
 SELECT count(*) FROM idgen_stat_backends WHERE pid = pg_backend_pid();
 SELECT ahead < '1 s' AS clock_right, steps_back, largest_step_back FROM idgen_stat_clock;
 -- The operator's calls are not everybody's.

@@ -11,11 +11,26 @@ CREATE FUNCTION pg_temp.note_objects(how text) RETURNS bigint LANGUAGE sql AS $$
                    CASE WHEN classid = 'pg_proc'::regclass THEN
                        (SELECT pg_get_functiondef(oid) || coalesce(proacl::text, '') FROM pg_proc WHERE oid = objid) END,
                    CASE WHEN classid = 'pg_class'::regclass THEN
-                       (SELECT pg_get_viewdef(oid) || coalesce(relacl::text, '') FROM pg_class WHERE oid = objid) END,
+                       (SELECT CASE WHEN relkind = 'v' THEN pg_get_viewdef(oid) END || coalesce(relacl::text, '')
+                        FROM pg_class WHERE oid = objid) END,
+                   CASE WHEN classid = 'pg_class'::regclass THEN
+                       (SELECT string_agg(concat_ws(' ', attname, format_type(atttypid, atttypmod), attnotnull, attcollation,
+                                                    pg_get_expr(adbin, adrelid)), ', ' ORDER BY attnum)
+                        FROM pg_attribute LEFT JOIN pg_attrdef ON (adrelid, adnum) = (attrelid, attnum)
+                        WHERE attrelid = objid AND attnum > 0) END,
+                   CASE WHEN classid = 'pg_class'::regclass THEN
+                       (SELECT string_agg(pg_get_triggerdef(oid) || tgenabled::text, ', ' ORDER BY tgname)
+                        FROM pg_trigger WHERE tgrelid = objid) END,
+                   CASE WHEN classid = 'pg_class'::regclass THEN
+                       (SELECT string_agg(pg_get_constraintdef(oid), ', ' ORDER BY conname)
+                        FROM pg_constraint WHERE conrelid = objid) END,
                    obj_description(objid, classid::regclass::name))
         FROM members RETURNING 1)
     SELECT count(*) FROM noted
 $$;
+SET timezone = 'UTC';
+SET datestyle = 'ISO';
+SET intervalstyle = 'postgres';
 SELECT pg_temp.note_objects('fresh') > 10 AS noted;
 DROP EXTENSION idgen;
 CREATE EXTENSION idgen VERSION '0.1';
@@ -34,4 +49,7 @@ FROM pg_extension WHERE extname = 'idgen';
 UNION ALL
 (SELECT object, definition FROM objects WHERE how = 'upgraded'
  EXCEPT SELECT object, definition FROM objects WHERE how = 'fresh');
+-- So do the rows of its table, and what pg_dump takes of them.
+SELECT name, layout, epoch, unit, built_in FROM idgen_generator;
+SELECT extcondition FROM pg_extension WHERE extname = 'idgen';
 DROP TABLE kept;

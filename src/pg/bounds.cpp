@@ -4,22 +4,16 @@
 #include "pg/definition.h"
 #include "pg/describe.h"
 #include "pg/generators.h"
+#include "pg/timestamp.h"
 
 using namespace idgen;
 
 namespace {
 
 constexpr core::Definition kDefault = {};
-constexpr int64 kForEver = PG_INT64_MAX;
-
-// 'infinity' and '-infinity' lie past every tick of every layout.
-int64 UnixUs(TimestampTz time) {
-  if (TIMESTAMP_IS_NOBEGIN(time)) return PG_INT64_MIN;
-  return TIMESTAMP_IS_NOEND(time) ? kForEver : pg::UnixUsOfTimestamp(time);
-}
 
 Datum MinIdOrRaise(const core::Definition& definition, TimestampTz time) {
-  const std::optional<int64_t> id = core::MinId(definition, UnixUs(time));
+  const std::optional<int64_t> id = core::MinId(definition, pg::UnixUs(time));
   if (!id)
     ereport(ERROR, (errcode(ERRCODE_DATETIME_FIELD_OVERFLOW),
                     errmsg("no bigint is larger than all ids before %s", timestamptz_to_str(time)),
@@ -38,7 +32,7 @@ PGDLLEXPORT Datum idgen_sql_min_id(PG_FUNCTION_ARGS) { return MinIdOrRaise(kDefa
 
 PG_FUNCTION_INFO_V1(idgen_sql_max_id);
 PGDLLEXPORT Datum idgen_sql_max_id(PG_FUNCTION_ARGS) {
-  PG_RETURN_INT64(core::MaxId(kDefault, UnixUs(PG_GETARG_TIMESTAMPTZ(0))));
+  PG_RETURN_INT64(core::MaxId(kDefault, pg::UnixUs(PG_GETARG_TIMESTAMPTZ(0))));
 }
 
 PG_FUNCTION_INFO_V1(idgen_sql_min_id_generator);
@@ -49,7 +43,7 @@ PGDLLEXPORT Datum idgen_sql_min_id_generator(PG_FUNCTION_ARGS) {
 PG_FUNCTION_INFO_V1(idgen_sql_max_id_generator);
 PGDLLEXPORT Datum idgen_sql_max_id_generator(PG_FUNCTION_ARGS) {
   const core::Definition& definition = pg::GeneratorOf(fcinfo, 1, false).generator.definition;
-  PG_RETURN_INT64(core::MaxId(definition, UnixUs(PG_GETARG_TIMESTAMPTZ(0))));
+  PG_RETURN_INT64(core::MaxId(definition, pg::UnixUs(PG_GETARG_TIMESTAMPTZ(0))));
 }
 
 }  // extern "C"

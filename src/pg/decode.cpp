@@ -6,6 +6,7 @@
 #include "pg/describe.h"
 #include "pg/generators.h"
 #include "pg/row.h"
+#include "pg/timestamp.h"
 
 using namespace idgen;
 

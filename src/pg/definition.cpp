@@ -2,6 +2,7 @@
 #include "pg/definition.h"
 
 #include "pg/describe.h"
+#include "pg/timestamp.h"
 
 namespace idgen::pg {
 namespace {
@@ -57,7 +58,7 @@ int64 UnitUs(const Interval& unit) {
 
 int64 EpochMs(TimestampTz epoch) {
   const bool finite = !TIMESTAMP_NOT_FINITE(epoch);
-  const int64 us = finite ? UnixUsOfTimestamp(epoch) : 0;
+  const int64 us = finite ? UnixUs(epoch) : 0;
   if (!finite || us < 0 || us % core::kUsPerMs != 0)
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid epoch"),
                     errdetail("%s is not a whole number of milliseconds from 1970-01-01 00:00 UTC on.",

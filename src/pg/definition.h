@@ -26,17 +26,4 @@ void CheckIssuable(const core::Definition& definition);
 // not given.
 core::Definition DefinitionOfArguments(FunctionCallInfo fcinfo, int first);
 
-inline int64 UnixUsOfTimestamp(TimestampTz time) noexcept {
-  return time + int64{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * USECS_PER_DAY;
-}
-inline TimestampTz TimestampOfUnixUs(int64 unix_us) noexcept {
-  return unix_us - int64{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * USECS_PER_DAY;
-}
-// Whether a timestamptz can say it.
-inline bool FitsTimestamp(int64 unix_us) noexcept {
-  int64 time;
-  return !__builtin_sub_overflow(unix_us, int64{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * USECS_PER_DAY, &time) &&
-         IS_VALID_TIMESTAMP(time);
-}
-
 }  // namespace idgen::pg

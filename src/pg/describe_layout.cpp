@@ -5,6 +5,7 @@
 #include "pg/definition.h"
 #include "pg/describe.h"
 #include "pg/row.h"
+#include "pg/timestamp.h"
 
 using namespace idgen;
 

@@ -1,12 +1,37 @@
 // idgen_next(), idgen_next_text(), idgen_batch().
 #include "pg/pg.h"
 
+#include "core/text_form.h"
 #include "pg/generators.h"
 #include "pg/take.h"
 
 using namespace idgen;
 
 namespace {
+
+struct NamedForm {
+  const char* name;
+  core::TextForm form;
+};
+constexpr NamedForm kForms[] = {{"decimal", core::TextForm::kUnsigned},
+                                {"base32", core::TextForm::kBase32},
+                                {"base58", core::TextForm::kBase58},
+                                {"base62", core::TextForm::kBase62},
+                                {"hex", core::TextForm::kHex}};
+
+core::TextForm FormNamed(const text* given) {
+  const std::string_view name(VARDATA_ANY(given), static_cast<size_t>(VARSIZE_ANY_EXHDR(given)));
+  for (const NamedForm& form : kForms)
+    if (name == form.name) return form.form;
+  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("ids have no text form of that name"),
+                  errhint("The forms are decimal, base32, base58, base62 and hex.")));
+}
+
+Datum TextOf(core::TextForm form, int64 id) {
+  char characters[core::kMaxTextChars];
+  const size_t length = core::WriteText(form, static_cast<uint64>(id), characters);
+  PG_RETURN_TEXT_P(cstring_to_text_with_len(characters, static_cast<int>(length)));
+}
 
 struct Batch {
   core::BackendSlot* slot;
@@ -72,6 +97,14 @@ PGDLLEXPORT Datum idgen_sql_next_text(PG_FUNCTION_ARGS) {
   char text[MAXINT8LEN + 1];
   const int length = pg_lltoa(pg::TakeId(pg::OwnSlot()), text);
   PG_RETURN_TEXT_P(cstring_to_text_with_len(text, length));
+}
+
+PG_FUNCTION_INFO_V1(idgen_sql_next_text_form);
+PGDLLEXPORT Datum idgen_sql_next_text_form(PG_FUNCTION_ARGS) {
+  const core::TextForm form = FormNamed(PG_GETARG_TEXT_PP(0));
+  if (PG_NARGS() == 1) return TextOf(form, pg::TakeId(pg::OwnSlot()));
+  const pg::Generator& generator = pg::GeneratorOf(fcinfo, 1, true).generator;
+  return TextOf(form, pg::TakeId(pg::OwnSlot(), generator));
 }
 
 PG_FUNCTION_INFO_V1(idgen_sql_batch);

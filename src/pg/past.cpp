@@ -10,6 +10,7 @@
 #include "pg/generators.h"
 #include "pg/lease_settings.h"
 #include "pg/settings.h"
+#include "pg/timestamp.h"
 #include "pg/worker_id.h"
 
 using namespace idgen;
@@ -137,7 +138,7 @@ PGDLLEXPORT Datum idgen_sql_fill_past(PG_FUNCTION_ARGS) {
   int64 filled = 0;
   while (rows.Next()) {
     CHECK_FOR_INTERRUPTS();
-    const int64 unix_ms = core::MsOf(pg::UnixUsOfTimestamp(DatumGetTimestampTz(rows.Column(3))));
+    const int64 unix_ms = core::MsOf(pg::UnixUs(DatumGetTimestampTz(rows.Column(3))));
     next = Max(next, core::PositionAt(layout, unix_ms));
     for (core::Position used; any_taken; any_taken = taken.Next()) {
       if (!PositionOf(layout, DatumGetInt64(taken.Column(1)), worker, &used) || used < next) continue;

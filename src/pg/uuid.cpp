@@ -6,6 +6,7 @@
 #include "pg/entropy.h"
 #include "pg/row.h"
 #include "pg/shmem.h"
+#include "pg/timestamp.h"
 
 #include <cstring>
 
@@ -41,13 +42,6 @@ int64 UuidClockMs(const pg::Shared* shared) {
   return core::MsOf(clock.BootUs() + core::ClockOffsetUs<PlainMemory>(shared->server));
 }
 
-// Times past what 64 bits of Unix microseconds hold, infinity among them, are at the end.
-int64 UnixUs(TimestampTz time) {
-  constexpr int64 kPostgresEpochUs = int64{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * USECS_PER_DAY;
-  int64 unix_us;
-  return __builtin_add_overflow(time, kPostgresEpochUs, &unix_us) ? PG_INT64_MAX : unix_us;
-}
-
 Datum UuidDatum(const core::Uuid& uuid) {
   auto* result = static_cast<pg_uuid_t*>(palloc(sizeof(pg_uuid_t)));
   memcpy(result->data, uuid.bytes, sizeof uuid.bytes);
@@ -72,7 +66,7 @@ PGDLLEXPORT Datum idgen_sql_uuid_v7(PG_FUNCTION_ARGS) {
 PG_FUNCTION_INFO_V1(idgen_sql_uuid_v7_at);
 PGDLLEXPORT Datum idgen_sql_uuid_v7_at(PG_FUNCTION_ARGS) {
   const TimestampTz at = PG_GETARG_TIMESTAMPTZ(0);
-  const int64 ms = core::MsOf(UnixUs(at));
+  const int64 ms = core::MsOf(pg::UnixUs(at));
   if (ms < 0 || ms > core::kMaxUuidMs)
     ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
                     errmsg("%s is a time that no UUID of version 7 has", timestamptz_to_str(at)),
@@ -85,12 +79,12 @@ PGDLLEXPORT Datum idgen_sql_uuid_v7_at(PG_FUNCTION_ARGS) {
 
 PG_FUNCTION_INFO_V1(idgen_sql_uuid_v7_min);
 PGDLLEXPORT Datum idgen_sql_uuid_v7_min(PG_FUNCTION_ARGS) {
-  return UuidDatum(core::Uuid7Min(UnixUs(PG_GETARG_TIMESTAMPTZ(0))));
+  return UuidDatum(core::Uuid7Min(pg::UnixUs(PG_GETARG_TIMESTAMPTZ(0))));
 }
 
 PG_FUNCTION_INFO_V1(idgen_sql_uuid_v7_max);
 PGDLLEXPORT Datum idgen_sql_uuid_v7_max(PG_FUNCTION_ARGS) {
-  return UuidDatum(core::Uuid7Max(UnixUs(PG_GETARG_TIMESTAMPTZ(0))));
+  return UuidDatum(core::Uuid7Max(pg::UnixUs(PG_GETARG_TIMESTAMPTZ(0))));
 }
 
 PG_FUNCTION_INFO_V1(idgen_sql_uuid_v7_timestamp);
