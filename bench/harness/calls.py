@@ -5,7 +5,7 @@ place, run directly before it in the same session. The empty functions are Postg
 returns a global variable (STABLE without arguments: called for every row), and int8up(bigint), which returns
 its argument. A set-returning function is compared with generate_series in its place, and a function that reads a text
 with the one that writes it: both are called, the writer alone is taken off, the call itself is not. Likewise ULIDs,
-which are written of new UUIDs.
+which are written of new UUIDs, and functions that take a generator by name: what the name costs is measured.
 
 Taken is the backend's CPU time: these statements wait for nothing (but one flush of the log at nextval's commit, which
 nextval is spared), so on an idle machine it is the time that passes, and on a busy one it is still right.
@@ -38,7 +38,7 @@ class Candidate:
     def statement(self):
         if self.unit == BATCH:
             return f"SELECT count(*) FROM {self.call}"
-        if "(id)" in self.call:
+        if self._reads_an_id():
             return ONE_ARGUMENT.replace("int8up(id)", self.call)
         return NO_ARGUMENT.replace("pg_backend_pid()", self.call)
 
@@ -47,7 +47,10 @@ class Candidate:
             return f"SELECT count(*) FROM {ID_ROWS}"
         if self.over:
             return Candidate(self.over, self.over).statement()
-        return ONE_ARGUMENT if "(id)" in self.call else NO_ARGUMENT
+        return ONE_ARGUMENT if self._reads_an_id() else NO_ARGUMENT
+
+    def _reads_an_id(self):
+        return "(id)" in self.call or "(id," in self.call
 
 
 TEXT_FORMS = ("base32", "base58", "base62", "hex", "unsigned")
@@ -76,6 +79,10 @@ def candidates(session):
         Candidate("Instagram's function (plpgsql)", "instagram_id()", slow=True),
         Candidate("idgen_timestamp(id)", "idgen_timestamp(id)"),
         Candidate("idgen_decode(id), whole row", "idgen_decode(id)"),
+        # Of a generator that differs from the default one by its epoch alone, and over what the default one costs.
+        Candidate("idgen_next('named')", "idgen_next('named')", burst=True, over="idgen_next()"),
+        Candidate("idgen_timestamp(id, 'named')", "idgen_timestamp(id, 'named')", over="idgen_timestamp(id)"),
+        Candidate("idgen_decode(id, 'named')", "idgen_decode(id, 'named')", over="idgen_decode(id)"),
         *text_forms(),
         Candidate("idgen_batch(n)", "idgen_batch({calls})", burst=True, unit=BATCH),
         # Last: changing the setting takes a second.

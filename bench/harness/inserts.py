@@ -9,7 +9,9 @@ from harness.server import Session, WORK
 
 TITLE = "Single-row inserts (pgbench, prepared statements)"
 RATE = "Transactions per second"
-CANDIDATES = {"idgen_next()": ("by_idgen", "idgen_next()"), REFERENCE: ("by_nextval", "nextval('cache_1')")}
+CANDIDATES = {"idgen_next()": ("by_idgen", "idgen_next()"),
+              "idgen_next('named')": ("by_named", "idgen_next('named')"),
+              REFERENCE: ("by_nextval", "nextval('cache_1')")}
 CLIENTS = (1, 4, 16)
 COMMITS = ("on", "off")
 

@@ -45,6 +45,9 @@ def targets(results):
         ("idgen_batch(n), ns per id over generate_series", 5, True, call("idgen_batch(n)", calls.BATCH)),
         ("idgen_timestamp(id), ns over the empty function", 15, True, call("idgen_timestamp(id)")),
         ("idgen_decode(id), ns over the empty function", 120, True, call("idgen_decode(id), whole row")),
+        ("idgen_next('named'), ns over idgen_next()", 3, True, call("idgen_next('named')")),
+        ("idgen_timestamp(id, 'named'), ns over idgen_timestamp(id)", 10, True, call("idgen_timestamp(id, 'named')")),
+        ("idgen_decode(id, 'named'), ns over idgen_decode(id)", 10, True, call("idgen_decode(id, 'named')")),
         ("two sessions, × one", 1.9, False, over(rate(2), rate(1))),
         ("sixteen sessions, × two", 1, False, over(rate(16), rate(2))),
         ("two sessions, × nextval", 4, False, over(rate(2), rate(2, REFERENCE))),
@@ -64,6 +67,11 @@ def targets(results):
             case = inserts.case_of(clients, commit)
             rows.append((f"single-row inserts, {case}, × nextval (5 % is noise)", 0.95, False,
                          over(insert(case), insert(case, REFERENCE))))
+    for commit in inserts.COMMITS:
+        for clients in inserts.CLIENTS:
+            case = inserts.case_of(clients, commit)
+            rows.append((f"single-row inserts by a named generator, {case}, × idgen_next() (5 % is noise)", 0.95, False,
+                         over(insert(case, "idgen_next('named')"), insert(case))))
     for count in ceiling.COUNTS:
         case = sessions.case_of(count)
         rows.append((f"sustained, {case}, % of the layout's rate", 99, False,
