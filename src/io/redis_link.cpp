@@ -247,6 +247,7 @@ void RedisLink::Send(const wire::Commands& commands, Stage stage) noexcept {
 
 void RedisLink::Talk(int64_t now_us) noexcept {
   if (state_ != State::kBusy) return;
+  const bool has_to_send = sent_ < sending_->size();
   while (sent_ < sending_->size()) {
     const int64_t taken = transport_.Send(sending_->bytes() + sent_, sending_->size() - sent_);
     if (taken < 0) {
@@ -257,6 +258,8 @@ void RedisLink::Talk(int64_t now_us) noexcept {
     if (stage_ == Stage::kExchanging) may_have_run_ = true;
     sent_ += static_cast<size_t>(taken);
   }
+  // Nobody has answered yet what has just left.
+  if (has_to_send && sent_ == sending_->size()) return;
   // So much at a step, so that whoever sends without end does not keep the caller from its latch.
   char bytes[8192];
   for (int pieces = 0; pieces < 16; ++pieces) {
