@@ -24,6 +24,14 @@ enum class Step : uint8_t {
   kWithdraw,
   kPublish,
   kSetClock,
+  kLoadCursor,
+  kLoadTenure,
+  kLoadSegment,
+  kLoadReady,
+  kSwapCursor,
+  kSetSegment,
+  kSetReady,
+  kSetTenure,
 };
 
 // Sequentially consistent throughout: the order "next, then identity, then clock" of a reservation against "withdraw,

@@ -1,4 +1,5 @@
 // idgen_sequence() and what belongs to it: the arguments are made an operation, the answer a row or an error.
+#include "pg/segments.h"
 #include "pg/sequence_store.h"
 #include "pg/sequencers.h"
 
@@ -102,10 +103,52 @@ Answer Ask(FunctionCallInfo fcinfo, int argument, Operation operation) {
                               static_cast<long long>(Max(sequencer.definition.Before(), int64{0})),
                               static_cast<long long>(sequencer.definition.max_value))));
   Answer answer;
+  PG_TRY();
   pg::AskStore(operation, &store_key, &answer, 1);
+  PG_FINALLY();
+  // Also where no answer came: it may have been carried out.
+  if (sets || operation.kind == Operation::Kind::kDrop) pg::ForgetSegments(store_key);
+  PG_END_TRY();
   CheckAnswer(sequencer, operation, answer, key, store_key);
   return answer;
 }
+
+// The next `count` values of the key in argument 0 of the sequencer in argument `argument`, in the current memory
+// context.
+void Take(FunctionCallInfo fcinfo, int argument, int64 count, pg::Pieces* taken) {
+  const pg::Sequencer sequencer = pg::FetchSequencer(fcinfo, argument);
+  const text* key = PG_GETARG_TEXT_PP(0);
+  char room[sequencer::kMaxStoreKeyBytes];
+  const sequencer::StoreKey store_key = ReadKey(sequencer, key, room);
+  CheckCount(sequencer, count);
+  const Operation operation = {.kind = Operation::Kind::kNext, .definition = sequencer.definition, .count = count};
+  const Answer answer = pg::TakeValues(sequencer, store_key, count, taken);
+  CheckAnswer(sequencer, operation, answer, key, store_key);
+  pg::RememberPlace(key, PG_GETARG_TEXT_PP(argument));
+  if (taken->values < count)
+    ereport(WARNING, (errcode(ERRCODE_SEQUENCE_GENERATOR_LIMIT_EXCEEDED),
+                      errmsg("sequence \"%s\" had %lld values left before its maximum", text_to_cstring(key),
+                             static_cast<long long>(taken->values)),
+                      errdetail("%lld were asked for.", static_cast<long long>(count))));
+}
+
+// What a call of idgen_sequence() still has to return.
+struct Batch {
+  bool in_pieces;
+  sequencer::Grant grant;
+  pg::Pieces taken;
+  int piece;
+  int64 index;
+
+  int64 Next() noexcept {
+    if (!in_pieces) return grant.Value(index++);
+    if (index == taken.pieces[piece].count) {
+      ++piece;
+      index = 0;
+    }
+    return taken.pieces[piece].first + index++ * grant.step;
+  }
+};
 
 }  // namespace
 
@@ -114,26 +157,39 @@ extern "C" {
 PG_FUNCTION_INFO_V1(idgen_sql_sequence);
 PGDLLEXPORT Datum idgen_sql_sequence(PG_FUNCTION_ARGS) {
   if (SRF_IS_FIRSTCALL()) {
-    const Answer answer =
-        Ask(fcinfo, 2, {.kind = Operation::Kind::kNext, .definition = {}, .count = PG_GETARG_INT32(1)});
     FuncCallContext* call = SRF_FIRSTCALL_INIT();
-    auto* grant =
-        static_cast<sequencer::Grant*>(MemoryContextAlloc(call->multi_call_memory_ctx, sizeof(sequencer::Grant)));
-    *grant = answer.grant;
-    call->max_calls = static_cast<uint64>(grant->count);
-    call->user_fctx = grant;
+    const MemoryContext caller = MemoryContextSwitchTo(call->multi_call_memory_ctx);
+    auto* batch = static_cast<Batch*>(palloc0(sizeof(Batch)));
+    const sequencer::Definition definition = pg::FetchSequencer(fcinfo, 2).definition;
+    batch->in_pieces = definition.HasSegments();
+    if (batch->in_pieces) {
+      Take(fcinfo, 2, PG_GETARG_INT32(1), &batch->taken);
+      batch->grant.step = definition.step;
+      call->max_calls = static_cast<uint64>(batch->taken.values);
+    } else {
+      batch->grant =
+          Ask(fcinfo, 2, {.kind = Operation::Kind::kNext, .definition = {}, .count = PG_GETARG_INT32(1)}).grant;
+      call->max_calls = static_cast<uint64>(batch->grant.count);
+    }
+    call->user_fctx = batch;
+    MemoryContextSwitchTo(caller);
   }
   FuncCallContext* call = SRF_PERCALL_SETUP();
   if (call->call_cntr >= call->max_calls) SRF_RETURN_DONE(call);
   CHECK_FOR_INTERRUPTS();
-  const auto& grant = *static_cast<const sequencer::Grant*>(call->user_fctx);
-  const int64 value = grant.Value(static_cast<int64>(call->call_cntr));
+  const int64 value = static_cast<Batch*>(call->user_fctx)->Next();
   SRF_RETURN_NEXT(call, Int64GetDatum(value));  // it counts on before it looks at its argument
 }
 
 PG_FUNCTION_INFO_V1(idgen_sql_sequence_next);
 PGDLLEXPORT Datum idgen_sql_sequence_next(PG_FUNCTION_ARGS) {
-  PG_RETURN_INT64(Ask(fcinfo, 1, {.kind = Operation::Kind::kNext, .definition = {}}).grant.Value(0));
+  int64 value;
+  if (likely(pg::TakeAtOnce(PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1), &value))) PG_RETURN_INT64(value);
+  if (!pg::FetchSequencer(fcinfo, 1).definition.HasSegments())
+    PG_RETURN_INT64(Ask(fcinfo, 1, {.kind = Operation::Kind::kNext, .definition = {}}).grant.Value(0));
+  pg::Pieces taken;
+  Take(fcinfo, 1, 1, &taken);
+  PG_RETURN_INT64(taken.pieces[0].first);
 }
 
 PG_FUNCTION_INFO_V1(idgen_sql_sequence_next_keys);
@@ -159,7 +215,18 @@ PGDLLEXPORT Datum idgen_sql_sequence_next_keys(PG_FUNCTION_ARGS) {
     new (&answers[i]) Answer();
   }
   InitMaterializedSRF(fcinfo, 0);
-  if (count > 0) pg::AskStore(operation, keys, answers, count);
+  if (sequencer.definition.HasSegments()) {
+    // One after the other: most have a segment.
+    for (int i = 0; i < count; ++i) {
+      pg::Pieces taken;
+      answers[i] = pg::TakeValues(sequencer, keys[i], 1, &taken);
+      if (taken.values > 0) answers[i].grant = {.first = taken.pieces[0].first, .count = 1, .unbroken = 1};
+      CheckAnswer(sequencer, operation, answers[i], DatumGetTextPP(given[i]), keys[i]);
+      CHECK_FOR_INTERRUPTS();
+    }
+  } else if (count > 0) {
+    pg::AskStore(operation, keys, answers, count);
+  }
   const auto* rows = reinterpret_cast<const ReturnSetInfo*>(fcinfo->resultinfo);
   for (int i = 0; i < count; ++i) {
     CheckAnswer(sequencer, operation, answers[i], DatumGetTextPP(given[i]), keys[i]);

@@ -138,15 +138,29 @@ void DefineSequenceSettings() {
                           PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
 }
 
+int64 StoreTimeoutUs() noexcept { return store_timeout_ms * core::kUsPerMs; }
+
+const char* StoreSetting() noexcept { return has_url ? "idgen.sequence_store" : "idgen.lease_store"; }
+
+uint64 StoreIdentity() noexcept {
+  const char* shown = has_url ? store_url.shown : ShownStore();
+  return hash_bytes_extended(reinterpret_cast<const unsigned char*>(shown), static_cast<int>(strlen(shown)), 0);
+}
+
 void AskStore(const sequencer::Operation& operation, const sequencer::StoreKey* keys, sequencer::Answer* answers,
               int count) {
+  AskStoreUntil(operation, keys, answers, count, io::BootUs() + StoreTimeoutUs());
+}
+
+void AskStoreUntil(const sequencer::Operation& operation, const sequencer::StoreKey* keys, sequencer::Answer* answers,
+                   int count, int64 until_us) {
   Open();
   using State = sequencer::Client::State;
   State state = State::kBusy;
   PG_TRY();
   {
     int64 now_us = io::BootUs();
-    own->client.Begin(operation, keys, answers, count, now_us, now_us + store_timeout_ms * core::kUsPerMs);
+    own->client.Begin(operation, keys, answers, count, now_us, until_us);
     while ((state = own->client.Step(now_us)) == State::kBusy) {
       Wait(now_us);
       now_us = io::BootUs();

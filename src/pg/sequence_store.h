@@ -15,4 +15,17 @@ void DefineSequenceSettings();
 void AskStore(const sequencer::Operation& operation, const sequencer::StoreKey* keys, sequencer::Answer* answers,
               int count);
 
+// The same, where what came before has used up some of the time.
+void AskStoreUntil(const sequencer::Operation& operation, const sequencer::StoreKey* keys, sequencer::Answer* answers,
+                   int count, int64 until_us);
+
+// How long a call may take, on the boot-time clock.
+int64 StoreTimeoutUs() noexcept;
+
+// The same number for the same store, as the settings name it.
+uint64 StoreIdentity() noexcept;
+
+// Of the store that is asked.
+const char* StoreSetting() noexcept;
+
 }  // namespace idgen::pg

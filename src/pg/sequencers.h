@@ -21,6 +21,9 @@ struct Sequencer {
 // The sequencer that argument `argument`, not NULL, names; raises 42704 where there is none. Valid until the next call.
 const Sequencer& FetchSequencer(FunctionCallInfo fcinfo, int argument);
 
+// Whether definitions may have changed since the session last looked one up.
+bool SequencersMayBeStale() noexcept;
+
 // Columns of the table.
 enum SequencerColumn {
   kSequencerName = 1,

@@ -18,8 +18,8 @@ Fault Judge(const Definition& definition) noexcept {
   if (definition.max_value < definition.start) return Fault::kMaxBelowStart;
   if (definition.max_value < definition.step) return Fault::kMaxBelowStep;
   if (definition.ttl_ms < 0 || definition.ttl_ms > kMaxTtlMs) return Fault::kTtl;
-  if (definition.cache < 1) return Fault::kCache;
-  if (definition.cache > 1) return Fault::kSegments;
+  if (definition.cache < 1 || definition.cache > kMaxCache) return Fault::kCache;
+  if (definition.HasSegments() && (definition.cycle || definition.ttl_ms > 0)) return Fault::kSegments;
   return Fault::kNone;
 }
 

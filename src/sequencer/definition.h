@@ -9,6 +9,7 @@ namespace idgen::sequencer {
 inline constexpr int64_t kMaxValue = INT64_MAX;
 inline constexpr int64_t kMaxTtlMs = int64_t{36500} * 24 * 3600 * 1000;
 inline constexpr int64_t kMaxCount = 1000000;  // of values in one step
+inline constexpr int32_t kMaxCache = 1000000;  // of values in a server's segment
 
 struct Definition {
   int64_t start = 1;
@@ -17,12 +18,15 @@ struct Definition {
   bool cycle = false;
   int64_t ttl_ms = 0;    // 0: keys live until they are dropped
   bool sliding = false;  // the TTL begins anew with every use, not only with the first
-  int32_t cache = 1;
+  int32_t cache = 1;  // the most values of a segment; 1: none are taken
 
   // The value before the first one. Negative where the first is smaller than the step.
   constexpr int64_t Before() const noexcept { return start - step; }
   // No rule needs more than the store's own INCRBY: a missing key counts as 0, and it refuses to pass 2^63 - 1.
   constexpr bool IsPlain() const noexcept { return start == step && max_value == kMaxValue && !cycle && ttl_ms == 0; }
+  // Whether servers take segments of values, rather than a step in the store for every call.
+  constexpr bool HasSegments() const noexcept { return cache > 1; }
+  bool operator==(const Definition&) const noexcept = default;
 };
 
 enum class Fault : uint8_t { kNone, kStep, kStart, kMaxBelowStart, kMaxBelowStep, kTtl, kCache, kSegments };

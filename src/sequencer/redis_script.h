@@ -100,9 +100,19 @@ local function drop()
   return {'ok', last and '1' or '0'}
 end
 
-if verb == 'next' then
-  return next_values(ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9] == '1', tonumber(ARGV[10]))
+-- the last of values that nobody got, the amount that they make, their generation -> ok, 1, or 0 where others came after
+local function give_back(latest, amount, generation)
+  if last ~= latest or (redis.call('GET', M) or '0') ~= generation then return {'ok', '0'} end
+  redis.call('DECRBY', K, amount)
+  return {'ok', '1'}
 end
+
+if verb == 'next' or verb == 'segment' then
+  local answer = next_values(ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9] == '1', tonumber(ARGV[10]))
+  if verb == 'segment' and answer[1] == 'ok' then answer[3] = redis.call('GET', M) or '0' end
+  return answer
+end
+if verb == 'return' then return give_back(ARGV[4], ARGV[5], ARGV[6]) end
 if verb == 'set' then return set(ARGV[4], ARGV[5] == '1') end
 if verb == 'drop' then return drop() end
 return redis.error_reply('ERR no such operation')

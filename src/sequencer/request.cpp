@@ -70,6 +70,19 @@ void AddNext(const Operation& operation, Words* words) noexcept {
   }
 }
 
+const char* VerbOf(Kind kind) noexcept {
+  switch (kind) {
+    case Kind::kSegment: return "segment";
+    case Kind::kSet:
+    case Kind::kSetIfNone: return "set";
+    case Kind::kDrop: return "drop";
+    case Kind::kReturn: return "return";
+    case Kind::kNext:
+    case Kind::kPeek: break;
+  }
+  return "next";
+}
+
 // The text as a value that can have been given: digits, and a bigint.
 bool ParseValue(const redisReply* reply, int64_t* value) noexcept {
   return reply->type == REDIS_REPLY_STRING &&
@@ -137,6 +150,12 @@ Outcome ReadNext(const Operation& operation, const redisReply* reply, Answer* an
   return Says(reply, 0, "bad") ? Outcome::kNotAValue : Outcome::kMisread;
 }
 
+Outcome ReadSegment(const Operation& operation, const redisReply* reply, Answer* answer) noexcept {
+  const Outcome outcome = ReadNext(operation, reply, answer);
+  if (outcome != Outcome::kOk) return outcome;
+  return Says(reply, 0, "ok") && Value(reply, 2, &answer->generation) ? Outcome::kOk : Outcome::kMisread;
+}
+
 Outcome ReadPeek(const redisReply* reply, Answer* answer) noexcept {
   if (reply->type == REDIS_REPLY_NIL) return Outcome::kOk;
   if (reply->type != REDIS_REPLY_STRING) return Outcome::kMisread;
@@ -174,10 +193,15 @@ void AddRequest(const Operation& operation, const StoreKey& key, bool by_script,
     words.Add("2");
     words.Add(key.value());
     words.Add(key.generation());
-    words.Add(operation.kind == Kind::kNext ? "next" : operation.kind == Kind::kDrop ? "drop" : "set");
+    words.Add(VerbOf(operation.kind));
     words.AddNumber(operation.definition.ttl_ms);
     words.AddFlag(operation.definition.sliding);
-    if (operation.kind == Kind::kNext) AddNext(operation, &words);
+    if (operation.kind == Kind::kNext || operation.kind == Kind::kSegment) AddNext(operation, &words);
+    if (operation.kind == Kind::kReturn) {
+      words.AddNumber(operation.value);
+      words.AddNumber(operation.count * operation.definition.step);
+      words.AddNumber(operation.generation);
+    }
     if (operation.kind == Kind::kSet || operation.kind == Kind::kSetIfNone) {
       words.AddNumber(operation.value);
       words.AddFlag(operation.kind == Kind::kSetIfNone);
@@ -190,10 +214,12 @@ void ReadReply(const Operation& operation, const redisReply* reply, Answer* answ
   if (reply->type == REDIS_REPLY_ERROR) return ReadError(operation, reply->str, answer);
   switch (operation.kind) {
     case Kind::kNext: answer->outcome = ReadNext(operation, reply, answer); break;
+    case Kind::kSegment: answer->outcome = ReadSegment(operation, reply, answer); break;
     case Kind::kPeek: answer->outcome = ReadPeek(reply, answer); break;
     case Kind::kSet:
     case Kind::kSetIfNone:
-    case Kind::kDrop: answer->outcome = ReadChange(reply, answer); break;
+    case Kind::kDrop:
+    case Kind::kReturn: answer->outcome = ReadChange(reply, answer); break;
   }
 }
 

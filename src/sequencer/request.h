@@ -9,11 +9,12 @@
 namespace idgen::sequencer {
 
 struct Operation {
-  enum class Kind : uint8_t { kNext, kSet, kSetIfNone, kPeek, kDrop };
+  enum class Kind : uint8_t { kNext, kSegment, kSet, kSetIfNone, kPeek, kDrop, kReturn };
   Kind kind = Kind::kNext;
   Definition definition;
-  int64_t count = 1;  // of kNext
-  int64_t value = 0;  // of kSet and kSetIfNone
+  int64_t count = 1;       // of kNext; of kSegment, which also asks for the generation; kReturn: of values nobody got
+  int64_t value = 0;       // of kSet and kSetIfNone; kReturn: the last of those that nobody got
+  int64_t generation = 0;  // kReturn: when they were given
 };
 
 struct Answer {
@@ -28,9 +29,10 @@ struct Answer {
   };
   Outcome outcome = Outcome::kUnasked;
   bool by_script = false;  // a plain INCRBY would not do: next time the script is asked
-  bool had = false;        // kPeek, kDrop: there was a value; kFull: `last` is known; kSet…: it was set
-  int64_t last = 0;        // kPeek, kFull: the last value given
-  Grant grant;             // kNext
+  bool had = false;  // kPeek, kDrop: there was a value; kFull: `last` is known; kSet…: it was set; kReturn: done
+  int64_t last = 0;  // kPeek, kFull: the last value given
+  Grant grant;       // kNext, kSegment
+  int64_t generation = 0;  // kSegment
   char problem[128] = {};  // one line of printable characters
 };
 

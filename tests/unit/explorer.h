@@ -106,6 +106,14 @@ inline const char* NameOf(Step step) {
     case Step::kWithdraw: return "withdraw";
     case Step::kPublish: return "publish";
     case Step::kSetClock: return "set clock";
+    case Step::kLoadCursor: return "load cursor";
+    case Step::kLoadTenure: return "load tenure";
+    case Step::kLoadSegment: return "load segment";
+    case Step::kLoadReady: return "load ready";
+    case Step::kSwapCursor: return "swap cursor";
+    case Step::kSetSegment: return "set segment";
+    case Step::kSetReady: return "set ready";
+    case Step::kSetTenure: return "set tenure";
   }
   return "?";
 }

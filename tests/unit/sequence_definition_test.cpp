@@ -33,7 +33,10 @@ TEST(SequenceDefinition, RefusesWhatDoesNot) {
   EXPECT_EQ(Judge({.ttl_ms = -1}), Fault::kTtl);
   EXPECT_EQ(Judge({.ttl_ms = kMaxTtlMs + 1}), Fault::kTtl);
   EXPECT_EQ(Judge({.cache = 0}), Fault::kCache);
-  EXPECT_EQ(Judge({.cache = 2}), Fault::kSegments);
+  EXPECT_EQ(Judge({.cache = 1000001}), Fault::kCache);
+  EXPECT_EQ(Judge({.cache = 2}), Fault::kNone);
+  EXPECT_EQ(Judge({.cycle = true, .cache = 2}), Fault::kSegments);
+  EXPECT_EQ(Judge({.ttl_ms = 1000, .cache = 2}), Fault::kSegments);
 }
 
 TEST(SequenceDefinition, IsPlainWhereAnIncrbyDoesAll) {
