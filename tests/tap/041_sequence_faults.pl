@@ -191,6 +191,20 @@ $store->cli('CONFIG', 'SET', 'min-replicas-to-write', '1');
 ok_error(q(SELECT idgen_sequence_next('p', 'ordinary')), qr/ERROR:  08006: .*NOREPLICAS/s, 'too few replicas');
 $store->cli('CONFIG', 'SET', 'min-replicas-to-write', '0');
 
+# --- a user with just what is needed
+
+$store->cli('ACL', 'SETUSER', 'counter', 'on', '>counterpw1', '~f:*', '~g:*', '-@all', '+get', '+incrby', '+evalsha', '+eval', '+script|load',
+    qw(+set +incr +decrby +del +pexpire +pttl));
+store_is($store->url(user => 'counter', password => 'counterpw1'));
+$store->cli('SCRIPT', 'FLUSH');
+is(ask(q(SELECT idgen_sequence_set('acl', 5, 'ordinary'), idgen_sequence_next('acl', 'ordinary'), idgen_sequence_drop('acl', 'ordinary'), idgen_sequence_next('acl', 'scripted'))),
+    '|6|t|1', 'the rights that the documentation names are enough');
+ask(q(SELECT idgen_create_sequencer('acl_day', 'f:day:', max_value => 3, cycle => true, ttl => '1 d')));
+is(ask(q(SELECT string_agg(value::text, ' ') FROM idgen_sequence('acl', 2, 'acl_day')) . q(; SELECT string_agg(value::text, ' ') FROM idgen_sequence('acl', 2, 'acl_day'))),
+    "1 2\n3 1", 'also for a cycle and a TTL');
+ok_error(q(SELECT idgen_sequence_next('acl')), qr/ERROR:  55000: .*refuses key "acl".*(NOPERM|permission)/s, 'and no other key is theirs');
+store_is($store->url);
+
 # --- something else at the key
 
 foreach my $sequencer (qw(ordinary scripted)) {
