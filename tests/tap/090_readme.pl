@@ -4,6 +4,7 @@ use warnings;
 
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use StoreTest;
 use Test::More;
 
 # What differs from run to run: ids, UUIDs, and the widths of the lines that rule a column of them.
@@ -28,9 +29,10 @@ sub steps
 	return @steps;
 }
 
+my $store = StoreTest::Redis->new(appendonly => 'no');
 my $node = PostgreSQL::Test::Cluster->new('readme');
 $node->init;
-$node->append_conf('postgresql.conf', "shared_preload_libraries = 'idgen'\nidgen.worker_id = 1\ntimezone = 'UTC'");
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'idgen'\nidgen.worker_id = 1\ntimezone = 'UTC'\nidgen.sequence_store = '" . $store->url . "'");
 $node->start;
 
 sub run_steps
@@ -54,7 +56,7 @@ cmp_ok(scalar @quick_start, '>=', 5, 'the quick start has steps');
 run_steps('postgres', 'README.md', @quick_start);
 
 # The pages that go from block to block, each in a database of its own.
-for my $page (qw(generators migration))
+for my $page (qw(generators migration sequencer))
 {
 	$node->safe_psql('postgres', "CREATE DATABASE $page");
 	$node->safe_psql($page, 'CREATE EXTENSION idgen');

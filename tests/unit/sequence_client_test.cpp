@@ -74,6 +74,21 @@ TEST(SequenceClient, GivesTheScriptItsNumbersAsTexts) {
                             "4", "16", "8", "12"}));                           // powers of two below 3
 }
 
+TEST(SequenceClient, TellsTheScriptWhatCannotFit) {
+  const auto words = [](const Definition& definition, int64_t count) {
+    World world;
+    world.At(kFirst).answers["EVAL"] = Array({"full", ""});
+    world.Ask({.definition = definition, .count = count});
+    const Command& heard = world.Heard();
+    return Command(heard.begin() + 8, heard.end());
+  };
+  EXPECT_EQ(words({.max_value = 5}, 5), (Command{"1", "0", "5", "0", "4", "0", "5"}));
+  EXPECT_EQ(words({.max_value = 5}, 6), (Command{"1", "0", "6", "", "", "0", "6"}));
+  EXPECT_EQ(words({.start = 5, .max_value = 9}, 6), (Command{"5", "4", "6", "3", "", "0", "6"}));
+  EXPECT_EQ(words({.start = 2, .step = kMaxValue}, 2),
+            (Command{"2", "", "", "", "", "0", "2"}));  // the sum is no bigint
+}
+
 TEST(SequenceClient, AsksTheScriptBySumOnceItIsKnown) {
   World world;
   world.At(kFirst).answers["EVAL"] = world.At(kFirst).answers["EVALSHA"] = Array({"ok", "1"});
@@ -190,6 +205,16 @@ TEST(SequenceClient, NeverAsksAgainWhatMayHaveBeenCarriedOut) {
   EXPECT_EQ(world.At(kFirst).heard.size(), 1u);
 }
 
+TEST(SequenceClient, KnowsThatSomeKeysHaveTheirValuesWhereAnotherFails) {
+  World world;
+  world.At(kSecond).door = FakeRedis::Door::kRefuses;
+  world.At(kFirst).answers_by = [](const Command& command) {
+    return command[1] == "p:{4:away}" ? "-MOVED 1 10.0.0.2:6379\r\n" : Int(5);
+  };
+  EXPECT_EQ(world.Ask({.definition = {}}, {"here", "away"}), State::kFailed);
+  EXPECT_TRUE(world.client.is_unsure());
+}
+
 TEST(SequenceClient, KnowsWhenNothingCanHaveBeenCarriedOut) {
   World world;
   world.At(kFirst).door = FakeRedis::Door::kRefuses;
@@ -207,6 +232,10 @@ TEST(SequenceClient, EndsWhenItsTimeIsUp) {
   const int64_t begun_us = world.now_us;
   EXPECT_EQ(world.Ask({.definition = {}}), State::kFailed);
   EXPECT_LE(world.now_us - begun_us, core::kUsPerSecond);
+  World mute;  // whose settings would let an exchange take longer
+  mute.At(kFirst).mute = true;
+  EXPECT_EQ(mute.Ask({.definition = {}}), State::kFailed);
+  EXPECT_EQ(mute.now_us - begun_us, core::kUsPerSecond);
 }
 
 TEST(SequenceClient, LooksForAnotherServerWhereThisOneIsAReplica) {
