@@ -165,12 +165,15 @@ Rest Close(Segments& segments, int64_t step) noexcept {
   return rest;
 }
 
-// Gives the place to another key, or to none. What was there must have been closed, and the new key's first segment is
-// put down afterwards. Returns the new tenure.
+// Gives the place to another key. What was there must have been closed. The cursor moves once more after the tenure
+// has: who loaded it before, and saw the former tenure, could otherwise swap it for the new key's first segment.
+// Returns the new tenure.
 template <class Memory>
 uint64_t MoveIn(Segments& segments) noexcept {
   const uint64_t tenure = Memory::Load(segments.tenure, Step::kLoadTenure) + 1;
   Memory::Store(segments.tenure, tenure, Step::kSetTenure);
+  const uint64_t serial = Cursor::Serial(Memory::Load(segments.cursor, Step::kLoadCursor));
+  Memory::Store(segments.cursor, Cursor::Of(serial + 1, Cursor::kClosed), Step::kSwapCursor);
   return tenure;
 }
 

@@ -89,6 +89,37 @@ TEST(SequenceClient, TellsTheScriptWhatCannotFit) {
             (Command{"2", "", "", "", "", "0", "2"}));  // the sum is no bigint
 }
 
+TEST(SequenceClient, AsksForASegmentWithItsGeneration) {
+  World world;
+  world.At(kFirst).answers["EVAL"] = Array({"ok", "100", "7"});
+  ASSERT_EQ(world.Ask({.kind = Kind::kSegment, .definition = {.cache = 1000}, .count = 50}), State::kDone);
+  EXPECT_EQ(world.Heard()[5], "segment");
+  EXPECT_EQ(world.answers[0].outcome, Outcome::kOk);
+  EXPECT_EQ(world.answers[0].grant.Value(0), 51);
+  EXPECT_EQ(world.answers[0].generation, 7);
+}
+
+TEST(SequenceClient, ASegmentWithoutAGenerationIsNone) {
+  for (const std::string& reply : {Array({"ok", "100"}), Array({"ok", "100", "x"}), Int(100)}) {
+    World world;
+    world.At(kFirst).answers["EVAL"] = reply;
+    ASSERT_EQ(world.Ask({.kind = Kind::kSegment, .definition = {.cache = 1000}, .count = 50}), State::kDone);
+    EXPECT_EQ(world.answers[0].outcome, Outcome::kMisread) << reply;
+  }
+}
+
+TEST(SequenceClient, GivesBackWhatNobodyGot) {
+  World world;
+  world.At(kFirst).answers["EVAL"] = Array({"ok", "1"});
+  const Operation operation = {
+      .kind = Kind::kReturn, .definition = {.step = 3, .cache = 1000}, .count = 5, .value = 300, .generation = 7};
+  ASSERT_EQ(world.Ask(operation), State::kDone);
+  Command heard = world.Heard();
+  heard.erase(heard.begin(), heard.begin() + 2);
+  EXPECT_EQ(heard, (Command{"2", "p:{1:k}", "p:{1:k}:g", "return", "0", "0", "300", "15", "7"}));
+  EXPECT_TRUE(world.answers[0].had);
+}
+
 TEST(SequenceClient, AsksTheScriptBySumOnceItIsKnown) {
   World world;
   world.At(kFirst).answers["EVAL"] = world.At(kFirst).answers["EVALSHA"] = Array({"ok", "1"});
