@@ -56,7 +56,7 @@ CREATE FUNCTION idgen_create_sequencer(
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'idgen_sql_create_sequencer';
 COMMENT ON FUNCTION idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) IS
-'Makes a sequencer, for idgen_sequence() and the other functions that take one, and returns its row of idgen_sequencers. Its values are start, start + step and so on up to max_value; with cycle they then begin again. ttl: how long a key lives, ''from first use'' or, ''sliding'', from the latest. key_prefix: what its keys begin with in the store, without braces; otherwise the names of the database and the sequencer. Made again under the same name it goes on with the values in the store. 42710 where the name is taken; 22023 for a negative start, a step below 1, a maximum below either, a ttl with months; 0A000 for a cache above 1. For the extension''s owner, unless granted.';
+'Makes a sequencer, for idgen_sequence() and the other functions that take one, and returns its row of idgen_sequencers. Its values are start, start + step and so on up to max_value; with cycle they then begin again. ttl: how long a key lives, ''from first use'' or, ''sliding'', from the latest. key_prefix: what its keys begin with in the store, without braces; otherwise the names of the database and the sequencer. cache: with more than 1 a server takes segments of up to so many values at a time (1 to 1,000,000) and gives them from shared memory: no round trip per value, in order on each server but not between servers, and what a server has left is skipped where it is lost. Made again under the same name it goes on with the values in the store. 42710 where the name is taken; 22023 for a negative start, a step below 1, a maximum below either, a ttl with months, a cache out of range; 0A000 for a cache above 1 with cycle or a ttl. For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) FROM PUBLIC;
 
 CREATE FUNCTION idgen_drop_sequencer(name text, if_exists boolean DEFAULT false) RETURNS boolean
@@ -71,7 +71,7 @@ CREATE FUNCTION idgen_sequence(key text, count integer DEFAULT 1, sequencer text
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000 ROWS 10
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence';
 COMMENT ON FUNCTION idgen_sequence(text, integer, text) IS
-'The next count values of a key, in order, over all servers of the store: one step there, nobody else''s values between them. They are given for good: a rollback does not give them back. None for NULL. 2200H where fewer are left before the maximum, and none is taken then; 22023 for a count outside 1 to 1,000,000, or of more than a cycle has; 22023 for a key outside 1 to 512 bytes; 42704 where there is no such sequencer; 08006 where the store does not answer within idgen.store_timeout, 08P01 where what answers is no store, 55000 where none is set or it refuses; 22P02 and 42804 where it has something else at that place.';
+'The next count values of a key, in order, over all servers of the store: one step there, nobody else''s values between them. They are given for good: a rollback does not give them back. None for NULL. 2200H where fewer are left before the maximum, and none is taken then; 22023 for a count outside 1 to 1,000,000, or of more than a cycle has; 22023 for a key outside 1 to 512 bytes; 42704 where there is no such sequencer; 08006 where the store does not answer within idgen.store_timeout, 08P01 where what answers is no store, 55000 where none is set or it refuses; 22P02 and 42804 where it has something else at that place. Where the sequencer has a cache: in order, from this server''s segments, which others'' values may lie between; what is left, with a warning, where a batch meets the maximum; 55000 without shared memory.';
 
 CREATE FUNCTION idgen_sequence_next(key text, sequencer text DEFAULT 'default') RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
@@ -104,7 +104,7 @@ CREATE FUNCTION idgen_sequence_peek(key text, sequencer text DEFAULT 'default') 
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence_peek';
 COMMENT ON FUNCTION idgen_sequence_peek(text, text) IS
-'The last value given of a key, or set; NULL where there is none. It takes nothing. Errors as idgen_sequence().';
+'The last value given of a key, or set; NULL where there is none. Where the sequencer has a cache: the last of the segments that servers have taken. It takes nothing. Errors as idgen_sequence().';
 
 CREATE FUNCTION idgen_sequence_drop(key text, sequencer text DEFAULT 'default') RETURNS boolean
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
@@ -112,3 +112,19 @@ CREATE FUNCTION idgen_sequence_drop(key text, sequencer text DEFAULT 'default') 
 COMMENT ON FUNCTION idgen_sequence_drop(text, text) IS
 'Drops a key: it begins at start again. True where it had a value. Not undone by a rollback. Errors as idgen_sequence(). For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION idgen_sequence_drop(text, text) FROM PUBLIC;
+
+CREATE FUNCTION idgen_stat_get_sequences(
+    OUT sequencer text, OUT key text, OUT next_value bigint, OUT values_left bigint, OUT segment_size bigint,
+    OUT fetches bigint, OUT waits bigint)
+    RETURNS SETOF record
+    LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 100 ROWS 100
+    AS 'MODULE_PATHNAME', 'idgen_sql_stat_sequences';
+COMMENT ON FUNCTION idgen_stat_get_sequences() IS 'What the view idgen_stat_sequences shows.';
+REVOKE ALL ON FUNCTION idgen_stat_get_sequences() FROM PUBLIC;
+
+CREATE VIEW idgen_stat_sequences AS SELECT * FROM idgen_stat_get_sequences();
+REVOKE ALL ON idgen_stat_sequences FROM PUBLIC;
+GRANT SELECT ON idgen_stat_sequences TO pg_read_all_stats;
+GRANT EXECUTE ON FUNCTION idgen_stat_get_sequences() TO pg_read_all_stats;
+COMMENT ON VIEW idgen_stat_sequences IS
+'The keys of this database whose values this server has in segments: next_value, the next it would give, NULL where it has to ask the store; values_left, without asking; segment_size, of the latest; fetches, of segments; waits, calls that had to wait for one. Since the key has had its place. Keys may say something: for pg_read_all_stats.';

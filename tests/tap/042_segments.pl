@@ -1,0 +1,259 @@
+# Sequencers with a cache, over a real Redis: values from segments that servers hold, in order on each and never twice on any,
+# through many sessions, sets and drops, more keys than there is room for, cancels, a store that is away, kill -9, and restarts.
+use strict;
+use warnings;
+
+use IPC::Run;
+use IdgenTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use StoreTest;
+use Test::More;
+use Time::HiRes qw(time usleep);
+
+my $store = StoreTest::Redis->new(appendonly => 'no');
+my $proxy = StoreTest::Proxy->new($store);
+my @nodes = map { segment_server("segments_$_", $store->url(socket => 1)) } 1 .. 2;
+my $node  = $nodes[0];
+my $dir   = PostgreSQL::Test::Utils::tempdir();
+
+sub segment_server {
+    my ($name, $url) = @_;
+    my $server = new_server($name, conf => "idgen.sequence_store = '$url'\nidgen.max_sequence_keys = 16\n");
+    $server->start;
+    $server->safe_psql('postgres', <<'SQL');
+CREATE EXTENSION idgen;
+SELECT idgen_create_sequencer('s', 's:', cache => 1000);
+SELECT idgen_create_sequencer('two', 'two:', cache => 2);
+SELECT idgen_create_sequencer('ten', 'ten:', max_value => 10, cache => 1000);
+SELECT idgen_create_sequencer('steps', 'steps:', start => 2, step => 5, cache => 100);
+SELECT idgen_create_sequencer('plain', 's:');
+SQL
+    return $server;
+}
+
+sub ask { my ($sql, $server) = @_; return ($server // $node)->safe_psql('postgres', $sql) }
+sub next_of { my ($key, $server, $sequencer) = @_; $sequencer //= 's'; return ask("SELECT idgen_sequence_next('$key', '$sequencer')", $server) }
+sub stored { my ($key, $sequencer) = @_; return $store->cli('GET', ($sequencer // 's') . ':{' . length($key) . ":$key}") }
+
+sub values_of {
+    my ($key, $count, $sequencer, $server) = @_;
+    $sequencer //= 's';
+    return ask("SELECT string_agg(value::text, ' ' ORDER BY ordinality) FROM idgen_sequence('$key', $count, '$sequencer') WITH ORDINALITY", $server);
+}
+
+# Brings a key's segments to where they are large.
+sub warm { my ($key, $server) = @_; return ask("SELECT max(idgen_sequence_next('$key', 's')) FROM generate_series(1, 3000)", $server) }
+sub left { my ($key, $server) = @_; return ask("SELECT values_left FROM idgen_stat_sequences WHERE key = '$key' AND sequencer = 's'", $server) }
+
+# --- sessions that take values, and write down what they get: key|value, a line each, in their order
+
+my $loads = 0;
+
+sub start_load {
+    my ($server, $statement, $times) = @_;
+    my $file = "$dir/load_" . ++$loads;
+    append_to_file("$file.sql", "$statement\n" x $times);
+    my $run = IPC::Run::start([ 'psql', '-XAtq', '-d', $server->connstr('postgres'), '-f', "$file.sql" ], '>', $file, '2>', "$file.err");
+    return { run => $run, file => $file };
+}
+sub finish_load { $_->{run}->finish foreach @_; return }
+
+my %given;     # key => value => how often
+my $repeated = 0;
+my $backwards = 0;
+
+sub collect {
+    my ($load) = @_;
+    my %last;
+    my $count = 0;
+    foreach my $line (split(/\n/, slurp_file($load->{file}))) {
+        my ($key, $value) = $line =~ /^(\w+)\|(\d+)$/ or next;
+        ++$count;
+        ++$repeated if $given{$key}{$value}++;
+        ++$backwards if defined $last{$key} && $last{$key} >= $value;
+        $last{$key} = $value;
+    }
+    return $count;
+}
+
+sub ok_ledger {
+    my ($name) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    return is("$repeated repeated, $backwards backwards", '0 repeated, 0 backwards', $name);
+}
+
+# --- values
+
+is(values_of('a', 3), '1 2 3', 'a batch, in order');
+is(next_of('a'),      4,       'another session goes on');
+is(values_of('a', 20), join(' ', 5 .. 24), 'a batch larger than what is there');
+is(values_of('odd', 4, 'steps'), '2 7 12 17', 'start and step');
+is(ask(q(SELECT string_agg(key || value, ' ' ORDER BY ordinality) FROM idgen_sequence_next(ARRAY['b', 'c', 'b'], 's') WITH ORDINALITY)),
+    'b1 c1 b2', 'several keys together');
+is(ask(q(SELECT count(*), count(DISTINCT v), min(v), max(v) FROM (SELECT idgen_sequence_next('many', 's') v FROM generate_series(1, 100000)) x)),
+    '100000|100000|1|100000', 'one by one, without a gap while nobody else takes any');
+is(ask(q(SELECT count(DISTINCT value), max(value) FROM idgen_sequence('large', 1000000, 's'))), '1000000|1000000', 'a batch of a million');
+is(ask(q(SELECT idgen_sequence_next('a', 's') = idgen_sequence_next('a', 's') - 1)), 't', 'twice in a statement');
+cmp_ok(stored('many'), '>=', 100000, 'the store has the end of the last segment');
+is(ask(q(SELECT idgen_sequence_peek('many', 's'))), stored('many'), 'which peek tells');
+ok(next_of('many', $nodes[1]) > 100000, 'another server takes another segment');
+is(ask(q(SELECT next_value, segment_size, fetches > 5 FROM idgen_stat_sequences WHERE key = 'many')), '100001|1000|t', 'the view of them');
+
+# --- many sessions of both servers
+
+my $statement = q(SELECT 'k' || g % 4, idgen_sequence_next('k' || g % 4, 's') FROM generate_series(1, 400) g;)
+  . q(SELECT 'batch', value FROM idgen_sequence('batch', 150, 's');)
+  . q(SELECT 'pair', idgen_sequence_next('pair', 'two') FROM generate_series(1, 20););
+my @load = map { start_load($nodes[ $_ % 2 ], $statement, 20) } 1 .. 6;
+finish_load(@load);
+my $count = 0;
+$count += collect($_) foreach @load;
+is($count, 6 * 20 * 570, 'six sessions of two servers got all that they asked for');
+ok_ledger('each value once, and in order for each session');
+my @before = (next_of('k1'), next_of('k1', $nodes[1]));
+ok(next_of('k1') > $before[0] && next_of('k1', $nodes[1]) > $before[1], 'in order over the sessions of a server');
+
+# --- the maximum
+
+is(values_of('full', 7, 'ten'), '1 2 3 4 5 6 7', 'up to near the maximum');
+my ($status, $out, $warning) = $node->psql('postgres', q(SELECT * FROM idgen_sequence('full', 5, 'ten')));
+is("$status $out", "0 8\n9\n10", 'a batch that meets the maximum gets what is left');
+like($warning, qr/WARNING:.*had 3 values left before its maximum.*5 were asked for/s, 'with a warning');
+like(error_of($node, q(SELECT idgen_sequence_next('full', 'ten'))), qr/2200H.*The last is 10.*0 are left/s, 'then there is none');
+
+# --- set and drop
+
+warm('set');
+ask(q(SELECT idgen_sequence_set('set', 50000, 's')));
+is(next_of('set'), 50001, 'a value that is set counts at once on this server');
+ok(ask(q(SELECT idgen_sequence_drop('set', 's'))) eq 't' && next_of('set') == 1, 'and so does a drop');
+warm('set', $nodes[1]);
+ask(q(SELECT idgen_sequence_set('set', 900000, 's')));
+cmp_ok(next_of('set', $nodes[1]), '<', 900000, 'another server goes on with what it has');
+is(ask(q(SELECT idgen_sequence_set_if_not_exists('set', 5, 's'))), 'f', 'set_if_not_exists changes nothing');
+is(next_of('set'), 900001, 'here neither');
+warm('set');
+is(ask(q(SELECT idgen_sequence_set('set', 7, 'plain'))), '', 'a set through another sequencer of the same prefix');
+is(next_of('set'), 8, 'counts as well');
+
+# --- more keys than there is room for
+
+warm('evicted');
+my $last = next_of('evicted');
+my $end = stored('evicted');
+cmp_ok($end, '>', $last, 'a key has something left');
+ask("SELECT idgen_sequence_next('other' || g, 's') FROM generate_series(1, 16) g");
+is(left('evicted'), '', 'and is pushed out');
+is(stored('evicted'), $last, 'its rest is given back');
+is(next_of('evicted'), $last + 1, 'so that there is no gap');
+warm('moved');
+$last = next_of('moved');
+my $away = next_of('moved', $nodes[1]);
+ask("SELECT idgen_sequence_next('other' || g, 's') FROM generate_series(1, 16) g");
+is(stored('moved'), $away, 'a rest after which others took some is not');
+cmp_ok(next_of('moved'), '>', $away, 'and nothing comes twice');
+warm('regained');
+$last = next_of('regained');
+$end = stored('regained');
+ask("SELECT idgen_sequence_set('regained', $end, 'plain')", $nodes[1]);
+ask("SELECT idgen_sequence_next('other' || g, 's') FROM generate_series(1, 16) g");
+is(stored('regained'), $end, 'nor is one after which it was set to the very same value');
+@load = map {
+    start_load($nodes[ $_ % 2 ], q(SELECT 'crowd' || g % 40, idgen_sequence_next('crowd' || g % 40, 's') FROM generate_series(1, 400) g;), 4)
+} 1 .. 4;
+finish_load(@load);
+$count = 0;
+$count += collect($_) foreach @load;
+is($count, 4 * 4 * 400, 'sessions that push out each other\'s keys');
+ok_ledger('get each value once');
+
+# --- a store that is away
+
+sub through_proxy { settings($_[0], "idgen.sequence_store = '" . $proxy->url . "'"); return wait_until { ask('SHOW idgen.sequence_store', $_[0]) eq $proxy->url } }
+ok(through_proxy($node), 'over a proxy');
+warm('away');
+wait_until { left('away') > 100 };
+my $held = left('away');
+$proxy->refuse;
+is(ask("SELECT count(DISTINCT idgen_sequence_next('away', 's')) FROM generate_series(1, $held)"), $held, 'callers go on while a segment lasts');
+my $began = time;
+like(error_of($node, q(SET idgen.store_timeout = '300ms'; SELECT idgen_sequence_next('away', 's'))), qr/08006/, 'past it they get an error');
+cmp_ok(time - $began, '<', 2, 'in time');
+$proxy->pass;
+ok(wait_until { ($node->psql('postgres', q(SELECT idgen_sequence_next('away', 's'))))[0] == 0 }, 'and values again when it is back');
+
+# Replies that don't come: one waits for the store, the others for that one.
+ask(q(SELECT idgen_sequence_drop('slow', 's')));
+$proxy->hold_all;
+$began = time;
+my @waiting = map { start_load($node, q(SET idgen.store_timeout = '1s'; SELECT idgen_sequence_next('slow', 's');), 1) } 1 .. 3;
+finish_load(@waiting);
+is(scalar(grep { slurp_file("$_->{file}.err") =~ /does not answer/ } @waiting), 3, 'everybody who waits for a segment gets an error');
+cmp_ok(time - $began, '<', 5, 'in time');
+my $waiting = start_load($node, q(SET application_name = 'first'; SET idgen.store_timeout = '1min'; SELECT idgen_sequence_next('slow', 's');), 1);
+sub pid_of { my ($name) = @_; return ask("SELECT pid FROM pg_stat_activity WHERE application_name = '$name' AND state = 'active' AND wait_event_type = 'Extension'") }
+ok(wait_until { pid_of('first') ne '' }, 'one waits for the store');
+my $second = start_load($node, q(SET application_name = 'second'; SET idgen.store_timeout = '1min'; SELECT 'slow', idgen_sequence_next('slow', 's');), 1);
+ok(wait_until { pid_of('second') ne '' }, 'another for that one');
+my $third = start_load($node, q(SET application_name = 'third'; SET idgen.store_timeout = '1min'; SELECT 'slow', idgen_sequence_next('slow', 's');), 1);
+ok(wait_until { pid_of('third') ne '' }, 'and a third');
+ask('SELECT pg_cancel_backend(' . pid_of('third') . ')');
+finish_load($third);
+like(slurp_file("$third->{file}.err"), qr/canceling statement/, 'a cancel ends the wait for another session');
+ask('SELECT pg_cancel_backend(' . pid_of('first') . ')');
+finish_load($waiting);
+like(slurp_file("$waiting->{file}.err"), qr/canceling statement/, 'and the wait for the store');
+my $fourth = start_load($node, q(SET application_name = 'fourth'; SET idgen.store_timeout = '1min'; SELECT 'slow', idgen_sequence_next('slow', 's');), 1);
+ok(wait_until { pid_of('fourth') ne '' }, 'while the second asks itself, another waits');
+ask('SELECT pg_terminate_backend(' . pid_of('second') . ')');
+finish_load($second);
+usleep(100_000);
+$proxy->pass;
+$proxy->reset;
+ask('SELECT pg_cancel_backend(' . (pid_of('fourth') || 0) . ')') if !wait_until { pid_of('fourth') eq '' };
+finish_load($fourth);
+ok(wait_until { ($node->psql('postgres', q(SELECT idgen_sequence_next('slow', 's'))))[0] == 0 }, 'when one who fetched is gone, others can');
+
+# --- nobody waits while the worker fetches ahead
+
+$proxy->delay(5);
+warm('smooth');
+my $waits = ask(q(SELECT waits FROM idgen_stat_sequences WHERE key = 'smooth'));
+ask(q(SELECT idgen_sequence_next('smooth', 's'), pg_sleep(0.0002) FROM generate_series(1, 3000)));
+cmp_ok(ask(q(SELECT waits FROM idgen_stat_sequences WHERE key = 'smooth')) - $waits, '<=', 1,
+    'at a steady rate no call waits for a store that is 10 ms away');
+$proxy->pass;
+
+# --- kill -9, and restarts
+
+@load = map { start_load($nodes[ $_ % 2 ], q(SELECT 'crash', idgen_sequence_next('crash', 's') FROM generate_series(1, 50);), 2000) } 1 .. 4;
+ok(wait_until { -s $load[1]->{file} && -s $load[3]->{file} && -s $load[0]->{file} }, 'sessions take values');
+usleep(300_000);
+kill_backend($node);
+finish_load(@load);
+ok(wait_until { ($node->psql('postgres', 'SELECT 1'))[0] == 0 }, 'the server comes back');
+collect($_) foreach @load;
+my $after = start_load($node, q(SELECT 'crash', idgen_sequence_next('crash', 's') FROM generate_series(1, 5000);), 1);
+finish_load($after);
+is(collect($after), 5000, 'and gives values');
+ok_ledger('none of which was given before');
+
+warm('stop');
+$last = next_of('stop');
+cmp_ok(stored('stop'), '>', $last, 'a server has something left');
+$node->restart;
+is(stored('stop'), $last, 'and gives it back when it is stopped');
+is(next_of('stop'), $last + 1, 'so that a restart leaves no gap');
+warm('stop');
+wait_until { left('stop') > 10 };
+$proxy->refuse;
+$began = time;
+$node->stop('fast');
+cmp_ok(time - $began, '<', 5, 'a store that is away does not hold up the stop');
+$proxy->pass;
+$node->start;
+$last = stored('stop');
+cmp_ok(next_of('stop'), '>', $last, 'and what was left is skipped');
+
+done_testing();
