@@ -147,6 +147,19 @@ my $session = $node->background_psql('postgres');
 $session->query_safe(q(SELECT idgen_sequence_next('kept', 'ordinary'))) foreach 1 .. 5;
 is(connections(), $before + 1, 'a session has one connection, and keeps it');
 
+$session->quit;
+$session = $node->background_psql('postgres', on_error_stop => 0);
+$session->query(q(SELECT idgen_sequence_next('kept', 'ordinary')));
+$store->pause;
+$session->query(q(SET statement_timeout = '200ms'; SELECT idgen_sequence_next('kept', 'ordinary')));
+$store->resume;
+ok(wait_until { return connections() == $before }, 'a wait that is ended closes it at once, and not with the next call');
+like($session->query(q(SELECT idgen_sequence_next('kept', 'ordinary'))), qr/^10[78]$/, 'which opens another');
+$session->quit;
+$store->cli('SET', 'f:{4:kept}', 105);
+$session = $node->background_psql('postgres');
+$session->query_safe(q(SELECT idgen_sequence_peek('kept', 'ordinary')));
+
 # --- a store that is restarted, and one that another takes the place of
 
 $store->restart;
