@@ -12,10 +12,11 @@ namespace {
 constexpr core::Definition kDefault = {};
 constexpr int64 kForEver = PG_INT64_MAX;
 
-// 'infinity' and '-infinity' lie past every tick of every layout.
+// Past every tick of every layout lie 'infinity', '-infinity', and the years from 294247 on, which end after 2^63 Unix
+// microseconds.
 int64 UnixUs(TimestampTz time) {
   if (TIMESTAMP_IS_NOBEGIN(time)) return PG_INT64_MIN;
-  return TIMESTAMP_IS_NOEND(time) ? kForEver : pg::UnixUsOfTimestamp(time);
+  return time > kForEver - pg::UnixUsOfTimestamp(0) ? kForEver : pg::UnixUsOfTimestamp(time);
 }
 
 Datum MinIdOrRaise(const core::Definition& definition, TimestampTz time) {
