@@ -1,4 +1,4 @@
-# The README's quick start, run: every SQL block gives the output that stands below it.
+# The README's quick start and other pages, run: every SQL block that has output below it gives that output.
 use strict;
 use warnings;
 
@@ -19,25 +19,33 @@ sub normalised
 	return $text;
 }
 
-my $readme = slurp_file('README.md');
-my ($quick_start) = $readme =~ /^## Quick start\n(.*?)^## /ms or die 'no quick start in README.md';
-my @steps;
-push @steps, [ $1, $2 ] while $quick_start =~ /```sql\n(.*?)```\n\n```text\n(.*?)```/gs;
-cmp_ok(scalar @steps, '>=', 5, 'the quick start has steps');
+# Each page is told as one story, in a database of its own.
+my %pages = ('README.md' => '^## Quick start\n(.*?)^## ', 'docs/time-ranges.md' => '(.*)');
 
 my $node = PostgreSQL::Test::Cluster->new('readme');
 $node->init;
-$node->append_conf('postgresql.conf', "shared_preload_libraries = 'idgen'\nidgen.worker_id = 1\ntimezone = 'UTC'");
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'idgen'\nidgen.worker_id = 1\ntimezone = 'UTC'\nautovacuum = off");
 $node->start;
 
-for my $step (@steps)
+foreach my $page (sort keys %pages)
 {
-	my ($sql, $expected) = @$step;
-	my ($out, $err);
-	# Not psql's quiet, unaligned mode, which the test module's own calls use.
-	IPC::Run::run([ 'psql', '-X', '-d', $node->connstr('postgres') ], '<', \$sql, '>', \$out, '2>', \$err);
-	my ($first_line) = $sql =~ /^(.*)$/m;
-	is(normalised($out . $err), normalised($expected), $first_line);
+	my ($story) = slurp_file($page) =~ /$pages{$page}/ms or die "$page has nothing to run";
+	my @steps;
+	push @steps, [ $1, $2 ] while $story =~ /```sql\n((?:(?!```).)*?)```\n\n```text\n(.*?)```/gs;
+	cmp_ok(scalar @steps, '>=', 5, "$page has steps");
+
+	my $database = $page =~ s/\W/_/gr;
+	$node->safe_psql('postgres', "CREATE DATABASE \"$database\"");
+	$node->safe_psql($database, 'CREATE EXTENSION idgen') if $story !~ /^CREATE EXTENSION/m;
+	foreach my $step (@steps)
+	{
+		my ($sql, $expected) = @$step;
+		my ($out, $err);
+		# Not psql's quiet, unaligned mode, which the test module's own calls use.
+		IPC::Run::run([ 'psql', '-X', '-d', $node->connstr($database) ], '<', \$sql, '>', \$out, '2>', \$err);
+		my ($first_line) = $sql =~ /^(.*)$/m;
+		is(normalised($out . $err), normalised($expected), "$page: $first_line") or diag("it printed:\n$out$err");
+	}
 }
 
 $node->stop;
