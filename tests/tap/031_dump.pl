@@ -108,6 +108,8 @@ $other->safe_psql('postgres', 'CREATE DATABASE bare');
 is(restore($other, 'bare', slurp_file("$dir/schema.sql")), '', 'restored');
 like(error_of($other, 'INSERT INTO orders DEFAULT VALUES', 'bare'), qr/ERROR:  42704: generator "orders" does not exist/,
     'a schema without its generators: the error names the missing one');
+$node->command_ok([ 'pg_dump', '-t', 'orders', '-f', "$dir/table.sql", $node->connstr('shop') ], 'pg_dump, one table');
+unlike(slurp_file("$dir/table.sql"), qr/^COPY public\.idgen_generator/m, 'a table alone comes without them, too');
 
 # --- forged dumps
 
