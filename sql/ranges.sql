@@ -36,13 +36,14 @@ SELECT generator, count(*) AS ids, bool_and(idgen_timestamp(id, generator) = tim
        bool_and(id BETWEEN idgen_min_id(time, generator) AND idgen_max_id(time, generator)) AS in_its_own_range
 FROM range_ids GROUP BY generator ORDER BY generator;
 -- Past the beginning of the last tick there may be no lower bound: see below.
+WITH bounded AS MATERIALIZED (
+    SELECT p.* FROM range_pairs p JOIN range_layouts USING (generator)
+    WHERE at <= range_time(epoch, (ticks - 1) * unit_us) OR generator = 'ranges_53')
 SELECT generator, count(*) AS pairs,
        count(*) FILTER (WHERE (id >= idgen_min_id(at, generator)) <> (made_at >= at)) AS min_wrong,
        count(*) FILTER (WHERE (id < idgen_min_id(at, generator)) <> (made_at < at)) AS before_wrong,
        count(*) FILTER (WHERE idgen_min_id(at, generator) - 1 > idgen_max_id(at, generator)) AS gap
-FROM range_pairs JOIN range_layouts USING (generator)
-WHERE at <= range_time(epoch, (ticks - 1) * unit_us) OR generator = 'ranges_53'
-GROUP BY generator ORDER BY generator;
+FROM bounded GROUP BY generator ORDER BY generator;
 SELECT generator, count(*) AS pairs,
        count(*) FILTER (WHERE (id <= idgen_max_id(at, generator)) <> (made_at <= at)) AS max_wrong,
        count(*) FILTER (WHERE (id > idgen_max_id(at, generator)) <> (made_at > at)) AS after_wrong

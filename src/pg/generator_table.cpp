@@ -130,7 +130,7 @@ PGDLLEXPORT Datum idgen_sql_generator_trigger(PG_FUNCTION_ARGS) {
   const auto* trigger = reinterpret_cast<const TriggerData*>(fcinfo->context);
   CacheInvalidateRelcache(trigger->tg_relation);
   const TriggerEvent event = trigger->tg_event;
-  if (!TRIGGER_FIRED_FOR_ROW(event)) return PointerGetDatum(nullptr);
+  if (!TRIGGER_FIRED_FOR_ROW(event)) return static_cast<Datum>(0);
   if (TRIGGER_FIRED_BY_INSERT(event)) return PointerGetDatum(JudgeNew(trigger, trigger->tg_trigtuple));
   if (TRIGGER_FIRED_BY_UPDATE(event)) {
     JudgeChange(trigger, trigger->tg_trigtuple, trigger->tg_newtuple);
