@@ -12,7 +12,7 @@ constexpr const char* kNames[kFaultKinds] = {
     "crash",       "crash at step", "crash loop",  "clean restart", "worker exit", "pause",
     "clock step",  "clock spike",   "network bad", "cut off",       "store pause", "store restart",
     "store clock", "fail-over",     "replica cut", "forget",        "settings",    "file lost",
-    "file old",    "moved",         "promoted",    "held message",
+    "file old",    "moved",         "promoted",    "held message",  "held claim",  "reset",
 };
 
 int64_t ClockStep(Random& random) {
@@ -26,7 +26,7 @@ int64_t ClockStep(Random& random) {
 }  // namespace
 
 Plan Plan::Of(uint64_t seed) {
-  Random random(seed ^ 0x5eedULL);
+  Random random(seed, Stream::kPlan);
   Plan plan;
   plan.seed = seed;
   plan.servers = static_cast<int>(random.Between(1, 6));
@@ -49,6 +49,7 @@ Plan Plan::Of(uint64_t seed) {
   plan.op_every_us = random.LogBetween(200 * kMs, 4 * kSecond);
   plan.faults = static_cast<int>(random.LogBetween(4, 120));
   plan.preempt = random.Chance(0.2) ? 0.3 : 0.02;
+  plan.twins = random.Chance(0.1);
   return plan;
 }
 
@@ -69,7 +70,7 @@ Plan Plan::AtScale(uint64_t seed, int servers, int64_t hours) {
 }
 
 std::vector<Fault> World::FaultsOf(const Plan& plan) {
-  Random random(plan.seed ^ 0xfa17ULL);
+  Random random(plan.seed, Stream::kFaults);
   std::vector<Fault> faults;
   // Swarm: each run has some kinds of faults only, so that rare ones meet often.
   bool on[kFaultKinds];
@@ -103,6 +104,11 @@ std::vector<Fault> World::FaultsOf(const Plan& plan) {
       case FaultKind::kReplicaCut: fault.a = random.LogBetween(100 * kMs, 5 * kMinute); break;
       case FaultKind::kStoreRestart: fault.a = random.LogBetween(10 * kMs, 2 * kMinute); break;
       case FaultKind::kStoreClock: fault.a = random.LogBetween(kMs, kHour); break;
+      case FaultKind::kSettings: fault.a = static_cast<int64_t>(random.Below(4)); break;
+      case FaultKind::kHeldClaim:
+        fault.a = random.Between(plan.ttl_ms * kMs, 4 * plan.ttl_ms * kMs);
+        fault.b = random.LogBetween(kMs, plan.ttl_ms * kMs / 2);
+        break;
       case FaultKind::kHeldMessage:
         fault.a = random.LogBetween(kMs, plan.ttl_ms * kMs);
         fault.b = random.Chance(0.5) ? 1 : 0;
@@ -113,6 +119,7 @@ std::vector<Fault> World::FaultsOf(const Plan& plan) {
         break;
       default: fault.b = random.LogBetween(100 * kMs, kMinute); break;
     }
+    fault.number = faults.size();
     if (on[static_cast<size_t>(fault.kind)]) faults.push_back(fault);
     if (std::none_of(on, on + kFaultKinds, [](bool kind) { return kind; })) break;
   }
@@ -122,7 +129,7 @@ std::vector<Fault> World::FaultsOf(const Plan& plan) {
 
 // Now and then a server is restarted or crashes, and the store is restarted.
 std::vector<Fault> World::FaultsAtScale(const Plan& plan) {
-  Random random(plan.seed ^ 0x5ca1eULL);
+  Random random(plan.seed, Stream::kFaults);
   std::vector<Fault> faults;
   const auto add = [&](FaultKind kind, int64_t a, int64_t b) {
     faults.push_back({.at_us = kBeginUs + random.Between(kMinute, plan.hours_us - kMinute),
@@ -154,6 +161,7 @@ void World::Strike(const Fault& fault) {
   Note("fault: %s, server %d, a %lld, b %lld", kNames[static_cast<size_t>(fault.kind)], fault.who,
        static_cast<long long>(fault.a), static_cast<long long>(fault.b));
   const int who = fault.who;
+  Random random(plan_.seed, Stream::kFault, fault.number);
   switch (fault.kind) {
     case FaultKind::kCrash: return server.Crash(true, fault.b);
     case FaultKind::kCrashAtStep: server.crash_down_us_ = fault.b; return server.ArmCrash(fault.a, false);
@@ -190,11 +198,11 @@ void World::Strike(const Fault& fault) {
     case FaultKind::kStoreRestart: {
       const int node = store_.master();
       store_.Kill(node);
-      const double draw = random_.Unit();
+      const double draw = random.Unit();
       const auto memory = !forgetful || draw < 0.3 ? Store::Memory::kKept
                           : draw < 0.5             ? Store::Memory::kEmpty
                                                    : Store::Memory::kSnapshot;
-      const size_t age = random_.Below(4);
+      const size_t age = random.Below(4);
       Do(now_us_ + fault.a, [this, node, memory, age] {
         if (!store_.up(node)) store_.Restart(node, memory, age);
         Note("the store is back, with %s", memory == Store::Memory::kKept    ? "everything"
@@ -212,16 +220,16 @@ void World::Strike(const Fault& fault) {
       // A master that is cut off and goes on needs rule (d): without it, it goes down.
       const bool goes_on = fault.b > 0 && (plan_.wait_replicas > 0);
       for (int node = 0; node < store_.count(); ++node) store_.Cut(node, true, now_us_);
-      Do(now_us_ + fault.a, [this, goes_on, fault] {
+      Do(now_us_ + fault.a, [this, goes_on, fault, random]() mutable {
         const int old = store_.master();
-        int replica = static_cast<int>(random_.Below(static_cast<uint64_t>(store_.count())));
+        int replica = static_cast<int>(random.Below(static_cast<uint64_t>(store_.count())));
         if (replica == old) replica = (replica + 1) % store_.count();
         store_.FailOver(replica, now_us_);
         Note("node %d is master; node %d %s", replica, old, goes_on ? "goes on" : "is down");
         if (!goes_on) store_.Kill(old);
         if (goes_on)
           for (int& route : route_)
-            if (route == -1 && random_.Chance(0.5)) route = old;
+            if (route == -1 && random.Chance(0.5)) route = old;
         Do(now_us_ + (goes_on ? fault.b : 5 * kSecond), [this, old] {
           for (int& route : route_)
             if (route == old) route = -1;
@@ -232,25 +240,36 @@ void World::Strike(const Fault& fault) {
     }
     case FaultKind::kReplicaCut: {
       if (plan_.replicas == 0) return;
-      const int replica = static_cast<int>(random_.Below(static_cast<uint64_t>(store_.count())));
+      const int replica = static_cast<int>(random.Below(static_cast<uint64_t>(store_.count())));
       store_.Cut(replica, true, now_us_);
       Do(now_us_ + fault.a, [this, replica] { store_.Cut(replica, false, now_us_); });
       return;
     }
     case FaultKind::kHeldMessage:
-      hold_us_[static_cast<size_t>(who)] = fault.a;
-      hold_and_stop_ = fault.b == 1;
+      holds_[static_cast<size_t>(who)] = {.after_us = fault.a, .stops_after = fault.b == 1};
       return;
+    case FaultKind::kHeldClaim: {
+      holds_[static_cast<size_t>(who)] = {
+          .after_us = fault.a, .of_acquisition = true, .pause_us = random.LogBetween(10 * kMs, plan_.ttl_ms * kMs)};
+      server.CleanStop(10 * kMs);
+      const int64_t down_us = random.LogBetween(kMs, 2 * fault.b);
+      for (int other = 0; other < plan_.servers; ++other)
+        if (other != who)
+          Do(now_us_ + fault.a - random.Between(0, fault.b),
+             [this, other, down_us] { servers_[static_cast<size_t>(other)]->CleanStop(down_us); });
+      return;
+    }
+    case FaultKind::kReset: return server.store_.Break();
     case FaultKind::kForget:
       if (forgetful) store_.Forget(store_.master());
       return;
-    case FaultKind::kSettings: server.wanted_ = server.wanted_ == 0 ? server.lease_key_ : 0; return;
+    case FaultKind::kSettings: return server.Configure(fault.a, random);
     case FaultKind::kFileLost:
     case FaultKind::kFileOld:
     case FaultKind::kMoved:
     case FaultKind::kPromoted:
       if (!server.up()) return;
-      if (fault.kind == FaultKind::kFileOld && random_.Chance(0.5)) {
+      if (fault.kind == FaultKind::kFileOld && random.Chance(0.5)) {
         server.old_disk_ = server.disk_;
         return;
       }

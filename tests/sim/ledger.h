@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <unordered_map>
 #include <vector>
 
 #include "core/position.h"
@@ -24,9 +23,8 @@ struct Issue {
 class Ledger {
  public:
   // False where it was issued before; `*before` is that issue.
-  bool Add(uint64_t line, core::Position position, int server, int life, int64_t at_us, Issue* before) {
-    ++count_;
-    std::vector<Issue>& issues = lines_[line];
+  bool Add(size_t line, core::Position position, int server, int life, int64_t at_us, Issue* before) {
+    std::vector<Issue>& issues = LineOf(line).issues;
     if (!issues.empty() && issues.back().end == position && issues.back().server == server &&
         issues.back().life == life) {
       issues.back().end = position + 1;
@@ -53,9 +51,9 @@ class Ledger {
 
   // Positions [start, end) that were reserved, all under one acquisition of the worker id. False where they lie within
   // what was reserved under another, which is then in `*other`.
-  bool Reserve(uint64_t line, core::Position start, core::Position end, int server, int life, uint64_t acquisition,
+  bool Reserve(size_t line, core::Position start, core::Position end, int server, int life, uint64_t acquisition,
                int64_t at_us, Issue* other) {
-    std::vector<Issue>& holdings = holdings_[line];
+    std::vector<Issue>& holdings = LineOf(line).holdings;
     const auto own = [server, life, acquisition](const Issue& issue) {
       return issue.server == server && issue.life == life && issue.acquisition == acquisition;
     };
@@ -84,12 +82,17 @@ class Ledger {
     return true;
   }
 
-  uint64_t count() const noexcept { return count_; }
-
  private:
-  std::unordered_map<uint64_t, std::vector<Issue>> lines_;
-  std::unordered_map<uint64_t, std::vector<Issue>> holdings_;
-  uint64_t count_ = 0;
+  struct Line {
+    std::vector<Issue> issues;
+    std::vector<Issue> holdings;
+  };
+  Line& LineOf(size_t line) {
+    if (lines_.size() <= line) lines_.resize(line + 1);
+    return lines_[line];
+  }
+
+  std::vector<Line> lines_;
 };
 
 }  // namespace idgen::sim

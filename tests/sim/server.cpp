@@ -10,13 +10,12 @@ namespace {
 
 using core::Outcome;
 
-constexpr uint32_t kFirstStaticWorker = 512;  // leased ones are below
 constexpr int64_t kStaticWindowMs = 10000;
 constexpr int kWorkerActor = -1;
 
 // Ticks of a millisecond and of 10, so that rounding shows; two more lines are made while the server runs, the last of
 // a layout whose epoch is still to come.
-constexpr core::Layout kSimLayouts[] = {
+constexpr core::Layout kSimLayouts[kLayouts] = {
     core::kDefaultLayout,
     {.epoch_ms = 1704067200000,
      .unit_ms = 10,
@@ -47,21 +46,20 @@ int LayoutOf(const core::Layout& layout) noexcept {
   return index;
 }
 
-void MakeToken(char (&text)[lease::kTokenBytes + 1]) noexcept {
-  snprintf(text, sizeof text, "%036llu", static_cast<unsigned long long>(++World::tokens_made));
-}
+size_t LineOf(uint32_t worker, int layout) noexcept { return size_t{worker} * kLayouts + static_cast<size_t>(layout); }
 
 }  // namespace
 
 void SimStore::Begin(const lease::StoreRequest& request, int64_t now_us) noexcept {
   Call call;
   call.request = request;
-  call.holder = server_;
+  call.holder = world_.plan_.twins ? server_ / 2 : server_;
   call.workers = world_.plan_.workers;
   call.ttl_ms = world_.plan_.ttl_ms;
   call.durable = world_.plan_.store == StoreKind::kLinearizable;
   call.first = !connected_;
   answered_ = false;
+  asked_ = request.kind;
   deadline_us_ = now_us + 2 * kSecond;
   pending_ = world_.Send(server_, call) + 1;
 }
@@ -71,6 +69,8 @@ bool SimStore::Step(int64_t now_us, lease::StoreReply* reply) noexcept {
     answered_ = false;
     *reply = reply_;
     connected_ = reply_.outcome != lease::StoreReply::Outcome::kFailed;
+    if (reply_.outcome == lease::StoreReply::Outcome::kOk)
+      world_.servers_[static_cast<size_t>(server_)]->NoteGranted(asked_, reply_);
     return true;
   }
   if (now_us < deadline_us_) return false;
@@ -88,12 +88,31 @@ void SimStore::Deliver(uint64_t message, const lease::StoreReply& reply) {
   world_.servers_[static_cast<size_t>(server_)]->WakeWorkerAt(world_.now_us_);
 }
 
+void SimStore::Break() {
+  if (pending_ == 0) return;
+  pending_ = 0;
+  answered_ = true;
+  reply_ = lease::StoreReply();
+  world_.servers_[static_cast<size_t>(server_)]->WakeWorkerAt(world_.now_us_);
+}
+
 Server::Server(World& world, int index, bool is_static)
-    : world_(world), index_(index), is_static_(is_static), store_(world, index) {
-  drift_ = (world.random_.Unit() - 0.5) * 4e-4;  // 200 ppm
-  boot_base_us_ = world.random_.Between(0, 1000 * kHour);
-  skew_us_ = world.random_.LogBetween(kMs, world.plan_.ttl_ms * kMs / 2);
-  if (world.random_.Chance(0.5)) skew_us_ = -skew_us_;
+    : world_(world),
+      index_(index),
+      is_static_(is_static),
+      random_(world.plan_.seed, Stream::kServer, static_cast<uint64_t>(index)),
+      worker_random_(world.plan_.seed, Stream::kActor, static_cast<uint64_t>(index) << 16 | 0xffff),
+      store_(world, index),
+      window_ms_(world.plan_.window_ms),
+      max_ahead_ms_(world.plan_.max_ahead_ms) {
+  for (int backend = 0; backend < world.plan_.backends; ++backend) {
+    backends_.emplace_back(Random(world.plan_.seed, Stream::kActor, static_cast<uint64_t>(index << 16 | backend)));
+    if (random_.Chance(0.3)) backends_.back().behind_us = random_.LogBetween(1, 4 * kMs);
+  }
+  drift_ = (random_.Unit() - 0.5) * 4e-4;  // 200 ppm
+  boot_base_us_ = random_.Between(0, 1000 * kHour);
+  skew_us_ = random_.LogBetween(kMs, world.plan_.ttl_ms * kMs / 2);
+  if (random_.Chance(0.5)) skew_us_ = -skew_us_;
   cluster_ = {.system_identifier = 7000 + static_cast<uint64_t>(index), .timeline = 1};
   wanted_ = is_static ? 0 : lease_key_;
 }
@@ -103,9 +122,6 @@ core::Instant Server::Now() const noexcept {
   return {.boot_us = boot_base_us_ + since_us + static_cast<int64_t>(static_cast<double>(since_us) * drift_),
           .wall_us = world_.now_us_ + skew_us_};
 }
-
-// Another processor may be a microsecond behind.
-int64_t Server::BackendBootUs() noexcept { return Now().boot_us - static_cast<int64_t>(world_.random_.Next() & 1); }
 
 int64_t Server::LeadUs() const noexcept {
   if (!up()) return 0;
@@ -125,8 +141,8 @@ void Server::Start() {
   for (int layout = 0; layout < 2; ++layout)
     core::FindOrMakeLine<core::PlainMemory>(*life_->state, kSimLayouts[layout]);
   for (core::BackendSlot& slot : life_->slots) core::ClaimSlot(slot, 1, 0);
-  backend_busy_.assign(life_->slots.size(), 0);
-  stopping_ = making_line_ = false;
+  for (Backend& backend : backends_) backend.busy = false, backend.tries = 0, backend.waits_until_us = 0;
+  stopping_ = making_line_ = worker_stopped_ = false;
   crash_in_ = -1;
   started_at_us_ = last_issue_us_ = world_.now_us_;
   issued_in_life_ = ready_in_life_ = false;
@@ -136,7 +152,7 @@ void Server::Start() {
 }
 
 void Server::StartWorker() {
-  if (!up() || worker_up_) return;
+  if (!up() || worker_up_ || worker_stopped_) return;
   worker_up_ = true;
   worker_busy_ = false;
   ++worker_run_;
@@ -145,9 +161,10 @@ void Server::StartWorker() {
   store_.Reset();
   file_.emplace(disk_, "data", 0600u);
   static_source_.emplace(*file_, cluster_);
-  lease_source_.emplace(store_, life_->memo, MakeToken);
+  lease_source_.emplace(store_, life_->memo, World::MakeToken);
   // A crash in the middle of the constructor is one in the middle of the first turn.
   keeper_.emplace(*life_->state, Now(), origin);
+  if (life_->state->identity.load() == 0) life_->held.any = false;
   UseSource();
   WakeWorkerAt(world_.now_us_);
 }
@@ -168,21 +185,22 @@ void Server::WakeWorkerAt(int64_t at_us) {
   if (wake_armed_ && wake_at_us_ <= at_us && wake_at_us_ >= world_.now_us_) return;
   wake_armed_ = true;
   wake_at_us_ = at_us;
-  world_.Push(at_us, World::EventKind::kTurn, index_, ++wake_tag_);
+  world_.Push(at_us, EventKind::kTurn, index_, ++wake_tag_);
 }
 
 lease::Wishes Server::CurrentWishes() {
   const Plan& plan = world_.plan_;
   lease::Wishes wishes;
-  wishes.settings = {.max_ahead_ms = plan.max_ahead_ms,
-                     .window_ms = leased() ? plan.window_ms : kStaticWindowMs,
+  wishes.settings = {.max_ahead_ms = max_ahead_ms_,
+                     .window_ms = leased() ? window_ms_ : kStaticWindowMs,
                      .max_clock_step_ms = 60000,
                      .block_size = 256,
-                     .renew_every_us = leased() ? lease::LeaseSource::RenewEveryUs(plan.ttl_ms, plan.window_ms) : 0};
+                     .renew_every_us = leased() ? lease::LeaseSource::RenewEveryUs(plan.ttl_ms, window_ms_) : 0};
   wishes.source = wanted_;
   wishes.leased = wanted_ != 0;
   wishes.has_worker = true;
-  wishes.worker = kFirstStaticWorker + static_cast<uint32_t>(index_);
+  // Above those that are leased, and no other server's.
+  wishes.worker = static_cast<uint32_t>(plan.workers + index_) + static_turn_ * static_cast<uint32_t>(plan.servers);
   wishes.asked_for = life_->asked_for;
   wishes.stop = stopping_;
   return wishes;
@@ -191,16 +209,22 @@ lease::Wishes Server::CurrentWishes() {
 void Server::Turn() {
   wake_armed_ = false;
   worker_busy_ = true;
-  world_.RunStep(*this, kWorkerActor, true, [this] {
+  const double preempt = world_.plan_.preempt;
+  // What is rare is left in the middle more often than what is done twice a second.
+  const bool rare = keeper_->view().phase != lease::Phase::kHolding || stopping_ || wanted_ != source_;
+  world_.RunStep(*this, kWorkerActor, rare && preempt > 0 ? std::max(preempt, 0.3) : preempt, [this] {
     if (keeper_->view().source != source_) UseSource();
     const lease::Request request = keeper_->Advance(Now(), CurrentWishes());
+    CheckRequest(request);
     world_.AtYield();
     if (request.kind != lease::Request::Kind::kNone) source().Submit(request, Now());
     world_.AtYield();
     lease::Answer answer;
     while (source().Poll(Now(), &answer)) {
+      if (!leased()) NoteFile(answer);
       world_.AtYield();
       keeper_->Take(answer, Now());
+      if (answer.outcome == lease::Answer::Outcome::kLost) life_->held.any = false;
     }
     worker_busy_ = false;
     ReportEvents();
@@ -209,6 +233,55 @@ void Server::Turn() {
     if (leased()) sleep_us = std::min(sleep_us, lease_source_->wants(Now().boot_us).wake_boot_us - Now().boot_us);
     WakeWorkerAt(world_.now_us_ + std::max<int64_t>(sleep_us, 0) + 50);
   });
+}
+
+void Server::CheckRequest(const lease::Request& request) {
+  Held& held = life_->held;
+  life_->highest_clock_us = std::max(life_->highest_clock_us, Now().wall_us + LeadUs());
+  // By now nothing more may be reserved.
+  if (request.kind == lease::Request::Kind::kRelease) held.any = false;
+  const Plan& plan = world_.plan_;
+  const int64_t window_ms = leased() ? plan.window_ms : kStaticWindowMs;
+  if (request.kind == lease::Request::Kind::kRaise &&
+      request.ceiling_ms > std::max(held.floor_ms, core::MsOf(life_->highest_clock_us)) + plan.max_ahead_ms + window_ms)
+    world_.Violate("a ceiling runs away from the id clock");
+}
+
+void Server::NoteGranted(lease::StoreRequest::Kind kind, const lease::StoreReply& reply) {
+  Held& held = life_->held;
+  if (kind == lease::StoreRequest::Kind::kAcquire) {
+    held = {
+        .worker = reply.worker, .acquisition = strtoull(life_->memo.token, nullptr, 10), .floor_ms = reply.floor_ms};
+  } else if (kind == lease::StoreRequest::Kind::kRenew) {
+    held.any = true;
+    held.ceiling_ms = std::max(held.ceiling_ms, reply.granted_ms);
+  }
+}
+
+// The static source's answers: what was read from the file, or is durable in it.
+void Server::NoteFile(const lease::Answer& answer) {
+  Held& held = life_->held;
+  if (!answer.ok()) return;
+  if (answer.request.kind == lease::Request::Kind::kClaim) {
+    held = {.floor_ms = answer.past == lease::Past::kKnown ? answer.floor_ms : 0};
+  } else if (answer.request.kind == lease::Request::Kind::kRaise) {
+    held.any = true;
+    held.ceiling_ms = std::max(held.ceiling_ms, answer.request.ceiling_ms);
+  }
+}
+
+// A reload with other settings.
+void Server::Configure(int64_t what, Random& random) {
+  const Plan& plan = world_.plan_;
+  switch (what) {
+    case 0: wanted_ = wanted_ == 0 ? lease_key_ : 0; return;
+    case 1: static_turn_ = (static_turn_ + 1) % 2; return;
+    case 2: wanted_ = wanted_ == 0 ? 0 : ++lease_key_; return;
+    default:
+      // Not so little that the longest tick is more than half a window and max_ahead.
+      window_ms_ = random.Between(plan.window_ms * 2 / 3, plan.window_ms);
+      max_ahead_ms_ = random.Between(plan.max_ahead_ms * 2 / 3, plan.max_ahead_ms);
+  }
 }
 
 void Server::ReportEvents() {
@@ -245,21 +318,33 @@ void Server::ReportEvents() {
 }
 
 void Server::ScheduleOp(int backend) {
-  world_.Push(world_.now_us_ + 1 + world_.random_.Exponential(world_.plan_.op_every_us), World::EventKind::kOp, index_,
+  Backend& it = backends_[static_cast<size_t>(backend)];
+  int64_t after_us = 1;
+  if (world_.now_us_ < it.waits_until_us)  // as in src/pg/take.cpp
+    after_us += std::min(kMs << std::min(it.tries++, 8), 10 * kMs);
+  else
+    after_us += it.random.Exponential(world_.plan_.op_every_us);
+  world_.Push(world_.now_us_ + after_us, EventKind::kOp, index_,
               static_cast<uint64_t>(life_number_) << 16 | static_cast<uint64_t>(backend));
 }
 
 void Server::Operate(int backend) {
-  backend_busy_[static_cast<size_t>(backend)] = 1;
-  world_.RunStep(*this, backend, false, [this, backend] {
-    TakeIds(backend);
-    backend_busy_[static_cast<size_t>(backend)] = 0;
+  backends_[static_cast<size_t>(backend)].busy = true;
+  world_.RunStep(*this, backend, world_.plan_.preempt, [this, backend] {
+    const Outcome outcome = TakeIds(backend);
+    Backend& it = backends_[static_cast<size_t>(backend)];
+    // Some wait for what the worker is about to do.
+    if (outcome != Outcome::kNoIdentity && outcome != Outcome::kAtCeiling)
+      it.waits_until_us = 0;
+    else if (world_.now_us_ >= it.waits_until_us && it.random.Chance(0.1))
+      it.waits_until_us = world_.now_us_ + it.random.LogBetween(kMs, kSecond), it.tries = 0;
+    it.busy = false;
     ScheduleOp(backend);
   });
 }
 
-void Server::TakeIds(int backend) {
-  Random& random = world_.random_;
+core::Outcome Server::TakeIds(int backend) {
+  Random& random = backends_[static_cast<size_t>(backend)].random;
   core::ServerState& state = *life_->state;
   core::BackendSlot& slot = life_->slots[static_cast<size_t>(backend)];
   const int64_t count = random.Chance(0.003) ? random.LogBetween(100, 20000) : random.LogBetween(1, 12);
@@ -276,8 +361,12 @@ void Server::TakeIds(int backend) {
     core::DropBlock(slot);
     slot.line = line;
   }
+  const int layout = LayoutOf(state.lines[line].layout);
   const auto coarse_ns = [this] { return Now().boot_us / 4000 * 4000000; };
-  const auto id_clock_us = [this, &state] { return BackendBootUs() + core::ClockOffsetUs<SimMemory>(state); };
+  const auto behind_us = static_cast<uint64_t>(backends_[static_cast<size_t>(backend)].behind_us) + 1;
+  const auto id_clock_us = [this, &state, &random, behind_us] {
+    return Now().boot_us - static_cast<int64_t>(random.Below(behind_us)) + core::ClockOffsetUs<SimMemory>(state);
+  };
   for (int64_t i = 0; i < count; ++i) {
     core::Position position;
     if (!core::TakeFromBlock(slot, line, coarse_ns, &position)) {
@@ -289,24 +378,36 @@ void Server::TakeIds(int backend) {
         }
         if (reservation.outcome == Outcome::kExhausted)
           world_.Violate("a line has run out that ends decades from here");
-        return;
+        return reservation.outcome;
       }
-      Reserved(backend, reservation, LayoutOf(state.lines[line].layout));
+      Reserved(backend, reservation, layout);
       position = core::TakePosition(slot);
       const int64_t ahead_ms = core::TimeOf(state.lines[line].layout, position) - core::MsOf(slot.reserved_at_us);
       if (ahead_ms > world_.plan_.max_ahead_ms + state.lines[line].layout.unit_ms)
         world_.Violate("an id is further ahead of the id clock than max_ahead");
     }
-    Issued(backend, position, slot.worker, LayoutOf(state.lines[line].layout));
+    Issued(backend, position, slot.worker, layout);
   }
+  return Outcome::kOk;
 }
 
 void Server::Reserved(int backend, const core::Reservation& reservation, int layout) {
+  const Held& held = life_->held;
+  const core::Position end = reservation.start + reservation.count;
+  const core::Identity published(life_->state->identity.load());
+  // Withdrawn, but not sealed yet, it is still the server's.
+  const bool another =
+      published ? published.worker() != reservation.worker : leased() && held.worker != reservation.worker;
+  if (!held.any || another) return world_.Violate("positions are reserved under a worker id that was given up");
+  if (reservation.start < core::PositionAt(kSimLayouts[layout], held.floor_ms))
+    return world_.Violate("positions are reserved below the floor");
+  if (end > core::PositionAt(kSimLayouts[layout], held.ceiling_ms))
+    return world_.Violate("positions are reserved above the durable ceiling");
+  if (reservation.start < life_->reserved_to[layout]) return world_.Violate("ids go backwards");
+  life_->reserved_to[layout] = end;
   Issue other;
-  const uint64_t line = static_cast<uint64_t>(layout) << 32 | reservation.worker;
-  const uint64_t acquisition = strtoull(life_->memo.token, nullptr, 10);
-  if (!world_.ledger_.Reserve(line, reservation.start, reservation.start + reservation.count, index_, life_number_,
-                              acquisition, world_.now_us_, &other))
+  if (!world_.ledger_.Reserve(LineOf(reservation.worker, layout), reservation.start, end, index_, life_number_,
+                              held.acquisition, world_.now_us_, &other))
     Repeated("lies among those reserved", reservation.start, reservation.worker, layout, backend, other);
 }
 
@@ -327,8 +428,7 @@ void Server::Issued(int backend, core::Position position, uint32_t worker, int l
   Figures& figures = world_.figures_;
   ++figures.ids;
   Issue before;
-  const uint64_t line = static_cast<uint64_t>(layout) << 32 | worker;
-  if (!world_.ledger_.Add(line, position, index_, life_number_, world_.now_us_, &before))
+  if (!world_.ledger_.Add(LineOf(worker, layout), position, index_, life_number_, world_.now_us_, &before))
     Repeated("was issued", position, worker, layout, backend, before);
   if (world_.now_us_ < spike_until_us_ && life_number_ == spike_life_ &&
       core::TimeOf(kSimLayouts[layout], position) > core::MsOf(spike_limit_us_))
@@ -336,9 +436,7 @@ void Server::Issued(int backend, core::Position position, uint32_t worker, int l
   // (Position 0 under worker 0 is the id 0: of a layout that is asked for ids in the very tick of its epoch.)
   if (position > 0 && core::Compose(kSimLayouts[layout], position, worker) <= 0)
     world_.Violate("an id is not positive");
-  if (!issued_in_life_) {
-    issued_in_life_ = true;
-  }
+  issued_in_life_ = true;
   figures.longest_outage_us = std::max(figures.longest_outage_us, world_.now_us_ - last_issue_us_);
   last_issue_us_ = world_.now_us_;
 }
@@ -351,7 +449,7 @@ void Server::Crash(bool restart, int64_t down_us) {
   using Unsynced = MemoryDisk::Unsynced;
   constexpr Unsynced kUnsynced[] = {Unsynced::kLost, Unsynced::kTorn, Unsynced::kKept};
   if (file_) file_->Close();
-  disk_.Crash(kUnsynced[world_.random_.Below(3)], world_.random_.Chance(0.5));
+  disk_.Crash(kUnsynced[random_.Below(3)], random_.Chance(0.5));
   keeper_.reset();
   lease_source_.reset();
   static_source_.reset();
@@ -361,7 +459,7 @@ void Server::Crash(bool restart, int64_t down_us) {
   wake_armed_ = false;
   ++worker_run_;
   life_.reset();
-  if (restart) world_.Push(world_.now_us_ + down_us, World::EventKind::kStart, index_);
+  if (restart) world_.Push(world_.now_us_ + down_us, EventKind::kStart, index_);
 }
 
 void Server::CleanStop(int64_t down_us) {
@@ -371,8 +469,29 @@ void Server::CleanStop(int64_t down_us) {
   WakeWorkerAt(world_.now_us_);
 }
 
+// The postmaster waits for the backends, some of which may be in the middle of a reservation.
+void Server::WorkerHasStopped() {
+  world_.Note("server %d: its worker has stopped", index_);
+  last_id_clock_us_ = std::max(last_id_clock_us_, Now().wall_us + LeadUs());
+  if (file_) file_->Close();
+  keeper_.reset();
+  after_crash_ = false;
+  worker_up_ = false;
+  worker_stopped_ = true;
+  ++worker_run_;
+  world_.Push(world_.now_us_ + random_.LogBetween(1, 5 * kSecond), EventKind::kEnd, index_,
+              static_cast<uint64_t>(life_number_));
+}
+
+void Server::End() {
+  if (!up()) return;
+  world_.Note("server %d has stopped", index_);
+  life_.reset();
+  world_.Push(world_.now_us_ + stop_down_us_, EventKind::kStart, index_);
+}
+
 // The process ends; shared memory lives on, and so does what others are in the middle of.
-void Server::ExitWorker(bool) {
+void Server::ExitWorker() {
   if (!up() || !worker_up_) return;
   world_.Note("server %d: its worker exits", index_);
   if (file_) file_->Close();
@@ -381,7 +500,7 @@ void Server::ExitWorker(bool) {
   worker_up_ = worker_busy_ = false;
   wake_armed_ = false;
   ++worker_run_;
-  world_.Push(world_.now_us_ + kSecond, World::EventKind::kWorkerStart, index_, static_cast<uint64_t>(life_number_));
+  world_.Push(world_.now_us_ + kSecond, EventKind::kWorkerStart, index_, static_cast<uint64_t>(life_number_));
 }
 
 void Server::Pause(int64_t for_us) {

@@ -1,14 +1,15 @@
 // One simulated world: servers, their store, the network between them, the faults; one thread, one seed, no real time.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <queue>
 #include <string>
 #include <vector>
 
 #include "breaks.h"
+#include "event_queue.h"
 #include "fiber.h"
 #include "ledger.h"
 #include "random.h"
@@ -49,6 +50,7 @@ struct Plan {
   double preempt = 0.02;              // of the steps that can be left in the middle
   int faults = 60;
   bool declared_new = false;  // or by chance
+  bool twins = false;         // two leased servers have one name for themselves: clones
   bool clocks_step = true;
   bool store_clock_steps = true;
   int64_t store_clock_back_us = 0;  // the envelope: the store's clock is set back so far
@@ -76,14 +78,18 @@ enum class FaultKind : uint8_t {
   kFailOver,      // after the replicas were cut off for `a`; the old master goes on for `b`
   kReplicaCut,    // for `a`
   kForget,        // FLUSHALL
-  kSettings,      // a server is sent from its lease to a static worker id and back, or its memo's worker range changes
+  kSettings,      // where `a` is 0 a server is sent from its lease to a static worker id or back, 1: it gets another
+                  // static one, 2: it leases anew, 3: its window and max_ahead change
   kFileLost,      // a static server's: at a crash
   kFileOld,       // likewise: an older copy
   kMoved,         // likewise: the directory is a copy
   kPromoted,      // likewise: another timeline
   kHeldMessage,  // the next request of a server comes a second time after `a`; where `b` is 1 the server stops after it
+  kHeldClaim,    // a server acquires anew; the request comes a second time after `a`, while the server is stopped, and
+                 // `b` before that the others are restarted
+  kReset,        // a server's connection: its request may yet arrive, the reply does not
 };
-constexpr int kFaultKinds = static_cast<int>(FaultKind::kHeldMessage) + 1;
+constexpr int kFaultKinds = static_cast<int>(FaultKind::kReset) + 1;
 
 struct Fault {
   int64_t at_us = 0;
@@ -91,7 +97,7 @@ struct Fault {
   int who = 0;
   int64_t a = 0;
   int64_t b = 0;
-  bool off = false;  // taken out, while the shortest history is sought
+  uint64_t number = 0;  // in the plan's list, also once others were taken out: what it draws follows from it
 };
 
 std::string Describe(const Fault& fault);
@@ -124,7 +130,8 @@ class World {
 
   // True where nothing was violated.
   bool Run();
-  static inline uint64_t tokens_made = 0;  // in this world: the order of everything follows from the seed
+  // Of the server whose step is going on.
+  static void MakeToken(char (&text)[lease::kTokenBytes + 1]) noexcept;
   const Violation& violation() const noexcept { return violation_; }
   const Figures& figures() const noexcept { return figures_; }
   // What happened, for people; only when asked for, as it is slow.
@@ -136,29 +143,6 @@ class World {
   friend class SimStore;
   friend struct SimMemory;
 
-  enum class EventKind : uint8_t {
-    kTurn,
-    kOp,
-    kArrive,
-    kReply,
-    kWaitOver,
-    kFault,
-    kResume,
-    kStart,
-    kWorkerStart,
-    kSnapshot,
-    kDo,
-  };
-  struct Event {
-    int64_t at_us;
-    uint64_t order;
-    EventKind kind;
-    int who;
-    uint64_t tag;
-    bool operator>(const Event& other) const noexcept {
-      return at_us != other.at_us ? at_us > other.at_us : order > other.order;
-    }
-  };
   struct Message {
     int server = 0;
     int node = -1;  // where it arrived
@@ -167,16 +151,24 @@ class World {
     uint64_t offset = 0;
     int64_t give_up_us = 0;  // WAIT's time limit
   };
+  // A second copy of a server's next request, or of its next acquisition, comes late.
+  struct Hold {
+    int64_t after_us = 0;  // 0: none does
+    bool of_acquisition = false;
+    bool stops_after = false;  // the server stops once it has come
+    int64_t pause_us = 0;      // where not 0 it is stopped so soon, until the copy has come
+  };
   struct Suspended {
     Fiber* fiber = nullptr;
     int server = 0;
     int life = 0;
     int actor = 0;
-    bool of_worker_process = false;
     uint64_t worker_run = 0;
   };
 
-  void Push(int64_t at_us, EventKind kind, int who, uint64_t tag = 0);
+  void Push(int64_t at_us, EventKind kind, int who, uint64_t tag = 0) {
+    events_.Push({std::max(at_us, now_us_), ++order_, tag, who, kind});
+  }
   void Do(int64_t at_us, std::function<void()> what);
   void Handle(const Event& event);
 
@@ -186,12 +178,15 @@ class World {
   void AfterWait(uint64_t id);
   void Reply(uint64_t id, int64_t after_us);
   int RouteOf(int server) const;
-  bool LinkBad(int server) const;
+  bool LinkBad() const;
   int64_t DelayUs(int server);
 
-  // Whatever may be left in the middle.
-  void RunStep(Server& server, int actor, bool of_worker_process, std::function<void()> step);
-  void AtYield();
+  // Whatever may be left in the middle, with that probability.
+  void RunStep(Server& server, int actor, double leaves, std::function<void()> step);
+  void AtYield() {
+    if (Fiber::Current() != nullptr) MayLeave();
+  }
+  void MayLeave();
   void ResumeSuspended(size_t index);
 
   void Strike(const Fault& fault);
@@ -202,12 +197,13 @@ class World {
 
   Plan plan_;
   std::vector<Fault> faults_;
-  Random random_;
+  Random random_;              // of the world's own course
+  std::vector<Random> links_;  // each server's way to the store
   Store store_;
   Ledger ledger_;
   FiberPool fibers_;
   std::vector<std::unique_ptr<Server>> servers_;
-  std::priority_queue<Event, std::vector<Event>, std::greater<Event>> events_;
+  EventQueue events_;
   std::vector<std::function<void()>> to_do_;
   std::vector<Message> messages_;
   std::vector<uint64_t> free_messages_;
@@ -215,8 +211,7 @@ class World {
   int64_t now_us_ = kBeginUs;
   uint64_t order_ = 0;
   int64_t network_bad_until_us_ = 0;
-  bool hold_and_stop_ = false;
-  std::vector<int64_t> hold_us_;  // per server: how late a second copy of its next request comes; 0: none does
+  std::vector<Hold> holds_;  // per server
   int64_t store_paused_until_us_ = 0;
   std::vector<int> route_;  // per server; -1: the master
   bool faults_over_ = false;
@@ -227,6 +222,7 @@ class World {
   bool keep_timeline_ = false;
   std::vector<std::string> timeline_;
   Server* stepping_ = nullptr;  // whose step is going on
+  int actor_ = 0;               // and which of its processes
   Suspended step_;
 };
 
