@@ -8,7 +8,7 @@ constexpr size_t kStackBytes = 128 * 1024;
 
 bool Fiber::Start(std::function<void()> function) {
   function_ = std::move(function);
-  if (!stack_) stack_ = std::make_unique<char[]>(kStackBytes);
+  if (!stack_) stack_ = std::make_unique_for_overwrite<char[]>(kStackBytes);
   // One that ended waits for more; one that was left for good begins anew.
   const bool ended = made_ && !running_;
   running_ = true;

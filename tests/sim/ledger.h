@@ -22,30 +22,36 @@ struct Issue {
 
 class Ledger {
  public:
-  // False where it was issued before; `*before` is that issue.
-  bool Add(size_t line, core::Position position, int server, int life, int64_t at_us, Issue* before) {
+  // Positions [start, end) that were handed out. False where one of them was issued before; `*before` is that issue.
+  bool Add(size_t line, core::Position start, core::Position end, int server, int life, int64_t at_us, Issue* before) {
     std::vector<Issue>& issues = LineOf(line).issues;
-    if (!issues.empty() && issues.back().end == position && issues.back().server == server &&
-        issues.back().life == life) {
-      issues.back().end = position + 1;
+    const auto goes_on = [&](const Issue& issue) {
+      return issue.end == start && issue.server == server && issue.life == life;
+    };
+    if (!issues.empty() && goes_on(issues.back())) {
+      issues.back().end = end;
       return true;
     }
     auto after = issues.end();
-    if (!issues.empty() && issues.back().end > position)
-      after = std::upper_bound(issues.begin(), issues.end(), position,
+    if (!issues.empty() && issues.back().end > start)
+      after = std::upper_bound(issues.begin(), issues.end(), start,
                                [](core::Position value, const Issue& issue) { return value < issue.start; });
+    if (after != issues.end() && after->start < end) {
+      *before = *after;
+      return false;
+    }
     if (after != issues.begin()) {
       auto at = after - 1;
-      if (at->end > position) {
+      if (at->end > start) {
         *before = *at;
         return false;
       }
-      if (at->end == position && at->server == server && at->life == life) {
-        at->end = position + 1;
+      if (goes_on(*at)) {
+        at->end = end;
         return true;
       }
     }
-    issues.insert(after, {position, position + 1, server, life, at_us, 0});
+    issues.insert(after, {start, end, server, life, at_us, 0});
     return true;
   }
 

@@ -48,8 +48,8 @@ class Random {
   }
   // Spread evenly over the orders of magnitude.
   int64_t LogBetween(int64_t low, int64_t high) noexcept {
-    const double from = std::log(static_cast<double>(low)), to = std::log(static_cast<double>(high));
-    return static_cast<int64_t>(std::exp(from + (to - from) * Unit()));
+    const auto from = static_cast<double>(low);
+    return static_cast<int64_t>(from * std::exp2(std::log2(static_cast<double>(high) / from) * Unit()));
   }
 
  private:

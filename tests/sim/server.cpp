@@ -119,8 +119,11 @@ Server::Server(World& world, int index, bool is_static)
 
 core::Instant Server::Now() const noexcept {
   const int64_t since_us = world_.now_us_ - kBeginUs;
-  return {.boot_us = boot_base_us_ + since_us + static_cast<int64_t>(static_cast<double>(since_us) * drift_),
-          .wall_us = world_.now_us_ + skew_us_};
+  if (boot_of_us_ != world_.now_us_) {
+    boot_of_us_ = world_.now_us_;
+    boot_us_ = boot_base_us_ + since_us + static_cast<int64_t>(static_cast<double>(since_us) * drift_);
+  }
+  return {.boot_us = boot_us_, .wall_us = world_.now_us_ + skew_us_};
 }
 
 int64_t Server::LeadUs() const noexcept {
@@ -354,6 +357,8 @@ core::Outcome Server::TakeIds(int backend) {
     making_line_ = true;
     core::FindOrMakeLine<SimMemory>(state, kSimLayouts[random.Between(2, 3)]);
     making_line_ = false;
+    if (turn_waits_) WakeWorkerAt(world_.now_us_);
+    turn_waits_ = false;
   }
   const auto lines = static_cast<uint32_t>(state.line_count.load());
   if (lines > 2 && random.Chance(0.2)) line = 2 + static_cast<uint32_t>(random.Below(lines - 2));
@@ -367,9 +372,16 @@ core::Outcome Server::TakeIds(int backend) {
   const auto id_clock_us = [this, &state, &random, behind_us] {
     return Now().boot_us - static_cast<int64_t>(random.Below(behind_us)) + core::ClockOffsetUs<SimMemory>(state);
   };
+  // What is taken without a step in between is noted in one go.
+  core::Position first = 0, past = 0;
+  const auto note = [&] {
+    if (past > first) Issued(backend, first, past, slot.worker, layout);
+    first = past = 0;
+  };
   for (int64_t i = 0; i < count; ++i) {
     core::Position position;
     if (!core::TakeFromBlock(slot, line, coarse_ns, &position)) {
+      note();
       const core::Reservation reservation = core::Refill<SimMemory>(state, slot, 1, coarse_ns, id_clock_us);
       if (reservation.outcome != Outcome::kOk) {
         if (reservation.outcome == Outcome::kNoIdentity || reservation.outcome == Outcome::kAtCeiling) {
@@ -386,8 +398,13 @@ core::Outcome Server::TakeIds(int backend) {
       if (ahead_ms > world_.plan_.max_ahead_ms + state.lines[line].layout.unit_ms)
         world_.Violate("an id is further ahead of the id clock than max_ahead");
     }
-    Issued(backend, position, slot.worker, layout);
+    if (position != past) {
+      note();
+      first = position;
+    }
+    past = position + 1;
   }
+  note();
   return Outcome::kOk;
 }
 
@@ -424,17 +441,18 @@ void Server::Repeated(const char* what, core::Position position, uint32_t worker
   world_.Violate(text);
 }
 
-void Server::Issued(int backend, core::Position position, uint32_t worker, int layout) {
+void Server::Issued(int backend, core::Position first, core::Position past, uint32_t worker, int layout) {
   Figures& figures = world_.figures_;
-  ++figures.ids;
+  figures.ids += past - first;
   Issue before;
-  if (!world_.ledger_.Add(LineOf(worker, layout), position, index_, life_number_, world_.now_us_, &before))
-    Repeated("was issued", position, worker, layout, backend, before);
+  if (!world_.ledger_.Add(LineOf(worker, layout), first, past, index_, life_number_, world_.now_us_, &before))
+    Repeated("was issued", first, worker, layout, backend, before);
   if (world_.now_us_ < spike_until_us_ && life_number_ == spike_life_ &&
-      core::TimeOf(kSimLayouts[layout], position) > core::MsOf(spike_limit_us_))
+      core::TimeOf(kSimLayouts[layout], past - 1) > core::MsOf(spike_limit_us_))
     world_.Violate("an id has the time of a clock that was wrong for a moment");
   // (Position 0 under worker 0 is the id 0: of a layout that is asked for ids in the very tick of its epoch.)
-  if (position > 0 && core::Compose(kSimLayouts[layout], position, worker) <= 0)
+  if ((first > 0 && core::Compose(kSimLayouts[layout], first, worker) <= 0) ||
+      core::Compose(kSimLayouts[layout], past - 1, worker) < 0)
     world_.Violate("an id is not positive");
   issued_in_life_ = true;
   figures.longest_outage_us = std::max(figures.longest_outage_us, world_.now_us_ - last_issue_us_);

@@ -154,7 +154,7 @@ class Server {
   void Reserved(int backend, const core::Reservation& reservation, int layout);
   void Repeated(const char* what, core::Position position, uint32_t worker, int layout, int backend,
                 const Issue& before);
-  void Issued(int backend, core::Position position, uint32_t worker, int layout);
+  void Issued(int backend, core::Position first, core::Position past, uint32_t worker, int layout);
   void ScheduleOp(int backend);
 
   World& world_;
@@ -167,7 +167,8 @@ class Server {
   // Clocks.
   double drift_ = 0;  // of the boot-time clock
   int64_t boot_base_us_;
-  int64_t skew_us_ = 0;  // wall clock less true time
+  mutable int64_t boot_of_us_ = 0, boot_us_ = 0;  // as of when it was last asked for
+  int64_t skew_us_ = 0;                           // wall clock less true time
   // Life.
   std::unique_ptr<Life> life_;
   int life_number_ = 0;
@@ -175,6 +176,7 @@ class Server {
   bool worker_up_ = false;
   bool worker_busy_ = false;
   bool making_line_ = false;  // a backend is in the middle of it
+  bool turn_waits_ = false;   // for that
   int64_t paused_until_us_ = 0;
   int64_t wake_at_us_ = 0;
   uint64_t wake_tag_ = 0;

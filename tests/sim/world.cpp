@@ -20,7 +20,10 @@ World::World(const Plan& plan, const std::vector<Fault>& faults)
   holds_.resize(servers_.size());
 }
 
-World::~World() = default;
+World::~World() {
+  for (const Suspended& it : suspended_)
+    if (it.fiber != nullptr) fibers_.Give(it.fiber);
+}
 
 void World::MakeToken(char (&text)[lease::kTokenBytes + 1]) noexcept {
   Server& server = *SimMemory::world->stepping_;
@@ -57,9 +60,8 @@ bool World::Run() {
   const int64_t end_us = calm_us + 4 * plan_.ttl_ms * kMs + 3 * kMinute;
   Do(calm_us, [this] { EndFaults(); });
   while (!events_.empty() && !violated_) {
-    const Event event = events_.first();
+    const Event event = events_.Pop();
     if (event.at_us > end_us) break;
-    events_.Pop();
     now_us_ = event.at_us;
     ++figures_.events;
     Handle(event);
@@ -84,7 +86,10 @@ void World::Handle(const Event& event) {
       Server& server = *servers_[who];
       if (!server.up() || server.wake_tag_ != event.tag || stopped(server)) return;
       server.wake_armed_ = false;
-      if (server.making_line_) return server.WakeWorkerAt(now_us_ + kMs);  // it waits for the lines lock
+      if (server.making_line_) {  // it waits for the lines lock, whose holder wakes it
+        server.turn_waits_ = true;
+        return;
+      }
       // Whoever is in the middle of a turn looks again at its end.
       if (!server.worker_busy_) server.Turn();
       return;
@@ -234,7 +239,7 @@ uint64_t World::Send(int server, const Call& call) {
     free_messages_.pop_back();
     return free;
   };
-  const uint64_t number = ++order_;
+  const uint64_t number = ++requests_;
   Random& random = links_[static_cast<size_t>(server)];
   const int copies = LinkBad() ? (random.Chance(0.2) ? 0 : random.Chance(0.2) ? 2 : 1) : 1;
   for (int i = 0; i < copies; ++i) {

@@ -167,7 +167,7 @@ class World {
   };
 
   void Push(int64_t at_us, EventKind kind, int who, uint64_t tag = 0) {
-    events_.Push({std::max(at_us, now_us_), ++order_, tag, who, kind});
+    events_.Push({std::max(at_us, now_us_), tag, who, kind});
   }
   void Do(int64_t at_us, std::function<void()> what);
   void Handle(const Event& event);
@@ -201,15 +201,15 @@ class World {
   std::vector<Random> links_;  // each server's way to the store
   Store store_;
   Ledger ledger_;
-  FiberPool fibers_;
+  static inline FiberPool fibers_;  // whose stacks the next world uses again
   std::vector<std::unique_ptr<Server>> servers_;
-  EventQueue events_;
+  EventQueue events_{kBeginUs};
   std::vector<std::function<void()>> to_do_;
   std::vector<Message> messages_;
   std::vector<uint64_t> free_messages_;
   std::vector<Suspended> suspended_;
   int64_t now_us_ = kBeginUs;
-  uint64_t order_ = 0;
+  uint64_t requests_ = 0;  // sent so far
   int64_t network_bad_until_us_ = 0;
   std::vector<Hold> holds_;  // per server
   int64_t store_paused_until_us_ = 0;
