@@ -144,7 +144,7 @@ void Server::Start() {
   for (int layout = 0; layout < 2; ++layout)
     core::FindOrMakeLine<core::PlainMemory>(*life_->state, kSimLayouts[layout]);
   for (core::BackendSlot& slot : life_->slots) core::ClaimSlot(slot, 1, 0);
-  for (Backend& backend : backends_) backend.busy = false, backend.tries = 0, backend.waits_until_us = 0;
+  for (Backend& backend : backends_) backend.busy = backend.missed = false, backend.tries = 0, backend.waits_until_us = 0;
   stopping_ = making_line_ = worker_stopped_ = false;
   crash_in_ = -1;
   started_at_us_ = last_issue_us_ = world_.now_us_;
@@ -331,9 +331,9 @@ void Server::ScheduleOp(int backend) {
               static_cast<uint64_t>(life_number_) << 16 | static_cast<uint64_t>(backend));
 }
 
-void Server::Operate(int backend) {
+void Server::Operate(int backend, bool once) {
   backends_[static_cast<size_t>(backend)].busy = true;
-  world_.RunStep(*this, backend, world_.plan_.preempt, [this, backend] {
+  world_.RunStep(*this, backend, world_.plan_.preempt, [this, backend, once] {
     const Outcome outcome = TakeIds(backend);
     Backend& it = backends_[static_cast<size_t>(backend)];
     // Some wait for what the worker is about to do.
@@ -342,7 +342,8 @@ void Server::Operate(int backend) {
     else if (world_.now_us_ >= it.waits_until_us && it.random.Chance(0.1))
       it.waits_until_us = world_.now_us_ + it.random.LogBetween(kMs, kSecond), it.tries = 0;
     it.busy = false;
-    ScheduleOp(backend);
+    if (!once || it.missed) ScheduleOp(backend);
+    it.missed = false;
   });
 }
 
@@ -415,20 +416,20 @@ void Server::Reserved(int backend, const core::Reservation& reservation, int lay
   // Withdrawn, but not sealed yet, it is still the server's.
   const bool another =
       published ? published.worker() != reservation.worker : leased() && held.worker != reservation.worker;
-  if (!held.any || another) return world_.Violate("positions are reserved under a worker id that was given up");
+  if (!held.any || another) world_.Violate("positions are reserved under a worker id that was given up");
   if (reservation.start < core::PositionAt(kSimLayouts[layout], held.floor_ms))
-    return world_.Violate("positions are reserved below the floor");
+    world_.Violate("positions are reserved below the floor");
   if (end > core::PositionAt(kSimLayouts[layout], held.ceiling_ms))
-    return world_.Violate("positions are reserved above the durable ceiling");
-  if (reservation.start < life_->reserved_to[layout]) return world_.Violate("ids go backwards");
+    world_.Violate("positions are reserved above the durable ceiling");
+  if (reservation.start < life_->reserved_to[layout]) world_.Violate("ids go backwards");
   life_->reserved_to[layout] = end;
   Issue other;
   if (!world_.ledger_.Reserve(LineOf(reservation.worker, layout), reservation.start, end, index_, life_number_,
                               held.acquisition, world_.now_us_, &other))
-    Repeated("lies among those reserved", reservation.start, reservation.worker, layout, backend, other);
+    Repeated(Rule::kTime, reservation.start, reservation.worker, layout, backend, other);
 }
 
-void Server::Repeated(const char* what, core::Position position, uint32_t worker, int layout, int backend,
+void Server::Repeated(Rule rule, core::Position position, uint32_t worker, int layout, int backend,
                       const Issue& before) {
   char text[300];
   snprintf(
@@ -436,9 +437,10 @@ void Server::Repeated(const char* what, core::Position position, uint32_t worker
       "worker %u, layout %d, position %llu (%lld), of server %d in its life %d (backend %d), %s by server %d in its "
       "life %d, from %.6f s on",
       worker, layout, static_cast<unsigned long long>(position),
-      static_cast<long long>(core::TimeOf(kSimLayouts[layout], position)), index_, life_number_, backend, what,
-      before.server, before.life, static_cast<double>(before.at_us - kBeginUs) / kSecond);
-  world_.Violate(text);
+      static_cast<long long>(core::TimeOf(kSimLayouts[layout], position)), index_, life_number_, backend,
+      rule == Rule::kId ? "was issued" : "lies among those reserved", before.server, before.life,
+      static_cast<double>(before.at_us - kBeginUs) / kSecond);
+  world_.Violate(text, rule);
 }
 
 void Server::Issued(int backend, core::Position first, core::Position past, uint32_t worker, int layout) {
@@ -446,7 +448,7 @@ void Server::Issued(int backend, core::Position first, core::Position past, uint
   figures.ids += past - first;
   Issue before;
   if (!world_.ledger_.Add(LineOf(worker, layout), first, past, index_, life_number_, world_.now_us_, &before))
-    Repeated("was issued", first, worker, layout, backend, before);
+    Repeated(Rule::kId, first, worker, layout, backend, before);
   if (world_.now_us_ < spike_until_us_ && life_number_ == spike_life_ &&
       core::TimeOf(kSimLayouts[layout], past - 1) > core::MsOf(spike_limit_us_))
     world_.Violate("an id has the time of a clock that was wrong for a moment");

@@ -89,7 +89,7 @@ class Server {
 
   // Its processes.
   void Turn();
-  void Operate(int backend);
+  void Operate(int backend, bool once);
 
   bool up() const noexcept { return life_ != nullptr; }
   core::Instant Now() const noexcept;
@@ -128,6 +128,7 @@ class Server {
     explicit Backend(const Random& stream) : random(stream) {}
     Random random;
     bool busy = false;
+    bool missed = false;         // its next operation came meanwhile
     int64_t behind_us = 1;       // its processor reads the clock so much behind, at the most
     int64_t waits_until_us = 0;  // for an identity, or a higher ceiling
     int tries = 0;
@@ -152,8 +153,7 @@ class Server {
   void ReportEvents();
   core::Outcome TakeIds(int backend);
   void Reserved(int backend, const core::Reservation& reservation, int layout);
-  void Repeated(const char* what, core::Position position, uint32_t worker, int layout, int backend,
-                const Issue& before);
+  void Repeated(Rule rule, core::Position position, uint32_t worker, int layout, int backend, const Issue& before);
   void Issued(int backend, core::Position first, core::Position past, uint32_t worker, int layout);
   void ScheduleOp(int backend);
 

@@ -96,10 +96,14 @@ void World::Handle(const Event& event) {
     }
     case EventKind::kOp: {
       Server& server = *servers_[who];
-      const auto backend = static_cast<size_t>(event.tag & 0xffff);
+      const auto backend = static_cast<size_t>(event.tag & (kBetween - 1));
       if (!server.up() || static_cast<uint64_t>(server.life_number_) != event.tag >> 16) return;
-      if (server.backends_[backend].busy || stopped(server)) return;
-      server.Operate(static_cast<int>(backend));
+      if (stopped(server)) return;
+      const bool once = (event.tag & kBetween) != 0;
+      if (!server.backends_[backend].busy)
+        server.Operate(static_cast<int>(backend), once);
+      else if (!once)
+        server.backends_[backend].missed = true;
       return;
     }
     case EventKind::kArrive: return Arrive(event);
@@ -210,6 +214,10 @@ void World::ResumeSuspended(size_t index) {
   Random& random = server.RandomOf(it.actor);
   const int64_t for_us = random.Chance(0.9) ? random.LogBetween(1, 50 * kMs) : random.LogBetween(1, 2 * kHour);
   Push(now_us_ + for_us, EventKind::kResume, 0, suspended_.size() - 1);
+  // While the worker stands in the middle of a step a backend often asks for ids, also at that very moment.
+  if (it.actor < 0 && random.Chance(0.5))
+    Push(now_us_ + (random.Chance(0.5) ? 0 : random.Between(0, for_us)), EventKind::kOp, it.server,
+         static_cast<uint64_t>(it.life) << 16 | kBetween | random.Below(static_cast<uint64_t>(plan_.backends)));
 }
 
 // --- the network
@@ -370,10 +378,11 @@ void World::CheckLiveness() {
   }
 }
 
-void World::Violate(const std::string& text) {
-  if (violated_) return;
+void World::Violate(const std::string& text, Rule rule) {
+  if (rule <= Rule::kTime) figures_.time_repeated = true;
+  if (violated_ || rule > plan_.watched) return;
   violated_ = true;
-  violation_ = {now_us_, text};
+  violation_ = {text};
   Note("VIOLATION: %s", text.c_str());
 }
 

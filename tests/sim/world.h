@@ -32,6 +32,13 @@ enum class StoreKind : uint8_t {
   kForgetful,     // replicas, fail-overs, snapshots, FLUSHALL
 };
 
+// What a violation is about, the worst first.
+enum class Rule : uint8_t {
+  kId,    // an id was given twice
+  kTime,  // a time was given to two holders of one worker id: an id would have been twice, had both been busy
+  kAny,   // anything else that must hold
+};
+
 // What a run is made of; all of it follows from the seed, or is set on the command line.
 struct Plan {
   uint64_t seed = 0;
@@ -54,6 +61,7 @@ struct Plan {
   bool clocks_step = true;
   bool store_clock_steps = true;
   int64_t store_clock_back_us = 0;  // the envelope: the store's clock is set back so far
+  Rule watched = Rule::kAny;        // what is less is passed over
   Breaks breaks;
 
   static Plan Of(uint64_t seed);
@@ -103,7 +111,6 @@ struct Fault {
 std::string Describe(const Fault& fault);
 
 struct Violation {
-  int64_t at_us = 0;
   std::string text;
 };
 
@@ -115,6 +122,7 @@ struct Figures {
   uint64_t lost_leases = 0;
   int64_t longest_outage_us = 0;  // of a server that was up
   int64_t largest_lead_us = 0;    // of an id clock over the wall clock
+  bool time_repeated = false;     // passed over or not
   // From the start of a server until its identity is published.
   std::vector<int64_t> ready_after_stop_us;
   std::vector<int64_t> ready_after_crash_us;
@@ -166,6 +174,9 @@ class World {
     uint64_t worker_run = 0;
   };
 
+  // In the tag of a backend's event, beside its number: it is one more, after which no other is to come.
+  static constexpr uint64_t kBetween = 1u << 15;
+
   void Push(int64_t at_us, EventKind kind, int who, uint64_t tag = 0) {
     events_.Push({std::max(at_us, now_us_), tag, who, kind});
   }
@@ -192,7 +203,7 @@ class World {
   void Strike(const Fault& fault);
   void EndFaults();
   void CheckLiveness();
-  void Violate(const std::string& text);
+  void Violate(const std::string& text, Rule rule = Rule::kAny);
   void Note(const char* format, ...) __attribute__((format(printf, 2, 3)));
 
   Plan plan_;
