@@ -12,7 +12,8 @@ constexpr const char* kNames[kFaultKinds] = {
     "crash",       "crash at step", "crash loop",  "clean restart", "worker exit", "pause",
     "clock step",  "clock spike",   "network bad", "cut off",       "store pause", "store restart",
     "store clock", "fail-over",     "replica cut", "forget",        "settings",    "file lost",
-    "file old",    "moved",         "promoted",    "held message",  "held claim",  "reset",
+    "file old",    "moved",         "promoted",    "held message",  "held claim",  "set back",
+    "reset",
 };
 
 int64_t ClockStep(Random& random) {
@@ -106,8 +107,9 @@ std::vector<Fault> World::FaultsOf(const Plan& plan) {
       case FaultKind::kStoreClock: fault.a = random.LogBetween(kMs, kHour); break;
       case FaultKind::kSettings: fault.a = static_cast<int64_t>(random.Below(4)); break;
       case FaultKind::kHeldClaim:
+      case FaultKind::kSetBack:
         fault.a = random.Between(plan.ttl_ms * kMs, 4 * plan.ttl_ms * kMs);
-        fault.b = random.LogBetween(kMs, plan.ttl_ms * kMs / 2);
+        fault.b = random.LogBetween(kMs, 2 * kSecond);
         break;
       case FaultKind::kHeldMessage:
         fault.a = random.LogBetween(kMs, plan.ttl_ms * kMs);
@@ -153,6 +155,13 @@ std::string Describe(const Fault& fault) {
            static_cast<double>(fault.at_us - kBeginUs) / kSecond, kNames[static_cast<size_t>(fault.kind)], fault.who,
            static_cast<long long>(fault.a), static_cast<long long>(fault.b));
   return text;
+}
+
+void World::RestartOthers(int who, int64_t from_us, int64_t within_us, Random& random) {
+  for (int other = 0; other < plan_.servers; ++other) {
+    const int64_t at_us = from_us + random.Between(0, within_us), down_us = random.LogBetween(kMs, 5 * kSecond);
+    if (other != who) Do(at_us, [this, other, down_us] { servers_[static_cast<size_t>(other)]->CleanStop(down_us); });
+  }
 }
 
 void World::Strike(const Fault& fault) {
@@ -230,6 +239,12 @@ void World::Strike(const Fault& fault) {
         if (goes_on)
           for (int& route : route_)
             if (route == -1 && random.Chance(0.5)) route = old;
+        // Who reaches the new master may be restarted as soon as it gives worker ids again.
+        if (goes_on && random.Chance(0.5))
+          for (int server = 0; server < plan_.servers; ++server)
+            if (route_[static_cast<size_t>(server)] != old)
+              Do(now_us_ + plan_.ttl_ms * kMs + random.LogBetween(kMs, kMinute),
+                 [this, server] { servers_[static_cast<size_t>(server)]->CleanStop(10 * kMs); });
         Do(now_us_ + (goes_on ? fault.b : 5 * kSecond), [this, old] {
           for (int& route : route_)
             if (route == old) route = -1;
@@ -252,11 +267,21 @@ void World::Strike(const Fault& fault) {
       holds_[static_cast<size_t>(who)] = {
           .after_us = fault.a, .of_acquisition = true, .pause_us = random.LogBetween(10 * kMs, plan_.ttl_ms * kMs)};
       server.CleanStop(10 * kMs);
-      const int64_t down_us = random.LogBetween(kMs, 2 * fault.b);
-      for (int other = 0; other < plan_.servers; ++other)
-        if (other != who)
-          Do(now_us_ + fault.a - random.Between(0, fault.b),
-             [this, other, down_us] { servers_[static_cast<size_t>(other)]->CleanStop(down_us); });
+      RestartOthers(who, now_us_ + fault.a / 2, fault.a / 2, random);
+      RestartOthers(who, now_us_ + fault.a - fault.b, fault.b, random);
+      return;
+    }
+    case FaultKind::kSetBack: {
+      if (!forgetful) return;
+      server.Pause(fault.a);
+      RestartOthers(who, now_us_ + fault.a / 2, fault.a / 2, random);
+      const int node = store_.master();
+      Do(now_us_ + std::max<int64_t>(fault.a - fault.b, 0), [this, node, before = store_.StateOf(node)] {
+        if (!store_.up(node)) return;
+        Note("the store is back at what it was when the server was stopped");
+        store_.Kill(node);
+        store_.RestartWith(node, before);
+      });
       return;
     }
     case FaultKind::kReset: return server.store_.Break();

@@ -93,8 +93,10 @@ enum class FaultKind : uint8_t {
   kMoved,         // likewise: the directory is a copy
   kPromoted,      // likewise: another timeline
   kHeldMessage,  // the next request of a server comes a second time after `a`; where `b` is 1 the server stops after it
-  kHeldClaim,    // a server acquires anew; the request comes a second time after `a`, while the server is stopped, and
-                 // `b` before that the others are restarted
+  kHeldClaim,    // a server acquires anew; the request comes a second time after `a`, while the server is stopped and the
+                 // others are restarted, the last time within `b` before
+  kSetBack,      // a server is stopped for `a`; `b` before it goes on the store is restarted with what it had at the stop;
+                 // meanwhile the others are restarted
   kReset,        // a server's connection: its request may yet arrive, the reply does not
 };
 constexpr int kFaultKinds = static_cast<int>(FaultKind::kReset) + 1;
@@ -201,6 +203,8 @@ class World {
   void ResumeSuspended(size_t index);
 
   void Strike(const Fault& fault);
+  // All but one are stopped and started again, each at some time within that from then on.
+  void RestartOthers(int who, int64_t from_us, int64_t within_us, Random& random);
   void EndFaults();
   void CheckLiveness();
   void Violate(const std::string& text, Rule rule = Rule::kAny);
