@@ -9,11 +9,10 @@ namespace idgen::sim {
 namespace {
 
 constexpr const char* kNames[kFaultKinds] = {
-    "crash",       "crash at step", "crash loop",  "clean restart", "worker exit", "pause",
-    "clock step",  "clock spike",   "network bad", "cut off",       "store pause", "store restart",
-    "store clock", "fail-over",     "replica cut", "forget",        "settings",    "file lost",
-    "file old",    "moved",         "promoted",    "held message",  "held claim",  "set back",
-    "reset",
+    "crash",        "crash at step", "crash loop", "clean restart", "worker exit",   "pause",       "clock step",
+    "clock spike",  "network bad",   "cut off",    "store pause",   "store restart", "store clock", "fail-over",
+    "replica cut",  "forget",        "settings",   "file lost",     "file old",      "moved",       "promoted",
+    "held message", "held claim",    "set back",   "reset",
 };
 
 int64_t ClockStep(Random& random) {
@@ -51,6 +50,7 @@ Plan Plan::Of(uint64_t seed) {
   plan.faults = static_cast<int>(random.LogBetween(4, 120));
   plan.preempt = random.Chance(0.2) ? 0.3 : 0.02;
   plan.twins = random.Chance(0.1);
+  plan.proxied = random.Chance(0.2);
   return plan;
 }
 
@@ -117,7 +117,7 @@ std::vector<Fault> World::FaultsOf(const Plan& plan) {
         break;
       case FaultKind::kFailOver:
         fault.a = random.LogBetween(kMs, 10 * kSecond);
-        fault.b = random.Chance(0.5) ? 0 : random.LogBetween(kSecond, 5 * kMinute);
+        fault.b = random.Chance(0.5) ? 0 : random.LogBetween(5 * kSecond, 5 * kMinute);
         break;
       default: fault.b = random.LogBetween(100 * kMs, kMinute); break;
     }
@@ -240,10 +240,10 @@ void World::Strike(const Fault& fault) {
           for (int& route : route_)
             if (route == -1 && random.Chance(0.5)) route = old;
         // Who reaches the new master may be restarted as soon as it gives worker ids again.
-        if (goes_on && random.Chance(0.5))
+        if (goes_on && random.Chance(0.7))
           for (int server = 0; server < plan_.servers; ++server)
             if (route_[static_cast<size_t>(server)] != old)
-              Do(now_us_ + plan_.ttl_ms * kMs + random.LogBetween(kMs, kMinute),
+              Do(now_us_ + plan_.ttl_ms * kMs + random.LogBetween(kMs, 10 * kSecond),
                  [this, server] { servers_[static_cast<size_t>(server)]->CleanStop(10 * kMs); });
         Do(now_us_ + (goes_on ? fault.b : 5 * kSecond), [this, old] {
           for (int& route : route_)

@@ -40,6 +40,7 @@ class Store {
   void StepClock(int64_t by_us) { clock_us_ += by_us; }
   void TakeSnapshot(int64_t now_us);
   void Kill(int node) { nodes_[static_cast<size_t>(node)].up = false; }
+  uint64_t WriterOf(int node) const { return nodes_[static_cast<size_t>(node)].writer; }
   const RedisState& StateOf(int node) const { return nodes_[static_cast<size_t>(node)].state; }
   enum class Memory { kKept, kEmpty, kSnapshot };
   // A new process with what it remembers of before; `age`: which snapshot, 0 being the last.

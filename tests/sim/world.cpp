@@ -18,6 +18,7 @@ World::World(const Plan& plan, const std::vector<Fault>& faults)
   }
   route_.assign(servers_.size(), -1);
   holds_.resize(servers_.size());
+  connected_to_.resize(servers_.size());
 }
 
 World::~World() {
@@ -281,6 +282,11 @@ void World::Arrive(const Event& event) {
     message.reply = lease::StoreReply();
     if (message.node == -2 || random.Chance(0.3)) return free_messages_.push_back(event.tag);
     return Reply(event.tag, DelayUs(message.server));
+  }
+  uint64_t& connected_to = connected_to_[static_cast<size_t>(message.server)];
+  if (const uint64_t writer = store_.WriterOf(message.node); connected_to != writer && !plan_.proxied) {
+    connected_to = writer;
+    message.call.first = true;
   }
   const int64_t lag_us = random.Chance(0.1) ? 200 * kMs : kMs;
   const Store::Done done = store_.Receive(message.node, message.call, now_us_, random, lag_us);

@@ -57,6 +57,7 @@ struct Plan {
   double preempt = 0.02;              // of the steps that can be left in the middle
   int faults = 60;
   bool declared_new = false;  // or by chance
+  bool proxied = false;       // a proxy hides from servers that they talk to another process of the store
   bool twins = false;         // two leased servers have one name for themselves: clones
   bool clocks_step = true;
   bool store_clock_steps = true;
@@ -93,11 +94,11 @@ enum class FaultKind : uint8_t {
   kMoved,         // likewise: the directory is a copy
   kPromoted,      // likewise: another timeline
   kHeldMessage,  // the next request of a server comes a second time after `a`; where `b` is 1 the server stops after it
-  kHeldClaim,    // a server acquires anew; the request comes a second time after `a`, while the server is stopped and the
-                 // others are restarted, the last time within `b` before
-  kSetBack,      // a server is stopped for `a`; `b` before it goes on the store is restarted with what it had at the stop;
-                 // meanwhile the others are restarted
-  kReset,        // a server's connection: its request may yet arrive, the reply does not
+  kHeldClaim,  // a server acquires anew; the request comes a second time after `a`, while the server is stopped and the
+               // others are restarted, the last time within `b` before
+  kSetBack,  // a server is stopped for `a`; `b` before it goes on the store is restarted with what it had at the stop;
+             // meanwhile the others are restarted
+  kReset,    // a server's connection: its request may yet arrive, the reply does not
 };
 constexpr int kFaultKinds = static_cast<int>(FaultKind::kReset) + 1;
 
@@ -226,7 +227,8 @@ class World {
   int64_t now_us_ = kBeginUs;
   uint64_t requests_ = 0;  // sent so far
   int64_t network_bad_until_us_ = 0;
-  std::vector<Hold> holds_;  // per server
+  std::vector<Hold> holds_;             // per server
+  std::vector<uint64_t> connected_to_;  // per server: who the store's process is
   int64_t store_paused_until_us_ = 0;
   std::vector<int> route_;  // per server; -1: the master
   bool faults_over_ = false;
