@@ -40,7 +40,9 @@ Plan Plan::Of(uint64_t seed) {
   if (plan.store == StoreKind::kForgetful) {
     plan.replicas = static_cast<int>(random.Between(0, 2));
     // Replicas that nobody waits for are outside the promise where a cut-off master goes on: see Strike.
-    plan.wait_replicas = random.Chance(0.7) ? plan.replicas : 0;
+    // Where it does, no replica is on its side: one that is waited for is enough.
+    if (plan.replicas > 0 && random.Chance(0.7))
+      plan.wait_replicas = static_cast<int>(random.Between(1, plan.replicas));
   }
   plan.ttl_ms = random.LogBetween(3000, 60000);
   plan.max_ahead_ms = std::min<int64_t>(1000, plan.ttl_ms / 4);
