@@ -59,19 +59,22 @@ bool Fails(const Plan& plan, const std::vector<Fault>& faults) {
   return !world.Run();
 }
 
-// Takes faults out, in halves, quarters and so on, for as long as what is left still fails.
+// Takes faults out, in halves, quarters and so on, until what is left no longer fails without any one of them.
 std::vector<Fault> Shrink(const Plan& plan, std::vector<Fault> faults) {
-  for (size_t size = std::max<size_t>(faults.size() / 2, 1);; size /= 2) {
+  for (size_t size = std::max<size_t>(faults.size() / 2, 1);; size = std::max<size_t>(size / 2, 1)) {
+    bool taken = false;
     for (size_t begin = 0; begin < faults.size();) {
       std::vector<Fault> fewer(faults.begin(), faults.begin() + static_cast<long>(begin));
       const size_t end = std::min(begin + size, faults.size());
       fewer.insert(fewer.end(), faults.begin() + static_cast<long>(end), faults.end());
-      if (Fails(plan, fewer))
+      if (Fails(plan, fewer)) {
         faults = fewer;
-      else
+        taken = true;
+      } else {
         begin += size;
+      }
     }
-    if (size <= 1) return faults;
+    if (size == 1 && !taken) return faults;
   }
 }
 

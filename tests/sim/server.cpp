@@ -144,7 +144,8 @@ void Server::Start() {
   for (int layout = 0; layout < 2; ++layout)
     core::FindOrMakeLine<core::PlainMemory>(*life_->state, kSimLayouts[layout]);
   for (core::BackendSlot& slot : life_->slots) core::ClaimSlot(slot, 1, 0);
-  for (Backend& backend : backends_) backend.busy = backend.missed = false, backend.tries = 0, backend.waits_until_us = 0;
+  for (Backend& backend : backends_)
+    backend.busy = backend.missed = false, backend.tries = 0, backend.waits_until_us = 0;
   stopping_ = making_line_ = worker_stopped_ = false;
   crash_in_ = -1;
   started_at_us_ = last_issue_us_ = world_.now_us_;
@@ -253,8 +254,10 @@ void Server::CheckRequest(const lease::Request& request) {
 void Server::NoteGranted(lease::StoreRequest::Kind kind, const lease::StoreReply& reply) {
   Held& held = life_->held;
   if (kind == lease::StoreRequest::Kind::kAcquire) {
-    held = {
-        .worker = reply.worker, .acquisition = strtoull(life_->memo.token, nullptr, 10), .floor_ms = reply.floor_ms};
+    held = {.worker = reply.worker,
+            // What comes after the server's number: see MakeToken.
+            .acquisition = strtoull(life_->memo.token + 6, nullptr, 10),
+            .floor_ms = reply.floor_ms};
   } else if (kind == lease::StoreRequest::Kind::kRenew) {
     held.any = true;
     held.ceiling_ms = std::max(held.ceiling_ms, reply.granted_ms);
