@@ -278,12 +278,13 @@ void World::Strike(const Fault& fault) {
       server.Pause(fault.a);
       RestartOthers(who, now_us_ + fault.a / 2, fault.a / 2, random);
       const int node = store_.master();
-      Do(now_us_ + std::max<int64_t>(fault.a - fault.b, 0), [this, node, before = store_.StateOf(node)] {
-        if (!store_.up(node)) return;
-        Note("the store is back at what it was when the server was stopped");
-        store_.Kill(node);
-        store_.RestartWith(node, before);
-      });
+      Do(now_us_ + std::max<int64_t>(fault.a - fault.b, 0),
+         [this, node, before = random.Chance(0.5) ? store_.StateOf(node) : RedisState()] {
+           if (!store_.up(node)) return;
+           Note("the store is back, with what it had when the server was stopped, or with nothing");
+           store_.Kill(node);
+           store_.RestartWith(node, before);
+         });
       return;
     }
     case FaultKind::kReset: return server.store_.Break();

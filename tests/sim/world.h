@@ -96,8 +96,8 @@ enum class FaultKind : uint8_t {
   kHeldMessage,  // the next request of a server comes a second time after `a`; where `b` is 1 the server stops after it
   kHeldClaim,  // a server acquires anew; the request comes a second time after `a`, while the server is stopped and the
                // others are restarted, the last time within `b` before
-  kSetBack,  // a server is stopped for `a`; `b` before it goes on the store is restarted with what it had at the stop;
-             // meanwhile the others are restarted
+  kSetBack,  // a server is stopped for `a`; `b` before it goes on the store is restarted with what it had at the stop,
+             // or with nothing; meanwhile the others are restarted
   kReset,    // a server's connection: its request may yet arrive, the reply does not
 };
 constexpr int kFaultKinds = static_cast<int>(FaultKind::kReset) + 1;
