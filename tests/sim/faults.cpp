@@ -47,6 +47,7 @@ Plan Plan::Of(uint64_t seed) {
   plan.ttl_ms = random.LogBetween(3000, 60000);
   plan.max_ahead_ms = std::min<int64_t>(1000, plan.ttl_ms / 4);
   plan.window_ms = std::min(plan.ttl_ms * 2 / 3, plan.ttl_ms - plan.max_ahead_ms);
+  plan.skew_us = plan.ttl_ms * kMs / 2;
   plan.hours_us = random.LogBetween(kMinute, 2 * kHour);
   plan.op_every_us = random.LogBetween(200 * kMs, 4 * kSecond);
   plan.faults = static_cast<int>(random.LogBetween(4, 120));

@@ -111,7 +111,7 @@ Server::Server(World& world, int index, bool is_static)
   }
   drift_ = (random_.Unit() - 0.5) * 4e-4;  // 200 ppm
   boot_base_us_ = random_.Between(0, 1000 * kHour);
-  skew_us_ = random_.LogBetween(kMs, world.plan_.ttl_ms * kMs / 2);
+  skew_us_ = random_.LogBetween(kMs, world.plan_.skew_us);
   if (random_.Chance(0.5)) skew_us_ = -skew_us_;
   cluster_ = {.system_identifier = 7000 + static_cast<uint64_t>(index), .timeline = 1};
   wanted_ = is_static ? 0 : lease_key_;
@@ -164,6 +164,9 @@ void Server::StartWorker() {
       lease::OriginOf(life_->memo, life_->state->identity.load() != 0, life_->source, wanted_, wanted_ != 0);
   store_.Reset();
   file_.emplace(disk_, "data", 0600u);
+  // What CREATE EXTENSION's script says of a server that never was.
+  if (life_number_ == 1 && worker_run_ == 1 && (world_.plan_.declared_new || random_.Chance(0.5)))
+    file_->CreateForNewServer(cluster_, 1);
   static_source_.emplace(*file_, cluster_);
   lease_source_.emplace(store_, life_->memo, World::MakeToken);
   // A crash in the middle of the constructor is one in the middle of the first turn.

@@ -56,9 +56,10 @@ struct Plan {
   int64_t op_every_us = 2 * kSecond;  // of a backend, on average
   double preempt = 0.02;              // of the steps that can be left in the middle
   int faults = 60;
-  bool declared_new = false;  // or by chance
-  bool proxied = false;       // a proxy hides from servers that they talk to another process of the store
-  bool twins = false;         // two leased servers have one name for themselves: clones
+  bool declared_new = false;       // the prefix, and each server; or by chance
+  int64_t skew_us = 15 * kSecond;  // of a server's wall clock from true time, at first, at the most
+  bool proxied = false;            // a proxy hides from servers that they talk to another process of the store
+  bool twins = false;              // two leased servers have one name for themselves: clones
   bool clocks_step = true;
   bool store_clock_steps = true;
   int64_t store_clock_back_us = 0;  // the envelope: the store's clock is set back so far
