@@ -105,6 +105,7 @@ std::vector<Fault> World::FaultsOf(const Plan& plan) {
       case FaultKind::kNetworkBad:
       case FaultKind::kServerCutOff:
       case FaultKind::kStorePause:
+      case FaultKind::kReset:
       case FaultKind::kReplicaCut: fault.a = random.LogBetween(100 * kMs, 5 * kMinute); break;
       case FaultKind::kStoreRestart: fault.a = random.LogBetween(10 * kMs, 2 * kMinute); break;
       case FaultKind::kStoreClock: fault.a = random.LogBetween(kMs, kHour); break;
@@ -288,7 +289,7 @@ void World::Strike(const Fault& fault) {
          });
       return;
     }
-    case FaultKind::kReset: return server.store_.Break();
+    case FaultKind::kReset: resets_until_us_[static_cast<size_t>(who)] = now_us_ + fault.a; return;
     case FaultKind::kForget:
       if (forgetful) store_.Forget(store_.master());
       return;

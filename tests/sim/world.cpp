@@ -18,6 +18,7 @@ World::World(const Plan& plan, const std::vector<Fault>& faults)
   }
   route_.assign(servers_.size(), -1);
   holds_.resize(servers_.size());
+  resets_until_us_.resize(servers_.size());
   connected_to_.resize(servers_.size());
 }
 
@@ -256,6 +257,8 @@ uint64_t World::Send(int server, const Call& call) {
     messages_[id] = {.server = server, .node = -1, .call = call, .reply = {}, .offset = number, .give_up_us = 0};
     Push(now_us_ + DelayUs(server), EventKind::kArrive, server, id);
   }
+  if (now_us_ < resets_until_us_[static_cast<size_t>(server)] && random.Chance(0.5))
+    Do(now_us_ + random.Between(0, 4 * kMs), [this, server] { servers_[static_cast<size_t>(server)]->store_.Break(); });
   Hold& hold = holds_[static_cast<size_t>(server)];
   if (hold.after_us > 0 && (!hold.of_acquisition || call.request.kind == lease::StoreRequest::Kind::kAcquire)) {
     id = allocate();

@@ -99,7 +99,7 @@ enum class FaultKind : uint8_t {
                // others are restarted, the last time within `b` before
   kSetBack,  // a server is stopped for `a`; `b` before it goes on the store is restarted with what it had at the stop,
              // or with nothing; meanwhile the others are restarted
-  kReset,    // a server's connection: its request may yet arrive, the reply does not
+  kReset,    // a server's connections for `a`: its requests may yet arrive, the replies do not
 };
 constexpr int kFaultKinds = static_cast<int>(FaultKind::kReset) + 1;
 
@@ -228,7 +228,8 @@ class World {
   int64_t now_us_ = kBeginUs;
   uint64_t requests_ = 0;  // sent so far
   int64_t network_bad_until_us_ = 0;
-  std::vector<Hold> holds_;             // per server
+  std::vector<Hold> holds_;  // per server
+  std::vector<int64_t> resets_until_us_;
   std::vector<uint64_t> connected_to_;  // per server: who the store's process is
   int64_t store_paused_until_us_ = 0;
   std::vector<int> route_;  // per server; -1: the master
