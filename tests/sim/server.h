@@ -9,6 +9,7 @@
 
 #include "core/block.h"
 #include "io/ceiling_file.h"
+#include "layouts.h"
 #include "lease/keeper.h"
 #include "lease/lease_source.h"
 #include "lease/static_source.h"
@@ -17,7 +18,7 @@
 
 namespace idgen::sim {
 
-inline constexpr int kLayouts = 4;
+inline constexpr int64_t kStaticWindowMs = 10000;
 
 // Every access of a shared word is a step in the middle of which a process can be left.
 struct SimMemory {
