@@ -68,7 +68,8 @@ std::vector<Fault> World::FaultsOf(const Plan& plan) {
         fault.b = random.LogBetween(kMs, 2 * kSecond);
         break;
       case FaultKind::kHeldMessage:
-        fault.a = random.LogBetween(kMs, plan.ttl_ms * kMs);
+        fault.a = random.Chance(0.5) ? random.LogBetween(kMs, plan.ttl_ms * kMs)
+                                     : random.Between(plan.ttl_ms * kMs / 2, 2 * plan.ttl_ms * kMs);
         fault.b = random.Chance(0.5) ? 1 : 0;
         break;
       case FaultKind::kFailOver:
