@@ -345,7 +345,7 @@ void World::EndFaults() {
     if (server->past_uncertain_ && server->skew_us_ > kSecond) server->clock_kept_ = true;  // see StepClock
     if (!server->clock_kept_) server->skew_us_ = std::clamp(server->skew_us_, -kSecond, kSecond);
     if (!server->up()) Push(now_us_ + 15 * kSecond, EventKind::kStart, server->index_);
-    if (server->up() && !server->worker_up_ && !server->stopping_)
+    if (server->up() && !server->worker_up_)
       Push(now_us_ + kSecond, EventKind::kWorkerStart, server->index_, static_cast<uint64_t>(server->life_number_));
     server->wake_armed_ = false;
     server->WakeWorkerAt(now_us_);
