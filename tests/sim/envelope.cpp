@@ -22,7 +22,10 @@ Count CountOf(uint64_t first_seed, uint64_t seeds, const Breaks& breaks, int64_t
   for (uint64_t seed = first_seed; seed < first_seed + seeds; ++seed) {
     Plan plan = Plan::Of(seed);
     plan.store = StoreKind::kForgetful;
-    if (replicas) plan.replicas = 2, plan.wait_replicas = 1;
+    if (replicas) {
+      plan.replicas = 2;
+      plan.wait_replicas = 1;
+    }
     plan.watched = Rule::kId;
     plan.breaks = breaks;
     plan.store_clock_back_us = store_clock_back_us;

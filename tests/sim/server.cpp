@@ -15,7 +15,6 @@ constexpr int kWorkerActor = -1;
 Server::Server(World& world, int index, bool is_static)
     : world_(world),
       index_(index),
-      is_static_(is_static),
       random_(world.plan_.seed, Stream::kServer, static_cast<uint64_t>(index)),
       worker_random_(world.plan_.seed, Stream::kActor, static_cast<uint64_t>(index) << 16 | 0xffff),
       store_(world, index),
@@ -60,9 +59,8 @@ void Server::Start() {
   for (int layout = 0; layout < 2; ++layout)
     core::FindOrMakeLine<core::PlainMemory>(*life_->state, kSimLayouts[layout]);
   for (core::BackendSlot& slot : life_->slots) core::ClaimSlot(slot, 1, 0);
-  for (Backend& backend : backends_)
-    backend.busy = backend.missed = false, backend.tries = 0, backend.waits_until_us = 0;
-  stopping_ = making_line_ = worker_stopped_ = false;
+  for (Backend& backend : backends_) backend.Begin();
+  stopping_ = making_line_ = turn_waits_ = worker_stopped_ = false;
   crash_in_ = -1;
   started_at_us_ = last_issue_us_ = world_.now_us_;
   issued_in_life_ = ready_in_life_ = false;
@@ -222,10 +220,12 @@ void Server::Operate(int backend, bool once) {
     const Outcome outcome = TakeIds(backend);
     Backend& it = backends_[static_cast<size_t>(backend)];
     // Some wait for what the worker is about to do.
-    if (outcome != Outcome::kNoIdentity && outcome != Outcome::kAtCeiling)
+    if (outcome != Outcome::kNoIdentity && outcome != Outcome::kAtCeiling) {
       it.waits_until_us = 0;
-    else if (world_.now_us_ >= it.waits_until_us && it.random.Chance(0.1))
-      it.waits_until_us = world_.now_us_ + it.random.LogBetween(kMs, kSecond), it.tries = 0;
+    } else if (world_.now_us_ >= it.waits_until_us && it.random.Chance(0.1)) {
+      it.waits_until_us = world_.now_us_ + it.random.LogBetween(kMs, kSecond);
+      it.tries = 0;
+    }
     it.busy = false;
     if (!once || it.missed) ScheduleOp(backend);
     it.missed = false;

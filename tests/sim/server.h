@@ -98,7 +98,6 @@ class Server {
     // Back, before a server whose file is lost has begun anew: outside the promise.
     if (by_us > 0 || !past_uncertain_) skew_us_ += by_us;
   }
-  int64_t skew_us() const noexcept { return skew_us_; }
   int64_t LeadUs() const noexcept;  // of the id clock over the wall clock
 
  private:
@@ -133,6 +132,12 @@ class Server {
     int64_t behind_us = 1;       // its processor reads the clock so much behind, at the most
     int64_t waits_until_us = 0;  // for an identity, or a higher ceiling
     int tries = 0;
+
+    void Begin() noexcept {
+      busy = missed = false;
+      waits_until_us = 0;
+      tries = 0;
+    }
   };
 
   void ArmCrash(int64_t steps, bool worker_only) {
@@ -160,7 +165,6 @@ class Server {
 
   World& world_;
   int index_;
-  bool is_static_;
   Random random_;  // of its lives
   Random worker_random_;
   std::vector<Backend> backends_;
@@ -216,7 +220,6 @@ class Server {
   bool issued_in_life_ = false;
   bool ready_in_life_ = false;
   bool after_crash_ = false;
-  int64_t refused_since_us_ = 0;
 };
 
 }  // namespace idgen::sim
