@@ -253,7 +253,15 @@ core::Outcome Server::TakeIds(int backend) {
     slot.line = line;
   }
   const int layout = LayoutOf(state.lines[line].layout);
-  const auto coarse_ns = [this] { return Now().boot_us / 4000 * 4000000; };
+  // Asked for at every id; it stands still but where a step is left in the middle.
+  int64_t coarse_of_us = 0, coarse = 0;
+  const auto coarse_ns = [this, &coarse_of_us, &coarse] {
+    if (coarse_of_us != world_.now_us_) {
+      coarse_of_us = world_.now_us_;
+      coarse = Now().boot_us / 4000 * 4000000;
+    }
+    return coarse;
+  };
   const auto behind_us = static_cast<uint64_t>(backends_[static_cast<size_t>(backend)].behind_us) + 1;
   const auto id_clock_us = [this, &state, &random, behind_us] {
     return Now().boot_us - static_cast<int64_t>(random.Below(behind_us)) + core::ClockOffsetUs<SimMemory>(state);

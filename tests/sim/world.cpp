@@ -110,9 +110,9 @@ void World::Handle(const Event& event) {
     }
     case EventKind::kArrive: return Arrive(event);
     case EventKind::kReply: {
-      const Message message = messages_[event.tag];
+      const Message& message = messages_[event.tag];
+      if (servers_[who]->up()) servers_[who]->store_.Deliver(message.offset, message.reply);
       free_messages_.push_back(event.tag);
-      if (servers_[who]->up()) servers_[who]->store_.Deliver(static_cast<uint64_t>(message.offset), message.reply);
       return;
     }
     case EventKind::kWaitOver: return AfterWait(event.tag);
