@@ -59,7 +59,7 @@ Figures UnderCrashes(uint64_t seed, const Pool& pool, bool crashes, int64_t wron
   plan.workers = pool.spare ? 3 * plan.servers : plan.servers;
   plan.store = pool.durable ? StoreKind::kLinearizable : StoreKind::kKeeping;
   plan.hours_us = 2 * kHour;
-  plan.op_every_us = 100 * kMs;
+  plan.op_every_us = 300 * kMs;
   plan.preempt = 0;
   plan.declared_new = true;
   plan.skew_us = 10 * kMs;

@@ -121,6 +121,19 @@ void World::RestartOthers(int who, int64_t from_us, int64_t within_us, Random& r
   }
 }
 
+// For the envelope: now, and for a while; the more so when the store has just forgotten something.
+void World::SetStoreBack(Random& random) {
+  const int64_t by_us = plan_.store_clock_back_us;
+  if (by_us == 0 || store_is_back_) return;
+  store_is_back_ = true;
+  store_.StepClock(-by_us);
+  Note("the store's clock is set back");
+  Do(now_us_ + random.LogBetween(kSecond, 5 * kMinute), [this, by_us] {
+    store_.StepClock(by_us);
+    store_is_back_ = false;
+  });
+}
+
 void World::Strike(const Fault& fault) {
   Server& server = *servers_[static_cast<size_t>(fault.who)];
   const bool forgetful = plan_.store == StoreKind::kForgetful;
@@ -169,8 +182,9 @@ void World::Strike(const Fault& fault) {
                           : draw < 0.5             ? Store::Memory::kEmpty
                                                    : Store::Memory::kSnapshot;
       const size_t age = random.Below(4);
-      Do(now_us_ + fault.a, [this, node, memory, age] {
+      Do(now_us_ + fault.a, [this, node, memory, age, random]() mutable {
         if (!store_.up(node)) store_.Restart(node, memory, age);
+        SetStoreBack(random);
         Note("the store is back, with %s", memory == Store::Memory::kKept    ? "everything"
                                            : memory == Store::Memory::kEmpty ? "nothing"
                                                                              : "a snapshot");
@@ -178,8 +192,8 @@ void World::Strike(const Fault& fault) {
       return;
     }
     case FaultKind::kStoreClock:
-      if (plan_.store_clock_steps)
-        store_.StepClock(plan_.store_clock_back_us > 0 ? -plan_.store_clock_back_us : fault.a);
+      if (plan_.store_clock_back_us > 0) return SetStoreBack(random);
+      if (plan_.store_clock_steps) store_.StepClock(fault.a);
       return;
     case FaultKind::kFailOver: {
       if (plan_.replicas == 0) return;
@@ -191,6 +205,7 @@ void World::Strike(const Fault& fault) {
         int replica = static_cast<int>(random.Below(static_cast<uint64_t>(store_.count())));
         if (replica == old) replica = (replica + 1) % store_.count();
         store_.FailOver(replica, now_us_);
+        SetStoreBack(random);
         Note("node %d is master; node %d %s", replica, old, goes_on ? "goes on" : "is down");
         if (!goes_on) store_.Kill(old);
         if (goes_on)
@@ -234,18 +249,20 @@ void World::Strike(const Fault& fault) {
       RestartOthers(who, now_us_ + fault.a / 2, fault.a / 2, random);
       const int node = store_.master();
       Do(now_us_ + std::max<int64_t>(fault.a - fault.b, 0),
-         [this, node, before = random.Chance(0.5) ? store_.StateOf(node) : RedisState()] {
+         [this, node, before = random.Chance(0.5) ? store_.StateOf(node) : RedisState(), random]() mutable {
            if (!store_.up(node)) return;
            Note("the store is back, with what it had when the server was stopped, or with nothing");
            store_.Kill(node);
            store_.RestartWith(node, before);
+           SetStoreBack(random);
          });
       return;
     }
     case FaultKind::kReset: resets_until_us_[static_cast<size_t>(who)] = now_us_ + fault.a; return;
     case FaultKind::kForget:
-      if (forgetful) store_.Forget(store_.master());
-      return;
+      if (!forgetful) return;
+      store_.Forget(store_.master());
+      return SetStoreBack(random);
     case FaultKind::kSettings: return server.Configure(fault.a, random);
     case FaultKind::kFileLost:
     case FaultKind::kFileOld:

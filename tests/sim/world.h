@@ -205,6 +205,7 @@ class World {
   void ResumeSuspended(size_t index);
 
   void Strike(const Fault& fault);
+  void SetStoreBack(Random& random);
   // All but one are stopped and started again, each at some time within that from then on.
   void RestartOthers(int who, int64_t from_us, int64_t within_us, Random& random);
   void EndFaults();
@@ -232,7 +233,8 @@ class World {
   std::vector<int64_t> resets_until_us_;
   std::vector<uint64_t> connected_to_;  // per server: who the store's process is
   int64_t store_paused_until_us_ = 0;
-  std::vector<int> route_;  // per server; -1: the master
+  std::vector<int> route_;      // per server; -1: the master
+  bool store_is_back_ = false;  // its clock
   bool faults_over_ = false;
   bool clocks_never_stepped_ = true;  // in the whole run
   bool violated_ = false;
