@@ -28,6 +28,18 @@ INSERT INTO idgen_sequencer (name, step) VALUES ('bad', 0);
 INSERT INTO idgen_sequencer (name, cache) VALUES ('bad', 100);
 \echo :LAST_ERROR_SQLSTATE
 
+-- The table is not truncated, and its trigger is for no other.
+TRUNCATE idgen_sequencer;
+\echo :LAST_ERROR_SQLSTATE
+CREATE TABLE other (LIKE idgen_sequencer);
+CREATE TRIGGER other BEFORE INSERT ON other FOR EACH ROW EXECUTE FUNCTION idgen_sequencer_changed();
+INSERT INTO other DEFAULT VALUES;
+\echo :LAST_ERROR_SQLSTATE
+DROP TABLE other;
+-- What a subscriber to all tables is sent, and has.
+INSERT INTO idgen_sequencer (name, built_in) VALUES ('default', true);
+SELECT count(*) FROM idgen_sequencer WHERE name = 'default';
+
 -- Dropped.
 SELECT idgen_drop_sequencer('plain'), idgen_drop_sequencer('plain', if_exists => true);
 SELECT idgen_drop_sequencer('plain');

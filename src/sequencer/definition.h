@@ -19,6 +19,8 @@ struct Definition {
   bool sliding = false;  // the TTL begins anew with every use, not only with the first
   int32_t cache = 1;
 
+  bool operator==(const Definition&) const = default;
+
   // The value before the first one. Negative where the first is smaller than the step.
   constexpr int64_t Before() const noexcept { return start - step; }
   // No rule needs more than the store's own INCRBY: a missing key counts as 0, and it refuses to pass 2^63 - 1.
