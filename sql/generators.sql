@@ -36,6 +36,39 @@ SELECT count(DISTINCT id) FROM (
     SELECT idgen_next('orders') AS id FROM generate_series(1, 500)
     UNION ALL SELECT idgen_next('orders2') FROM generate_series(1, 500)) ids;
 SELECT generator, ids > 0 AS counted FROM idgen_stat_generators WHERE generator LIKE 'orders%' OR generator = 'default' ORDER BY 1;
+-- So does one that differs only in how long its time lasts, or in what its fixed bits are called.
+SELECT name FROM idgen_create_generator('shorter', 'time:40,worker:10,sequence:12');
+SELECT name FROM idgen_create_generator('region', 'time:41,region:5,worker:5,sequence:12', region_id => 9);
+SELECT name FROM idgen_create_generator('app', 'time:41,app:5,worker:5,sequence:12', app_id => 9);
+SELECT count(*), count(DISTINCT id) FROM (
+    SELECT CASE n % 2 WHEN 0 THEN idgen_next() ELSE idgen_next('shorter') END AS id FROM generate_series(1, 500) n
+    UNION ALL SELECT CASE n % 2 WHEN 0 THEN idgen_next('region') ELSE idgen_next('app') END FROM generate_series(1, 500) n) ids;
+-- One whose time has run out gives none, although the line that it shares goes on.
+SELECT name FROM idgen_create_generator('over', 'time:10,worker:10,sequence:12');
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO idgen_generator (name, layout) VALUES ('over', 'time:10,worker:10,sequence:12');
+SELECT idgen_next('over');
+\echo :LAST_ERROR_SQLSTATE
+SELECT idgen_batch(1, 'over');
+\echo :LAST_ERROR_SQLSTATE
+-- A name that a variable has, in expressions that keep their call sites.
+CREATE FUNCTION new_id(kind text) RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN idgen_next(kind); END $$;
+CREATE FUNCTION time_of(id bigint, kind text) RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN RETURN idgen_timestamp_layout(id, kind); END $$;
+SELECT kind, (idgen_decode(new_id(kind), kind)).worker_id = (SELECT worker_id FROM idgen_status()) AS own,
+       abs(extract(epoch FROM idgen_timestamp(new_id(kind), kind) - now())) < 60 AS of_now
+FROM unnest(ARRAY['eu', 'orders', 'default', 'own', 'eu']) kind;
+DO $$
+DECLARE
+    kind text;
+    id bigint;
+BEGIN
+    FOREACH kind IN ARRAY ARRAY['eu', 'orders', 'default', 'own', 'eu'] LOOP
+        id := idgen_next(kind);
+        IF abs(extract(epoch FROM idgen_timestamp(id, kind) - now())) > 60 THEN RAISE '% is no id of %', id, kind; END IF;
+    END LOOP;
+END $$;
+SELECT kind, time_of(4194304, kind) FROM unnest(ARRAY['discord', 'snowflake', 'js53', 'sonyflake', 'discord']) kind;
+DROP FUNCTION new_id, time_of;
 -- As a default, in a prepared statement, in PL/pgSQL; the functions by name are STABLE.
 CREATE TABLE shop (id bigint PRIMARY KEY DEFAULT idgen_next('orders'), note text);
 INSERT INTO shop (note) SELECT 'n' FROM generate_series(1, 1000);
@@ -93,10 +126,12 @@ SELECT idgen_next('eu');
 ROLLBACK;
 SELECT idgen_next('eu') > 0 AS back;
 BEGIN;
-TRUNCATE idgen_generator;
+DELETE FROM idgen_generator WHERE NOT built_in;
 SELECT idgen_next('eu');
 ROLLBACK;
 SELECT idgen_next('eu') > 0 AS back;
+TRUNCATE idgen_generator;
+\echo :LAST_ERROR_SQLSTATE
 
 -- Refused.
 \set VERBOSITY terse
@@ -159,6 +194,16 @@ SELECT f, idgen_decode(CASE f WHEN 'decimal' THEN t::bigint WHEN 'base32' THEN i
 FROM unnest(ARRAY['decimal', 'base32', 'base58', 'base62', 'hex']) f, LATERAL idgen_next_text(f, 'eu') t;
 SELECT idgen_from_base62(idgen_next_text('base62')) > 0 AS read, idgen_next_text('base62', NULL) IS NULL AS none;
 SELECT idgen_next_text('base64');
+\echo :LAST_ERROR_SQLSTATE
+
+-- The trigger serves its own table only. A subscriber to all tables is sent the built-in row, which it has.
+CREATE TABLE other (a int);
+CREATE TRIGGER stolen BEFORE INSERT ON other FOR EACH ROW EXECUTE FUNCTION idgen_generator_changed();
+INSERT INTO other VALUES (1);
+\echo :LAST_ERROR_SQLSTATE
+DROP TABLE other;
+INSERT INTO idgen_generator SELECT * FROM idgen_generator WHERE built_in;
+INSERT INTO idgen_generator (name, layout, built_in) VALUES ('default', 'wide', true);
 \echo :LAST_ERROR_SQLSTATE
 
 -- Nobody but the owner makes, changes and drops them; everybody uses them.

@@ -18,6 +18,8 @@ CREATE TABLE idgen_sequencer (
 COMMENT ON TABLE idgen_sequencer IS
 'The sequencers of this database, by name; idgen_sequencers shows what their keys begin with in the store. Rows are judged as they come in, never change but for their comment, and are dumped by pg_dump (not the built-in one).';
 GRANT SELECT ON idgen_sequencer TO PUBLIC;
+-- Whoever makes the extension, so that he can restore a dump of it, too.
+GRANT INSERT ON idgen_sequencer TO @extowner@;
 SELECT pg_catalog.pg_extension_config_dump('idgen_sequencer', 'WHERE NOT built_in');
 
 CREATE FUNCTION idgen_sequencer_changed() RETURNS trigger
@@ -58,6 +60,7 @@ CREATE FUNCTION idgen_create_sequencer(
 COMMENT ON FUNCTION idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) IS
 'Makes a sequencer, for idgen_sequence() and the other functions that take one, and returns its row of idgen_sequencers. Its values are start, start + step and so on up to max_value; with cycle they then begin again. ttl: how long a key lives, ''from first use'' or, ''sliding'', from the latest. key_prefix: what its keys begin with in the store, without braces; otherwise the names of the database and the sequencer. cache: with more than 1 a server takes segments of up to so many values at a time (1 to 1,000,000) and gives them from shared memory: no round trip per value, in order on each server but not between servers, and what a server has left is skipped where it is lost. Made again under the same name it goes on with the values in the store. 42710 where the name is taken; 22023 for a negative start, a step below 1, a maximum below either, a ttl with months, a cache out of range; 0A000 for a cache above 1 with cycle or a ttl. For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION idgen_drop_sequencer(name text, if_exists boolean DEFAULT false) RETURNS boolean
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -65,6 +68,7 @@ CREATE FUNCTION idgen_drop_sequencer(name text, if_exists boolean DEFAULT false)
 COMMENT ON FUNCTION idgen_drop_sequencer(text, boolean) IS
 'Drops a sequencer: true, or false where there was none and if_exists is true. Its values stay in the store. 42704 where there is none; 55000 for a built-in one. For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION idgen_drop_sequencer(text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_drop_sequencer(text, boolean) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION idgen_sequence(key text, count integer DEFAULT 1, sequencer text DEFAULT 'default')
     RETURNS TABLE (value bigint)
@@ -92,6 +96,7 @@ CREATE FUNCTION idgen_sequence_set(key text, value bigint, sequencer text DEFAUL
 COMMENT ON FUNCTION idgen_sequence_set(text, bigint, text) IS
 'Makes a value the last one given of a key: the next is value + step. Setting a key back gives values again that were given before. Not undone by a rollback. 22023 for a value below start - step, below 0 or above the maximum; otherwise as idgen_sequence(). For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION idgen_sequence_set(text, bigint, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_sequence_set(text, bigint, text) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION idgen_sequence_set_if_not_exists(key text, value bigint, sequencer text DEFAULT 'default') RETURNS boolean
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
@@ -99,6 +104,7 @@ CREATE FUNCTION idgen_sequence_set_if_not_exists(key text, value bigint, sequenc
 COMMENT ON FUNCTION idgen_sequence_set_if_not_exists(text, bigint, text) IS
 'The same where the key has no value yet: true; false, and nothing is changed, where it has one. For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION idgen_sequence_set_if_not_exists(text, bigint, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_sequence_set_if_not_exists(text, bigint, text) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION idgen_sequence_peek(key text, sequencer text DEFAULT 'default') RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
@@ -112,6 +118,7 @@ CREATE FUNCTION idgen_sequence_drop(key text, sequencer text DEFAULT 'default') 
 COMMENT ON FUNCTION idgen_sequence_drop(text, text) IS
 'Drops a key: it begins at start again. True where it had a value. Not undone by a rollback. Errors as idgen_sequence(). For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION idgen_sequence_drop(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_sequence_drop(text, text) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION idgen_stat_get_sequences(
     OUT sequencer text, OUT key text, OUT next_value bigint, OUT values_left bigint, OUT segment_size bigint,

@@ -50,6 +50,8 @@ CREATE TABLE idgen_generator (
 COMMENT ON TABLE idgen_generator IS
 'The generators of this database, by name; idgen_generators shows what follows from each. Rows are judged as they come in, never change but for their comment, and are dumped by pg_dump (not the built-in ones).';
 GRANT SELECT ON idgen_generator TO PUBLIC;
+-- Whoever makes the extension, so that he can restore a dump of it, too.
+GRANT INSERT ON idgen_generator TO @extowner@;
 SELECT pg_catalog.pg_extension_config_dump('idgen_generator', 'WHERE NOT built_in');
 
 CREATE FUNCTION idgen_generator_changed() RETURNS trigger
@@ -94,22 +96,25 @@ CREATE FUNCTION idgen_create_generator(
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'idgen_sql_create_generator';
 COMMENT ON FUNCTION idgen_create_generator(text, text, timestamptz, interval, integer, integer, text) IS
-'Makes a generator, for idgen_next(name) and the other functions that take one, and returns its row of idgen_generators. Time comes first in its layout, and there is a worker field; at most 63 bits, or 64 while the highest is zero. Generators of one layout, epoch, unit, region and app share their ids: none is given twice. Never changed afterwards. 42710 where the name is taken; 22023 for a layout in which no ids can be issued; 55000 where this server''s worker ids don''t fit it; 53400 past idgen.max_generators. For the extension''s owner, unless granted.';
+'Makes a generator, for idgen_next(name) and the other functions that take one, and returns its row of idgen_generators. Time comes first in its layout, and there is a worker field; at most 63 bits, or 64 while the highest is zero. Generators of one layout, epoch, unit, region and app share their ids: none is given twice. Never changed afterwards. 42710 where the name is taken; 22023 for a layout in which no ids can be issued; 55000 where this server''s worker ids don''t fit it; 53400 past idgen.max_generators. For whoever made the extension, unless granted.';
 REVOKE ALL ON FUNCTION idgen_create_generator(text, text, timestamptz, interval, integer, integer, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_create_generator(text, text, timestamptz, interval, integer, integer, text) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION idgen_drop_generator(name text, if_exists boolean DEFAULT false) RETURNS boolean
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'idgen_sql_drop_generator';
 COMMENT ON FUNCTION idgen_drop_generator(text, boolean) IS
-'Drops a generator: true, or false where there was none and if_exists is true. Column defaults that name it fail from then on; idgen_check() lists them. 42704 where there is none; 55000 for a built-in one. For the extension''s owner, unless granted.';
+'Drops a generator: true, or false where there was none and if_exists is true. Column defaults that name it fail from then on; idgen_check() lists them. 42704 where there is none; 55000 for a built-in one. For whoever made the extension, unless granted.';
 REVOKE ALL ON FUNCTION idgen_drop_generator(text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_drop_generator(text, boolean) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION idgen_comment_on_generator(name text, comment text) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'idgen_sql_comment_generator';
 COMMENT ON FUNCTION idgen_comment_on_generator(text, text) IS
-'Sets the comment of a generator, or takes it away with NULL. 42704 where there is none. For the extension''s owner, unless granted.';
+'Sets the comment of a generator, or takes it away with NULL. 42704 where there is none. For whoever made the extension, unless granted.';
 REVOKE ALL ON FUNCTION idgen_comment_on_generator(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_comment_on_generator(text, text) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION idgen_next(generator text) RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1
@@ -203,7 +208,7 @@ CREATE FUNCTION idgen_fill_past(table_name regclass, column_name name, time_colu
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100000
     AS 'MODULE_PATHNAME', 'idgen_sql_fill_past';
 COMMENT ON FUNCTION idgen_fill_past(regclass, name, name, text, integer) IS
-'Gives every row whose column_name is NULL an id of the time in time_column, in the order of these times, and returns how many. The ids have a worker id that no server may have, the layout''s last unless worker_id says otherwise: so none meets an id that a server issues, and rows that came before are not met either. 22008 where a time is missing, to come, or before the epoch; 55000 where the worker id is this server''s or may be leased.';
+'Gives every row whose column_name is NULL an id of the time in time_column, in the order of these times, and returns how many. The ids have a worker id that no server may have, the layout''s last unless worker_id says otherwise: so none meets an id that a server issues, and what the column has of it already is not met either. Ids of rows that were deleted may come again, and another table has the same unless it is given another worker_id. 25000 in a transaction that does not see all rows. 22008 where a time is missing, to come, or before the epoch; 55000 where the worker id is this server''s or may be leased.';
 
 -- checks before trouble
 
@@ -211,8 +216,19 @@ CREATE FUNCTION idgen_check(OUT severity text, OUT object text, OUT finding text
     RETURNS SETOF record
     LANGUAGE sql STABLE PARALLEL RESTRICTED COST 10000 ROWS 10
 BEGIN ATOMIC
-    WITH ours (oid) AS (
-        VALUES ('idgen_next()'::regprocedure), ('idgen_next(text)'::regprocedure)),
+    WITH RECURSIVE ours (oid) AS (
+        VALUES ('idgen_next()'::regprocedure), ('idgen_next(text)'::regprocedure),
+               ('idgen_next_text(text,text)'::regprocedure)),
+    -- What a domain is made of in the end.
+    bases (oid, base) AS (
+        SELECT oid, oid FROM pg_type WHERE typtype <> 'd'
+        UNION ALL
+        SELECT t.oid, b.base FROM pg_type t JOIN bases b ON b.oid = t.typbasetype WHERE t.typtype = 'd'),
+    -- The tables whose rows a table's are, through partitions and inheritance.
+    parents (relation, root) AS (
+        SELECT oid, oid FROM pg_class WHERE relkind IN ('r', 'p', 'f')
+        UNION
+        SELECT p.relation, i.inhparent FROM parents p JOIN pg_inherits i ON i.inhrelid = p.root),
     -- Columns with an id function in their own default, or in that of their domain.
     defaults AS (
         SELECT a.attrelid, a.attnum, a.attname, a.atttypid, pg_get_expr(d.adbin, d.adrelid) AS expression
@@ -225,46 +241,64 @@ BEGIN ATOMIC
         SELECT a.attrelid, a.attnum, a.attname, a.atttypid, t.typdefault
         FROM pg_type t
             JOIN pg_attribute a ON a.atttypid = t.oid AND NOT a.atthasdef AND NOT a.attisdropped AND a.attnum > 0
-            JOIN pg_class r ON r.oid = a.attrelid AND r.relkind IN ('r', 'p')
+            JOIN pg_class r ON r.oid = a.attrelid AND r.relkind IN ('r', 'p', 'f')
         WHERE t.typtype = 'd' AND EXISTS (
             SELECT FROM pg_depend p JOIN ours ON p.refobjid = ours.oid
             WHERE p.classid = 'pg_type'::regclass AND p.objid = t.oid AND p.refclassid = 'pg_proc'::regclass)),
+    -- A row for each call in a default; a name that is no literal is not known.
     named AS (
-        SELECT d.*, d.attrelid::regclass || '.' || quote_ident(d.attname) AS object,
-               CASE WHEN expression ~ 'idgen_next\(\)' THEN 'default'
-                    ELSE replace(substring(expression from 'idgen_next\(''((?:[^'']|'''')*)''(?:::text)?\)'), '''''', '''')
-               END AS generator
-        FROM defaults d)
+        SELECT d.attrelid, d.attnum, d.attname, d.atttypid, d.attrelid::regclass || '.' || quote_ident(d.attname) AS object,
+               CASE WHEN call[1] IS NULL THEN 'default' ELSE replace(call[1], '''''', '''') END AS generator
+        FROM defaults d, regexp_matches(
+            expression, 'idgen_next(?:_text\(''[^'']*''(?:::text)?, |\()(?:''((?:[^'']|'''')*)''(?:::text)?)?\)', 'g') call),
+    widths AS (
+        SELECT g.name, (SELECT sum(split_part(field, ':', 2)::integer) FROM string_to_table(g.layout, ',') field) AS bits
+        FROM idgen_generator g),
+    settings AS (
+        SELECT current_setting('idgen.worker_source', true) = 'lease' AS leased,
+               current_setting('idgen.max_workers', true)::bigint AS workers,
+               coalesce(max(setting::bigint) FILTER (WHERE name = 'idgen.max_ahead'), 0)
+                   + CASE WHEN current_setting('idgen.worker_source', true) <> 'lease'
+                              THEN max(setting::bigint) FILTER (WHERE name = 'idgen.ceiling_window')
+                          WHEN max(setting::bigint) FILTER (WHERE name = 'idgen.lease_window') < 0
+                              THEN max(setting::bigint) FILTER (WHERE name = 'idgen.lease_ttl') * 2 / 3
+                          ELSE max(setting::bigint) FILTER (WHERE name = 'idgen.lease_window') END / 2 AS longest_ms
+        FROM pg_settings WHERE name LIKE 'idgen.%')
     SELECT 'warning', 'generator ' || quote_ident(name),
            'Its time field runs out at ' || runs_out_at || '.',
            'Columns with its ids need another generator, or another key, before then.'
     FROM idgen_generators WHERE runs_out_at < now() + interval '5 years'
     UNION ALL
     SELECT 'error', 'generator ' || quote_ident(name),
-           'It has ' || workers || ' worker ids, and "idgen.max_workers" is ' || current_setting('idgen.max_workers') || '.',
+           'It has ' || g.workers || ' worker ids, and "idgen.max_workers" is ' || s.workers || '.',
            'Lower "idgen.max_workers" on all servers of the prefix, or use a generator with a wider worker field.'
-    FROM idgen_generators
-    WHERE current_setting('idgen.worker_source', true) = 'lease'
-        AND workers < current_setting('idgen.max_workers', true)::bigint
-        AND name <> 'default'
+    FROM idgen_generators g, settings s WHERE s.leased AND g.workers < s.workers
     UNION ALL
-    SELECT 'error', min(object), 'Ids of different generators can meet in it: ' || string_agg(DISTINCT quote_ident(n.generator), ', ') || '.',
-           'Make the defaults of the table and of its partitions one.'
-    FROM named n JOIN idgen_generator g ON g.name = n.generator
-    GROUP BY coalesce(pg_partition_root(n.attrelid), n.attrelid), n.attname
+    SELECT 'error', 'generator ' || quote_ident(name),
+           'Its ticks are ' || unit || ' long; with the settings as they are they can be ' || longest_ms || ' ms.',
+           'Make "idgen.ceiling_window", or "idgen.lease_window", or "idgen.max_ahead" longer.'
+    FROM idgen_generator, settings WHERE extract(epoch FROM unit) * 1000 > longest_ms
+    UNION ALL
+    SELECT 'error', min(object),
+           'Ids of different generators can meet in it: ' || string_agg(DISTINCT quote_ident(n.generator), ', ') || '.',
+           'Make the defaults of the table and of its partitions or children one.'
+    FROM named n JOIN idgen_generator g ON g.name = n.generator JOIN parents p ON p.relation = n.attrelid
+    WHERE NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = p.root)
+    GROUP BY p.root, n.attname
     HAVING count(DISTINCT (g.layout, g.epoch, g.unit, g.region_id, g.app_id)) > 1
     UNION ALL
-    SELECT 'error', object, 'Its default names the generator ' || quote_ident(generator) || ', which does not exist.',
+    SELECT DISTINCT 'error', object, 'Its default names the generator ' || quote_ident(generator) || ', which does not exist.',
            'Make the generator again as it was, or set another default.'
     FROM named n
-    WHERE generator IS NOT NULL AND NOT EXISTS (SELECT FROM idgen_generator g WHERE g.name = n.generator)
+    WHERE NOT EXISTS (SELECT FROM idgen_generator g WHERE g.name = n.generator)
     UNION ALL
-    SELECT 'error', object, 'It is of type ' || format_type(atttypid, NULL) || ', which does not hold every id.',
+    SELECT DISTINCT 'error', object, 'It is of type ' || format_type(atttypid, NULL) || ', which does not hold every id.',
            'ALTER TABLE ' || attrelid::regclass || ' ALTER COLUMN ' || quote_ident(attname) || ' TYPE bigint;'
-    FROM named n JOIN pg_type t ON t.oid = n.atttypid
-    WHERE coalesce(nullif(t.typbasetype, 0), t.oid) IN ('int2'::regtype, 'int4'::regtype, 'float4'::regtype, 'float8'::regtype)
+    FROM named n JOIN bases b ON b.oid = n.atttypid LEFT JOIN widths w ON w.name = n.generator
+    WHERE b.base IN ('int2'::regtype, 'int4'::regtype, 'float4'::regtype)
+        OR (b.base = 'float8'::regtype AND coalesce(w.bits, 64) > 53)
     UNION ALL
-    SELECT 'warning', object, 'It still owns the sequence ' || p.objid::regclass || ', which its default does not use.',
+    SELECT DISTINCT 'warning', object, 'It still owns the sequence ' || p.objid::regclass || ', which its default does not use.',
            'ALTER SEQUENCE ' || p.objid::regclass || ' OWNED BY NONE; and drop it when nothing else uses it.'
     FROM named n
         JOIN pg_depend p ON p.classid = 'pg_class'::regclass AND p.refclassid = 'pg_class'::regclass
@@ -274,17 +308,21 @@ BEGIN ATOMIC
     SELECT 'warning', 'server', 'Its worker id is not leased, and it has ' || string_agg(peers, ' and ') || '.',
            'See to it that no two live servers have one worker id, or lease them: "idgen.worker_source".'
     FROM (
-        SELECT 'standbys' AS peers WHERE EXISTS (SELECT FROM pg_stat_get_wal_senders())
-            OR EXISTS (SELECT FROM pg_replication_slots WHERE slot_type = 'physical')
+        SELECT 'standbys' AS peers
+        WHERE EXISTS (SELECT FROM pg_replication_slots WHERE slot_type = 'physical')
+            OR EXISTS (SELECT FROM pg_stat_get_wal_senders() w
+                       WHERE NOT EXISTS (SELECT FROM pg_replication_slots l WHERE l.active_pid = w.pid AND l.slot_type = 'logical'))
+        UNION ALL
+        SELECT 'subscribers' WHERE EXISTS (SELECT FROM pg_replication_slots WHERE slot_type = 'logical' AND plugin = 'pgoutput')
         UNION ALL
         SELECT 'subscriptions' WHERE EXISTS (
             SELECT FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()))
-    ) found
-    WHERE current_setting('idgen.worker_source', true) <> 'lease'
+    ) found, settings
+    WHERE NOT leased
     HAVING count(*) > 0;
 END;
 COMMENT ON FUNCTION idgen_check() IS
-'What will be trouble, a row each: a generator that runs out within five years; two generators whose ids can meet in one column; a default that names no generator; a column that can''t hold every id, or still owns a sequence; a worker field smaller than the range that is leased from; a worker id that is not leased on a server with standbys or subscriptions. No rows: nothing was found.';
+'What will be trouble, a row each: a generator that runs out within five years; two generators whose ids can meet in one column; a default that names no generator; a column that can''t hold every id, or still owns a sequence; a worker field smaller than the range that is leased from; ticks too long for the settings; a worker id that is not leased on a server with standbys, subscribers or subscriptions. No rows: nothing was found.';
 -- text forms
 
 CREATE FUNCTION idgen_to_base32(id bigint) RETURNS text
@@ -520,6 +558,8 @@ CREATE TABLE idgen_sequencer (
 COMMENT ON TABLE idgen_sequencer IS
 'The sequencers of this database, by name; idgen_sequencers shows what their keys begin with in the store. Rows are judged as they come in, never change but for their comment, and are dumped by pg_dump (not the built-in one).';
 GRANT SELECT ON idgen_sequencer TO PUBLIC;
+-- Whoever makes the extension, so that he can restore a dump of it, too.
+GRANT INSERT ON idgen_sequencer TO @extowner@;
 SELECT pg_catalog.pg_extension_config_dump('idgen_sequencer', 'WHERE NOT built_in');
 
 CREATE FUNCTION idgen_sequencer_changed() RETURNS trigger
@@ -560,6 +600,7 @@ CREATE FUNCTION idgen_create_sequencer(
 COMMENT ON FUNCTION idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) IS
 'Makes a sequencer, for idgen_sequence() and the other functions that take one, and returns its row of idgen_sequencers. Its values are start, start + step and so on up to max_value; with cycle they then begin again. ttl: how long a key lives, ''from first use'' or, ''sliding'', from the latest. key_prefix: what its keys begin with in the store, without braces; otherwise the names of the database and the sequencer. cache: with more than 1 a server takes segments of up to so many values at a time (1 to 1,000,000) and gives them from shared memory: no round trip per value, in order on each server but not between servers, and what a server has left is skipped where it is lost. Made again under the same name it goes on with the values in the store. 42710 where the name is taken; 22023 for a negative start, a step below 1, a maximum below either, a ttl with months, a cache out of range; 0A000 for a cache above 1 with cycle or a ttl. For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION idgen_drop_sequencer(name text, if_exists boolean DEFAULT false) RETURNS boolean
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -567,6 +608,7 @@ CREATE FUNCTION idgen_drop_sequencer(name text, if_exists boolean DEFAULT false)
 COMMENT ON FUNCTION idgen_drop_sequencer(text, boolean) IS
 'Drops a sequencer: true, or false where there was none and if_exists is true. Its values stay in the store. 42704 where there is none; 55000 for a built-in one. For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION idgen_drop_sequencer(text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_drop_sequencer(text, boolean) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION idgen_sequence(key text, count integer DEFAULT 1, sequencer text DEFAULT 'default')
     RETURNS TABLE (value bigint)
@@ -594,6 +636,7 @@ CREATE FUNCTION idgen_sequence_set(key text, value bigint, sequencer text DEFAUL
 COMMENT ON FUNCTION idgen_sequence_set(text, bigint, text) IS
 'Makes a value the last one given of a key: the next is value + step. Setting a key back gives values again that were given before. Not undone by a rollback. 22023 for a value below start - step, below 0 or above the maximum; otherwise as idgen_sequence(). For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION idgen_sequence_set(text, bigint, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_sequence_set(text, bigint, text) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION idgen_sequence_set_if_not_exists(key text, value bigint, sequencer text DEFAULT 'default') RETURNS boolean
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
@@ -601,6 +644,7 @@ CREATE FUNCTION idgen_sequence_set_if_not_exists(key text, value bigint, sequenc
 COMMENT ON FUNCTION idgen_sequence_set_if_not_exists(text, bigint, text) IS
 'The same where the key has no value yet: true; false, and nothing is changed, where it has one. For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION idgen_sequence_set_if_not_exists(text, bigint, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_sequence_set_if_not_exists(text, bigint, text) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION idgen_sequence_peek(key text, sequencer text DEFAULT 'default') RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
@@ -614,6 +658,7 @@ CREATE FUNCTION idgen_sequence_drop(key text, sequencer text DEFAULT 'default') 
 COMMENT ON FUNCTION idgen_sequence_drop(text, text) IS
 'Drops a key: it begins at start again. True where it had a value. Not undone by a rollback. Errors as idgen_sequence(). For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION idgen_sequence_drop(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_sequence_drop(text, text) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION idgen_stat_get_sequences(
     OUT sequencer text, OUT key text, OUT next_value bigint, OUT values_left bigint, OUT segment_size bigint,

@@ -98,9 +98,21 @@ SELECT idgen_fill_past('past', 'n', 'at');
 \set VERBOSITY sqlstate
 SELECT idgen_fill_past('past', 'id', 'nothing');
 \set VERBOSITY default
+SELECT idgen_fill_past('past_parted_1', 'id', 'at');
+\echo :LAST_ERROR_SQLSTATE
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT idgen_fill_past('past', 'id', 'at');
+\echo :LAST_ERROR_SQLSTATE
+ROLLBACK;
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+SELECT idgen_adopt('plain', 'id');
+ROLLBACK;
 CREATE FUNCTION pg_temp.leave_out() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 CREATE TRIGGER leave_out BEFORE UPDATE ON past FOR EACH ROW EXECUTE FUNCTION pg_temp.leave_out();
 DELETE FROM past WHERE at IS NULL OR at NOT BETWEEN '2024-01-01' AND now();
+SELECT idgen_fill_past('past', 'id', 'at');
+\echo :LAST_ERROR_SQLSTATE
+CREATE OR REPLACE FUNCTION pg_temp.leave_out() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.id := 7; RETURN NEW; END';
 SELECT idgen_fill_past('past', 'id', 'at');
 \echo :LAST_ERROR_SQLSTATE
 
@@ -112,12 +124,21 @@ ALTER TABLE narrow_default ALTER own SET DEFAULT idgen_next('it''s');
 ALTER TABLE parted_1 ALTER id SET DEFAULT idgen_next('tens');
 CREATE DOMAIN ticket_id AS bigint DEFAULT idgen_next('lost');
 CREATE TABLE tickets (id ticket_id);
+CREATE DOMAIN small AS int;
+CREATE DOMAIN smaller AS small DEFAULT idgen_next();
+CREATE TABLE texts (id text DEFAULT idgen_next_text('hex', 'gone too'), fine text DEFAULT idgen_next_text('hex'),
+    either bigint DEFAULT coalesce(idgen_next(), idgen_next('tens')), nested smaller,
+    fits float8 DEFAULT idgen_next('js'), fits_not float8 DEFAULT idgen_next());
+SELECT name FROM idgen_create_generator('js', 'js53');
+CREATE TABLE mother (id bigint DEFAULT idgen_next());
+CREATE TABLE child () INHERITS (mother);
+ALTER TABLE child ALTER id SET DEFAULT idgen_next('tens');
 SELECT slot_name FROM pg_create_physical_replication_slot('regress_idgen_standby');
 SELECT * FROM idgen_check() ORDER BY 1, 2, 3;
 SELECT pg_drop_replication_slot('regress_idgen_standby');
-DROP TABLE was_serial, "Odd schema"."Odd table", plain, parted, narrow, past, past_parted, narrow_default, tickets;
+DROP TABLE was_serial, "Odd schema"."Odd table", plain, parted, narrow, past, past_parted, narrow_default, tickets, texts, mother, child;
 DROP SEQUENCE was_serial_id_seq;
-DROP DOMAIN order_id, ticket_id;
+DROP DOMAIN order_id, ticket_id, small, smaller;
 DROP SCHEMA "Odd schema";
 REVOKE USAGE ON SCHEMA public FROM regress_idgen_other;
 DROP ROLE regress_idgen_other;

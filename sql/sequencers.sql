@@ -25,8 +25,20 @@ INSERT INTO idgen_sequencer (name, built_in) VALUES ('more', true);
 INSERT INTO idgen_sequencer (name) VALUES ('plain') RETURNING *;
 INSERT INTO idgen_sequencer (name, step) VALUES ('bad', 0);
 \echo :LAST_ERROR_SQLSTATE
-INSERT INTO idgen_sequencer (name, cache) VALUES ('bad', 100);
+INSERT INTO idgen_sequencer (name, cache) VALUES ('bad', 0);
 \echo :LAST_ERROR_SQLSTATE
+
+-- The table is not truncated, and its trigger is for no other.
+TRUNCATE idgen_sequencer;
+\echo :LAST_ERROR_SQLSTATE
+CREATE TABLE other (LIKE idgen_sequencer);
+CREATE TRIGGER other BEFORE INSERT ON other FOR EACH ROW EXECUTE FUNCTION idgen_sequencer_changed();
+INSERT INTO other DEFAULT VALUES;
+\echo :LAST_ERROR_SQLSTATE
+DROP TABLE other;
+-- What a subscriber to all tables is sent, and has.
+INSERT INTO idgen_sequencer (name, built_in) VALUES ('default', true);
+SELECT count(*) FROM idgen_sequencer WHERE name = 'default';
 
 -- Dropped.
 SELECT idgen_drop_sequencer('plain'), idgen_drop_sequencer('plain', if_exists => true);
@@ -61,7 +73,9 @@ SELECT idgen_drop_sequencer('plain');
 :refuse('x', ttl => '36501 days');
 :refuse('x', ttl => '1 day', ttl_mode => 'always');
 :refuse('x', cache => 0);
-:refuse('x', cache => 1000);
+:refuse('x', cache => 1000001);
+:refuse('x', cache => 1000, cycle => true);
+:refuse('x', cache => 1000, ttl => '1 day');
 \echo :LAST_ERROR_SQLSTATE
 
 -- No store is set.

@@ -33,6 +33,13 @@ SET datestyle = 'ISO';
 SET intervalstyle = 'postgres';
 SELECT pg_temp.note_objects('fresh') > 10 AS noted;
 DROP EXTENSION idgen;
+-- Before the extension has a table of generators, one that has its name is not taken for it.
+CREATE EXTENSION idgen VERSION '0.3';
+CREATE TABLE idgen_generator (name int);
+INSERT INTO idgen_generator VALUES (1);
+SELECT count(*) > 0 AS read FROM idgen_stat_generators;
+DROP TABLE idgen_generator;
+DROP EXTENSION idgen;
 CREATE EXTENSION idgen VERSION '0.1';
 CREATE TABLE kept (id bigint PRIMARY KEY DEFAULT idgen_next());
 INSERT INTO kept DEFAULT VALUES;

@@ -70,8 +70,6 @@ Wide TickUs(const Definition& definition, uint64_t tick) noexcept {
   return Wide{definition.layout.epoch_ms} * kUsPerMs + Wide(tick) * definition.unit_us;
 }
 
-uint64_t MaxTick(const Layout& layout) noexcept { return LineLayout(layout).time.MaxValue(); }
-
 Wide FloorDivWide(Wide value, Wide by) noexcept { return value / by - (value % by < 0 ? 1 : 0); }
 
 }  // namespace
@@ -162,7 +160,7 @@ int64_t IdsPerSecond(const Definition& definition) noexcept {
 }
 
 std::optional<int64_t> EndUs(const Definition& definition) noexcept {
-  return Narrow(TickUs(definition, MaxTick(definition.layout) + 1));
+  return Narrow(TickUs(definition, LastTick(definition.layout) + 1));
 }
 
 std::optional<int64_t> TimestampUs(const Definition& definition, uint64_t id) noexcept {
@@ -180,8 +178,8 @@ std::optional<int64_t> MinId(const Definition& definition, int64_t unix_us) noex
   const Wide since_epoch_us = Wide{unix_us} - Wide{layout.epoch_ms} * kUsPerMs;
   const Wide tick = -FloorDivWide(-since_epoch_us, definition.unit_us);  // rounded up
   if (tick <= 0) return 0;
-  if (tick <= Wide(MaxTick(layout))) return static_cast<int64_t>(layout.time.Put(static_cast<uint64_t>(tick)));
-  const uint64_t past_all = (MaxTick(layout) + 1) << layout.time.shift;
+  if (tick <= Wide(LastTick(layout))) return static_cast<int64_t>(layout.time.Put(static_cast<uint64_t>(tick)));
+  const uint64_t past_all = (LastTick(layout) + 1) << layout.time.shift;
   if (past_all > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) return std::nullopt;
   return static_cast<int64_t>(past_all);
 }
@@ -191,7 +189,7 @@ int64_t MaxId(const Definition& definition, int64_t unix_us) noexcept {
   const Wide since_epoch_us = Wide{unix_us} - Wide{layout.epoch_ms} * kUsPerMs;
   const Wide tick = FloorDivWide(since_epoch_us, definition.unit_us);
   if (tick < 0) return -1;
-  const uint64_t last = std::min<Wide>(tick, MaxTick(layout));
+  const uint64_t last = std::min<Wide>(tick, LastTick(layout));
   return static_cast<int64_t>(layout.time.Put(last) | ((uint64_t{1} << layout.time.shift) - 1));
 }
 

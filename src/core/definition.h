@@ -4,6 +4,7 @@
 // Every id that such a definition describes can be read. Ids can be issued where Issuable() says so.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -78,12 +79,22 @@ constexpr uint64_t IdMask(const Layout& layout) noexcept {
   return bits >= 64 ? ~uint64_t{0} : (uint64_t{1} << bits) - 1;
 }
 
-// The layout of the line that ids are issued on. Ids are never negative: a time field that reaches the highest bit is
-// used while that bit is zero.
+// The layout of the line that ids are issued on: what determines their bits, and no more. Layouts that differ in how
+// long their time lasts, or in what they call their fixed bits, would give the same ids, so they share a line, whose
+// time reaches to the highest bit of a positive number.
 constexpr Layout LineLayout(Layout layout) noexcept {
-  if (layout.time.shift + layout.time.width == 64) --layout.time.width;
+  layout.time.width = static_cast<uint8_t>(63 - layout.time.shift);
+  layout.region = layout.app = {};
   return layout;
 }
+
+// One past the last position on that line of which an id of this layout can be made. Ids are never negative: a time
+// field that reaches the highest bit is used while that bit is zero.
+constexpr uint64_t EndOfIds(const Layout& layout) noexcept {
+  const unsigned time_bits = std::min<unsigned>(layout.time.width, 63u - layout.time.shift);
+  return uint64_t{1} << (time_bits + layout.sequence.width);
+}
+constexpr uint64_t LastTick(const Layout& layout) noexcept { return (EndOfIds(layout) >> layout.sequence.width) - 1; }
 
 // Of one worker. At most 2^63 - 1.
 int64_t IdsPerSecond(const Definition& definition) noexcept;

@@ -19,7 +19,7 @@ Datum MinIdOrRaise(const core::Definition& definition, TimestampTz time) {
                     errmsg("no bigint is larger than all ids before %s", timestamptz_to_str(time)),
                     errdetail("The layout's time ends at %s.",
                               timestamptz_to_str(pg::TimestampOfUnixUs(core::EndUs(definition).value()))),
-                    errhint("Leave the bound out: every id is earlier.")));
+                    errhint("Every id is earlier. As the end of a range, leave the bound out.")));
   return Int64GetDatum(*id);
 }
 

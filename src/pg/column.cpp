@@ -1,6 +1,8 @@
 // Judging a column, and running statements on it.
 #include "pg/column.h"
 
+#include <cstring>
+
 namespace idgen::pg {
 namespace {
 
@@ -50,7 +52,18 @@ Column LockColumn(Oid table, const char* name, const char* lock_mode) {
                    .identity = false};
   if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
     ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("%s is not a table", column.table)));
+  // Rows that came after the transaction's snapshot would not be seen.
+  if (IsolationUsesXactSnapshot())
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_TRANSACTION_STATE), errmsg("all rows of table %s must be seen", column.table),
+             errdetail("The transaction sees only those from before it began."),
+             errhint("Use the isolation level READ COMMITTED.")));
   Execute(psprintf("LOCK TABLE %s IN %s MODE", column.table, lock_mode));
+  if (get_relname_relid(get_rel_name(table), get_rel_namespace(table)) != table ||
+      strcmp(column.table,
+             quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), get_rel_name(table))) != 0)
+    ereport(ERROR,
+            (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("table %s was renamed meanwhile", column.table)));
   column.number = get_attnum(table, name);
   if (column.number <= 0)
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("table %s has no column %s", column.table, column.name)));

@@ -56,7 +56,7 @@ LayoutSite* SiteOfLayout(FunctionCallInfo fcinfo) {
   if (site == nullptr) {
     site = static_cast<LayoutSite*>(MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(LayoutSite)));
     site->constant = true;
-    for (int i = 1; i < PG_NARGS(); ++i) site->constant = site->constant && get_fn_expr_arg_stable(fcinfo->flinfo, i);
+    for (int i = 1; i < PG_NARGS(); ++i) site->constant = site->constant && pg::IsConstant(fcinfo, i);
     fcinfo->flinfo->fn_extra = site;
   }
   site->definition = definition;

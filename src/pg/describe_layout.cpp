@@ -28,7 +28,7 @@ const char* NoteOf(const core::Definition& definition) {
 int64 ExampleOf(const core::Definition& definition) {
   const core::Layout& layout = definition.layout;
   const int64 since_us = Max(io::WallUs() - layout.epoch_ms * core::kUsPerMs, int64{0});
-  const uint64 tick = Min(static_cast<uint64>(since_us / definition.unit_us), core::LineLayout(layout).time.MaxValue());
+  const uint64 tick = Min(static_cast<uint64>(since_us / definition.unit_us), core::LastTick(layout));
   return static_cast<int64>(layout.time.Put(tick) | layout.fixed | layout.worker.Put(layout.worker.Present() ? 1 : 0));
 }
 

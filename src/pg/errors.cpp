@@ -3,6 +3,7 @@
 
 #include "core/definition.h"
 #include "pg/describe.h"
+#include "pg/generators.h"
 #include "pg/settings.h"
 #include "pg/shmem.h"
 
@@ -36,7 +37,9 @@ using core::Reservation;
                static_cast<long long>(ids_per_second))));
 }
 
-[[noreturn]] void RaiseAtCeiling(const Reservation& refused, int64 waited_ms) {
+[[noreturn]] void RaiseAtCeiling(const Reservation& refused, const core::Layout& layout, int64 waited_ms) {
+  // Where the settings have changed since the line was made.
+  CheckServerCanIssue({.layout = layout, .unit_us = layout.unit_ms * core::kUsPerMs});
   const WorkerStatus status = CopyStatus(*SharedState());
   const Diagnosis diagnosis = Diagnose(status);
   ereport(
@@ -58,24 +61,27 @@ void RaiseNotPreloaded() {
                   errhint("Add idgen to \"shared_preload_libraries\" in postgresql.conf and restart the server.")));
 }
 
+void RaiseRunOut(const core::Layout& layout) {
+  const core::Definition definition{.layout = layout, .unit_us = layout.unit_ms * core::kUsPerMs};
+  const std::optional<int64_t> end_us = core::EndUs(definition);
+  ereport(ERROR, (errcode(ERRCODE_SEQUENCE_GENERATOR_LIMIT_EXCEEDED),
+                  errmsg("no id can be given: the layout's time field has run out"),
+                  end_us ? errdetail("Its ids end at %s.", TimeText(core::MsOf(*end_us))) : 0,
+                  errhint("If the id clock is past it without reason, set the clock; else use another generator.")));
+}
+
 void RaiseRefused(const Reservation& refused, const core::Layout& layout, int64 waited_ms) {
   switch (refused.outcome) {
     case Outcome::kNoIdentity: RaiseNoIdentity(waited_ms);
     case Outcome::kTooFarAhead: RaiseTooFarAhead(refused, layout, waited_ms);
-    case Outcome::kAtCeiling: RaiseAtCeiling(refused, waited_ms);
+    case Outcome::kAtCeiling: RaiseAtCeiling(refused, layout, waited_ms);
     case Outcome::kBeforeEpoch:
       ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                       errmsg("no id can be given: the clock is before the layout's epoch"),
                       errdetail("The id clock says %s, the epoch is %s.", TimeText(core::MsOf(refused.now_us)),
                                 TimeText(layout.epoch_ms)),
                       errhint("Set the server's clock.")));
-    case Outcome::kExhausted:
-      ereport(ERROR,
-              (errcode(ERRCODE_SEQUENCE_GENERATOR_LIMIT_EXCEEDED),
-               errmsg("no id can be given: the layout's time field has run out"),
-               errdetail("Its %d bits end at %s; the id clock says %s.", layout.time.width,
-                         TimeText(core::TimeOf(layout, core::EndOfLine(layout))), TimeText(core::MsOf(refused.now_us))),
-               errhint("If the clock is wrong, set it.")));
+    case Outcome::kExhausted: RaiseRunOut(layout);
     case Outcome::kWorkerTooLarge:
       ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                       errmsg("no id can be given: worker id %u does not fit the layout", refused.worker),

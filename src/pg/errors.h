@@ -9,6 +9,9 @@ namespace idgen::pg {
 
 [[noreturn]] void RaiseNotPreloaded();
 
+// The layout's time field has run out.
+[[noreturn]] void RaiseRunOut(const core::Layout& layout);
+
 // An id of this layout could not be given. `waited_ms` is how long the caller has waited for it.
 [[noreturn]] void RaiseRefused(const core::Reservation& refused, const core::Layout& layout, int64 waited_ms);
 

@@ -18,6 +18,8 @@ namespace {
 
 using pg::GeneratorColumn;
 
+constexpr const char* kDefaultName = "default";
+
 Datum ColumnOf(const TriggerData* trigger, HeapTuple row, GeneratorColumn column, bool* is_null) {
   return heap_getattr(row, column, RelationGetDescr(trigger->tg_relation), is_null);
 }
@@ -48,12 +50,17 @@ void RefuseBuiltIn(const TriggerData* trigger, HeapTuple row) {
              errdetail("Built-in generators come with the extension, and are neither made, changed nor dropped.")));
 }
 
-// The row as it is kept: what was left out is filled in, and the layout is written in one way.
+// The row as it is kept: what was left out is filled in, and the layout is written in one way. None for a row that is
+// here already.
 HeapTuple JudgeNew(const TriggerData* trigger, HeapTuple row) {
   const TupleDesc descriptor = RelationGetDescr(trigger->tg_relation);
   CheckName(NameOf(trigger, row));
-  RefuseBuiltIn(trigger, row);
   const core::Definition definition = pg::DefinitionOfRow(row, descriptor);
+  // A subscriber to all tables of another database is sent that one's built-in row, and has it.
+  if (!creating_extension && IsBuiltIn(trigger, row) && strcmp(NameOf(trigger, row), kDefaultName) == 0 &&
+      definition == core::Definition{})
+    return nullptr;
+  RefuseBuiltIn(trigger, row);
   char layout[core::kLayoutTextBytes];
   core::WriteLayout(definition.layout, layout);
   const auto fixed = [&definition](const core::Field& field) {
@@ -128,9 +135,17 @@ PGDLLEXPORT Datum idgen_sql_generator_trigger(PG_FUNCTION_ARGS) {
   if (!CALLED_AS_TRIGGER(fcinfo))
     ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("not called as a trigger")));
   const auto* trigger = reinterpret_cast<const TriggerData*>(fcinfo->context);
+  if (strcmp(RelationGetRelationName(trigger->tg_relation), pg::kGeneratorTable) != 0 ||
+      !pg::BelongsToExtension(fcinfo, RelationGetRelid(trigger->tg_relation)))
+    ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                    errmsg("this trigger is for the table \"%s\" of the extension", pg::kGeneratorTable)));
   CacheInvalidateRelcache(trigger->tg_relation);
   const TriggerEvent event = trigger->tg_event;
-  if (!TRIGGER_FIRED_FOR_ROW(event)) return PointerGetDatum(nullptr);
+  if (!TRIGGER_FIRED_FOR_ROW(event))
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("table \"%s\" can't be truncated", pg::kGeneratorTable),
+                    errdetail("It has the built-in generator, which stays."),
+                    errhint("DELETE FROM %s WHERE NOT built_in;", pg::kGeneratorTable)));
   if (TRIGGER_FIRED_BY_INSERT(event)) return PointerGetDatum(JudgeNew(trigger, trigger->tg_trigtuple));
   if (TRIGGER_FIRED_BY_UPDATE(event)) {
     JudgeChange(trigger, trigger->tg_trigtuple, trigger->tg_newtuple);
@@ -149,6 +164,11 @@ PGDLLEXPORT Datum idgen_sql_create_generator(PG_FUNCTION_ARGS) {
   if (definition.layout.epoch_ms >= core::MsOf(io::WallUs()))
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the epoch of a generator can't be to come"),
                     errdetail("It is %s.", pg::TimeText(definition.layout.epoch_ms))));
+  if (const std::optional<int64_t> end_us = core::EndUs(definition); end_us && *end_us <= io::WallUs())
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the layout's time field has run out already"),
+             errdetail("Its %d bits end at %s.", definition.layout.time.width, pg::TimeText(core::MsOf(*end_us))),
+             errhint("Give it more bits, or a later epoch.")));
   CheckRoom(definition.layout);
 
   Oid types[] = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INTERVALOID, INT4OID, INT4OID, TEXTOID};

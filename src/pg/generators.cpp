@@ -56,7 +56,7 @@ void ReadName(const text* given, char* name) {
   const auto length = static_cast<Size>(VARSIZE_ANY_EXHDR(given));
   if (length >= NAMEDATALEN) {
     const int shown = pg_mbcliplen(VARDATA_ANY(given), static_cast<int>(length), NAMEDATALEN - 1);
-    RaiseNoGenerator(pnstrdup(VARDATA_ANY(given), static_cast<Size>(shown)));
+    RaiseNoGenerator(psprintf("%.*s...", shown, VARDATA_ANY(given)));
   }
   memset(name, 0, NAMEDATALEN);
   memcpy(name, VARDATA_ANY(given), length);
@@ -67,6 +67,7 @@ void ReadRow(HeapTuple row, TupleDesc descriptor, Generator* generator) {
   memset(static_cast<void*>(generator), 0, sizeof *generator);
   ReadName(DatumGetTextPP(heap_getattr(row, kNameColumn, descriptor, &is_null)), generator->name);
   generator->definition = DefinitionOfRow(row, descriptor);
+  generator->end = core::EndOfIds(generator->definition.layout);
   generator->line = kNoLine;
 }
 
@@ -130,9 +131,23 @@ uint32 ClaimLine(const Generator& generator) {
 
 }  // namespace
 
+bool IsConstant(FunctionCallInfo fcinfo, int argument) {
+  const Node* call = fcinfo->flinfo->fn_expr;
+  if (call == nullptr || !IsA(call, FuncExpr)) return false;
+  const List* arguments = reinterpret_cast<const FuncExpr*>(call)->args;
+  return argument < list_length(arguments) && IsA(list_nth(arguments, argument), Const);
+}
+
+bool BelongsToExtension(FunctionCallInfo fcinfo, Oid table) {
+  const Oid extension = getExtensionOfObject(ProcedureRelationId, fcinfo->flinfo->fn_oid);
+  return OidIsValid(extension) && getExtensionOfObject(RelationRelationId, table) == extension;
+}
+
 Oid GeneratorTableOid(FunctionCallInfo fcinfo, bool missing_ok) {
   const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
-  const Oid table = OidIsValid(schema) ? get_relname_relid(kGeneratorTable, schema) : InvalidOid;
+  Oid table = OidIsValid(schema) ? get_relname_relid(kGeneratorTable, schema) : InvalidOid;
+  // Before the extension has such a table anybody may make one of that name.
+  if (OidIsValid(table) && !BelongsToExtension(fcinfo, table)) table = InvalidOid;
   if (!OidIsValid(table) && !missing_ok)
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("this database has no table \"%s\"", kGeneratorTable),
@@ -164,12 +179,12 @@ void CheckServerCanIssue(const core::Definition& definition) {
   const bool leased = WorkerNumberSource() == lease::NumberSource::kLease;
   LeaseConfig config;
   char problem[256];
-  const bool has_range = leased && ReadLeaseConfig(&config, problem, sizeof problem);
-  if (has_range && config.workers > layout.worker.MaxValue() + 1)
+  const bool leases = leased && ReadLeaseConfig(&config, problem, sizeof problem);
+  if (leased && MaxWorkers() > layout.worker.MaxValue() + 1)
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("the layout's worker field is smaller than the range that this server leases from"),
                     errdetail("It has %d bits, for %llu worker ids; \"idgen.max_workers\" is %u.", layout.worker.width,
-                              static_cast<unsigned long long>(layout.worker.MaxValue() + 1), config.workers),
+                              static_cast<unsigned long long>(layout.worker.MaxValue() + 1), MaxWorkers()),
                     errhint("Give the field more bits, or lower \"idgen.max_workers\" on all servers of the prefix.")));
   const WorkerId worker = leased ? WorkerId{} : ResolveWorkerId();
   if (worker.had && !layout.worker.Fits(worker.number))
@@ -178,9 +193,8 @@ void CheckServerCanIssue(const core::Definition& definition) {
                     errdetail("The layout's worker field has %d bits, for worker ids from 0 to %llu.",
                               layout.worker.width, static_cast<unsigned long long>(layout.worker.MaxValue())),
                     errhint("Give the field more bits, or the server a smaller \"idgen.worker_id\".")));
-  const lease::Settings settings = CurrentSettings();
-  const int64 window_ms = has_range ? config.window_ms : settings.window_ms;
-  const int64 longest_ms = window_ms / 2 + settings.max_ahead_ms;
+  const int64 window_ms = leases ? config.window_ms : CurrentSettings().window_ms;
+  const int64 longest_ms = window_ms / 2 + CurrentSettings().max_ahead_ms;
   if (layout.unit_ms > longest_ms)
     ereport(ERROR,
             (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -210,7 +224,7 @@ GeneratorSite& FindGenerator(FunctionCallInfo fcinfo, int argument, bool issues)
   const Generator& generator = FetchGenerator(fcinfo, argument, issues);
   if (site == nullptr) {
     site = static_cast<GeneratorSite*>(MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(GeneratorSite)));
-    site->constant = get_fn_expr_arg_stable(fcinfo->flinfo, argument);
+    site->constant = IsConstant(fcinfo, argument);
     fcinfo->flinfo->fn_extra = site;
   }
   site->generator = generator;

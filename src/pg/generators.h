@@ -7,6 +7,7 @@
 #include "pg/pg.h"
 
 #include "core/definition.h"
+#include "core/position.h"
 
 namespace idgen::pg {
 
@@ -16,7 +17,8 @@ inline constexpr const char* kGeneratorTable = "idgen_generator";
 struct Generator {
   char name[NAMEDATALEN];
   core::Definition definition;
-  uint32 line;  // kNoLine until an id is asked for
+  core::Position end;  // of the line, for ids of this definition
+  uint32 line;         // kNoLine until an id is asked for
 };
 
 // Moves whenever a definition may have changed.
@@ -45,6 +47,13 @@ const Generator& FetchGenerator(FunctionCallInfo fcinfo, int argument, bool issu
 
 // All rows of the table in the schema of the function that is called, palloc'ed; *count of them.
 Generator* AllGenerators(FunctionCallInfo fcinfo, int* count);
+
+// Whether the argument is a constant of the call itself. A parameter is none: an expression of PL/pgSQL keeps its call
+// sites while its parameters change.
+bool IsConstant(FunctionCallInfo fcinfo, int argument);
+
+// Whether the relation is a member of the extension that the called function is a member of.
+bool BelongsToExtension(FunctionCallInfo fcinfo, Oid table);
 
 // The oid of the table; raises 55000 where the extension is too old to have it. InvalidOid instead, if `missing_ok`.
 Oid GeneratorTableOid(FunctionCallInfo fcinfo, bool missing_ok);

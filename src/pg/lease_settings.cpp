@@ -118,6 +118,8 @@ void DefineLeaseSettings() {
                           PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 }
 
+uint32 MaxWorkers() noexcept { return static_cast<uint32>(max_workers); }
+
 const char* ShownStore() noexcept { return has_store ? store_value.shown : ""; }
 
 bool ReadStoreAccess(LeaseConfig* config) {

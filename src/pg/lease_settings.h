@@ -43,6 +43,9 @@ bool ReadStoreAccess(LeaseConfig* config);
 // False, and a sentence in `problem`, where the settings can't stand together.
 bool ReadLeaseConfig(LeaseConfig* config, char* problem, size_t problem_size);
 
+// idgen.max_workers, also where the other settings can't stand together.
+uint32 MaxWorkers() noexcept;
+
 // The URL as it may be shown: its password is hidden. A buffer of its own.
 const char* ShownStore() noexcept;
 

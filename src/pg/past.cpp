@@ -56,14 +56,12 @@ uint32 PastWorker(FunctionCallInfo fcinfo, const core::Layout& layout, int argum
                     errmsg("worker_id %lld is out of range", static_cast<long long>(asked)),
                     errdetail("The layout's worker ids go from 0 to %llu.", static_cast<unsigned long long>(most))));
   const auto worker = static_cast<uint32>(asked < 0 ? most : static_cast<uint64>(asked));
-  pg::LeaseConfig config;
-  char problem[256];
   if (pg::WorkerNumberSource() == lease::NumberSource::kLease) {
-    if (pg::ReadLeaseConfig(&config, problem, sizeof problem) && worker < config.workers)
+    if (worker < pg::MaxWorkers())
       ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                       errmsg("worker id %u may be leased to a server", worker),
                       errdetail("\"idgen.max_workers\" is %u; ids of the past need a worker id that no server has.",
-                                config.workers),
+                                pg::MaxWorkers()),
                       errhint("Lower \"idgen.max_workers\" on all servers to %u or less.", worker)));
   } else if (const pg::WorkerId own = pg::ResolveWorkerId(); own.had && own.number == worker) {
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("worker id %u is this server's", worker),
@@ -116,6 +114,11 @@ PGDLLEXPORT Datum idgen_sql_fill_past(PG_FUNCTION_ARGS) {
       PG_ARGISNULL(3) ? core::Definition{} : pg::FetchGenerator(fcinfo, 3, false).definition;
   const core::Layout layout = core::LineLayout(definition.layout);
   const uint32 worker = PastWorker(fcinfo, layout, 4);
+  // Ids of a partition's rows must differ from those of the others.
+  if (get_rel_relispartition(PG_GETARG_OID(0)))
+    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("ids of the past are given to whole tables"),
+                    errdetail("\"%s\" is a partition.", get_rel_name(PG_GETARG_OID(0))),
+                    errhint("Name the partitioned table.")));
   SPI_connect();
   const int settings = pg::SeeAllRows();
   const pg::Column column = pg::LockColumn(PG_GETARG_OID(0), NameStr(*PG_GETARG_NAME(1)), "SHARE ROW EXCLUSIVE");
@@ -128,9 +131,9 @@ PGDLLEXPORT Datum idgen_sql_fill_past(PG_FUNCTION_ARGS) {
   Rows rows(psprintf("SELECT tableoid, ctid, %s::timestamptz FROM %s WHERE %s IS NULL ORDER BY 3, 1, 2", time,
                      column.table, column.name));
   Oid types[] = {INT8OID, OIDOID, TIDOID};
-  const SPIPlanPtr update =
-      SPI_prepare(psprintf("UPDATE %s SET %s = $1 WHERE tableoid = $2 AND ctid = $3", column.table, column.name),
-                  lengthof(types), types);
+  const SPIPlanPtr update = SPI_prepare(psprintf("UPDATE %s SET %s = $1 WHERE tableoid = $2 AND ctid = $3 RETURNING %s",
+                                                 column.table, column.name, column.name),
+                                        lengthof(types), types);
   if (update == nullptr) elog(ERROR, "idgen: update failed: %s", SPI_result_code_string(SPI_result));
 
   bool any_taken = taken.Next();
@@ -145,14 +148,18 @@ PGDLLEXPORT Datum idgen_sql_fill_past(PG_FUNCTION_ARGS) {
       if (used > next) break;
       ++next;
     }
-    if (next >= core::EndOfLine(layout))
+    if (next >= core::EndOfIds(definition.layout))
       ereport(ERROR,
               (errcode(ERRCODE_SEQUENCE_GENERATOR_LIMIT_EXCEEDED), errmsg("the layout's time field has run out")));
-    Datum values[] = {Int64GetDatum(core::Compose(layout, next++, worker)), rows.Column(1), rows.Column(2)};
-    if (SPI_execute_plan(update, values, nullptr, false, 0) != SPI_OK_UPDATE || SPI_processed != 1)
+    const int64 id = core::Compose(layout, next++, worker);
+    Datum values[] = {Int64GetDatum(id), rows.Column(1), rows.Column(2)};
+    bool is_null = true;
+    if (SPI_execute_plan(update, values, nullptr, false, 0) != SPI_OK_UPDATE_RETURNING || SPI_processed != 1 ||
+        DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null)) != id)
       ereport(ERROR, (errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
                       errmsg("a row of table %s was not given its id", column.table),
                       errdetail("A trigger or a rule left it out, or changed it meanwhile.")));
+    SPI_freetuptable(SPI_tuptable);
     ++filled;
   }
   AtEOXact_GUC(true, settings);

@@ -2,6 +2,7 @@
 #include "pg/sequencers.h"
 
 #include "pg/column.h"
+#include "pg/generators.h"
 
 #include <cstring>
 
@@ -9,7 +10,7 @@ using namespace idgen;
 
 namespace {
 
-using pg::SequencerColumn;
+constexpr const char* kDefaultName = "default";
 
 const char* NameOf(const TriggerData* trigger, HeapTuple row) {
   bool is_null;
@@ -23,20 +24,29 @@ void CheckName(const char* name) {
                     errdetail("It has %zu bytes; it can have 1 to %d.", strlen(name), NAMEDATALEN - 1)));
 }
 
-void RefuseBuiltIn(const TriggerData* trigger, HeapTuple row) {
+bool IsBuiltIn(const TriggerData* trigger, HeapTuple row) {
   bool is_null;
   const Datum built_in = heap_getattr(row, pg::kSequencerBuiltIn, RelationGetDescr(trigger->tg_relation), &is_null);
-  if (!is_null && DatumGetBool(built_in) && !creating_extension)
+  return !is_null && DatumGetBool(built_in);
+}
+
+void RefuseBuiltIn(const TriggerData* trigger, HeapTuple row) {
+  if (IsBuiltIn(trigger, row) && !creating_extension)
     ereport(ERROR,
             (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
              errmsg("sequencer \"%s\" is built in", NameOf(trigger, row)),
              errdetail("Built-in sequencers come with the extension, and are neither made, changed nor dropped.")));
 }
 
+// None for a row that is here already.
 HeapTuple JudgeNew(const TriggerData* trigger, HeapTuple row) {
   CheckName(NameOf(trigger, row));
+  const sequencer::Definition definition = pg::DefinitionOfSequencerRow(row, RelationGetDescr(trigger->tg_relation));
+  // A subscriber to all tables of another database is sent that one's built-in row, and has it.
+  if (!creating_extension && IsBuiltIn(trigger, row) && strcmp(NameOf(trigger, row), kDefaultName) == 0 &&
+      definition == sequencer::Definition{})
+    return nullptr;
   RefuseBuiltIn(trigger, row);
-  pg::DefinitionOfSequencerRow(row, RelationGetDescr(trigger->tg_relation));
   return row;
 }
 
@@ -93,9 +103,17 @@ PGDLLEXPORT Datum idgen_sql_sequencer_trigger(PG_FUNCTION_ARGS) {
   if (!CALLED_AS_TRIGGER(fcinfo))
     ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("not called as a trigger")));
   const auto* trigger = reinterpret_cast<const TriggerData*>(fcinfo->context);
+  if (strcmp(RelationGetRelationName(trigger->tg_relation), pg::kSequencerTable) != 0 ||
+      !pg::BelongsToExtension(fcinfo, RelationGetRelid(trigger->tg_relation)))
+    ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                    errmsg("this trigger is for the table \"%s\" of the extension", pg::kSequencerTable)));
   CacheInvalidateRelcache(trigger->tg_relation);
   const TriggerEvent event = trigger->tg_event;
-  if (!TRIGGER_FIRED_FOR_ROW(event)) return PointerGetDatum(nullptr);
+  if (!TRIGGER_FIRED_FOR_ROW(event))
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("table \"%s\" can't be truncated", pg::kSequencerTable),
+                    errdetail("It has the built-in sequencer, which stays."),
+                    errhint("DELETE FROM %s WHERE NOT built_in;", pg::kSequencerTable)));
   if (TRIGGER_FIRED_BY_INSERT(event)) return PointerGetDatum(JudgeNew(trigger, trigger->tg_trigtuple));
   if (TRIGGER_FIRED_BY_UPDATE(event))
     return PointerGetDatum(JudgeChange(trigger, trigger->tg_trigtuple, trigger->tg_newtuple));

@@ -1,6 +1,8 @@
 // Looking a sequencer up: the session's copy, the table.
 #include "pg/sequencers.h"
 
+#include "pg/generators.h"
+
 #include <cstring>
 
 namespace idgen::pg {
@@ -101,7 +103,7 @@ void ReadName(const text* given, char* name) {
   const auto length = static_cast<Size>(VARSIZE_ANY_EXHDR(given));
   if (length >= NAMEDATALEN) {
     const int shown = pg_mbcliplen(VARDATA_ANY(given), static_cast<int>(length), NAMEDATALEN - 1);
-    RaiseNoSequencer(pnstrdup(VARDATA_ANY(given), static_cast<Size>(shown)));
+    RaiseNoSequencer(psprintf("%.*s...", shown, VARDATA_ANY(given)));
   }
   memset(name, 0, NAMEDATALEN);
   memcpy(name, VARDATA_ANY(given), length);
@@ -122,7 +124,7 @@ void ReadRow(HeapTuple row, TupleDesc descriptor, const char* name, Sequencer* s
 const Sequencer& LookUp(FunctionCallInfo fcinfo, const char* name) {
   const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
   const Oid oid = OidIsValid(schema) ? get_relname_relid(kSequencerTable, schema) : InvalidOid;
-  if (!OidIsValid(oid))
+  if (!OidIsValid(oid) || !BelongsToExtension(fcinfo, oid))
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("this database has no table \"%s\"", kSequencerTable),
                     errhint("ALTER EXTENSION idgen UPDATE makes it.")));

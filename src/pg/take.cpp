@@ -37,10 +37,15 @@ void Sleep(core::BackendSlot& slot, int64 ms, uint32 wait_event) {
 
 }  // namespace
 
-int64 RefillAndTakeId(core::BackendSlot& slot, uint32 line) {
-  RefillOrRaise(slot, line, 1);
+int64 RefillAndTakeId(core::BackendSlot& slot) {
+  RefillOrRaise(slot, kDefaultLine, 1);
   const core::Position position = core::TakePosition(slot);
-  return core::Compose(SharedState()->server.lines[line].layout, position, slot.worker);
+  return core::Compose(core::kDefaultLayout, position, slot.worker);
+}
+
+core::Position RefillAndTakePosition(core::BackendSlot& slot, uint32 line) {
+  RefillOrRaise(slot, line, 1);
+  return core::TakePosition(slot);
 }
 
 void RefillOrRaise(core::BackendSlot& slot, uint32 line, uint64 need) {

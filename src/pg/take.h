@@ -5,6 +5,7 @@
 
 #include "core/block.h"
 #include "io/clock.h"
+#include "pg/errors.h"
 #include "pg/generators.h"
 #include "pg/shmem.h"
 
@@ -15,7 +16,8 @@ namespace idgen::pg {
 void RefillOrRaise(core::BackendSlot& slot, uint32 line, uint64 need);
 
 // The slow half of TakeId: out of line, so that the other half needs no registers of its own.
-int64 RefillAndTakeId(core::BackendSlot& slot, uint32 line = kDefaultLine);
+int64 RefillAndTakeId(core::BackendSlot& slot);
+core::Position RefillAndTakePosition(core::BackendSlot& slot, uint32 line);
 
 inline int64 TakeId(core::BackendSlot& slot) {
   core::Position position;
@@ -29,16 +31,23 @@ inline int64 TakeIdUnaged(core::BackendSlot& slot) {
   return core::Compose(core::kDefaultLayout, core::TakePosition(slot), slot.worker);
 }
 
+// The id at a position of the generator's line; raises past its end, which may lie before the line's.
+inline int64 IdAt(const Generator& generator, core::Position position, uint32 worker) {
+  if (unlikely(position >= generator.end)) RaiseRunOut(generator.definition.layout);
+  return core::Compose(generator.definition.layout, position, worker);
+}
+
 // The same by a generator whose line is known.
 inline int64 TakeId(core::BackendSlot& slot, const Generator& generator) {
   core::Position position;
   if (unlikely(!core::TakeFromBlock(slot, generator.line, io::CoarseNs, &position)))
-    return RefillAndTakeId(slot, generator.line);
-  return core::Compose(generator.definition.layout, position, slot.worker);
+    position = RefillAndTakePosition(slot, generator.line);
+  return IdAt(generator, position, slot.worker);
 }
 inline int64 TakeIdUnaged(core::BackendSlot& slot, const Generator& generator) {
-  if (unlikely(!core::HasPosition(slot, generator.line))) return RefillAndTakeId(slot, generator.line);
-  return core::Compose(generator.definition.layout, core::TakePosition(slot), slot.worker);
+  const bool has = core::HasPosition(slot, generator.line);
+  const core::Position position = likely(has) ? core::TakePosition(slot) : RefillAndTakePosition(slot, generator.line);
+  return IdAt(generator, position, slot.worker);
 }
 
 }  // namespace idgen::pg

@@ -20,13 +20,14 @@ struct Definition {
   bool sliding = false;  // the TTL begins anew with every use, not only with the first
   int32_t cache = 1;  // the most values of a segment; 1: none are taken
 
+  bool operator==(const Definition&) const = default;
+
   // The value before the first one. Negative where the first is smaller than the step.
   constexpr int64_t Before() const noexcept { return start - step; }
   // No rule needs more than the store's own INCRBY: a missing key counts as 0, and it refuses to pass 2^63 - 1.
   constexpr bool IsPlain() const noexcept { return start == step && max_value == kMaxValue && !cycle && ttl_ms == 0; }
   // Whether servers take segments of values, rather than a step in the store for every call.
   constexpr bool HasSegments() const noexcept { return cache > 1; }
-  bool operator==(const Definition&) const noexcept = default;
 };
 
 enum class Fault : uint8_t { kNone, kStep, kStart, kMaxBelowStart, kMaxBelowStep, kTtl, kCache, kSegments };

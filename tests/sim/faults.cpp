@@ -9,10 +9,10 @@ namespace idgen::sim {
 namespace {
 
 constexpr const char* kNames[kFaultKinds] = {
-    "crash",       "crash at step", "crash loop",  "clean restart", "worker exit", "pause",
-    "clock step",  "clock spike",   "network bad", "cut off",       "store pause", "store restart",
-    "store clock", "fail-over",     "replica cut", "forget",        "settings",    "file lost",
-    "file old",    "moved",         "promoted",    "held message",
+    "crash",        "crash at step", "crash loop", "clean restart", "worker exit",   "pause",       "clock step",
+    "clock spike",  "network bad",   "cut off",    "store pause",   "store restart", "store clock", "fail-over",
+    "replica cut",  "forget",        "settings",   "file lost",     "file old",      "moved",       "promoted",
+    "held message", "held claim",    "set back",   "reset",
 };
 
 int64_t ClockStep(Random& random) {
@@ -25,51 +25,8 @@ int64_t ClockStep(Random& random) {
 
 }  // namespace
 
-Plan Plan::Of(uint64_t seed) {
-  Random random(seed ^ 0x5eedULL);
-  Plan plan;
-  plan.seed = seed;
-  plan.servers = static_cast<int>(random.Between(1, 6));
-  plan.static_servers = static_cast<int>(random.Between(0, std::min(plan.servers, 2)));
-  plan.backends = static_cast<int>(random.Between(1, 4));
-  const int leased = plan.servers - plan.static_servers;
-  plan.workers = random.Chance(0.3) ? std::max(1, leased) : random.Chance(0.3) ? 1 : leased * 3 + 2;
-  plan.store = random.Chance(0.15)  ? StoreKind::kLinearizable
-               : random.Chance(0.2) ? StoreKind::kKeeping
-                                    : StoreKind::kForgetful;
-  if (plan.store == StoreKind::kForgetful) {
-    plan.replicas = static_cast<int>(random.Between(0, 2));
-    // Replicas that nobody waits for are outside the promise where a cut-off master goes on: see Strike.
-    plan.wait_replicas = random.Chance(0.7) ? plan.replicas : 0;
-  }
-  plan.ttl_ms = random.LogBetween(3000, 60000);
-  plan.max_ahead_ms = std::min<int64_t>(1000, plan.ttl_ms / 4);
-  plan.window_ms = std::min(plan.ttl_ms * 2 / 3, plan.ttl_ms - plan.max_ahead_ms);
-  plan.hours_us = random.LogBetween(kMinute, 2 * kHour);
-  plan.op_every_us = random.LogBetween(200 * kMs, 4 * kSecond);
-  plan.faults = static_cast<int>(random.LogBetween(4, 120));
-  plan.preempt = random.Chance(0.2) ? 0.3 : 0.02;
-  return plan;
-}
-
-Plan Plan::AtScale(uint64_t seed, int servers, int64_t hours) {
-  Plan plan;
-  plan.seed = seed;
-  plan.servers = servers;
-  plan.static_servers = 0;
-  plan.backends = 1;
-  plan.workers = 1024;
-  plan.store = StoreKind::kKeeping;
-  plan.hours_us = hours * kHour;
-  plan.op_every_us = 10 * kSecond;
-  plan.preempt = 0;
-  plan.faults = 0;
-  plan.declared_new = true;
-  return plan;
-}
-
 std::vector<Fault> World::FaultsOf(const Plan& plan) {
-  Random random(plan.seed ^ 0xfa17ULL);
+  Random random(plan.seed, Stream::kFaults);
   std::vector<Fault> faults;
   // Swarm: each run has some kinds of faults only, so that rare ones meet often.
   bool on[kFaultKinds];
@@ -100,19 +57,28 @@ std::vector<Fault> World::FaultsOf(const Plan& plan) {
       case FaultKind::kNetworkBad:
       case FaultKind::kServerCutOff:
       case FaultKind::kStorePause:
+      case FaultKind::kReset:
       case FaultKind::kReplicaCut: fault.a = random.LogBetween(100 * kMs, 5 * kMinute); break;
       case FaultKind::kStoreRestart: fault.a = random.LogBetween(10 * kMs, 2 * kMinute); break;
       case FaultKind::kStoreClock: fault.a = random.LogBetween(kMs, kHour); break;
+      case FaultKind::kSettings: fault.a = static_cast<int64_t>(random.Below(4)); break;
+      case FaultKind::kHeldClaim:
+      case FaultKind::kSetBack:
+        fault.a = random.Between(plan.ttl_ms * kMs, 4 * plan.ttl_ms * kMs);
+        fault.b = random.LogBetween(kMs, 2 * kSecond);
+        break;
       case FaultKind::kHeldMessage:
-        fault.a = random.LogBetween(kMs, plan.ttl_ms * kMs);
+        fault.a = random.Chance(0.5) ? random.LogBetween(kMs, plan.ttl_ms * kMs)
+                                     : random.Between(plan.ttl_ms * kMs / 2, 2 * plan.ttl_ms * kMs);
         fault.b = random.Chance(0.5) ? 1 : 0;
         break;
       case FaultKind::kFailOver:
         fault.a = random.LogBetween(kMs, 10 * kSecond);
-        fault.b = random.Chance(0.5) ? 0 : random.LogBetween(kSecond, 5 * kMinute);
+        fault.b = random.Chance(0.5) ? 0 : random.LogBetween(5 * kSecond, 5 * kMinute);
         break;
       default: fault.b = random.LogBetween(100 * kMs, kMinute); break;
     }
+    fault.number = faults.size();
     if (on[static_cast<size_t>(fault.kind)]) faults.push_back(fault);
     if (std::none_of(on, on + kFaultKinds, [](bool kind) { return kind; })) break;
   }
@@ -122,7 +88,7 @@ std::vector<Fault> World::FaultsOf(const Plan& plan) {
 
 // Now and then a server is restarted or crashes, and the store is restarted.
 std::vector<Fault> World::FaultsAtScale(const Plan& plan) {
-  Random random(plan.seed ^ 0x5ca1eULL);
+  Random random(plan.seed, Stream::kFaults);
   std::vector<Fault> faults;
   const auto add = [&](FaultKind kind, int64_t a, int64_t b) {
     faults.push_back({.at_us = kBeginUs + random.Between(kMinute, plan.hours_us - kMinute),
@@ -148,12 +114,33 @@ std::string Describe(const Fault& fault) {
   return text;
 }
 
+void World::RestartOthers(int who, int64_t from_us, int64_t within_us, Random& random) {
+  for (int other = 0; other < plan_.servers; ++other) {
+    const int64_t at_us = from_us + random.Between(0, within_us), down_us = random.LogBetween(kMs, 5 * kSecond);
+    if (other != who) Do(at_us, [this, other, down_us] { servers_[static_cast<size_t>(other)]->CleanStop(down_us); });
+  }
+}
+
+// For the envelope: now, and for a while; the more so when the store has just forgotten something.
+void World::SetStoreBack(Random& random) {
+  const int64_t by_us = plan_.store_clock_back_us;
+  if (by_us == 0 || store_is_back_) return;
+  store_is_back_ = true;
+  store_.StepClock(-by_us);
+  Note("the store's clock is set back");
+  Do(now_us_ + random.LogBetween(kSecond, 5 * kMinute), [this, by_us] {
+    store_.StepClock(by_us);
+    store_is_back_ = false;
+  });
+}
+
 void World::Strike(const Fault& fault) {
   Server& server = *servers_[static_cast<size_t>(fault.who)];
   const bool forgetful = plan_.store == StoreKind::kForgetful;
   Note("fault: %s, server %d, a %lld, b %lld", kNames[static_cast<size_t>(fault.kind)], fault.who,
        static_cast<long long>(fault.a), static_cast<long long>(fault.b));
   const int who = fault.who;
+  Random random(plan_.seed, Stream::kFault, fault.number);
   switch (fault.kind) {
     case FaultKind::kCrash: return server.Crash(true, fault.b);
     case FaultKind::kCrashAtStep: server.crash_down_us_ = fault.b; return server.ArmCrash(fault.a, false);
@@ -190,13 +177,14 @@ void World::Strike(const Fault& fault) {
     case FaultKind::kStoreRestart: {
       const int node = store_.master();
       store_.Kill(node);
-      const double draw = random_.Unit();
+      const double draw = random.Unit();
       const auto memory = !forgetful || draw < 0.3 ? Store::Memory::kKept
                           : draw < 0.5             ? Store::Memory::kEmpty
                                                    : Store::Memory::kSnapshot;
-      const size_t age = random_.Below(4);
-      Do(now_us_ + fault.a, [this, node, memory, age] {
+      const size_t age = random.Below(4);
+      Do(now_us_ + fault.a, [this, node, memory, age, random]() mutable {
         if (!store_.up(node)) store_.Restart(node, memory, age);
+        SetStoreBack(random);
         Note("the store is back, with %s", memory == Store::Memory::kKept    ? "everything"
                                            : memory == Store::Memory::kEmpty ? "nothing"
                                                                              : "a snapshot");
@@ -204,24 +192,31 @@ void World::Strike(const Fault& fault) {
       return;
     }
     case FaultKind::kStoreClock:
-      if (plan_.store_clock_steps)
-        store_.StepClock(plan_.store_clock_back_us > 0 ? -plan_.store_clock_back_us : fault.a);
+      if (plan_.store_clock_back_us > 0) return SetStoreBack(random);
+      if (plan_.store_clock_steps) store_.StepClock(fault.a);
       return;
     case FaultKind::kFailOver: {
       if (plan_.replicas == 0) return;
       // A master that is cut off and goes on needs rule (d): without it, it goes down.
       const bool goes_on = fault.b > 0 && (plan_.wait_replicas > 0);
       for (int node = 0; node < store_.count(); ++node) store_.Cut(node, true, now_us_);
-      Do(now_us_ + fault.a, [this, goes_on, fault] {
+      Do(now_us_ + fault.a, [this, goes_on, fault, random]() mutable {
         const int old = store_.master();
-        int replica = static_cast<int>(random_.Below(static_cast<uint64_t>(store_.count())));
+        int replica = static_cast<int>(random.Below(static_cast<uint64_t>(store_.count())));
         if (replica == old) replica = (replica + 1) % store_.count();
         store_.FailOver(replica, now_us_);
+        SetStoreBack(random);
         Note("node %d is master; node %d %s", replica, old, goes_on ? "goes on" : "is down");
         if (!goes_on) store_.Kill(old);
         if (goes_on)
           for (int& route : route_)
-            if (route == -1 && random_.Chance(0.5)) route = old;
+            if (route == -1 && random.Chance(0.5)) route = old;
+        // Who reaches the new master may be restarted as soon as it gives worker ids again.
+        if (goes_on && random.Chance(0.7))
+          for (int server = 0; server < plan_.servers; ++server)
+            if (route_[static_cast<size_t>(server)] != old)
+              Do(now_us_ + plan_.ttl_ms * kMs + random.LogBetween(kMs, 10 * kSecond),
+                 [this, server] { servers_[static_cast<size_t>(server)]->CleanStop(10 * kMs); });
         Do(now_us_ + (goes_on ? fault.b : 5 * kSecond), [this, old] {
           for (int& route : route_)
             if (route == old) route = -1;
@@ -232,25 +227,49 @@ void World::Strike(const Fault& fault) {
     }
     case FaultKind::kReplicaCut: {
       if (plan_.replicas == 0) return;
-      const int replica = static_cast<int>(random_.Below(static_cast<uint64_t>(store_.count())));
+      const int replica = static_cast<int>(random.Below(static_cast<uint64_t>(store_.count())));
       store_.Cut(replica, true, now_us_);
       Do(now_us_ + fault.a, [this, replica] { store_.Cut(replica, false, now_us_); });
       return;
     }
     case FaultKind::kHeldMessage:
-      hold_us_[static_cast<size_t>(who)] = fault.a;
-      hold_and_stop_ = fault.b == 1;
+      holds_[static_cast<size_t>(who)] = {.after_us = fault.a, .stops_after = fault.b == 1};
       return;
+    case FaultKind::kHeldClaim: {
+      holds_[static_cast<size_t>(who)] = {
+          .after_us = fault.a, .of_acquisition = true, .pause_us = random.LogBetween(10 * kMs, plan_.ttl_ms * kMs)};
+      server.CleanStop(10 * kMs);
+      RestartOthers(who, now_us_ + fault.a / 2, fault.a / 2, random);
+      RestartOthers(who, now_us_ + fault.a - fault.b, fault.b, random);
+      return;
+    }
+    case FaultKind::kSetBack: {
+      if (!forgetful) return;
+      server.Pause(fault.a);
+      RestartOthers(who, now_us_ + fault.a / 2, fault.a / 2, random);
+      const int node = store_.master();
+      Do(now_us_ + std::max<int64_t>(fault.a - fault.b, 0),
+         [this, node, before = random.Chance(0.5) ? store_.StateOf(node) : RedisState(), random]() mutable {
+           if (!store_.up(node)) return;
+           Note("the store is back, with what it had when the server was stopped, or with nothing");
+           store_.Kill(node);
+           store_.RestartWith(node, before);
+           SetStoreBack(random);
+         });
+      return;
+    }
+    case FaultKind::kReset: resets_until_us_[static_cast<size_t>(who)] = now_us_ + fault.a; return;
     case FaultKind::kForget:
-      if (forgetful) store_.Forget(store_.master());
-      return;
-    case FaultKind::kSettings: server.wanted_ = server.wanted_ == 0 ? server.lease_key_ : 0; return;
+      if (!forgetful) return;
+      store_.Forget(store_.master());
+      return SetStoreBack(random);
+    case FaultKind::kSettings: return server.Configure(fault.a, random);
     case FaultKind::kFileLost:
     case FaultKind::kFileOld:
     case FaultKind::kMoved:
     case FaultKind::kPromoted:
       if (!server.up()) return;
-      if (fault.kind == FaultKind::kFileOld && random_.Chance(0.5)) {
+      if (fault.kind == FaultKind::kFileOld && random.Chance(0.5)) {
         server.old_disk_ = server.disk_;
         return;
       }

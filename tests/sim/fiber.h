@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include <setjmp.h>
 #include <ucontext.h>
 
 namespace idgen::sim {
@@ -15,7 +16,6 @@ class Fiber {
   // Runs `function` until it ends or leaves. True when it ended.
   bool Start(std::function<void()> function);
   bool Resume();
-  bool running() const noexcept { return running_; }
 
   // From inside: back to whoever started or resumed it.
   static void Leave();
@@ -23,14 +23,15 @@ class Fiber {
 
  private:
   static void Run();
-  bool Switch();
 
   static inline Fiber* current_ = nullptr;
 
   std::function<void()> function_;
   std::unique_ptr<char[]> stack_;
-  ucontext_t inside_;
-  ucontext_t outside_;
+  ucontext_t fresh_;
+  jmp_buf inside_;
+  jmp_buf outside_;
+  bool made_ = false;
   bool running_ = false;
 };
 

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <unordered_map>
 #include <vector>
 
 #include "core/position.h"
@@ -23,39 +22,44 @@ struct Issue {
 
 class Ledger {
  public:
-  // False where it was issued before; `*before` is that issue.
-  bool Add(uint64_t line, core::Position position, int server, int life, int64_t at_us, Issue* before) {
-    ++count_;
-    std::vector<Issue>& issues = lines_[line];
-    if (!issues.empty() && issues.back().end == position && issues.back().server == server &&
-        issues.back().life == life) {
-      issues.back().end = position + 1;
+  // Positions [start, end) that were handed out. False where one of them was issued before; `*before` is that issue.
+  bool Add(size_t line, core::Position start, core::Position end, int server, int life, int64_t at_us, Issue* before) {
+    std::vector<Issue>& issues = LineOf(line).issues;
+    const auto goes_on = [&](const Issue& issue) {
+      return issue.end == start && issue.server == server && issue.life == life;
+    };
+    if (!issues.empty() && goes_on(issues.back())) {
+      issues.back().end = end;
       return true;
     }
     auto after = issues.end();
-    if (!issues.empty() && issues.back().end > position)
-      after = std::upper_bound(issues.begin(), issues.end(), position,
+    if (!issues.empty() && issues.back().end > start)
+      after = std::upper_bound(issues.begin(), issues.end(), start,
                                [](core::Position value, const Issue& issue) { return value < issue.start; });
+    if (after != issues.end() && after->start < end) {
+      *before = *after;
+      return false;
+    }
     if (after != issues.begin()) {
       auto at = after - 1;
-      if (at->end > position) {
+      if (at->end > start) {
         *before = *at;
         return false;
       }
-      if (at->end == position && at->server == server && at->life == life) {
-        at->end = position + 1;
+      if (goes_on(*at)) {
+        at->end = end;
         return true;
       }
     }
-    issues.insert(after, {position, position + 1, server, life, at_us, 0});
+    issues.insert(after, {start, end, server, life, at_us, 0});
     return true;
   }
 
   // Positions [start, end) that were reserved, all under one acquisition of the worker id. False where they lie within
   // what was reserved under another, which is then in `*other`.
-  bool Reserve(uint64_t line, core::Position start, core::Position end, int server, int life, uint64_t acquisition,
+  bool Reserve(size_t line, core::Position start, core::Position end, int server, int life, uint64_t acquisition,
                int64_t at_us, Issue* other) {
-    std::vector<Issue>& holdings = holdings_[line];
+    std::vector<Issue>& holdings = LineOf(line).holdings;
     const auto own = [server, life, acquisition](const Issue& issue) {
       return issue.server == server && issue.life == life && issue.acquisition == acquisition;
     };
@@ -84,12 +88,17 @@ class Ledger {
     return true;
   }
 
-  uint64_t count() const noexcept { return count_; }
-
  private:
-  std::unordered_map<uint64_t, std::vector<Issue>> lines_;
-  std::unordered_map<uint64_t, std::vector<Issue>> holdings_;
-  uint64_t count_ = 0;
+  struct Line {
+    std::vector<Issue> issues;
+    std::vector<Issue> holdings;
+  };
+  Line& LineOf(size_t line) {
+    if (lines_.size() <= line) lines_.resize(line + 1);
+    return lines_[line];
+  }
+
+  std::vector<Line> lines_;
 };
 
 }  // namespace idgen::sim

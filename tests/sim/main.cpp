@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "envelope.h"
 #include "scale.h"
 #include "server.h"
 #include "world.h"
@@ -22,8 +23,10 @@ struct Options {
   bool expect_violation = false;
   bool count_all = false;  // violations, to the last seed
   int scale = 0;           // servers of a run that shows what to expect
+  bool envelope = false;
   const char* svg = nullptr;
   bool shrink = true;
+  Rule watched = Rule::kAny;
   Breaks breaks;
   long long store_clock_back_ms = 0;
   int servers = 0;        // 0: as the seed says
@@ -34,6 +37,7 @@ struct Options {
 Plan PlanOf(const Options& options, uint64_t seed) {
   Plan plan = Plan::Of(seed);
   plan.breaks = options.breaks;
+  plan.watched = options.watched;
   plan.store_clock_back_us = options.store_clock_back_ms * 1000;
   if (options.servers > 0) {
     plan.servers = options.servers;
@@ -55,19 +59,22 @@ bool Fails(const Plan& plan, const std::vector<Fault>& faults) {
   return !world.Run();
 }
 
-// Takes faults out, in halves, quarters and so on, for as long as what is left still fails.
+// Takes faults out, in halves, quarters and so on, until what is left no longer fails without any one of them.
 std::vector<Fault> Shrink(const Plan& plan, std::vector<Fault> faults) {
-  for (size_t size = std::max<size_t>(faults.size() / 2, 1);; size /= 2) {
+  for (size_t size = std::max<size_t>(faults.size() / 2, 1);; size = std::max<size_t>(size / 2, 1)) {
+    bool taken = false;
     for (size_t begin = 0; begin < faults.size();) {
       std::vector<Fault> fewer(faults.begin(), faults.begin() + static_cast<long>(begin));
       const size_t end = std::min(begin + size, faults.size());
       fewer.insert(fewer.end(), faults.begin() + static_cast<long>(end), faults.end());
-      if (Fails(plan, fewer))
+      if (Fails(plan, fewer)) {
         faults = fewer;
-      else
+        taken = true;
+      } else {
         begin += size;
+      }
     }
-    if (size <= 1) return faults;
+    if (size == 1 && !taken) return faults;
   }
 }
 
@@ -92,9 +99,8 @@ int Usage() {
   fprintf(
       stderr,
       "usage: idgen_sim [--seed N] [--seeds COUNT] [--break=NAME]... [--expect-violation] [--timeline] [--no-shrink]\n"
-      "                 [--store-clock-back-ms N] [--servers N] [--minutes N] [--ttl-ms N] [--count] [--scale SERVERS "
-      "[--svg FILE]] "
-      "[--list-breaks]\n");
+      "                 [--store-clock-back-ms N] [--servers N] [--minutes N] [--ttl-ms N] [--count] [--ids-only]\n"
+      "                 [--scale SERVERS [--svg FILE]] [--envelope] [--list-breaks]\n");
   return 2;
 }
 
@@ -117,6 +123,10 @@ int main(int argc, char** argv) {
       options.expect_violation = true;
     } else if (argument == "--store-clock-back-ms") {
       options.store_clock_back_ms = static_cast<long long>(number());
+    } else if (argument == "--envelope") {
+      options.envelope = true;
+    } else if (argument == "--ids-only") {
+      options.watched = Rule::kId;
     } else if (argument == "--count") {
       options.count_all = true;
     } else if (argument == "--svg" && i + 1 < argc) {
@@ -141,6 +151,10 @@ int main(int argc, char** argv) {
   }
   if (options.scale > 0)
     return ShowScale(options.first, options.scale, options.minutes > 0 ? options.minutes / 60 : 24, options.svg);
+  if (options.envelope) {
+    ShowEnvelope(options.first, options.count);
+    return 0;
+  }
   const auto begun = std::chrono::steady_clock::now();
   uint64_t ids = 0, events = 0, calls = 0, violations = 0;
   double server_hours = 0;

@@ -1,4 +1,5 @@
 // Everything random in a simulation comes from one seed. xoshiro256** (Blackman and Vigna), seeded by splitmix64.
+// Whoever draws has a stream of its own, so that a fault that is taken out changes nothing for those it didn't meet.
 #pragma once
 
 #include <cmath>
@@ -6,8 +7,12 @@
 
 namespace idgen::sim {
 
+enum class Stream : uint64_t { kPlan, kFaults, kFault, kWorld, kServer, kActor, kLink };
+
 class Random {
  public:
+  Random(uint64_t seed, Stream stream, uint64_t who = 0) noexcept
+      : Random(seed * 0xff51afd7ed558ccd ^ (static_cast<uint64_t>(stream) + 1) << 56 ^ who) {}
   explicit Random(uint64_t seed) noexcept {
     for (uint64_t& word : state_) {
       seed += 0x9e3779b97f4a7c15;
@@ -43,8 +48,8 @@ class Random {
   }
   // Spread evenly over the orders of magnitude.
   int64_t LogBetween(int64_t low, int64_t high) noexcept {
-    const double from = std::log(static_cast<double>(low)), to = std::log(static_cast<double>(high));
-    return static_cast<int64_t>(std::exp(from + (to - from) * Unit()));
+    const auto from = static_cast<double>(low);
+    return static_cast<int64_t>(from * std::exp2(std::log2(static_cast<double>(high) / from) * Unit()));
   }
 
  private:

@@ -1,111 +1,45 @@
 // What a simulated server does.
 #include "server.h"
 
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
+#include <algorithm>
 
 namespace idgen::sim {
 namespace {
 
 using core::Outcome;
 
-constexpr uint32_t kFirstStaticWorker = 512;  // leased ones are below
-constexpr int64_t kStaticWindowMs = 10000;
 constexpr int kWorkerActor = -1;
-
-// Ticks of a millisecond and of 10, so that rounding shows; two more lines are made while the server runs, the last of
-// a layout whose epoch is still to come.
-constexpr core::Layout kSimLayouts[] = {
-    core::kDefaultLayout,
-    {.epoch_ms = 1704067200000,
-     .unit_ms = 10,
-     .time = {.shift = 24, .width = 39},
-     .region = {},
-     .app = {},
-     .worker = {.shift = 8, .width = 16},
-     .sequence = {.shift = 0, .width = 8}},
-    {.epoch_ms = 1704067200007,
-     .unit_ms = 1000,
-     .time = {.shift = 31, .width = 32},
-     .region = {},
-     .app = {},
-     .worker = {.shift = 15, .width = 16},
-     .sequence = {.shift = 0, .width = 15}},
-    {.epoch_ms = kBeginUs / kMs + 60000,
-     .unit_ms = 1,
-     .time = {.shift = 22, .width = 41},
-     .region = {},
-     .app = {},
-     .worker = {.shift = 12, .width = 10},
-     .sequence = {.shift = 0, .width = 12}},
-};
-
-int LayoutOf(const core::Layout& layout) noexcept {
-  int index = 0;
-  while (!(kSimLayouts[index] == layout)) ++index;
-  return index;
-}
-
-void MakeToken(char (&text)[lease::kTokenBytes + 1]) noexcept {
-  snprintf(text, sizeof text, "%036llu", static_cast<unsigned long long>(++World::tokens_made));
-}
 
 }  // namespace
 
-void SimStore::Begin(const lease::StoreRequest& request, int64_t now_us) noexcept {
-  Call call;
-  call.request = request;
-  call.holder = server_;
-  call.workers = world_.plan_.workers;
-  call.ttl_ms = world_.plan_.ttl_ms;
-  call.durable = world_.plan_.store == StoreKind::kLinearizable;
-  call.first = !connected_;
-  answered_ = false;
-  deadline_us_ = now_us + 2 * kSecond;
-  pending_ = world_.Send(server_, call) + 1;
-}
-
-bool SimStore::Step(int64_t now_us, lease::StoreReply* reply) noexcept {
-  if (answered_) {
-    answered_ = false;
-    *reply = reply_;
-    connected_ = reply_.outcome != lease::StoreReply::Outcome::kFailed;
-    return true;
-  }
-  if (now_us < deadline_us_) return false;
-  pending_ = 0;
-  connected_ = false;
-  *reply = lease::StoreReply();
-  return true;
-}
-
-void SimStore::Deliver(uint64_t message, const lease::StoreReply& reply) {
-  if (pending_ != message + 1) return;  // it was given up
-  pending_ = 0;
-  answered_ = true;
-  reply_ = reply;
-  world_.servers_[static_cast<size_t>(server_)]->WakeWorkerAt(world_.now_us_);
-}
-
 Server::Server(World& world, int index, bool is_static)
-    : world_(world), index_(index), is_static_(is_static), store_(world, index) {
-  drift_ = (world.random_.Unit() - 0.5) * 4e-4;  // 200 ppm
-  boot_base_us_ = world.random_.Between(0, 1000 * kHour);
-  skew_us_ = world.random_.LogBetween(kMs, world.plan_.ttl_ms * kMs / 2);
-  if (world.random_.Chance(0.5)) skew_us_ = -skew_us_;
+    : world_(world),
+      index_(index),
+      random_(world.plan_.seed, Stream::kServer, static_cast<uint64_t>(index)),
+      worker_random_(world.plan_.seed, Stream::kActor, static_cast<uint64_t>(index) << 16 | 0xffff),
+      store_(world, index),
+      window_ms_(world.plan_.window_ms),
+      max_ahead_ms_(world.plan_.max_ahead_ms) {
+  for (int backend = 0; backend < world.plan_.backends; ++backend) {
+    backends_.emplace_back(Random(world.plan_.seed, Stream::kActor, static_cast<uint64_t>(index << 16 | backend)));
+    if (random_.Chance(0.3)) backends_.back().behind_us = random_.LogBetween(1, 4 * kMs);
+  }
+  drift_ = (random_.Unit() - 0.5) * 4e-4;  // 200 ppm
+  boot_base_us_ = random_.Between(0, 1000 * kHour);
+  skew_us_ = random_.LogBetween(kMs, world.plan_.skew_us);
+  if (random_.Chance(0.5)) skew_us_ = -skew_us_;
   cluster_ = {.system_identifier = 7000 + static_cast<uint64_t>(index), .timeline = 1};
   wanted_ = is_static ? 0 : lease_key_;
 }
 
 core::Instant Server::Now() const noexcept {
   const int64_t since_us = world_.now_us_ - kBeginUs;
-  return {.boot_us = boot_base_us_ + since_us + static_cast<int64_t>(static_cast<double>(since_us) * drift_),
-          .wall_us = world_.now_us_ + skew_us_};
+  if (boot_of_us_ != world_.now_us_) {
+    boot_of_us_ = world_.now_us_;
+    boot_us_ = boot_base_us_ + since_us + static_cast<int64_t>(static_cast<double>(since_us) * drift_);
+  }
+  return {.boot_us = boot_us_, .wall_us = world_.now_us_ + skew_us_};
 }
-
-// Another processor may be a microsecond behind.
-int64_t Server::BackendBootUs() noexcept { return Now().boot_us - static_cast<int64_t>(world_.random_.Next() & 1); }
 
 int64_t Server::LeadUs() const noexcept {
   if (!up()) return 0;
@@ -125,8 +59,8 @@ void Server::Start() {
   for (int layout = 0; layout < 2; ++layout)
     core::FindOrMakeLine<core::PlainMemory>(*life_->state, kSimLayouts[layout]);
   for (core::BackendSlot& slot : life_->slots) core::ClaimSlot(slot, 1, 0);
-  backend_busy_.assign(life_->slots.size(), 0);
-  stopping_ = making_line_ = false;
+  for (Backend& backend : backends_) backend.Begin();
+  stopping_ = making_line_ = turn_waits_ = worker_stopped_ = false;
   crash_in_ = -1;
   started_at_us_ = last_issue_us_ = world_.now_us_;
   issued_in_life_ = ready_in_life_ = false;
@@ -136,7 +70,7 @@ void Server::Start() {
 }
 
 void Server::StartWorker() {
-  if (!up() || worker_up_) return;
+  if (!up() || worker_up_ || worker_stopped_) return;
   worker_up_ = true;
   worker_busy_ = false;
   ++worker_run_;
@@ -144,10 +78,14 @@ void Server::StartWorker() {
       lease::OriginOf(life_->memo, life_->state->identity.load() != 0, life_->source, wanted_, wanted_ != 0);
   store_.Reset();
   file_.emplace(disk_, "data", 0600u);
+  // What CREATE EXTENSION's script says of a server that never was.
+  if (life_number_ == 1 && worker_run_ == 1 && (world_.plan_.declared_new || random_.Chance(0.5)))
+    file_->CreateForNewServer(cluster_, 1);
   static_source_.emplace(*file_, cluster_);
-  lease_source_.emplace(store_, life_->memo, MakeToken);
+  lease_source_.emplace(store_, life_->memo, World::MakeToken);
   // A crash in the middle of the constructor is one in the middle of the first turn.
   keeper_.emplace(*life_->state, Now(), origin);
+  if (life_->state->identity.load() == 0) life_->held.any = false;
   UseSource();
   WakeWorkerAt(world_.now_us_);
 }
@@ -168,21 +106,22 @@ void Server::WakeWorkerAt(int64_t at_us) {
   if (wake_armed_ && wake_at_us_ <= at_us && wake_at_us_ >= world_.now_us_) return;
   wake_armed_ = true;
   wake_at_us_ = at_us;
-  world_.Push(at_us, World::EventKind::kTurn, index_, ++wake_tag_);
+  world_.Push(at_us, EventKind::kTurn, index_, ++wake_tag_);
 }
 
 lease::Wishes Server::CurrentWishes() {
   const Plan& plan = world_.plan_;
   lease::Wishes wishes;
-  wishes.settings = {.max_ahead_ms = plan.max_ahead_ms,
-                     .window_ms = leased() ? plan.window_ms : kStaticWindowMs,
+  wishes.settings = {.max_ahead_ms = max_ahead_ms_,
+                     .window_ms = leased() ? window_ms_ : kStaticWindowMs,
                      .max_clock_step_ms = 60000,
                      .block_size = 256,
-                     .renew_every_us = leased() ? lease::LeaseSource::RenewEveryUs(plan.ttl_ms, plan.window_ms) : 0};
+                     .renew_every_us = leased() ? lease::LeaseSource::RenewEveryUs(plan.ttl_ms, window_ms_) : 0};
   wishes.source = wanted_;
   wishes.leased = wanted_ != 0;
   wishes.has_worker = true;
-  wishes.worker = kFirstStaticWorker + static_cast<uint32_t>(index_);
+  // Above those that are leased, and no other server's.
+  wishes.worker = static_cast<uint32_t>(plan.workers + index_) + static_turn_ * static_cast<uint32_t>(plan.servers);
   wishes.asked_for = life_->asked_for;
   wishes.stop = stopping_;
   return wishes;
@@ -191,16 +130,22 @@ lease::Wishes Server::CurrentWishes() {
 void Server::Turn() {
   wake_armed_ = false;
   worker_busy_ = true;
-  world_.RunStep(*this, kWorkerActor, true, [this] {
+  const double preempt = world_.plan_.preempt;
+  // What is rare is left in the middle more often than what is done twice a second.
+  const bool rare = keeper_->view().phase != lease::Phase::kHolding || stopping_ || wanted_ != source_;
+  world_.RunStep(*this, kWorkerActor, rare && preempt > 0 ? std::max(preempt, 0.3) : preempt, [this] {
     if (keeper_->view().source != source_) UseSource();
     const lease::Request request = keeper_->Advance(Now(), CurrentWishes());
+    CheckRequest(request);
     world_.AtYield();
     if (request.kind != lease::Request::Kind::kNone) source().Submit(request, Now());
     world_.AtYield();
     lease::Answer answer;
     while (source().Poll(Now(), &answer)) {
+      if (!leased()) NoteFile(answer);
       world_.AtYield();
       keeper_->Take(answer, Now());
+      if (answer.outcome == lease::Answer::Outcome::kLost) life_->held.any = false;
     }
     worker_busy_ = false;
     ReportEvents();
@@ -209,6 +154,20 @@ void Server::Turn() {
     if (leased()) sleep_us = std::min(sleep_us, lease_source_->wants(Now().boot_us).wake_boot_us - Now().boot_us);
     WakeWorkerAt(world_.now_us_ + std::max<int64_t>(sleep_us, 0) + 50);
   });
+}
+
+// A reload with other settings.
+void Server::Configure(int64_t what, Random& random) {
+  const Plan& plan = world_.plan_;
+  switch (what) {
+    case 0: wanted_ = wanted_ == 0 ? lease_key_ : 0; return;
+    case 1: static_turn_ = (static_turn_ + 1) % 2; return;
+    case 2: wanted_ = wanted_ == 0 ? 0 : ++lease_key_; return;
+    default:
+      // Not so little that the longest tick is more than half a window and max_ahead.
+      window_ms_ = random.Between(plan.window_ms * 2 / 3, plan.window_ms);
+      max_ahead_ms_ = random.Between(plan.max_ahead_ms * 2 / 3, plan.max_ahead_ms);
+  }
 }
 
 void Server::ReportEvents() {
@@ -245,21 +204,36 @@ void Server::ReportEvents() {
 }
 
 void Server::ScheduleOp(int backend) {
-  world_.Push(world_.now_us_ + 1 + world_.random_.Exponential(world_.plan_.op_every_us), World::EventKind::kOp, index_,
+  Backend& it = backends_[static_cast<size_t>(backend)];
+  int64_t after_us = 1;
+  if (world_.now_us_ < it.waits_until_us)  // as in src/pg/take.cpp
+    after_us += std::min(kMs << std::min(it.tries++, 8), 10 * kMs);
+  else
+    after_us += it.random.Exponential(world_.plan_.op_every_us);
+  world_.Push(world_.now_us_ + after_us, EventKind::kOp, index_,
               static_cast<uint64_t>(life_number_) << 16 | static_cast<uint64_t>(backend));
 }
 
-void Server::Operate(int backend) {
-  backend_busy_[static_cast<size_t>(backend)] = 1;
-  world_.RunStep(*this, backend, false, [this, backend] {
-    TakeIds(backend);
-    backend_busy_[static_cast<size_t>(backend)] = 0;
-    ScheduleOp(backend);
+void Server::Operate(int backend, bool once) {
+  backends_[static_cast<size_t>(backend)].busy = true;
+  world_.RunStep(*this, backend, world_.plan_.preempt, [this, backend, once] {
+    const Outcome outcome = TakeIds(backend);
+    Backend& it = backends_[static_cast<size_t>(backend)];
+    // Some wait for what the worker is about to do.
+    if (outcome != Outcome::kNoIdentity && outcome != Outcome::kAtCeiling) {
+      it.waits_until_us = 0;
+    } else if (world_.now_us_ >= it.waits_until_us && it.random.Chance(0.1)) {
+      it.waits_until_us = world_.now_us_ + it.random.LogBetween(kMs, kSecond);
+      it.tries = 0;
+    }
+    it.busy = false;
+    if (!once || it.missed) ScheduleOp(backend);
+    it.missed = false;
   });
 }
 
-void Server::TakeIds(int backend) {
-  Random& random = world_.random_;
+core::Outcome Server::TakeIds(int backend) {
+  Random& random = backends_[static_cast<size_t>(backend)].random;
   core::ServerState& state = *life_->state;
   core::BackendSlot& slot = life_->slots[static_cast<size_t>(backend)];
   const int64_t count = random.Chance(0.003) ? random.LogBetween(100, 20000) : random.LogBetween(1, 12);
@@ -269,6 +243,8 @@ void Server::TakeIds(int backend) {
     making_line_ = true;
     core::FindOrMakeLine<SimMemory>(state, kSimLayouts[random.Between(2, 3)]);
     making_line_ = false;
+    if (turn_waits_) WakeWorkerAt(world_.now_us_);
+    turn_waits_ = false;
   }
   const auto lines = static_cast<uint32_t>(state.line_count.load());
   if (lines > 2 && random.Chance(0.2)) line = 2 + static_cast<uint32_t>(random.Below(lines - 2));
@@ -276,11 +252,30 @@ void Server::TakeIds(int backend) {
     core::DropBlock(slot);
     slot.line = line;
   }
-  const auto coarse_ns = [this] { return Now().boot_us / 4000 * 4000000; };
-  const auto id_clock_us = [this, &state] { return BackendBootUs() + core::ClockOffsetUs<SimMemory>(state); };
+  const int layout = LayoutOf(state.lines[line].layout);
+  // Asked for at every id; it stands still but where a step is left in the middle.
+  int64_t coarse_of_us = 0, coarse = 0;
+  const auto coarse_ns = [this, &coarse_of_us, &coarse] {
+    if (coarse_of_us != world_.now_us_) {
+      coarse_of_us = world_.now_us_;
+      coarse = Now().boot_us / 4000 * 4000000;
+    }
+    return coarse;
+  };
+  const auto behind_us = static_cast<uint64_t>(backends_[static_cast<size_t>(backend)].behind_us) + 1;
+  const auto id_clock_us = [this, &state, &random, behind_us] {
+    return Now().boot_us - static_cast<int64_t>(random.Below(behind_us)) + core::ClockOffsetUs<SimMemory>(state);
+  };
+  // What is taken without a step in between is noted in one go.
+  core::Position first = 0, past = 0;
+  const auto note = [&] {
+    if (past > first) Issued(backend, first, past, slot.worker, layout);
+    first = past = 0;
+  };
   for (int64_t i = 0; i < count; ++i) {
     core::Position position;
     if (!core::TakeFromBlock(slot, line, coarse_ns, &position)) {
+      note();
       const core::Reservation reservation = core::Refill<SimMemory>(state, slot, 1, coarse_ns, id_clock_us);
       if (reservation.outcome != Outcome::kOk) {
         if (reservation.outcome == Outcome::kNoIdentity || reservation.outcome == Outcome::kAtCeiling) {
@@ -289,58 +284,22 @@ void Server::TakeIds(int backend) {
         }
         if (reservation.outcome == Outcome::kExhausted)
           world_.Violate("a line has run out that ends decades from here");
-        return;
+        return reservation.outcome;
       }
-      Reserved(backend, reservation, LayoutOf(state.lines[line].layout));
+      Reserved(backend, reservation, layout);
       position = core::TakePosition(slot);
       const int64_t ahead_ms = core::TimeOf(state.lines[line].layout, position) - core::MsOf(slot.reserved_at_us);
       if (ahead_ms > world_.plan_.max_ahead_ms + state.lines[line].layout.unit_ms)
         world_.Violate("an id is further ahead of the id clock than max_ahead");
     }
-    Issued(backend, position, slot.worker, LayoutOf(state.lines[line].layout));
+    if (position != past) {
+      note();
+      first = position;
+    }
+    past = position + 1;
   }
-}
-
-void Server::Reserved(int backend, const core::Reservation& reservation, int layout) {
-  Issue other;
-  const uint64_t line = static_cast<uint64_t>(layout) << 32 | reservation.worker;
-  const uint64_t acquisition = strtoull(life_->memo.token, nullptr, 10);
-  if (!world_.ledger_.Reserve(line, reservation.start, reservation.start + reservation.count, index_, life_number_,
-                              acquisition, world_.now_us_, &other))
-    Repeated("lies among those reserved", reservation.start, reservation.worker, layout, backend, other);
-}
-
-void Server::Repeated(const char* what, core::Position position, uint32_t worker, int layout, int backend,
-                      const Issue& before) {
-  char text[300];
-  snprintf(
-      text, sizeof text,
-      "worker %u, layout %d, position %llu (%lld), of server %d in its life %d (backend %d), %s by server %d in its "
-      "life %d, from %.6f s on",
-      worker, layout, static_cast<unsigned long long>(position),
-      static_cast<long long>(core::TimeOf(kSimLayouts[layout], position)), index_, life_number_, backend, what,
-      before.server, before.life, static_cast<double>(before.at_us - kBeginUs) / kSecond);
-  world_.Violate(text);
-}
-
-void Server::Issued(int backend, core::Position position, uint32_t worker, int layout) {
-  Figures& figures = world_.figures_;
-  ++figures.ids;
-  Issue before;
-  const uint64_t line = static_cast<uint64_t>(layout) << 32 | worker;
-  if (!world_.ledger_.Add(line, position, index_, life_number_, world_.now_us_, &before))
-    Repeated("was issued", position, worker, layout, backend, before);
-  if (world_.now_us_ < spike_until_us_ && life_number_ == spike_life_ &&
-      core::TimeOf(kSimLayouts[layout], position) > core::MsOf(spike_limit_us_))
-    world_.Violate("an id has the time of a clock that was wrong for a moment");
-  // (Position 0 under worker 0 is the id 0: of a layout that is asked for ids in the very tick of its epoch.)
-  if (position > 0 && core::Compose(kSimLayouts[layout], position, worker) <= 0)
-    world_.Violate("an id is not positive");
-  if (!issued_in_life_) {
-    issued_in_life_ = true;
-  }
-  figures.longest_outage_us = std::max(figures.longest_outage_us, world_.now_us_ - last_issue_us_);
-  last_issue_us_ = world_.now_us_;
+  note();
+  return Outcome::kOk;
 }
 
 void Server::Crash(bool restart, int64_t down_us) {
@@ -351,7 +310,7 @@ void Server::Crash(bool restart, int64_t down_us) {
   using Unsynced = MemoryDisk::Unsynced;
   constexpr Unsynced kUnsynced[] = {Unsynced::kLost, Unsynced::kTorn, Unsynced::kKept};
   if (file_) file_->Close();
-  disk_.Crash(kUnsynced[world_.random_.Below(3)], world_.random_.Chance(0.5));
+  disk_.Crash(kUnsynced[random_.Below(3)], random_.Chance(0.5));
   keeper_.reset();
   lease_source_.reset();
   static_source_.reset();
@@ -361,7 +320,7 @@ void Server::Crash(bool restart, int64_t down_us) {
   wake_armed_ = false;
   ++worker_run_;
   life_.reset();
-  if (restart) world_.Push(world_.now_us_ + down_us, World::EventKind::kStart, index_);
+  if (restart) world_.Push(world_.now_us_ + down_us, EventKind::kStart, index_);
 }
 
 void Server::CleanStop(int64_t down_us) {
@@ -371,8 +330,29 @@ void Server::CleanStop(int64_t down_us) {
   WakeWorkerAt(world_.now_us_);
 }
 
+// The postmaster waits for the backends, some of which may be in the middle of a reservation.
+void Server::WorkerHasStopped() {
+  world_.Note("server %d: its worker has stopped", index_);
+  last_id_clock_us_ = std::max(last_id_clock_us_, Now().wall_us + LeadUs());
+  if (file_) file_->Close();
+  keeper_.reset();
+  after_crash_ = false;
+  worker_up_ = false;
+  worker_stopped_ = true;
+  ++worker_run_;
+  world_.Push(world_.now_us_ + random_.LogBetween(1, 5 * kSecond), EventKind::kEnd, index_,
+              static_cast<uint64_t>(life_number_));
+}
+
+void Server::End() {
+  if (!up()) return;
+  world_.Note("server %d has stopped", index_);
+  life_.reset();
+  world_.Push(world_.now_us_ + stop_down_us_, EventKind::kStart, index_);
+}
+
 // The process ends; shared memory lives on, and so does what others are in the middle of.
-void Server::ExitWorker(bool) {
+void Server::ExitWorker() {
   if (!up() || !worker_up_) return;
   world_.Note("server %d: its worker exits", index_);
   if (file_) file_->Close();
@@ -381,7 +361,7 @@ void Server::ExitWorker(bool) {
   worker_up_ = worker_busy_ = false;
   wake_armed_ = false;
   ++worker_run_;
-  world_.Push(world_.now_us_ + kSecond, World::EventKind::kWorkerStart, index_, static_cast<uint64_t>(life_number_));
+  world_.Push(world_.now_us_ + kSecond, EventKind::kWorkerStart, index_, static_cast<uint64_t>(life_number_));
 }
 
 void Server::Pause(int64_t for_us) {

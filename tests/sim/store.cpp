@@ -2,6 +2,7 @@
 #include "store.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace idgen::sim {
 
@@ -68,12 +69,21 @@ void Store::TakeSnapshot(int64_t now_us) {
 
 void Store::Restart(int index, Memory memory, size_t age) {
   Node& node = nodes_[static_cast<size_t>(index)];
+  if (memory == Memory::kKept) {
+    node.up = true;
+    node.writer = ++last_writer_;
+    return;
+  }
+  const bool has_snapshot = memory == Memory::kSnapshot && !node.snapshots.empty();
+  RestartWith(index, has_snapshot ? node.snapshots[node.snapshots.size() - 1 - std::min(age, node.snapshots.size() - 1)]
+                                  : RedisState());
+}
+
+void Store::RestartWith(int index, RedisState state) {
+  Node& node = nodes_[static_cast<size_t>(index)];
   node.up = true;
   node.writer = ++last_writer_;
-  if (memory == Memory::kKept) return;
-  const bool has_snapshot = memory == Memory::kSnapshot && !node.snapshots.empty();
-  node.state = has_snapshot ? node.snapshots[node.snapshots.size() - 1 - std::min(age, node.snapshots.size() - 1)]
-                            : RedisState();
+  node.state = std::move(state);
   node.snapshots.clear();
   // Replicas copy a master that has been restarted.
   for (Node& replica : nodes_)

@@ -40,9 +40,13 @@ class Store {
   void StepClock(int64_t by_us) { clock_us_ += by_us; }
   void TakeSnapshot(int64_t now_us);
   void Kill(int node) { nodes_[static_cast<size_t>(node)].up = false; }
+  uint64_t WriterOf(int node) const { return nodes_[static_cast<size_t>(node)].writer; }
+  const RedisState& StateOf(int node) const { return nodes_[static_cast<size_t>(node)].state; }
   enum class Memory { kKept, kEmpty, kSnapshot };
   // A new process with what it remembers of before; `age`: which snapshot, 0 being the last.
   void Restart(int node, Memory memory, size_t age);
+  // A new process with what a node was copied to at some time.
+  void RestartWith(int node, RedisState state);
   void Forget(int node) { nodes_[static_cast<size_t>(node)].state = RedisState(); }  // FLUSHALL: the process lives on
   // Replicas get nothing from the master any more, or again.
   void Cut(int replica, bool cut, int64_t now_us);

@@ -10,19 +10,27 @@
 namespace idgen::sim {
 
 World::World(const Plan& plan, const std::vector<Fault>& faults)
-    : plan_(plan), faults_(faults), random_(plan.seed * 2 + 1), store_(1 + plan.replicas, plan_.breaks) {
+    : plan_(plan), faults_(faults), random_(plan.seed, Stream::kWorld), store_(1 + plan.replicas, plan_.breaks) {
   SimMemory::world = this;
-  tokens_made = 0;
-  for (int i = 0; i < plan.servers; ++i)
+  for (int i = 0; i < plan.servers; ++i) {
+    links_.emplace_back(plan.seed, Stream::kLink, static_cast<uint64_t>(i));
     servers_.push_back(std::make_unique<Server>(*this, i, i < plan.static_servers));
+  }
   route_.assign(servers_.size(), -1);
-  hold_us_.assign(servers_.size(), 0);
+  holds_.resize(servers_.size());
+  resets_until_us_.resize(servers_.size());
+  connected_to_.resize(servers_.size());
 }
 
-World::~World() = default;
+World::~World() {
+  for (const Suspended& it : suspended_)
+    if (it.fiber != nullptr) fibers_.Give(it.fiber);
+}
 
-void World::Push(int64_t at_us, EventKind kind, int who, uint64_t tag) {
-  events_.push({std::max(at_us, now_us_), ++order_, kind, who, tag});
+void World::MakeToken(char (&text)[lease::kTokenBytes + 1]) noexcept {
+  Server& server = *SimMemory::world->stepping_;
+  // Unlike any other server's, however many those have made.
+  snprintf(text, sizeof text, "%06d%030llu", server.index_ + 1, static_cast<unsigned long long>(++server.tokens_made_));
 }
 
 void World::Do(int64_t at_us, std::function<void()> what) {
@@ -38,13 +46,14 @@ bool World::Run() {
     call.ttl_ms = plan_.ttl_ms;
     store_.Receive(0, call, now_us_, random_, kMs);
   }
-  for (int i = 0; i < plan_.servers; ++i) Push(now_us_ + random_.Between(0, 5 * kSecond), EventKind::kStart, i);
+  for (auto& server : servers_)
+    Push(now_us_ + server->random_.Between(0, 5 * kSecond), EventKind::kStart, server->index_);
   for (size_t i = 0; i < faults_.size(); ++i) {
     const FaultKind kind = faults_[i].kind;
     const bool of_clocks =
         kind == FaultKind::kClockStep || kind == FaultKind::kClockSpike || kind == FaultKind::kStoreClock;
     clocks_never_stepped_ = clocks_never_stepped_ && !of_clocks;
-    if (!faults_[i].off) Push(faults_[i].at_us, EventKind::kFault, 0, i);
+    Push(faults_[i].at_us, EventKind::kFault, 0, i);
   }
   Push(now_us_ + 10 * kSecond, EventKind::kSnapshot, 0);
   const int64_t calm_us = kBeginUs + plan_.hours_us;
@@ -53,9 +62,8 @@ bool World::Run() {
   const int64_t end_us = calm_us + 4 * plan_.ttl_ms * kMs + 3 * kMinute;
   Do(calm_us, [this] { EndFaults(); });
   while (!events_.empty() && !violated_) {
-    const Event event = events_.top();
+    const Event event = events_.Pop();
     if (event.at_us > end_us) break;
-    events_.pop();
     now_us_ = event.at_us;
     ++figures_.events;
     Handle(event);
@@ -80,24 +88,31 @@ void World::Handle(const Event& event) {
       Server& server = *servers_[who];
       if (!server.up() || server.wake_tag_ != event.tag || stopped(server)) return;
       server.wake_armed_ = false;
-      if (server.making_line_) return server.WakeWorkerAt(now_us_ + kMs);  // it waits for the lines lock
+      if (server.making_line_) {  // it waits for the lines lock, whose holder wakes it
+        server.turn_waits_ = true;
+        return;
+      }
       // Whoever is in the middle of a turn looks again at its end.
       if (!server.worker_busy_) server.Turn();
       return;
     }
     case EventKind::kOp: {
       Server& server = *servers_[who];
-      const auto backend = static_cast<size_t>(event.tag & 0xffff);
+      const auto backend = static_cast<size_t>(event.tag & (kBetween - 1));
       if (!server.up() || static_cast<uint64_t>(server.life_number_) != event.tag >> 16) return;
-      if (server.backend_busy_[backend] != 0 || stopped(server)) return;
-      server.Operate(static_cast<int>(backend));
+      if (stopped(server)) return;
+      const bool once = (event.tag & kBetween) != 0;
+      if (!server.backends_[backend].busy)
+        server.Operate(static_cast<int>(backend), once);
+      else if (!once)
+        server.backends_[backend].missed = true;
       return;
     }
     case EventKind::kArrive: return Arrive(event);
     case EventKind::kReply: {
-      const Message message = messages_[event.tag];
+      const Message& message = messages_[event.tag];
+      if (servers_[who]->up()) servers_[who]->store_.Deliver(message.offset, message.reply);
       free_messages_.push_back(event.tag);
-      if (servers_[who]->up()) servers_[who]->store_.Deliver(static_cast<uint64_t>(message.offset), message.reply);
       return;
     }
     case EventKind::kWaitOver: return AfterWait(event.tag);
@@ -107,6 +122,9 @@ void World::Handle(const Event& event) {
     case EventKind::kWorkerStart:
       if (static_cast<uint64_t>(servers_[who]->life_number_) == event.tag && !stopped(*servers_[who]))
         servers_[who]->StartWorker();
+      return;
+    case EventKind::kEnd:
+      if (static_cast<uint64_t>(servers_[who]->life_number_) == event.tag) servers_[who]->End();
       return;
     case EventKind::kSnapshot:
       store_.TakeSnapshot(now_us_);
@@ -120,13 +138,14 @@ void World::Handle(const Event& event) {
 
 // --- steps that are left in the middle
 
-void World::RunStep(Server& server, int actor, bool of_worker_process, std::function<void()> step) {
-  const bool may_leave = !faults_over_ && (server.crash_in_ >= 0 || random_.Chance(plan_.preempt));
+void World::RunStep(Server& server, int actor, double leaves, std::function<void()> step) {
+  const bool may_leave = !faults_over_ && (server.crash_in_ >= 0 || server.RandomOf(actor).Chance(leaves));
   stepping_ = &server;
   if (!may_leave) {
     step();
   } else {
-    step_ = {fibers_.Take(), server.index_, server.life_number_, actor, of_worker_process, server.worker_run_};
+    step_ = {fibers_.Take(), server.index_, server.life_number_, actor, server.worker_run_};
+    actor_ = actor;
     const Suspended mine = step_;
     step_.fiber = nullptr;
     if (mine.fiber->Start(std::move(step))) {
@@ -138,18 +157,7 @@ void World::RunStep(Server& server, int actor, bool of_worker_process, std::func
     }
   }
   stepping_ = nullptr;
-  if (server.keeper_ && server.keeper_->stopped() && !server.worker_busy_ && server.up()) {
-    const int64_t down_us = server.stop_down_us_;
-    Note("server %d has stopped", server.index_);
-    server.last_id_clock_us_ = std::max(server.last_id_clock_us_, server.Now().wall_us + server.LeadUs());
-    if (server.file_) server.file_->Close();
-    server.keeper_.reset();
-    server.life_.reset();
-    server.after_crash_ = false;
-    server.worker_up_ = false;
-    ++server.worker_run_;
-    Push(now_us_ + down_us, EventKind::kStart, server.index_);
-  }
+  if (server.keeper_ && server.keeper_->stopped() && !server.worker_busy_ && server.up()) server.WorkerHasStopped();
 }
 
 namespace {
@@ -157,13 +165,13 @@ enum class Left : uint8_t { kPaused, kKilled };
 Left left = Left::kPaused;
 }  // namespace
 
-void World::AtYield() {
-  if (Fiber::Current() == nullptr || stepping_ == nullptr || faults_over_) return;
+void World::MayLeave() {
+  if (stepping_ == nullptr || faults_over_) return;
   Server& server = *stepping_;
   if (server.crash_in_ >= 0 && server.crash_in_-- == 0) {
     left = Left::kKilled;
     Fiber::Leave();
-  } else if (random_.Chance(0.15)) {
+  } else if (server.RandomOf(actor_).Chance(0.15)) {
     left = Left::kPaused;
     Fiber::Leave();
   }
@@ -179,13 +187,14 @@ void World::ResumeSuspended(size_t index) {
     suspended_[index].fiber = nullptr;
     Server& server = *servers_[static_cast<size_t>(it.server)];
     const bool gone =
-        !server.up() || server.life_number_ != it.life || (it.of_worker_process && server.worker_run_ != it.worker_run);
+        !server.up() || server.life_number_ != it.life || (it.actor < 0 && server.worker_run_ != it.worker_run);
     if (gone) return fibers_.Give(it.fiber);
     if (server.paused_until_us_ > now_us_) {
       suspended_.push_back(it);
       return Push(server.paused_until_us_, EventKind::kResume, 0, suspended_.size() - 1);
     }
     stepping_ = &server;
+    actor_ = it.actor;
     const bool ended = it.fiber->Resume();
     stepping_ = nullptr;
     if (ended) return fibers_.Give(it.fiber);
@@ -196,28 +205,31 @@ void World::ResumeSuspended(size_t index) {
   if (left == Left::kKilled) {
     fibers_.Give(it.fiber);
     server.crash_in_ = -1;
-    if (server.crash_worker_only_ && it.of_worker_process)
-      server.ExitWorker(true);
+    if (server.crash_worker_only_ && it.actor < 0)
+      server.ExitWorker();
     else
       server.Crash(true, server.crash_down_us_);
     return;
   }
   suspended_.push_back(it);
   // Mostly a moment, now and then for longer than anything.
-  const int64_t for_us = random_.Chance(0.9) ? random_.LogBetween(1, 50 * kMs) : random_.LogBetween(1, 2 * kHour);
+  Random& random = server.RandomOf(it.actor);
+  const int64_t for_us = random.Chance(0.9) ? random.LogBetween(1, 50 * kMs) : random.LogBetween(1, 2 * kHour);
   Push(now_us_ + for_us, EventKind::kResume, 0, suspended_.size() - 1);
+  // While the worker stands in the middle of a step a backend often asks for ids, also at that very moment.
+  if (it.actor < 0 && random.Chance(0.5))
+    Push(now_us_ + (random.Chance(0.5) ? 0 : random.Between(0, for_us)), EventKind::kOp, it.server,
+         static_cast<uint64_t>(it.life) << 16 | kBetween | random.Below(static_cast<uint64_t>(plan_.backends)));
 }
 
 // --- the network
 
-bool World::LinkBad(int server) const {
-  (void)server;
-  return now_us_ < network_bad_until_us_;
-}
+bool World::LinkBad() const { return now_us_ < network_bad_until_us_; }
 
 int64_t World::DelayUs(int server) {
-  if (!LinkBad(server)) return random_.LogBetween(100, 2000);
-  return random_.Chance(0.5) ? random_.LogBetween(100, 100 * kMs) : random_.LogBetween(kMs, 2 * kMinute);
+  Random& random = links_[static_cast<size_t>(server)];
+  if (!LinkBad()) return random.LogBetween(100, 2000);
+  return random.Chance(0.5) ? random.LogBetween(100, 100 * kMs) : random.LogBetween(kMs, 2 * kMinute);
 }
 
 int World::RouteOf(int server) const {
@@ -237,37 +249,50 @@ uint64_t World::Send(int server, const Call& call) {
     free_messages_.pop_back();
     return free;
   };
-  const uint64_t number = ++order_;
-  const int copies = LinkBad(server) ? (random_.Chance(0.2) ? 0 : random_.Chance(0.2) ? 2 : 1) : 1;
+  const uint64_t number = ++requests_;
+  Random& random = links_[static_cast<size_t>(server)];
+  const int copies = LinkBad() ? (random.Chance(0.2) ? 0 : random.Chance(0.2) ? 2 : 1) : 1;
   for (int i = 0; i < copies; ++i) {
     id = allocate();
     messages_[id] = {.server = server, .node = -1, .call = call, .reply = {}, .offset = number, .give_up_us = 0};
     Push(now_us_ + DelayUs(server), EventKind::kArrive, server, id);
   }
-  int64_t& hold_us = hold_us_[static_cast<size_t>(server)];
-  if (hold_us > 0) {
+  if (now_us_ < resets_until_us_[static_cast<size_t>(server)] && random.Chance(0.5))
+    Do(now_us_ + random.Between(0, 4 * kMs), [this, server] { servers_[static_cast<size_t>(server)]->store_.Break(); });
+  Hold& hold = holds_[static_cast<size_t>(server)];
+  if (hold.after_us > 0 && (!hold.of_acquisition || call.request.kind == lease::StoreRequest::Kind::kAcquire)) {
     id = allocate();
     messages_[id] = {.server = server, .node = -1, .call = call, .reply = {}, .offset = 0, .give_up_us = 0};
-    Push(now_us_ + hold_us, EventKind::kArrive, server, id);
-    if (hold_and_stop_)
-      Do(now_us_ + hold_us + 100, [this, server] { servers_[static_cast<size_t>(server)]->CleanStop(10 * kMs); });
-    hold_us = 0;
+    Push(now_us_ + hold.after_us, EventKind::kArrive, server, id);
+    if (hold.stops_after)
+      Do(now_us_ + hold.after_us + 100, [this, server] { servers_[static_cast<size_t>(server)]->CleanStop(10 * kMs); });
+    if (const int64_t until_us = now_us_ + hold.after_us + kMs; hold.pause_us > 0)
+      Do(now_us_ + hold.pause_us, [this, server, until_us] {
+        if (until_us > now_us_) servers_[static_cast<size_t>(server)]->Pause(until_us - now_us_);
+      });
+    hold = Hold();
   }
   return number;
 }
 
 void World::Arrive(const Event& event) {
   Message& message = messages_[event.tag];
+  Random& random = links_[static_cast<size_t>(message.server)];
   if (now_us_ < store_paused_until_us_) return Push(store_paused_until_us_, EventKind::kArrive, event.who, event.tag);
   message.node = RouteOf(message.server);
   if (message.node < 0 || !store_.up(message.node)) {
     // Refused, or nobody there: mostly it is told, sometimes not.
     message.reply = lease::StoreReply();
-    if (message.node == -2 || random_.Chance(0.3)) return free_messages_.push_back(event.tag);
+    if (message.node == -2 || random.Chance(0.3)) return free_messages_.push_back(event.tag);
     return Reply(event.tag, DelayUs(message.server));
   }
-  const int64_t lag_us = random_.Chance(0.1) ? 200 * kMs : kMs;
-  const Store::Done done = store_.Receive(message.node, message.call, now_us_, random_, lag_us);
+  uint64_t& connected_to = connected_to_[static_cast<size_t>(message.server)];
+  if (const uint64_t writer = store_.WriterOf(message.node); connected_to != writer && !plan_.proxied) {
+    connected_to = writer;
+    message.call.first = true;
+  }
+  const int64_t lag_us = random.Chance(0.1) ? 200 * kMs : kMs;
+  const Store::Done done = store_.Receive(message.node, message.call, now_us_, random, lag_us);
   message.reply = done.reply;
   using Kind = lease::StoreRequest::Kind;
   const Kind kind = message.call.request.kind;
@@ -293,7 +318,7 @@ void World::AfterWait(uint64_t id) {
 
 void World::Reply(uint64_t id, int64_t after_us) {
   const Message& message = messages_[id];
-  if (LinkBad(message.server) && random_.Chance(0.2)) return free_messages_.push_back(id);
+  if (LinkBad() && links_[static_cast<size_t>(message.server)].Chance(0.2)) return free_messages_.push_back(id);
   Push(now_us_ + after_us, EventKind::kReply, message.server, id);
 }
 
@@ -362,10 +387,11 @@ void World::CheckLiveness() {
   }
 }
 
-void World::Violate(const std::string& text) {
-  if (violated_) return;
+void World::Violate(const std::string& text, Rule rule) {
+  if (rule <= Rule::kTime) figures_.time_repeated = true;
+  if (violated_ || rule > plan_.watched) return;
   violated_ = true;
-  violation_ = {now_us_, text};
+  violation_ = {text};
   Note("VIOLATION: %s", text.c_str());
 }
 

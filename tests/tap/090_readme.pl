@@ -1,4 +1,4 @@
-# The README's quick start and the pages of docs that show SQL, run: every block gives the output that stands below it.
+# The README's quick start and other pages, run: every SQL block that has output below it gives that output.
 use strict;
 use warnings;
 
@@ -20,49 +20,34 @@ sub normalised
 	return $text;
 }
 
-# SQL and what it prints, in turn.
-sub steps
-{
-	my ($text) = @_;
-	my @steps;
-	push @steps, [ $1, $2 ] while $text =~ /```sql\n(.*?)```\n\n```text\n(.*?)```/gs;
-	return @steps;
-}
+# Each page is told as one story, in a database of its own.
+my %pages = ('README.md' => '^## Quick start\n(.*?)^## ', map { ("docs/$_.md" => '(.*)') } qw(generators migration sequencer time-ranges));
 
 my $store = StoreTest::Redis->new(appendonly => 'no');
 my $node = PostgreSQL::Test::Cluster->new('readme');
 $node->init;
-$node->append_conf('postgresql.conf', "shared_preload_libraries = 'idgen'\nidgen.worker_id = 1\ntimezone = 'UTC'\nidgen.sequence_store = '" . $store->url . "'");
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'idgen'\nidgen.worker_id = 1\ntimezone = 'UTC'\nautovacuum = off\nidgen.sequence_store = '" . $store->url . "'");
 $node->start;
 
-sub run_steps
+foreach my $page (sort keys %pages)
 {
-	my ($database, $where, @steps) = @_;
-	for my $step (@steps)
+	my ($story) = slurp_file($page) =~ /$pages{$page}/ms or die "$page has nothing to run";
+	my @steps;
+	push @steps, [ $1, $2 ] while $story =~ /```sql\n((?:(?!```).)*?)```\n\n```text\n(.*?)```/gs;
+	cmp_ok(scalar @steps, '>=', 4, "$page has steps");
+
+	my $database = $page =~ s/\W/_/gr;
+	$node->safe_psql('postgres', "CREATE DATABASE \"$database\"");
+	$node->safe_psql($database, 'CREATE EXTENSION idgen') if $story !~ /^CREATE EXTENSION/m;
+	foreach my $step (@steps)
 	{
 		my ($sql, $expected) = @$step;
 		my ($out, $err);
 		# Not psql's quiet, unaligned mode, which the test module's own calls use.
 		IPC::Run::run([ 'psql', '-X', '-d', $node->connstr($database) ], '<', \$sql, '>', \$out, '2>', \$err);
 		my ($first_line) = $sql =~ /^(.*)$/m;
-		is(normalised($out . $err), normalised($expected), "$where: $first_line");
+		is(normalised($out . $err), normalised($expected), "$page: $first_line") or diag("it printed:\n$out$err");
 	}
-	return;
-}
-
-my ($quick_start) = slurp_file('README.md') =~ /^## Quick start\n(.*?)^## /ms or die 'no quick start in README.md';
-my @quick_start = steps($quick_start);
-cmp_ok(scalar @quick_start, '>=', 5, 'the quick start has steps');
-run_steps('postgres', 'README.md', @quick_start);
-
-# The pages that go from block to block, each in a database of its own.
-for my $page (qw(generators migration sequencer))
-{
-	$node->safe_psql('postgres', "CREATE DATABASE $page");
-	$node->safe_psql($page, 'CREATE EXTENSION idgen');
-	my @steps = steps(scalar slurp_file("docs/$page.md"));
-	cmp_ok(scalar @steps, '>=', 3, "docs/$page.md has steps");
-	run_steps($page, "docs/$page.md", @steps);
 }
 
 $node->stop;

@@ -114,11 +114,39 @@ TEST(Definition, IssuesOnlyWhereTimeComesFirstAndWorkersDiffer) {
 TEST(Definition, A64BitLayoutIssuesWhileItsHighestBitIsZero) {
   const Definition goflake = Of("time:42,region:4,app:3,worker:5,sequence:10", 1577836800000);
   const Layout line = LineLayout(goflake.layout);
-  EXPECT_EQ(line.time.width, 41);
-  EXPECT_EQ(Compose(line, EndOfLine(line) - 1, 31) & ~(goflake.layout.region.Put(15) | goflake.layout.app.Put(7)),
-            INT64_MAX & ~(goflake.layout.region.Put(15) | goflake.layout.app.Put(7)));
+  EXPECT_EQ(EndOfIds(goflake.layout), EndOfLine(line));
+  EXPECT_EQ(LastTick(goflake.layout), (uint64_t{1} << 41) - 1);
+  EXPECT_EQ(
+      Compose(goflake.layout, EndOfLine(line) - 1, 31) & ~(goflake.layout.region.Put(15) | goflake.layout.app.Put(7)),
+      INT64_MAX & ~(goflake.layout.region.Put(15) | goflake.layout.app.Put(7)));
   EXPECT_EQ(EndUs(goflake), (1577836800000 + (int64_t{1} << 41)) * 1000);
   EXPECT_EQ(LineLayout(kDefaultLayout), kDefaultLayout);
+}
+
+TEST(Definition, LayoutsThatWouldGiveTheSameIdsShareALine) {
+  const Layout line = LineLayout(kDefaultLayout);
+  EXPECT_EQ(LineLayout(Of("time:30,worker:10,sequence:12").layout), line);
+  EXPECT_EQ(LineLayout(Of("time:42,worker:10,sequence:12").layout), line);
+  Layout region = Of("time:41,region:5,worker:5,sequence:12").layout;
+  Layout app = Of("time:40,app:5,worker:5,sequence:12").layout;
+  region.fixed = region.region.Put(9);
+  app.fixed = app.app.Put(9);
+  EXPECT_EQ(LineLayout(region), LineLayout(app));
+  app.fixed = app.app.Put(8);
+  EXPECT_NE(LineLayout(region), LineLayout(app));
+  EXPECT_NE(LineLayout(Of("time:41,worker:9,sequence:13").layout), line);
+  EXPECT_NE(LineLayout(Of("time:41,worker:10,sequence:12", 0).layout), line);
+  EXPECT_NE(LineLayout(Of("time:41,worker:10,sequence:12", kDefaultLayout.epoch_ms, 2000).layout), line);
+  // An id is the same wherever it is composed.
+  const Position position = PositionAt(line, kNowMs) + 5;
+  EXPECT_EQ(Compose(line, position, 7), Compose(kDefaultLayout, position, 7));
+}
+
+TEST(Definition, ALayoutsIdsEndBeforeItsLine) {
+  const Layout layout = Of("time:30,worker:10,sequence:12").layout;
+  EXPECT_EQ(EndOfIds(layout), uint64_t{1} << 42);
+  EXPECT_EQ(LastTick(layout), (uint64_t{1} << 30) - 1);
+  EXPECT_EQ(PositionAt(LineLayout(layout), layout.epoch_ms + (int64_t{1} << 30)), EndOfIds(layout));
 }
 
 TEST(Definition, IdsHaveTheFixedBits) {
@@ -163,7 +191,7 @@ TEST(Definition, BoundsCutIdsWhereTheirTimesAre) {
     const Layout& layout = definition.layout;
     const uint64_t low = (uint64_t{1} << layout.time.shift) - 1;
     for (int i = 0; i < 20000; ++i) {
-      const uint64_t tick = random() % (LineLayout(layout).time.MaxValue() + 1);
+      const uint64_t tick = random() % (LastTick(layout) + 1);
       const uint64_t id = layout.time.Put(tick) | (i % 3 == 0 ? 0 : i % 3 == 1 ? low : random() & low);
       const int64_t id_us = TimestampUs(definition, id).value();
       for (const int64_t off : {int64_t{0}, int64_t{1}, int64_t{-1}, definition.unit_us, -definition.unit_us,

@@ -1,0 +1,11 @@
+// Where the promise ends, in numbers.
+#pragma once
+
+#include <cstdint>
+
+namespace idgen::sim {
+
+// Prints the tables of docs/operations.md: of so many seeds each line.
+void ShowEnvelope(uint64_t first_seed, uint64_t seeds);
+
+}  // namespace idgen::sim

@@ -1,0 +1,74 @@
+# The poller of docs/time-ranges.md, beside one that remembers the last id it saw: ids are not in commit order.
+use strict;
+use warnings;
+
+use IdgenTest;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_server('main', conf => "autovacuum = off\nmax_prepared_transactions = 2");
+$node->start;
+$node->safe_psql('postgres', 'CREATE EXTENSION idgen');
+my ($chapter) = slurp_file('docs/time-ranges.md') =~ /^## What an id is not\n(.*)/ms or die 'no recipe';
+my ($tables, $poll) = $chapter =~ /^```sql\n(.*?)^```/msg;
+$node->safe_psql('postgres', $tables);
+
+sub messages { return join(' ', map { (split(/\|/))[1] } split(/\n/, $node->safe_psql('postgres', $_[0]))) }
+
+# The poller of the FAQ: it remembers the last id.
+my $last = 0;
+sub poll_by_id {
+    my @rows = split(/\n/, $node->safe_psql('postgres', "SELECT id, message FROM outbox WHERE id > $last ORDER BY id"));
+    ($last) = $rows[-1] =~ /^(\d+)/ if @rows;
+    return join(' ', map { (split(/\|/))[1] } @rows);
+}
+
+is(messages($poll), 'paid sent', 'what is there');
+is(poll_by_id(), 'paid sent', 'by id: the same');
+is(messages($poll), '', 'each message once');
+
+my $slow = $node->background_psql('postgres');
+$slow->query_safe($_) foreach 'BEGIN', q(INSERT INTO outbox (message) VALUES ('slow'));
+$node->safe_psql('postgres', q(INSERT INTO outbox (message) VALUES ('quick')));
+is(poll_by_id(), 'quick', 'by id: the later id is seen first');
+is(messages($poll), '', 'the poller waits for the transaction that began before it');
+$slow->query_safe('COMMIT');
+is(poll_by_id(), '', 'by id: the smaller id is never seen');
+is(messages($poll), 'slow quick', 'the poller sees both');
+
+# A savepoint's rows bear their transaction's number; a prepared transaction is one still running.
+$slow->query_safe($_) foreach 'BEGIN', 'SAVEPOINT s', q(INSERT INTO outbox (message) VALUES ('inner')), 'RELEASE s',
+  q(PREPARE TRANSACTION 'p');
+$node->safe_psql('postgres', q(INSERT INTO outbox (message) VALUES ('outer')));
+is(messages($poll), '', 'a prepared transaction is waited for');
+$node->safe_psql('postgres', q(COMMIT PREPARED 'p'));
+is(messages($poll), 'inner outer', 'and seen');
+
+# Writers that hold their transactions open for a while, and a poller among them.
+my $writer = <<'SQL';
+BEGIN;
+INSERT INTO outbox (message) VALUES (:client_id);
+SELECT pg_sleep(random() * 0.01);
+END;
+SQL
+append_to_file($node->basedir . '/writer.sql', $writer);
+my $load = IPC::Run::start([ 'pgbench', '-n', '-c', 8, '-t', 100, '-f', $node->basedir . '/writer.sql', $node->connstr('postgres') ],
+    '>', \my $out, '2>', \my $err);
+my (%seen, $rounds, $late);
+$late = 0;
+my $poll_once = sub {
+    ++$seen{$_} foreach split(/\n/, $node->safe_psql('postgres', $poll));
+    my @rows = split(/\n/, $node->safe_psql('postgres', "SELECT id FROM outbox WHERE id > $last ORDER BY id"));
+    $last = $rows[-1] if @rows;
+    $late += @rows;
+    return ++$rounds;
+};
+while ($load->pumpable) { $load->pump_nb; $poll_once->() }
+ok($load->finish, 'writers ended');
+ok(wait_until { $poll_once->(); keys %seen >= 800 }, 'the poller sees every message') or diag(scalar keys %seen);
+is(scalar(grep { $_ != 1 } values %seen), 0, 'and each once');
+cmp_ok($late, '<', 800, "by id, some of 800 are missed: it saw $late in $rounds rounds");
+
+$slow->quit;
+$node->stop;
+done_testing();
