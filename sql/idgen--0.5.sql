@@ -664,14 +664,17 @@ CREATE FUNCTION idgen_stat_get_sequences(
     OUT sequencer text, OUT key text, OUT next_value bigint, OUT values_left bigint, OUT segment_size bigint,
     OUT fetches bigint, OUT waits bigint)
     RETURNS SETOF record
-    LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 100 ROWS 100
+    LANGUAGE c VOLATILE PARALLEL SAFE COST 100 ROWS 100
     AS 'MODULE_PATHNAME', 'idgen_sql_stat_sequences';
-COMMENT ON FUNCTION idgen_stat_get_sequences() IS 'What the view idgen_stat_sequences shows.';
+COMMENT ON FUNCTION idgen_stat_get_sequences() IS
+'The rows of the view idgen_stat_sequences. None where idgen is not in shared_preload_libraries.';
 REVOKE ALL ON FUNCTION idgen_stat_get_sequences() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_stat_get_sequences() TO pg_read_all_stats;
+GRANT EXECUTE ON FUNCTION idgen_stat_get_sequences() TO @extowner@ WITH GRANT OPTION;
 
 CREATE VIEW idgen_stat_sequences AS SELECT * FROM idgen_stat_get_sequences();
 REVOKE ALL ON idgen_stat_sequences FROM PUBLIC;
 GRANT SELECT ON idgen_stat_sequences TO pg_read_all_stats;
-GRANT EXECUTE ON FUNCTION idgen_stat_get_sequences() TO pg_read_all_stats;
+GRANT SELECT ON idgen_stat_sequences TO @extowner@ WITH GRANT OPTION;
 COMMENT ON VIEW idgen_stat_sequences IS
 'The keys of this database whose values this server has in segments: next_value, the next it would give, NULL where it has to ask the store; values_left, without asking; segment_size, of the latest; fetches, of segments; waits, calls that had to wait for one. Since the key has had its place. Keys may say something: for pg_read_all_stats.';

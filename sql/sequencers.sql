@@ -177,3 +177,15 @@ SELECT * FROM idgen_sequence('k', 4, 'orders');
 \set VERBOSITY default
 SELECT proname, pg_get_function_identity_arguments(oid), provolatile, proparallel FROM pg_proc WHERE proname ~ '^idgen_sequence_|^idgen_sequence$' ORDER BY 1, 2;
 SELECT count(idgen_drop_sequencer(name)) FROM idgen_sequencer WHERE NOT built_in;
+
+-- With a cache.
+SELECT name, cache FROM idgen_create_sequencer('cached', cache => 1000000);
+SELECT idgen_sequence_next('k', 'cached');
+\echo :LAST_ERROR_SQLSTATE
+SELECT * FROM idgen_sequence('k', 1000001, 'cached');
+SELECT * FROM idgen_sequence('k', -1, 'cached');
+SELECT idgen_sequence_next('', 'cached');
+SELECT * FROM idgen_sequence_next(ARRAY['k', NULL], 'cached');
+SELECT * FROM idgen_sequence_next('{}'::text[], 'cached');
+SELECT idgen_drop_sequencer('cached');
+SELECT idgen_sequence_next('k', 'cached');

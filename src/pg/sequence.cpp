@@ -107,7 +107,9 @@ Answer Ask(FunctionCallInfo fcinfo, int argument, Operation operation) {
   pg::AskStore(operation, &store_key, &answer, 1);
   PG_FINALLY();
   // Also where no answer came: it may have been carried out.
-  if (sets || operation.kind == Operation::Kind::kDrop) pg::ForgetSegments(store_key);
+  const bool changes_nothing =
+      operation.kind == Operation::Kind::kSetIfNone && answer.outcome == Outcome::kOk && !answer.had;
+  if ((sets || operation.kind == Operation::Kind::kDrop) && !changes_nothing) pg::ForgetSegments(store_key);
   PG_END_TRY();
   CheckAnswer(sequencer, operation, answer, key, store_key);
   return answer;

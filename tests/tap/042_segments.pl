@@ -49,6 +49,7 @@ sub left { my ($key, $server) = @_; return ask("SELECT values_left FROM idgen_st
 # --- sessions that take values, and write down what they get: key|value, a line each, in their order
 
 my $loads = 0;
+my $held;
 
 sub start_load {
     my ($server, $statement, $times) = @_;
@@ -134,6 +135,9 @@ cmp_ok(next_of('set', $nodes[1]), '<', 900000, 'another server goes on with what
 is(ask(q(SELECT idgen_sequence_set_if_not_exists('set', 5, 's'))), 'f', 'set_if_not_exists changes nothing');
 is(next_of('set'), 900001, 'here neither');
 warm('set');
+$held = left('set');
+ok(ask(q(SELECT idgen_sequence_set_if_not_exists('set', 5, 's'))) eq 'f' && left('set') >= $held, 'and leaves what the server holds');
+warm('set');
 is(ask(q(SELECT idgen_sequence_set('set', 7, 'plain'))), '', 'a set through another sequencer of the same prefix');
 is(next_of('set'), 8, 'counts as well');
 
@@ -174,7 +178,7 @@ sub through_proxy { settings($_[0], "idgen.sequence_store = '" . $proxy->url . "
 ok(through_proxy($node), 'over a proxy');
 warm('away');
 wait_until { left('away') > 100 };
-my $held = left('away');
+$held = left('away');
 $proxy->refuse;
 is(ask("SELECT count(DISTINCT idgen_sequence_next('away', 's')) FROM generate_series(1, $held)"), $held, 'callers go on while a segment lasts');
 my $began = time;
