@@ -53,6 +53,8 @@ class Candidate:
         return "(id)" in self.call or "(id," in self.call
 
 
+SEGMENTS = "idgen_sequence_next(), cache 100000"
+SEGMENT_BATCH = "idgen_sequence() of 1,000, cache 100000"
 TEXT_FORMS = ("base32", "base58", "base62", "hex", "unsigned")
 
 
@@ -84,6 +86,10 @@ def candidates(session):
         Candidate("idgen_timestamp(id, 'named')", "idgen_timestamp(id, 'named')", over="idgen_timestamp(id)"),
         Candidate("idgen_decode(id, 'named')", "idgen_decode(id, 'named')", over="idgen_decode(id)"),
         *text_forms(),
+        Candidate(SEGMENTS, "idgen_sequence_next('k', 'segments')"),
+        # A key that looks as if it were another for every row, so that the function is called for it.
+        Candidate(SEGMENT_BATCH, "generate_series(1, {calls} / 1000) g, idgen_sequence(left('k' || g, 1), 1000, 'segments')",
+                  unit=BATCH),
         Candidate("idgen_batch(n)", "idgen_batch({calls})", burst=True, unit=BATCH),
         # Last: changing the setting takes a second.
         Candidate("idgen_next(), block_size 1", "idgen_next()", burst=True, block_size=1),

@@ -12,10 +12,14 @@ from harness.server import Session, wait_for_burst
 TITLE = "Several sessions at once"
 RATE = "Million ids per second"
 CALLS_PER_ROW = 10
+SEGMENTS = "idgen_sequence_next(), cache 100000, a key each"
+SEGMENTS_OF_ONE = "idgen_sequence_next(), cache 100000, one key"
 CANDIDATES = {
     "idgen_next()": "idgen_next()",
     REFERENCE: "nextval('cache_1')",
     "nextval, CACHE 1000": "nextval('cache_1000')",
+    SEGMENTS: "idgen_sequence_next('k {session}', 'segments')",
+    SEGMENTS_OF_ONE: "idgen_sequence_next('k', 'segments')",
 }
 COUNTS = (1, 2, 4, 16)
 
@@ -27,9 +31,9 @@ def case_of(sessions):
 def run(plan, results):
     with Session() as leader:
         crowd = [Session() for _ in range(max(COUNTS))]
-        for session in crowd:
+        for index, session in enumerate(crowd):
             for call in CANDIDATES.values():
-                session.query(_statement(call, 1000))
+                session.query(_statement(call.format(session=index), 1000))
         for number in plan.each_round(TITLE):
             for sessions in COUNTS:
                 for name, call in in_turn(CANDIDATES, number):
@@ -49,9 +53,10 @@ def _measure(leader, crowd, call, ids):
     now = "SELECT extract(epoch FROM clock_timestamp())"
     wait_for_burst(leader)
     leader.query("SELECT pg_advisory_lock(1)")
-    for session in crowd:
+    for index, session in enumerate(crowd):
         # One message to the server, so that nothing is waited for in between: psql's \; separates without sending.
-        session.send(" \\; ".join(["SELECT pg_advisory_xact_lock_shared(1)", now, _statement(call, ids_each), now]))
+        session.send(" \\; ".join(["SELECT pg_advisory_xact_lock_shared(1)", now,
+                                    _statement(call.format(session=index), ids_each), now]))
     waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     while int(leader.value(waiting)) < len(crowd):
         time.sleep(0.01)

@@ -27,7 +27,7 @@ uint64 current_tenure = 0;
 SegmentPlace* own_fetch = nullptr;  // what this process fetches for
 
 // Puts down what came, and lets the others go on, whether anything came or not.
-void EndFetch(const Answer* answer, uint64 changes) {
+void EndFetch(const Answer* answer, uint64 changes, int64 size, int64 began_us) {
   SegmentTable& table = *Segments();
   SegmentPlace& place = *own_fetch;
   LWLockAcquire(table.lock, LW_EXCLUSIVE);
@@ -35,6 +35,8 @@ void EndFetch(const Answer* answer, uint64 changes) {
     const uint64 serial = sequencer::Put<PlainMemory>(place.segments, answer->grant.Value(0), answer->grant.count);
     place.generations[serial & 1] = answer->generation;
     ++place.fetches;
+    place.size = size;
+    place.fetched_at_us = began_us;
     place.wanted.store(0);
   }
   place.fetcher = 0;
@@ -44,7 +46,7 @@ void EndFetch(const Answer* answer, uint64 changes) {
 }
 
 void AbandonFetch(int, Datum) {
-  if (own_fetch != nullptr) EndFetch(nullptr, 0);
+  if (own_fetch != nullptr) EndFetch(nullptr, 0, 0, 0);
 }
 
 [[noreturn]] void RaiseNoSegment() {
@@ -126,14 +128,13 @@ Answer Fetch(SegmentPlace& place, int64 need, int64 until_us) {
   SegmentTable& table = *Segments();
   const int64 now_us = io::BootUs();
   // Nobody but the fetcher writes the size, and nobody gives the place to another key.
-  LWLockAcquire(table.lock, LW_EXCLUSIVE);
+  LWLockAcquire(table.lock, LW_SHARED);
   const uint64 changes = place.changes;
-  place.size = sequencer::NextSegmentSize(place.size, now_us - place.fetched_at_us, place.definition.cache);
-  place.fetched_at_us = now_us;
   LWLockRelease(table.lock);
+  const int64 size = sequencer::NextSegmentSize(place.size, now_us - place.fetched_at_us, place.definition.cache);
   Operation operation = {.kind = Operation::Kind::kSegment,
                          .definition = place.definition,
-                         .count = Max(place.size, Min(need, sequencer::kMaxSegment))};
+                         .count = Max(size, Min(need, sequencer::kMaxSegment))};
   const sequencer::StoreKey key = place.store_key();
   Answer answer;
   PG_TRY();
@@ -152,11 +153,11 @@ Answer Fetch(SegmentPlace& place, int64 need, int64 until_us) {
   }
   PG_CATCH();
   {
-    EndFetch(nullptr, 0);
+    EndFetch(nullptr, 0, 0, 0);
     PG_RE_THROW();
   }
   PG_END_TRY();
-  EndFetch(&answer, changes);
+  EndFetch(&answer, changes, size, now_us);
   return answer;
 }
 

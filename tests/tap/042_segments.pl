@@ -18,8 +18,8 @@ my $node  = $nodes[0];
 my $dir   = PostgreSQL::Test::Utils::tempdir();
 
 sub segment_server {
-    my ($name, $url) = @_;
-    my $server = new_server($name, conf => "idgen.sequence_store = '$url'\nidgen.max_sequence_keys = 16\n");
+    my ($name, $url, $conf) = @_;
+    my $server = new_server($name, conf => "idgen.sequence_store = '$url'\nidgen.max_sequence_keys = 16\n" . ($conf // ''));
     $server->start;
     $server->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION idgen;
@@ -259,5 +259,25 @@ $proxy->pass;
 $node->start;
 $last = stored('stop');
 cmp_ok(next_of('stop'), '>', $last, 'and what was left is skipped');
+
+# --- without a place for the process that fetches ahead, and on a standby
+
+my $alone = segment_server('alone', $store->url(socket => 1), 'max_worker_processes = 1');
+is(warm('alone', $alone), 3000, 'sessions fetch for themselves where no process does');
+is(ask(q(SELECT bool_and(waits > 3) FROM idgen_stat_sequences), $alone), 't', 'and wait for it');
+$alone->stop;
+
+$nodes[1]->append_conf('postgresql.conf', "wal_level = replica\nmax_wal_senders = 4");
+$nodes[1]->restart;
+$nodes[1]->append_conf('pg_hba.conf', 'local replication all trust');
+$nodes[1]->reload;
+$nodes[1]->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('segments_standby');
+$standby->init_from_backup($nodes[1], 'base', has_streaming => 1);
+$standby->start;
+is(warm('standby', $standby), 3000, 'a standby takes segments, too');
+$last = next_of('standby', $standby);
+$standby->stop('fast');
+is(stored('standby'), $last, 'and gives them back');
 
 done_testing();
