@@ -16,7 +16,6 @@ struct SegmentPlace {
   core::Word wanted;            // the worker has been asked for a segment, or knows that there is none
   core::Word waits;             // calls that had to wait for a segment
 
-  bool taken;
   uint64 hash;
   int32 next;  // in its bucket; -1: none
   uint64 store;

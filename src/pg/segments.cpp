@@ -83,14 +83,18 @@ void AddPiece(Pieces* taken, const sequencer::Piece& piece) {
   taken->values += piece.count;
 }
 
-// One step of the key in the store, past this server's segments: it has none.
-Answer TakeFromStore(const Sequencer& sequencer, const sequencer::StoreKey& key, int64 count, int64 until_us,
-                     Pieces* taken) {
-  const Operation operation = {.kind = Operation::Kind::kNext, .definition = sequencer.definition, .count = count};
-  Answer answer;
-  AskStoreUntil(operation, &key, &answer, 1, until_us);
-  if (answer.outcome == Outcome::kOk) AddPiece(taken, {.first = answer.grant.Value(0), .count = answer.grant.count});
-  return answer;
+// Every place is being fetched for: until one is not, or longer.
+void WaitForRoom(int64 until_us) {
+  static uint32 wait_event = 0;
+  if (wait_event == 0) wait_event = NewWaitEvent("IdgenSequenceRoom");
+  if (io::BootUs() >= until_us)
+    ereport(ERROR,
+            (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED), errmsg("no room for another key of a sequence"),
+             errdetail("The server has room for %d, and waits for values of all of them.", Segments()->place_count),
+             errhint("Raise \"idgen.max_sequence_keys\" and restart the server.")));
+  WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 1, wait_event);
+  ResetLatch(MyLatch);
+  CHECK_FOR_INTERRUPTS();
 }
 
 // Makes the place of the key the current one. False where there is no room for it now.
@@ -179,8 +183,10 @@ Answer TakeValues(const Sequencer& sequencer, const sequencer::StoreKey& key, in
   bool is_full = false, has_waited = false;
   current_place = nullptr;
   while (taken->values < count) {
-    if (current_place == nullptr && !FindCurrentPlace(name, until_us))
-      return TakeFromStore(sequencer, key, count - taken->values, until_us, taken);
+    if (current_place == nullptr && !FindCurrentPlace(name, until_us)) {
+      WaitForRoom(until_us);
+      continue;
+    }
     SegmentPlace& place = *current_place;
     const int64 missing = count - taken->values;
     // A batch that has not enough is fetched for before it takes the rest: where that fails, nothing is lost.
