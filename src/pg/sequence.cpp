@@ -1,5 +1,5 @@
 // idgen_sequence() and what belongs to it: the arguments are made an operation, the answer a row or an error.
-#include "pg/sequence_store.h"
+#include "pg/sequence_marks.h"
 #include "pg/sequencers.h"
 
 #include <cstring>
@@ -102,7 +102,7 @@ Answer Ask(FunctionCallInfo fcinfo, int argument, Operation operation) {
                               static_cast<long long>(Max(sequencer.definition.Before(), int64{0})),
                               static_cast<long long>(sequencer.definition.max_value))));
   Answer answer;
-  pg::AskStore(operation, &store_key, &answer, 1);
+  pg::AskStoreAboveMarks(operation, &store_key, &answer, 1);
   CheckAnswer(sequencer, operation, answer, key, store_key);
   return answer;
 }
@@ -159,7 +159,7 @@ PGDLLEXPORT Datum idgen_sql_sequence_next_keys(PG_FUNCTION_ARGS) {
     new (&answers[i]) Answer();
   }
   InitMaterializedSRF(fcinfo, 0);
-  if (count > 0) pg::AskStore(operation, keys, answers, count);
+  if (count > 0) pg::AskStoreAboveMarks(operation, keys, answers, count);
   const auto* rows = reinterpret_cast<const ReturnSetInfo*>(fcinfo->resultinfo);
   for (int i = 0; i < count; ++i) {
     CheckAnswer(sequencer, operation, answers[i], DatumGetTextPP(given[i]), keys[i]);

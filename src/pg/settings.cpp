@@ -6,6 +6,7 @@
 #include "core/layout.h"
 #include "core/server_state.h"
 #include "pg/lease_settings.h"
+#include "pg/sequence_marks.h"
 #include "pg/sequence_store.h"
 
 namespace idgen::pg {
@@ -78,6 +79,7 @@ void DefineSettings() {
                             nullptr, nullptr);
   DefineLeaseSettings();
   DefineSequenceSettings();
+  DefineMarksSetting();
   MarkGUCPrefixReserved("idgen");
 }
 

@@ -70,6 +70,15 @@ void AddNext(const Operation& operation, Words* words) noexcept {
   }
 }
 
+const char* VerbOf(Kind kind) noexcept {
+  switch (kind) {
+    case Kind::kNext: return "next";
+    case Kind::kRaise: return "raise";
+    case Kind::kDrop: return "drop";
+    default: return "set";
+  }
+}
+
 // The text as a value that can have been given: digits, and a bigint.
 bool ParseValue(const redisReply* reply, int64_t* value) noexcept {
   return reply->type == REDIS_REPLY_STRING &&
@@ -137,6 +146,19 @@ Outcome ReadNext(const Operation& operation, const redisReply* reply, Answer* an
   return Says(reply, 0, "bad") ? Outcome::kNotAValue : Outcome::kMisread;
 }
 
+Outcome ReadGeneration(const redisReply* reply, Answer* answer) noexcept {
+  if (reply->type == REDIS_REPLY_NIL) return Outcome::kOk;
+  return ParseValue(reply, &answer->generation) ? Outcome::kOk : Outcome::kNotAValue;
+}
+
+Outcome ReadRaise(const Operation& operation, const redisReply* reply, Answer* answer) noexcept {
+  if (Says(reply, 0, "kept")) return Value(reply, 1, &answer->generation) ? Outcome::kOk : Outcome::kMisread;
+  if (reply->type == REDIS_REPLY_INTEGER) return Outcome::kMisread;
+  const Outcome outcome = ReadNext(operation, reply, answer);
+  if (outcome == Outcome::kOk) answer->had = true;
+  return outcome;
+}
+
 Outcome ReadPeek(const redisReply* reply, Answer* answer) noexcept {
   if (reply->type == REDIS_REPLY_NIL) return Outcome::kOk;
   if (reply->type != REDIS_REPLY_STRING) return Outcome::kMisread;
@@ -146,13 +168,15 @@ Outcome ReadPeek(const redisReply* reply, Answer* answer) noexcept {
 
 Outcome ReadChange(const redisReply* reply, Answer* answer) noexcept {
   answer->had = Says(reply, 1, "1");
-  return Says(reply, 0, "ok") && (answer->had || Says(reply, 1, "0")) ? Outcome::kOk : Outcome::kMisread;
+  return Says(reply, 0, "ok") && (answer->had || Says(reply, 1, "0")) && Value(reply, 2, &answer->generation)
+             ? Outcome::kOk
+             : Outcome::kMisread;
 }
 
 }  // namespace
 
 bool IsPlain(const Operation& operation, bool by_script) noexcept {
-  if (operation.kind == Kind::kPeek) return true;
+  if (operation.kind == Kind::kPeek || operation.kind == Kind::kGeneration) return true;
   int64_t amount;
   return operation.kind == Kind::kNext && !by_script && operation.definition.IsPlain() &&
          !__builtin_mul_overflow(operation.count, operation.definition.step, &amount);
@@ -164,6 +188,9 @@ void AddRequest(const Operation& operation, const StoreKey& key, bool by_script,
   if (operation.kind == Kind::kPeek) {
     words.Add("GET");
     words.Add(key.value());
+  } else if (operation.kind == Kind::kGeneration) {
+    words.Add("GET");
+    words.Add(key.generation());
   } else if (IsPlain(operation, by_script)) {
     words.Add("INCRBY");
     words.Add(key.value());
@@ -174,10 +201,15 @@ void AddRequest(const Operation& operation, const StoreKey& key, bool by_script,
     words.Add("2");
     words.Add(key.value());
     words.Add(key.generation());
-    words.Add(operation.kind == Kind::kNext ? "next" : operation.kind == Kind::kDrop ? "drop" : "set");
+    words.Add(VerbOf(operation.kind));
     words.AddNumber(operation.definition.ttl_ms);
     words.AddFlag(operation.definition.sliding);
-    if (operation.kind == Kind::kNext) AddNext(operation, &words);
+    if (operation.kind == Kind::kNext || operation.kind == Kind::kRaise) AddNext(operation, &words);
+    if (operation.kind == Kind::kRaise) {
+      words.AddNumber(operation.mark.generation);
+      words.AddNumber(operation.mark.value);
+      words.AddNumber(operation.value);
+    }
     if (operation.kind == Kind::kSet || operation.kind == Kind::kSetIfNone) {
       words.AddNumber(operation.value);
       words.AddFlag(operation.kind == Kind::kSetIfNone);
@@ -191,6 +223,8 @@ void ReadReply(const Operation& operation, const redisReply* reply, Answer* answ
   switch (operation.kind) {
     case Kind::kNext: answer->outcome = ReadNext(operation, reply, answer); break;
     case Kind::kPeek: answer->outcome = ReadPeek(reply, answer); break;
+    case Kind::kGeneration: answer->outcome = ReadGeneration(reply, answer); break;
+    case Kind::kRaise: answer->outcome = ReadRaise(operation, reply, answer); break;
     case Kind::kSet:
     case Kind::kSetIfNone:
     case Kind::kDrop: answer->outcome = ReadChange(reply, answer); break;

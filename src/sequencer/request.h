@@ -4,16 +4,18 @@
 
 #include "sequencer/definition.h"
 #include "sequencer/key.h"
+#include "sequencer/marks.h"
 #include "wire/resp.h"
 
 namespace idgen::sequencer {
 
 struct Operation {
-  enum class Kind : uint8_t { kNext, kSet, kSetIfNone, kPeek, kDrop };
+  enum class Kind : uint8_t { kNext, kSet, kSetIfNone, kPeek, kDrop, kGeneration, kRaise };
   Kind kind = Kind::kNext;
   Definition definition;
-  int64_t count = 1;  // of kNext
-  int64_t value = 0;  // of kSet and kSetIfNone
+  int64_t count = 1;  // of kNext and kRaise
+  int64_t value = 0;  // of kSet and kSetIfNone; of kRaise: the last of the values that were told, and are not taken
+  Mark mark = {};     // of kRaise: raises the value to it, unless a later generation has come, and takes the next ones
 };
 
 struct Answer {
@@ -28,9 +30,11 @@ struct Answer {
   };
   Outcome outcome = Outcome::kUnasked;
   bool by_script = false;  // a plain INCRBY would not do: next time the script is asked
-  bool had = false;        // kPeek, kDrop: there was a value; kFull: `last` is known; kSet…: it was set
-  int64_t last = 0;        // kPeek, kFull: the last value given
-  Grant grant;             // kNext
+  bool had = false;  // kPeek, kDrop: there was a value; kFull: `last` is known; kSet…: it was set; kRaise: no later
+                     // generation has come
+  int64_t last = 0;  // kPeek, kFull: the last value given
+  int64_t generation = 0;  // kSet…, kDrop: the new one; kGeneration; kRaise: the later one
+  Grant grant;             // kNext, kRaise
   char problem[128] = {};  // one line of printable characters
 };
 
