@@ -1,8 +1,13 @@
 // The table of marks, and the questions that they make necessary.
 #include "pg/sequence_marks.h"
 
+#include "io/clock.h"
 #include "pg/sequence_store.h"
 
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <new>
 
 namespace idgen::pg {
@@ -22,6 +27,71 @@ shmem_startup_hook_type previous_startup_hook = nullptr;
 
 Size MarksSize() { return sequencer::Marks::Bytes(static_cast<size_t>(max_marks)); }
 
+// The file: this, and the table as it is in memory. A file of another size or version, or one that was not written to
+// its end, is not taken; marks that are missing protect less, and harm nothing.
+constexpr const char* kFile = "idgen.marks";
+constexpr const char* kNewFile = "idgen.marks.new";
+constexpr int64 kSaveEveryUs = 5 * core::kUsPerSecond;
+struct FileHead {
+  char magic[8];
+  uint64 size;
+  pg_crc32c crc;
+};
+constexpr char kMagic[8] = {'i', 'd', 'g', 'm', 'a', 'r', 'k', '1'};
+
+pg_crc32c CrcOf(const void* bytes, Size size) {
+  pg_crc32c crc;
+  INIT_CRC32C(crc);
+  COMP_CRC32C(crc, bytes, size);
+  FIN_CRC32C(crc);
+  return crc;
+}
+
+void Load() {
+  FILE* file = AllocateFile(kFile, PG_BINARY_R);
+  if (file == nullptr) {
+    if (errno != ENOENT) ereport(LOG, (errcode_for_file_access(), errmsg("could not read file \"%s\": %m", kFile)));
+    return;
+  }
+  FileHead head;
+  const bool whole = fread(&head, sizeof head, 1, file) == 1 && memcmp(head.magic, kMagic, sizeof kMagic) == 0 &&
+                     head.size == MarksSize() && fread(memory, MarksSize(), 1, file) == 1 &&
+                     CrcOf(memory, MarksSize()) == head.crc;
+  FreeFile(file);
+  if (whole) return;
+  memset(memory, 0, MarksSize());
+  ereport(LOG,
+          (errmsg("idgen: the file \"%s\" is not taken", kFile),
+           errdetail("It is of another size or version, or damaged. How far sequences have come is learnt anew.")));
+}
+
+// From a copy, so that nobody waits for the disk.
+void Save(void* copy) {
+  LWLockAcquire(lock, LW_SHARED);
+  memcpy(copy, memory, MarksSize());
+  LWLockRelease(lock);
+  FileHead head;
+  memset(&head, 0, sizeof head);
+  memcpy(head.magic, kMagic, sizeof kMagic);
+  head.size = MarksSize();
+  head.crc = CrcOf(copy, MarksSize());
+  FILE* file = AllocateFile(kNewFile, PG_BINARY_W);
+  bool written = file != nullptr && fwrite(&head, sizeof head, 1, file) == 1 && fwrite(copy, MarksSize(), 1, file) == 1;
+  if (file != nullptr && FreeFile(file) != 0) written = false;
+  if (written)
+    (void)durable_rename(kNewFile, kFile, LOG);
+  else
+    ereport(LOG, (errcode_for_file_access(), errmsg("could not write file \"%s\": %m", kNewFile)));
+}
+
+// pg_stat_statements keeps its own likewise. After a crash what was saved last is there.
+void SaveAtEnd(int code, Datum) {
+  if (code != 0 || memory == nullptr) return;
+  void* copy = malloc(MarksSize());
+  if (copy != nullptr) Save(copy);
+  free(copy);
+}
+
 void RequestHook() {
   if (previous_request_hook != nullptr) previous_request_hook();
   RequestAddinShmemSpace(MarksSize());
@@ -36,6 +106,9 @@ void StartupHook() {
   if (!found) memset(memory, 0, MarksSize());
   lock = &GetNamedLWLockTranche("idgen marks")->lock;
   LWLockRelease(AddinShmemInitLock);
+  if (IsUnderPostmaster) return;
+  if (!found) Load();
+  on_shmem_exit(SaveAtEnd, Int32GetDatum(0));  // of the postmaster: no backend lives then
 }
 
 // What was known of a key before the store was asked.
@@ -131,6 +204,18 @@ void RequestMarksMemory() {
   shmem_request_hook = RequestHook;
   previous_startup_hook = shmem_startup_hook;
   shmem_startup_hook = StartupHook;
+}
+
+void SaveMarksNowAndThen() {
+  static int64 saved_at_us = 0;
+  static uint64 saved_uses = 0;
+  const int64 now_us = io::BootUs();
+  if (memory == nullptr || now_us - saved_at_us < kSaveEveryUs) return;
+  const uint64 uses = sequencer::Marks(memory, MarksSize()).uses();
+  saved_at_us = now_us;
+  if (uses == saved_uses) return;
+  saved_uses = uses;
+  Save(palloc(MarksSize()));
 }
 
 void AskStoreAboveMarks(const Operation& operation, const sequencer::StoreKey* keys, Answer* answers, int count) {

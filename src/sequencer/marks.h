@@ -34,6 +34,9 @@ class Marks {
   // Over `bytes` of memory that was all zeros once, and was changed by nothing else since.
   Marks(void* memory, size_t bytes) noexcept;
 
+  // Moves with every use.
+  uint64_t uses() const noexcept { return header_->uses; }
+
   bool Find(const KeyHash& key, Mark* mark) noexcept;
   // Of a later generation the mark is taken as it is, of the same one the higher value, of an earlier one nothing.
   void Note(const KeyHash& key, const Mark& mark) noexcept;

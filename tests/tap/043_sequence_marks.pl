@@ -131,5 +131,32 @@ $store->cli('FLUSHALL');
 is(take('key1000'), 3, 'the last one used has its mark');
 is(take('key1'), 1, 'the first one had to make room');
 
+# --- what is known survives the server: a stop, a crash a few seconds later, a file that is none
+
+is(take_all('g', 10), '1|10|10', 'ten values');
+$node->restart;
+$store->cli('FLUSHALL');
+is(take('g'), 11, 'a server that was stopped and started knows them');
+my $file = $node->data_dir . '/idgen.marks';
+sub await_save {
+    my $inode = (stat $file)[1];
+    for (my $tries = 0; $tries < 300 && (stat $file)[1] == $inode; ++$tries) { select(undef, undef, undef, 0.1) }
+    return;
+}
+my $last = take('g');
+await_save();    # it may have been under way
+take('g');
+await_save();
+$node->stop('immediate');
+$node->start;
+$store->cli('FLUSHALL');
+cmp_ok(take('g'), '>', $last, 'one that crashed knows what was saved before');
+$node->stop;
+append_to_file($file, 'x');
+truncate($file, 100);
+$node->start;
+like(slurp_file($node->logfile), qr/the file "idgen.marks" is not taken/, 'a file that is none is not taken');
+is(take('fresh'), 1, 'and nothing else is lost');
+
 $_->stop foreach @nodes;
 done_testing();
