@@ -86,7 +86,7 @@ void Save(void* copy) {
 
 // pg_stat_statements keeps its own likewise. After a crash what was saved last is there.
 void SaveAtEnd(int code, Datum) {
-  if (code != 0 || memory == nullptr) return;
+  if (code != 0 || memory == nullptr || max_marks == 0) return;
   void* copy = malloc(MarksSize());
   if (copy != nullptr) Save(copy);
   free(copy);
@@ -107,7 +107,7 @@ void StartupHook() {
   lock = &GetNamedLWLockTranche("idgen marks")->lock;
   LWLockRelease(AddinShmemInitLock);
   if (IsUnderPostmaster) return;
-  if (!found) Load();
+  if (!found && max_marks > 0) Load();
   on_shmem_exit(SaveAtEnd, Int32GetDatum(0));  // of the postmaster: no backend lives then
 }
 
@@ -195,8 +195,8 @@ void DefineMarksSetting() {
   DefineCustomIntVariable("idgen.max_sequence_marks",
                           "Of how many keys the server remembers how far their sequences have come.",
                           "A store that has forgotten is noticed for these, and raised. The key that was used longest "
-                          "ago makes room for another.",
-                          &max_marks, 4096, 8, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
+                          "ago makes room for another. 0: none is remembered.",
+                          &max_marks, 4096, 0, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
 }
 
 void RequestMarksMemory() {
@@ -210,7 +210,7 @@ void SaveMarksNowAndThen() {
   static int64 saved_at_us = 0;
   static uint64 saved_uses = 0;
   const int64 now_us = io::BootUs();
-  if (memory == nullptr || now_us - saved_at_us < kSaveEveryUs) return;
+  if (memory == nullptr || max_marks == 0 || now_us - saved_at_us < kSaveEveryUs) return;
   const uint64 uses = sequencer::Marks(memory, MarksSize()).uses();
   saved_at_us = now_us;
   if (uses == saved_uses) return;
@@ -219,7 +219,7 @@ void SaveMarksNowAndThen() {
 }
 
 void AskStoreAboveMarks(const Operation& operation, const sequencer::StoreKey* keys, Answer* answers, int count) {
-  const bool has_marks = memory != nullptr && sequencer::HasMarks(operation.definition);
+  const bool has_marks = memory != nullptr && max_marks > 0 && sequencer::HasMarks(operation.definition);
   if (has_marks && operation.kind == Kind::kNext) return AskForValues(operation, keys, answers, count);
   AskStore(operation, keys, answers, count);
   if (!has_marks) return;

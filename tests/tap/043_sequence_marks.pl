@@ -123,6 +123,24 @@ is(scalar(keys %given), 4000, 'two servers with four clients each: every value i
 is((sort { $b <=> $a } keys %given)[0], 4000, 'and none is missing');
 is(told($node) + told($other), $told, 'and the store was not thought to have forgotten');
 
+# --- what fails in the middle
+
+my $proxy = StoreTest::Proxy->new($store);
+settings($node, "idgen.sequence_store = '" . $proxy->url . "'", "idgen.store_timeout = '300ms'");
+is(take('x'), 1, 'through a proxy');
+$proxy->drop_replies;
+like(error_of($node, q(SELECT idgen_sequence_next('x'))), qr/ERROR:  08006: .*It may have carried out/s, 'a reply that is lost');
+like(error_of($node, q(SELECT idgen_sequence_next('unknown'))), qr/ERROR:  08006: (?!.*may have carried out)/s, 'that to the question for the generation, of which nothing is unsure');
+$proxy->pass;
+is(take('x'), 3, 'the next call is right: a value is lost, none is given twice');
+is(take('unknown'), 1, 'and of the other key none is lost');
+$store->cli('FLUSHALL');
+$store->pause;
+like(error_of($node, q(SELECT idgen_sequence_next('x'))), qr/ERROR:  08006/, 'a store that stalls when it has forgotten');
+$store->resume;
+cmp_ok(take('x'), '>', 3, 'is raised when it goes on');
+settings($node, "idgen.sequence_store = '" . $store->url(socket => 1) . "'", "idgen.store_timeout = '2s'");
+
 # --- more keys than there is room for
 
 ask(q(SELECT count(idgen_sequence_next('key' || n)) FROM generate_series(1, 1000) n));
