@@ -254,5 +254,13 @@ foreach my $key (sort keys %of) {
     is("$values[0] " . ($values[-1] - $values[0] + 1), "$first " . @values, "$key: contiguous from the first one");
 }
 
+# --- a store that forgets: genesis began again at 1
+
+TODO: {
+    local $TODO = 'what a server has given out is not remembered outside the store yet';
+    $store->cli('FLUSHALL');
+    cmp_ok(ask(q(SELECT idgen_sequence_next('load1'))), '>', 1, 'genesis: a store that has forgotten a key does not begin again at 1');
+}
+
 $_->stop foreach @nodes;
 done_testing();
