@@ -58,5 +58,6 @@ UNION ALL
  EXCEPT SELECT object, definition FROM objects WHERE how = 'fresh');
 -- So do the rows of its table, and what pg_dump takes of them.
 SELECT name, layout, epoch, unit, built_in FROM idgen_generator;
+SELECT name, start, step, max_value, cycle, ttl_mode, cache, built_in FROM idgen_sequencer;
 SELECT extcondition FROM pg_extension WHERE extname = 'idgen';
 DROP TABLE kept;

@@ -1,8 +1,8 @@
-"""What issues 3 and 6 ask for, held against what was measured."""
+"""What issues 3, 6 and 7 ask for, held against what was measured."""
 
 from dataclasses import dataclass
 
-from harness import calls, ceiling, inserts, loads, sessions
+from harness import calls, ceiling, inserts, loads, sequence, sessions
 from harness.results import REFERENCE
 
 
@@ -78,4 +78,9 @@ def targets(results):
                      results.median("ceiling", ceiling.RATE, ceiling.NAME, case)))
         rows.append((f"CPU meanwhile, {case}, % of one core", 60, True,
                      results.median("ceiling", ceiling.CPU, ceiling.NAME, case)))
+    for case, limit in ((sequence.SINGLY, 0.8), (sequence.TOGETHER, 0.5)):
+        def values(name, case=case):
+            return results.median("sequence", sequence.RATE, name, case)
+        rows.append((f"sequences, {case}, × redis-benchmark", limit, False,
+                     over(values(sequence.OURS), values(sequence.PEER))))
     return [Target(*row) for row in rows if row[3] is not None]

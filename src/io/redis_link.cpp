@@ -52,12 +52,15 @@ wire::Commands& RedisLink::NewExchange() noexcept {
   return commands_;
 }
 
-void RedisLink::Begin(int64_t now_us) noexcept {
+void RedisLink::Begin(int64_t now_us, const Terms& terms) noexcept {
   state_ = State::kBusy;
   problem_[0] = '\0';
   moves_ = 0;
   seeds_tried_ = 0;
-  until_us_ = now_us + settings_.timeout_us;
+  begun_us_ = now_us;
+  until_us_ = terms.until_us != 0 ? terms.until_us : now_us + settings_.timeout_us;
+  follows_ = terms.follows;
+  may_have_run_ = is_garbled_ = false;
   if (!commands_.ok()) {
     Explain("out of memory");
     return Fail();
@@ -92,7 +95,7 @@ RedisLink::State RedisLink::Step(int64_t now_us) noexcept {
   if (now_us >= until_us_) {
     if (problem_[0] == '\0' || exchanging)
       Explain(exchanging ? "no reply within %.3f s" : "no connection within %.3f s",
-              static_cast<double>(settings_.timeout_us) / 1e6);
+              static_cast<double>(until_us_ - begun_us_) / 1e6);
     Fail();
   } else if (!exchanging && now_us >= attempt_until_us_) {
     if (stage_ == Stage::kResolving) {
@@ -159,6 +162,7 @@ void RedisLink::Connect(const Address& address, int64_t now_us) noexcept {
   stage_ = Stage::kConnecting;
   attempt_until_us_ = now_us + settings_.connect_timeout_us;
   used_ = false;
+  ++connections_;
   int result = transport_.Open(address);
   if (result == 0 && settings_.url.tls) result = transport_.Encrypt(settings_.tls, target_.host);
   if (result == 0) return StepConnecting(now_us);
@@ -235,7 +239,7 @@ void RedisLink::Send(const wire::Commands& commands, Stage stage) noexcept {
   sending_ = &commands;
   sent_ = 0;
   awaited_ = commands.count();
-  if (!commands.ok() || awaited_ > kMaxReplies) {
+  if (!commands.ok() || !MakeRoom(awaited_)) {
     Explain("out of memory");
     Fail();
   }
@@ -243,6 +247,7 @@ void RedisLink::Send(const wire::Commands& commands, Stage stage) noexcept {
 
 void RedisLink::Talk(int64_t now_us) noexcept {
   if (state_ != State::kBusy) return;
+  const bool has_to_send = sent_ < sending_->size();
   while (sent_ < sending_->size()) {
     const int64_t taken = transport_.Send(sending_->bytes() + sent_, sending_->size() - sent_);
     if (taken < 0) {
@@ -250,8 +255,11 @@ void RedisLink::Talk(int64_t now_us) noexcept {
       return stage_ == Stage::kExchanging ? Fail() : NextSeed(now_us);
     }
     if (taken == 0) break;
+    if (stage_ == Stage::kExchanging) may_have_run_ = true;
     sent_ += static_cast<size_t>(taken);
   }
+  // Nobody has answered yet what has just left.
+  if (has_to_send && sent_ == sending_->size()) return;
   // So much at a step, so that whoever sends without end does not keep the caller from its latch.
   char bytes[8192];
   for (int pieces = 0; pieces < 16; ++pieces) {
@@ -269,6 +277,7 @@ void RedisLink::Talk(int64_t now_us) noexcept {
       replies_[reply_count_++] = reply;
     }
     if (reader_.error() != nullptr) {
+      is_garbled_ = true;
       Explain("what answers does not speak Redis' protocol: %s", reader_.error());
       return Fail();
     }
@@ -315,6 +324,7 @@ void RedisLink::TakeLogin(int64_t now_us) noexcept {
     return Fail();
   }
   if (reader_.has_more()) {  // it would be taken for the exchange's answer
+    is_garbled_ = true;
     Explain("what answers does not speak Redis' protocol: a reply too many");
     return Fail();
   }
@@ -323,7 +333,9 @@ void RedisLink::TakeLogin(int64_t now_us) noexcept {
 }
 
 void RedisLink::TakeExchange(int64_t now_us) noexcept {
-  for (int i = 0; i < reply_count_; ++i) {
+  may_have_run_ = false;
+  for (int i = 0; i < reply_count_; ++i) may_have_run_ = may_have_run_ || !IsError(replies_[i]);
+  for (int i = 0; follows_ && i < reply_count_; ++i) {
     if (!IsError(replies_[i])) continue;
     const char* error = replies_[i]->str;
     if (Moved(error, now_us)) return;
@@ -460,9 +472,18 @@ void RedisLink::Disconnect() noexcept {
   used_ = false;
 }
 
+bool RedisLink::MakeRoom(int replies) noexcept {
+  if (replies <= kFewReplies) return true;
+  auto** room = static_cast<redisReply**>(malloc(sizeof(redisReply*) * static_cast<size_t>(replies)));
+  if (room != nullptr) replies_ = room;
+  return room != nullptr;
+}
+
 void RedisLink::FreeReplies() noexcept {
   for (int i = 0; i < reply_count_; ++i) freeReplyObject(replies_[i]);
   reply_count_ = 0;
+  if (replies_ != few_replies_) free(replies_);
+  replies_ = few_replies_;
 }
 
 void RedisLink::Remember(const Address& address) noexcept {

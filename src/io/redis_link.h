@@ -21,7 +21,14 @@ struct RedisLinkSettings {
 class RedisLink {
  public:
   enum class State : uint8_t { kIdle, kBusy, kDone, kFailed };
-  static constexpr int kMaxReplies = 4;
+
+  // How an exchange goes that is not like most.
+  struct Terms {
+    int64_t until_us = 0;  // when it fails; 0: the settings' timeout from now on
+    // Errors that say where else to go, or that the server can't serve now, are dealt with: that repeats the exchange, so
+    // it is for one whose commands are carried out all or not at all. Otherwise they are replies like any other.
+    bool follows = true;
+  };
 
   RedisLink(Transport& transport, Resolver& resolver) noexcept : transport_(transport), resolver_(resolver) {}
   RedisLink(const RedisLink&) = delete;
@@ -30,10 +37,11 @@ class RedisLink {
   // Closes what was open.
   void Configure(const RedisLinkSettings& settings) noexcept;
 
-  // The commands of the next exchange, to be filled in before Begin; at most kMaxReplies. An exchange that is under way
-  // is given up: whether its commands were carried out is then not known.
+  // The commands of the next exchange, to be filled in before Begin. An exchange that is under way is given up: whether
+  // its commands were carried out is then not known.
   wire::Commands& NewExchange() noexcept;
-  void Begin(int64_t now_us) noexcept;
+  void Begin(int64_t now_us) noexcept { Begin(now_us, Terms()); }
+  void Begin(int64_t now_us, const Terms& terms) noexcept;
   State Step(int64_t now_us) noexcept;
   State state() const noexcept { return state_; }
 
@@ -43,6 +51,13 @@ class RedisLink {
   bool will_be_first() noexcept;
   // Whether the last one was.
   bool was_first() const noexcept { return was_first_; }
+  // After kFailed: the commands were sent, in part at least, and no answer came.
+  bool may_have_run() const noexcept { return may_have_run_; }
+  // After kFailed: what answered was no Redis.
+  bool is_garbled() const noexcept { return is_garbled_; }
+  // The exchange's own commands are being sent, or their replies awaited, over the connection of this number.
+  bool is_exchanging() const noexcept { return state_ == State::kBusy && stage_ == Stage::kExchanging; }
+  uint64_t connection() const noexcept { return connections_; }
   // The answers are of no use: the next exchange goes to the next server.
   void Distrust() noexcept;
 
@@ -81,6 +96,7 @@ class RedisLink {
   void Fail() noexcept;
   void Explain(const char* format, ...) noexcept __attribute__((format(printf, 2, 3)));
   void Disconnect() noexcept;
+  bool MakeRoom(int replies) noexcept;
   void FreeReplies() noexcept;
   void Remember(const Address& address) noexcept;
   const KnownAddress* Known(const wire::Endpoint& endpoint) const noexcept;
@@ -96,7 +112,9 @@ class RedisLink {
   const wire::Commands* sending_ = nullptr;
   size_t sent_ = 0;
   wire::Replies reader_;
-  redisReply* replies_[kMaxReplies] = {};
+  static constexpr int kFewReplies = 4;
+  redisReply* few_replies_[kFewReplies] = {};
+  redisReply** replies_ = few_replies_;  // the C library's where they are more
   int reply_count_ = 0;
   int awaited_ = 0;
 
@@ -115,7 +133,12 @@ class RedisLink {
   bool has_auth_ = false;  // the log-in begins with AUTH
   bool used_ = false;      // the connection has carried an exchange
   bool was_first_ = false;
+  bool follows_ = true;
+  bool may_have_run_ = false;
+  bool is_garbled_ = false;
+  uint64_t connections_ = 0;
   int64_t attempt_until_us_ = 0;
+  int64_t begun_us_ = 0;
   int64_t until_us_ = 0;
 
   KnownAddress known_[kMaxKnown];

@@ -1,32 +1,25 @@
-// Settings of the lease. The URL may hold a password, and PostgreSQL writes a changed value to the log and shows it to
-// whoever may read settings: so what it keeps is empty, the URL is the check hook's "extra", and what is shown has the
-// password hidden.
+// Settings of the lease.
 #include "pg/lease_settings.h"
 
 #include "core/layout.h"
 #include "io/host.h"
-#include "io/tls.h"
 #include "pg/settings.h"
+#include "pg/store_url.h"
 
 #include <cstring>
 
 namespace idgen::pg {
+
+uint64 store_access_count = 1;
+
 namespace {
 
 constexpr int kMaxTtlMs = 3600 * 1000;
 constexpr int kMinWindowMs = 100;  // a renewal takes time
-constexpr int kMaxUrlBytes = 4096;
-constexpr char kHidden[] = "***";
-
-// What PostgreSQL carries along with a value that was accepted.
-struct StoreValue {
-  wire::RedisUrl url;
-  char shown[kMaxUrlBytes];
-};
 
 // This process's own copy: PostgreSQL gives back what it carries along, in a parallel worker before the value that is
 // to take its place is made.
-StoreValue store_value;
+StoreUrl store_value;
 bool has_store = false;
 
 char* store_text = nullptr;  // always empty
@@ -43,50 +36,18 @@ int timeout_ms = 2000;
 int replicas = 0;
 bool durable = false;
 
-bool RefuseUrl(const char* problem) {
-  // In PostgreSQL's own words the value would be in the message, and its password in the log.
-  GUC_check_errcode(ERRCODE_INVALID_PARAMETER_VALUE);
-  GUC_check_errmsg("invalid value for parameter \"idgen.lease_store\"");
-  GUC_check_errdetail("Of the URL of the store: %s.", problem);
-  GUC_check_errhint(
-      "For example redis://127.0.0.1:6379, rediss://user:password@host/0, "
-      "redis+sentinel://host:26379/mymaster or unix:///run/redis/redis.sock.");
-  return false;
-}
-
 bool CheckStore(char** value, void** extra, GucSource) {
-  *extra = nullptr;
-  StoreValue* accepted = nullptr;
-  if (InitializingParallelWorker) {
-    // The leader has sent what it keeps, which is empty; this process has inherited the URL.
-    if (!has_store) return true;
-    accepted = static_cast<StoreValue*>(GucAllocate(sizeof(StoreValue)));
-    if (accepted == nullptr) return false;
-    *accepted = store_value;
-  } else if (**value != '\0') {
-    wire::RedisUrl url;
-    const size_t size = strlen(*value);
-    if (size + sizeof kHidden > kMaxUrlBytes) return RefuseUrl("it is too long");
-    if (const char* problem = wire::ParseRedisUrl(*value, &url)) return RefuseUrl(problem);
-    if (url.tls && !io::Tls::Built()) return RefuseUrl("idgen was built without TLS, so that rediss:// can't be used");
-    accepted = static_cast<StoreValue*>(GucAllocate(sizeof(StoreValue)));
-    if (accepted == nullptr) return false;
-    accepted->url = url;
-    const bool hide = url.password_size > 0;
-    const char* rest = *value + url.password_at + url.password_size;
-    snprintf(accepted->shown, sizeof accepted->shown, "%.*s%s%s", static_cast<int>(url.password_at), *value,
-             hide ? kHidden : "", url.password_at == 0 ? *value : rest);
-    // Not for others to find in memory that is given back.
-    memset(*value, 0, size);
-  }
-  *extra = accepted;
-  return true;
+  return CheckStoreUrl("idgen.lease_store", has_store ? &store_value : nullptr, value, extra);
 }
 
 void AssignStore(const char*, void* extra) {
   has_store = extra != nullptr;
-  store_value = has_store ? *static_cast<const StoreValue*>(extra) : StoreValue();
+  store_value = has_store ? *static_cast<const StoreUrl*>(extra) : StoreUrl();
+  ++store_access_count;
 }
+
+void AssignFile(const char*, void*) { ++store_access_count; }
+void AssignTimeout(int, void*) { ++store_access_count; }
 
 bool CheckPrefix(char** value, void**, GucSource) {
   if (**value != '\0' && strlen(*value) < sizeof LeaseConfig::prefix) return true;
@@ -95,7 +56,8 @@ bool CheckPrefix(char** value, void**, GucSource) {
 }
 
 void DefineFile(const char* name, const char* summary, const char* more, char** file) {
-  DefineCustomStringVariable(name, summary, more, file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, nullptr, nullptr, nullptr);
+  DefineCustomStringVariable(name, summary, more, file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, nullptr, AssignFile,
+                             nullptr);
 }
 
 bool Refuse(char* problem, size_t size, const char* format, ...) pg_attribute_printf(3, 4);
@@ -136,7 +98,7 @@ void DefineLeaseSettings() {
                           &window_ms, -1, -1, kMaxTtlMs, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
   DefineCustomIntVariable("idgen.lease_connect_timeout", "How long an attempt to connect to the store may take.",
                           "Resolving its host name may take so long, too.", &connect_timeout_ms, 1000, 10, 60 * 1000,
-                          PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+                          PGC_SIGHUP, GUC_UNIT_MS, nullptr, AssignTimeout, nullptr);
   DefineCustomIntVariable("idgen.lease_timeout", "How long the store may take to answer, with connecting.",
                           "After that it is tried again over a new connection.", &timeout_ms, 2000, 10, 60 * 1000,
                           PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
@@ -160,6 +122,17 @@ uint32 MaxWorkers() noexcept { return static_cast<uint32>(max_workers); }
 
 const char* ShownStore() noexcept { return has_store ? store_value.shown : ""; }
 
+bool ReadStoreAccess(LeaseConfig* config) {
+  memset(static_cast<void*>(config), 0, sizeof *config);
+  config->url = store_value.url;
+  strlcpy(config->password_file, password_file, sizeof config->password_file);
+  strlcpy(config->tls_ca_file, tls_ca_file, sizeof config->tls_ca_file);
+  strlcpy(config->tls_cert_file, tls_cert_file, sizeof config->tls_cert_file);
+  strlcpy(config->tls_key_file, tls_key_file, sizeof config->tls_key_file);
+  config->connect_timeout_us = connect_timeout_ms * core::kUsPerMs;
+  return has_store;
+}
+
 bool ReadLeaseConfig(LeaseConfig* config, char* problem, size_t problem_size) {
   if (!has_store) return Refuse(problem, problem_size, "\"idgen.lease_store\" is not set.");
   const int64 window = window_ms < 0 ? int64{ttl_ms} * 2 / 3 : window_ms;
@@ -174,18 +147,12 @@ bool ReadLeaseConfig(LeaseConfig* config, char* problem, size_t problem_size) {
                   static_cast<long long>(window), static_cast<long long>(max_ahead_ms), ttl_ms);
   char hostname[io::kMaxHostname];
   if (io::ReadHostname(hostname) != 0) strlcpy(hostname, "?", sizeof hostname);
-  memset(static_cast<void*>(config), 0, sizeof *config);
-  config->url = store_value.url;
+  ReadStoreAccess(config);
   strlcpy(config->prefix, prefix, sizeof config->prefix);
   snprintf(config->holder, sizeof config->holder, "%s|%d|%s", hostname, PostPortNumber, DataDir);
-  strlcpy(config->password_file, password_file, sizeof config->password_file);
-  strlcpy(config->tls_ca_file, tls_ca_file, sizeof config->tls_ca_file);
-  strlcpy(config->tls_cert_file, tls_cert_file, sizeof config->tls_cert_file);
-  strlcpy(config->tls_key_file, tls_key_file, sizeof config->tls_key_file);
   config->workers = static_cast<uint32>(max_workers);
   config->ttl_ms = ttl_ms;
   config->window_ms = window;
-  config->connect_timeout_us = connect_timeout_ms * core::kUsPerMs;
   config->timeout_us = timeout_ms * core::kUsPerMs;
   config->replicas = replicas;
   config->durable = durable;

@@ -33,6 +33,13 @@ struct LeaseConfig {
   uint64 Key() const noexcept;
 };
 
+// Moves whenever what follows may have changed.
+extern uint64 store_access_count;
+
+// Only how to reach the store: the URL, the files, how long connecting may take. False where no store is set; the rest is
+// there then, too.
+bool ReadStoreAccess(LeaseConfig* config);
+
 // False, and a sentence in `problem`, where the settings can't stand together.
 bool ReadLeaseConfig(LeaseConfig* config, char* problem, size_t problem_size);
 

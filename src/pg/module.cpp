@@ -1,6 +1,7 @@
 // The library's entry: what happens when PostgreSQL loads it.
 #include "pg/pg.h"
 
+#include "pg/sequence_marks.h"
 #include "pg/settings.h"
 #include "pg/shmem.h"
 #include "pg/worker.h"
@@ -13,6 +14,7 @@ PGDLLEXPORT void _PG_init(void) {
   idgen::pg::DefineSettings();
   if (!process_shared_preload_libraries_in_progress) return;
   idgen::pg::RequestSharedMemory();
+  idgen::pg::RequestMarksMemory();
   if (!IsBinaryUpgrade) idgen::pg::RegisterWorker();
 }
 

@@ -6,6 +6,8 @@
 #include "core/layout.h"
 #include "core/server_state.h"
 #include "pg/lease_settings.h"
+#include "pg/sequence_marks.h"
+#include "pg/sequence_store.h"
 
 namespace idgen::pg {
 namespace {
@@ -76,6 +78,8 @@ void DefineSettings() {
                             &max_generators, 64, 1, static_cast<int>(core::kMaxLines), PGC_POSTMASTER, 0, nullptr,
                             nullptr, nullptr);
   DefineLeaseSettings();
+  DefineSequenceSettings();
+  DefineMarksSetting();
   MarkGUCPrefixReserved("idgen");
 }
 

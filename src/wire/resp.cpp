@@ -1,4 +1,4 @@
-// Commands and replies, by hiredis' formatter and reader.
+// Commands and replies. hiredis' formatter allocates for each command; with many in one exchange that shows.
 #include "wire/resp.h"
 
 #include <cstdlib>
@@ -12,6 +12,8 @@ namespace {
 redisReplyObjectFunctions original_functions;
 redisReplyObjectFunctions bounded_functions;
 
+constexpr size_t kMaxDigits = 20;
+
 template <class Count>
 void* CreateBoundedArray(const redisReadTask* task, Count elements) {
   int depth = 0;
@@ -23,30 +25,52 @@ void* CreateBoundedArray(const redisReadTask* task, Count elements) {
 
 }  // namespace
 
+bool Commands::MakeRoom(size_t size) noexcept {
+  const size_t needed = size_ + size;
+  if (needed <= capacity_) return true;
+  const size_t capacity = needed + needed / 2;
+  char* bytes = static_cast<char*>(realloc(bytes_, capacity));
+  if (bytes == nullptr) return false;
+  bytes_ = bytes;
+  capacity_ = capacity;
+  return true;
+}
+
+namespace {
+
+// A sign, a number, and the end of the line.
+char* AppendLine(char* at, char sign, size_t number) noexcept {
+  char digits[kMaxDigits];
+  size_t count = 0;
+  do {
+    digits[count++] = static_cast<char>('0' + number % 10);
+    number /= 10;
+  } while (number != 0);
+  *at++ = sign;
+  while (count > 0) *at++ = digits[--count];
+  *at++ = '\r';
+  *at++ = '\n';
+  return at;
+}
+
+}  // namespace
+
 void Commands::Add(int count, const char* const* arguments, const size_t* sizes) noexcept {
-  char* formatted = nullptr;
-  // hiredis takes pointers to non-const pointers, and changes nothing.
-  const int size = redisFormatCommandArgv(&formatted, count, const_cast<const char**>(arguments), sizes);
-  if (size < 0) {
-    ok_ = false;
-    return;
+  constexpr size_t kLine = kMaxDigits + 3;
+  size_t most = kLine;
+  for (int i = 0; i < count; ++i) most += kLine + sizes[i] + 2;
+  ok_ = ok_ && MakeRoom(most);
+  if (!ok_) return;
+  char* at = AppendLine(bytes_ + size_, '*', static_cast<size_t>(count));
+  for (int i = 0; i < count; ++i) {
+    at = AppendLine(at, '$', sizes[i]);
+    memcpy(at, arguments[i], sizes[i]);
+    at += sizes[i];
+    *at++ = '\r';
+    *at++ = '\n';
   }
-  const size_t needed = size_ + static_cast<size_t>(size);
-  if (needed > capacity_) {
-    const size_t capacity = needed + needed / 2;
-    char* bytes = static_cast<char*>(realloc(bytes_, capacity));
-    if (bytes == nullptr) ok_ = false;
-    if (bytes != nullptr) {
-      bytes_ = bytes;
-      capacity_ = capacity;
-    }
-  }
-  if (ok_) {
-    memcpy(bytes_ + size_, formatted, static_cast<size_t>(size));
-    size_ = needed;
-    ++count_;
-  }
-  redisFreeCommand(formatted);
+  size_ = static_cast<size_t>(at - bytes_);
+  ++count_;
 }
 
 void Commands::AddTextArray(int count, const char* const* arguments) noexcept {

@@ -1,5 +1,5 @@
 // Redis' protocol as bytes in, bytes out: commands are gathered into a buffer, replies are read from whatever pieces
-// arrive. hiredis does both; this bounds what a server that is no Redis can make it allocate.
+// arrive, by hiredis; this bounds what a server that is no Redis can make it allocate.
 #pragma once
 
 #include <cstddef>
@@ -32,6 +32,7 @@ class Commands {
   bool ok() const noexcept { return ok_; }
 
  private:
+  bool MakeRoom(size_t size) noexcept;
   void AddTextArray(int count, const char* const* arguments) noexcept;
 
   char* bytes_ = nullptr;

@@ -289,11 +289,12 @@ SQL
 $node->safe_psql('postgres', "CREATE ROLE joe LOGIN; CREATE DATABASE joes OWNER joe; CREATE DATABASE joes2 OWNER joe");
 my @as_joe = ('-U', 'joe', '-d', $node->connstr('joes'));
 $node->command_ok([ 'psql', '-X', '-v', 'ON_ERROR_STOP=1', @as_joe, '-c', 'CREATE EXTENSION idgen', '-c', "SELECT name FROM idgen_create_generator('his')",
-	'-c', "SELECT idgen_comment_on_generator('his', 'mine')", '-c', 'GRANT EXECUTE ON FUNCTION idgen_create_generator TO app' ],
+	'-c', "SELECT idgen_comment_on_generator('his', 'mine')", '-c', "SELECT name FROM idgen_create_sequencer('his', 'his:', step => 5, ttl => '2 d')", '-c', 'GRANT EXECUTE ON FUNCTION idgen_create_generator TO app' ],
 	'the owner of a database makes the extension and a generator, and lets others');
 $node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/joe.dump", @as_joe ], 'he dumps it');
 $node->command_ok([ 'pg_restore', '-e', '-U', 'joe', '-d', $node->connstr('joes2'), "$dir/joe.dump" ], 'and restores it');
 is(sql('joes2', 'SELECT name, comment FROM idgen_generator WHERE NOT built_in'), 'his|mine', 'with its generator');
+is(sql('joes2', 'SELECT name, key_prefix, step, ttl FROM idgen_sequencer WHERE NOT built_in'), 'his|his:|5|2 days', 'and its sequencer');
 is(sql('joes2', q(SET ROLE app; SELECT name FROM idgen_create_generator('granted'))), 'granted', 'and with whom he let');
 $node->stop;
 

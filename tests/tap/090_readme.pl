@@ -4,6 +4,7 @@ use warnings;
 
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use StoreTest;
 use Test::More;
 
 # What differs from run to run: ids, UUIDs, and the widths of the lines that rule a column of them.
@@ -20,11 +21,12 @@ sub normalised
 }
 
 # Each page is told as one story, in a database of its own.
-my %pages = ('README.md' => '^## Quick start\n(.*?)^## ', map { ("docs/$_.md" => '(.*)') } qw(generators migration time-ranges));
+my %pages = ('README.md' => '^## Quick start\n(.*?)^## ', map { ("docs/$_.md" => '(.*)') } qw(generators migration sequencer time-ranges));
 
+my $store = StoreTest::Redis->new(appendonly => 'no');
 my $node = PostgreSQL::Test::Cluster->new('readme');
 $node->init;
-$node->append_conf('postgresql.conf', "shared_preload_libraries = 'idgen'\nidgen.worker_id = 1\ntimezone = 'UTC'\nautovacuum = off");
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'idgen'\nidgen.worker_id = 1\ntimezone = 'UTC'\nautovacuum = off\nidgen.sequence_store = '" . $store->url . "'");
 $node->start;
 
 foreach my $page (sort keys %pages)

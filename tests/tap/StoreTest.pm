@@ -876,7 +876,7 @@ sub serve {
 
 # kind: 'http' and 'ssh' greet as others do; 'garbage': bytes that are no protocol; 'bulk', 'line', 'nested': a reply
 # that doesn't end; 'huge': one that announces more than there can be; 'close': hangs up; 'silence': takes it all and
-# says nothing.
+# says nothing; 'partial': a reply that stops in the middle; 'status': a reply, and not to what was asked.
 package StoreTest::Fake;
 
 use strict;
@@ -896,6 +896,8 @@ my %says = (
     huge    => "*2147483647\r\n\$9223372036854775807\r\n",
     close   => undef,
     silence => '',
+    partial => ':1',
+    status  => "+OK\r\n",
 );
 my %goes_on = (bulk => 'x' x 65536, line => 'x' x 65536, nested => "*1\r\n" x 16384);
 

@@ -75,15 +75,17 @@ inline std::vector<Command> TakeCommands(std::string* bytes) {
 struct FakeRedis {
   enum class Door { kOpen, kRefuses, kSilent };
   Door door = Door::kOpen;
-  bool mute = false;                           // takes commands and says nothing
-  bool reset = false;                          // the connection is reset when something is sent
-  std::map<std::string, std::string> answers;  // by the command's first word; "+OK" where there is none
-  std::string unasked;                         // said before anything is asked
+  bool mute = false;                                      // takes commands and says nothing
+  bool reset = false;                                     // the connection is reset when something is sent
+  std::map<std::string, std::string> answers;             // by the command's first word; "+OK" where there is none
+  std::function<std::string(const Command&)> answers_by;  // instead, where it is set
+  std::string unasked;                                    // said before anything is asked
   std::vector<Command> heard;
 
   std::string Answer(const Command& command) {
     heard.push_back(command);
     if (mute) return "";
+    if (answers_by) return answers_by(command);
     const auto answer = answers.find(command[0]);
     return answer == answers.end() ? "+OK\r\n" : answer->second;
   }

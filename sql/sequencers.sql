@@ -1,0 +1,177 @@
+-- Sequencers: made, listed, dropped; what is refused, with its SQLSTATE; no store, and one that is not there.
+SET intervalstyle = 'postgres';
+SELECT * FROM idgen_sequencers;
+SELECT * FROM idgen_create_sequencer('orders', start => 1000, step => 10, max_value => 99999, cycle => true, comment => 'Orders of the shop');
+SELECT * FROM idgen_create_sequencer('days', 'shop:day:', ttl => '2 days');
+SELECT * FROM idgen_create_sequencer('visits', ttl => '30 min', ttl_mode => 'sliding');
+SELECT name, start, step FROM idgen_create_sequencer('zero', start => 0);
+SELECT name, start, max_value FROM idgen_create_sequencer('last', start => 9223372036854775807);
+SELECT name, key_prefix, start, step, max_value, cycle, ttl, ttl_mode, cache FROM idgen_create_sequencer('nulls', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+-- Names that would disturb a Redis Cluster's braces are written otherwise.
+SELECT key_prefix FROM idgen_create_sequencer('a{}%');
+
+-- Definitions don't change; a comment may.
+UPDATE idgen_sequencer SET comment = 'All orders' WHERE name = 'orders' RETURNING comment;
+UPDATE idgen_sequencer SET step = 1 WHERE name = 'orders';
+\echo :LAST_ERROR_SQLSTATE
+UPDATE idgen_sequencer SET name = 'bestellungen' WHERE name = 'orders';
+\echo :LAST_ERROR_SQLSTATE
+-- The built-in one stays.
+SELECT idgen_drop_sequencer('default');
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO idgen_sequencer (name, built_in) VALUES ('more', true);
+\echo :LAST_ERROR_SQLSTATE
+-- A row that comes in by INSERT is judged likewise.
+INSERT INTO idgen_sequencer (name) VALUES ('plain') RETURNING *;
+INSERT INTO idgen_sequencer (name, step) VALUES ('bad', 0);
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO idgen_sequencer (name, cache) VALUES ('bad', 100);
+\echo :LAST_ERROR_SQLSTATE
+
+-- The table is not truncated, and its trigger is for no other.
+TRUNCATE idgen_sequencer;
+\echo :LAST_ERROR_SQLSTATE
+CREATE TABLE other (LIKE idgen_sequencer);
+CREATE TRIGGER other BEFORE INSERT ON other FOR EACH ROW EXECUTE FUNCTION idgen_sequencer_changed();
+INSERT INTO other DEFAULT VALUES;
+\echo :LAST_ERROR_SQLSTATE
+DROP TABLE other;
+-- What a subscriber to all tables is sent, and has.
+INSERT INTO idgen_sequencer (name, built_in) VALUES ('default', true);
+SELECT count(*) FROM idgen_sequencer WHERE name = 'default';
+
+-- Dropped.
+SELECT idgen_drop_sequencer('plain'), idgen_drop_sequencer('plain', if_exists => true);
+SELECT idgen_drop_sequencer('plain');
+\echo :LAST_ERROR_SQLSTATE
+
+-- Refused.
+\set refuse 'SELECT name FROM idgen_create_sequencer'
+\set VERBOSITY terse
+:refuse('orders');
+\echo :LAST_ERROR_SQLSTATE
+:refuse(NULL);
+\echo :LAST_ERROR_SQLSTATE
+:refuse('');
+\echo :LAST_ERROR_SQLSTATE
+:refuse(repeat('x', 64));
+\echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY default
+:refuse('x', '');
+:refuse('x', repeat('p', 256));
+:refuse('x', 'shop{}');
+:refuse('x', step => 0);
+\echo :LAST_ERROR_SQLSTATE
+:refuse('x', step => -1);
+:refuse('x', start => -1);
+:refuse('x', start => 10, max_value => 9);
+:refuse('x', step => 10, max_value => 9);
+:refuse('x', ttl => '0');
+:refuse('x', ttl => '-1 s');
+:refuse('x', ttl => '1 month');
+:refuse('x', ttl => '1500 us');
+:refuse('x', ttl => '36501 days');
+:refuse('x', ttl => '1 day', ttl_mode => 'always');
+:refuse('x', cache => 0);
+:refuse('x', cache => 1000);
+\echo :LAST_ERROR_SQLSTATE
+
+-- No store is set.
+SELECT idgen_sequence_next('k');
+\echo :LAST_ERROR_SQLSTATE
+-- What is wrong by itself is said without asking a store.
+\set VERBOSITY terse
+SELECT idgen_sequence_next('k', 'none such');
+\echo :LAST_ERROR_SQLSTATE
+SELECT idgen_sequence_next('k', repeat('x', 64));
+SELECT idgen_sequence_next('');
+\echo :LAST_ERROR_SQLSTATE
+SELECT idgen_sequence_next(repeat('k', 513));
+SELECT * FROM idgen_sequence('k', 0);
+\echo :LAST_ERROR_SQLSTATE
+SELECT * FROM idgen_sequence('k', -1);
+SELECT * FROM idgen_sequence('k', 1000001);
+\set VERBOSITY default
+SELECT * FROM idgen_sequence('k', 9901, 'orders');
+\echo :LAST_ERROR_SQLSTATE
+SELECT idgen_sequence_set('k', -1);
+\echo :LAST_ERROR_SQLSTATE
+SELECT idgen_sequence_set('k', 989, 'orders');
+SELECT idgen_sequence_set('k', 100000, 'orders');
+SELECT idgen_sequence_set_if_not_exists('k', -9223372036854775808);
+SELECT * FROM idgen_sequence_next(ARRAY['k', NULL]);
+\echo :LAST_ERROR_SQLSTATE
+SELECT * FROM idgen_sequence_next(ARRAY(SELECT 'k' FROM generate_series(1, 10001)));
+\echo :LAST_ERROR_SQLSTATE
+-- Nothing for nothing.
+SELECT idgen_sequence_next(NULL::text), idgen_sequence_next('k', NULL), idgen_sequence_peek(NULL), idgen_sequence_drop(NULL);
+SELECT count(*) FROM idgen_sequence(NULL);
+SELECT count(*) FROM idgen_sequence('k', NULL);
+SELECT count(*) FROM idgen_sequence_next(NULL::text[]);
+SELECT count(*) FROM idgen_sequence_next('{}'::text[]);
+
+-- The store's URL: for superusers, judged, without its password.
+ALTER SYSTEM SET idgen.sequence_store = 'http://:secret@localhost';
+\echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY sqlstate
+SET idgen.sequence_store = 'redis://localhost';
+SET idgen.store_timeout = '5ms';
+\set VERBOSITY default
+ALTER SYSTEM SET idgen.sequence_store = 'unix://:secret@/nonexistent/redis.sock';
+SELECT pg_reload_conf();
+SELECT pg_sleep(0.3);
+SHOW idgen.sequence_store;
+-- It is not there: an error at once, and no value.
+SELECT idgen_sequence_next('k');
+\echo :LAST_ERROR_SQLSTATE
+SELECT * FROM idgen_sequence_next(ARRAY['a', 'b']);
+\echo :LAST_ERROR_SQLSTATE
+-- It is somewhere that does not answer: an error in time. (192.0.2.0/24 is nobody's.)
+ALTER SYSTEM SET idgen.sequence_store = 'redis://192.0.2.1';
+SELECT pg_reload_conf();
+SELECT pg_sleep(0.3);
+SET idgen.store_timeout = '200ms';
+SELECT clock_timestamp() AS begun \gset
+\set VERBOSITY sqlstate
+SELECT idgen_sequence_peek('k');
+\set VERBOSITY default
+SELECT clock_timestamp() - :'begun' < '1500 ms' AS in_time;
+RESET idgen.store_timeout;
+ALTER SYSTEM RESET idgen.sequence_store;
+SELECT pg_reload_conf();
+SELECT pg_sleep(0.3);
+
+-- Everybody takes values; nobody but the owner makes, drops or sets anything.
+CREATE ROLE regress_idgen_user;
+SET ROLE regress_idgen_user;
+SELECT count(*) > 0 AS listed FROM idgen_sequencers;
+\set VERBOSITY sqlstate
+SHOW idgen.sequence_store;
+:refuse('mine');
+SELECT idgen_drop_sequencer('orders');
+INSERT INTO idgen_sequencer (name) VALUES ('mine');
+DELETE FROM idgen_sequencer;
+TRUNCATE idgen_sequencer;
+SELECT idgen_sequence_set('k', 1);
+SELECT idgen_sequence_set_if_not_exists('k', 1);
+SELECT idgen_sequence_drop('k');
+-- As far as the store that is not set.
+SELECT idgen_sequence_next('k');
+SELECT idgen_sequence_peek('k');
+\set VERBOSITY default
+RESET ROLE;
+DROP ROLE regress_idgen_user;
+-- What is rolled back was never there, also for a session that knew it; what is made again is looked up again.
+BEGIN;
+SELECT name FROM idgen_create_sequencer('fleeting', max_value => 5);
+SELECT * FROM idgen_sequence('k', 0, 'fleeting');
+ROLLBACK;
+\set VERBOSITY terse
+SELECT * FROM idgen_sequence('k', 0, 'fleeting');
+SELECT * FROM idgen_sequence('k', 9901, 'orders');
+SELECT idgen_drop_sequencer('orders');
+SELECT max_value FROM idgen_create_sequencer('orders', max_value => 3, cycle => true);
+SELECT * FROM idgen_sequence('k', 4, 'orders');
+\set VERBOSITY default
+SELECT proname, pg_get_function_identity_arguments(oid), provolatile, proparallel FROM pg_proc WHERE proname ~ '^idgen_sequence_|^idgen_sequence$' ORDER BY 1, 2;
+SELECT count(idgen_drop_sequencer(name)) FROM idgen_sequencer WHERE NOT built_in;

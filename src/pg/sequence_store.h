@@ -1,0 +1,18 @@
+// The store of sequences as a backend reaches it: one connection, opened when it is first needed, and kept.
+#pragma once
+
+#include "pg/pg.h"
+
+#include "sequencer/client.h"
+
+namespace idgen::pg {
+
+void DefineSequenceSettings();
+
+// Asks the store about `count` keys, and returns when every answer is there; answers are fresh. A cancel ends the wait,
+// and the connection with it, so that no late reply is taken for another's. Raises 08006 where no answer came in time,
+// 08P01 for one that is none, 55000 where no store is set.
+void AskStore(const sequencer::Operation& operation, const sequencer::StoreKey* keys, sequencer::Answer* answers,
+              int count);
+
+}  // namespace idgen::pg

@@ -1,0 +1,116 @@
+// Which commands go out together, and what is asked again.
+#include "sequencer/client.h"
+
+#include <cstring>
+
+#include "sequencer/redis_script.h"
+
+namespace idgen::sequencer {
+
+using Outcome = Answer::Outcome;
+
+namespace {
+
+// Of one key: with the script by its sum, with the whole script, and once more for an INCRBY that would overflow.
+constexpr int kMaxTurns = 4;
+
+}  // namespace
+
+void Client::Begin(const Operation& operation, const StoreKey* keys, Answer* answers, int count, int64_t now_us,
+                   int64_t until_us) noexcept {
+  operation_ = operation;
+  keys_ = keys;
+  answers_ = answers;
+  count_ = count;
+  index_ = 0;
+  turns_ = 0;
+  unsure_ = false;
+  until_us_ = until_us;
+  call_ = ScriptCall::kBySha;
+  mode_ = count == 1 ? Mode::kSingly : Mode::kTogether;
+  if (mode_ == Mode::kTogether && *sha_ == '\0' && !IsPlain(operation_, false)) mode_ = Mode::kLoadingScript;
+  Ask(now_us);
+}
+
+void Client::Ask(int64_t now_us) noexcept {
+  wire::Commands& commands = link_.NewExchange();
+  loads_ = false;
+  switch (mode_) {
+    case Mode::kLoadingScript: commands.AddTexts("SCRIPT", "LOAD", kRedisSequenceScript); break;
+    case Mode::kTogether:
+      for (int i = 0; i < count_; ++i)
+        AddRequest(operation_, keys_[i], answers_[i].by_script, ScriptCall::kBySha, sha_, &commands);
+      break;
+    case Mode::kSingly: {
+      const bool by_script = answers_[index_].by_script;
+      const bool scripted = !IsPlain(operation_, by_script);
+      if (scripted && *sha_ == '\0') call_ = ScriptCall::kWhole;
+      AddRequest(operation_, keys_[index_], by_script, call_, sha_, &commands);
+      // Last, so that ASKING goes before what it is for.
+      loads_ = scripted && *sha_ == '\0';
+      if (loads_) commands.AddTexts("SCRIPT", "LOAD", kRedisSequenceScript);
+      ++turns_;
+      break;
+    }
+  }
+  link_.Begin(now_us, {.until_us = until_us_, .follows = mode_ != Mode::kTogether});
+}
+
+Client::State Client::Step(int64_t now_us) noexcept {
+  while (true) {
+    switch (link_.Step(now_us)) {
+      case io::RedisLink::State::kDone:
+        if (TakeReplies()) return State::kDone;
+        Ask(now_us);
+        break;
+      case io::RedisLink::State::kFailed:
+        unsure_ = link_.may_have_run() && mode_ != Mode::kLoadingScript && operation_.kind != Operation::Kind::kPeek &&
+                  operation_.kind != Operation::Kind::kGeneration;
+        for (int i = 0; i < count_; ++i) unsure_ = unsure_ || answers_[i].outcome == Outcome::kOk;
+        return State::kFailed;
+      case io::RedisLink::State::kBusy:
+      case io::RedisLink::State::kIdle: return State::kBusy;
+    }
+  }
+}
+
+// True when there is nothing left to ask.
+bool Client::TakeReplies() noexcept {
+  switch (mode_) {
+    case Mode::kLoadingScript:
+      NoteScript(link_.reply(0));
+      // A server that loads no script says why when one is asked for.
+      mode_ = *sha_ != '\0' ? Mode::kTogether : Mode::kSingly;
+      return false;
+    case Mode::kTogether:
+      for (int i = 0; i < count_; ++i) ReadReply(operation_, link_.reply(i), &answers_[i]);
+      mode_ = Mode::kSingly;
+      break;
+    case Mode::kSingly: {
+      Answer& answer = answers_[index_];
+      const redisReply* reply = link_.reply(0);
+      if (loads_) NoteScript(link_.reply(1));
+      ReadReply(operation_, reply, &answer);
+      if (answer.outcome == Outcome::kUnasked && turns_ < kMaxTurns) {
+        call_ = SaysNoScript(reply) ? ScriptCall::kWhole : ScriptCall::kBySha;
+        return false;
+      }
+      if (answer.outcome == Outcome::kUnasked) {
+        answer.outcome = Outcome::kRefused;
+        strncpy(answer.problem, reply->type == REDIS_REPLY_ERROR ? reply->str : "?", sizeof answer.problem - 1);
+      }
+      break;
+    }
+  }
+  while (index_ < count_ && answers_[index_].outcome != Outcome::kUnasked) ++index_;
+  turns_ = 0;
+  call_ = ScriptCall::kBySha;
+  return index_ == count_;
+}
+
+void Client::NoteScript(const redisReply* loaded) noexcept {
+  if (loaded->type == REDIS_REPLY_STRING && strlen(loaded->str) + 1 == sizeof sha_)
+    memcpy(sha_, loaded->str, sizeof sha_);
+}
+
+}  // namespace idgen::sequencer

@@ -1,0 +1,61 @@
+// Writing names in the store.
+#include "sequencer/key.h"
+
+#include <cstring>
+
+#include "sequencer/decimal.h"
+
+namespace idgen::sequencer {
+namespace {
+
+char* Append(char* at, std::string_view text) noexcept {
+  memcpy(at, text.data(), text.size());
+  return at + text.size();
+}
+
+char* AppendLength(char* at, std::string_view text) noexcept {
+  at = WriteDecimal(at, static_cast<int64_t>(text.size()));
+  *at = ':';
+  return at + 1;
+}
+
+char* AppendName(char* at, std::string_view name) noexcept {
+  at = AppendLength(at, name);
+  for (const char c : name) {
+    if (c == '%')
+      at = Append(at, "%25");
+    else if (c == '{')
+      at = Append(at, "%7B");
+    else if (c == '}')
+      at = Append(at, "%7D");
+    else
+      *at++ = c;
+  }
+  *at = ':';
+  return at + 1;
+}
+
+}  // namespace
+
+bool MayBePrefix(std::string_view prefix) noexcept {
+  return !prefix.empty() && prefix.size() <= kMaxPrefixBytes && prefix.find_first_of("{}") == std::string_view::npos;
+}
+
+void WriteDefaultPrefix(std::string_view database, std::string_view sequencer, char (&prefix)[kPrefixBuffer]) noexcept {
+  char* at = Append(prefix, "idgen:seq:");
+  at = AppendName(at, database);
+  at = AppendName(at, sequencer);
+  *at = '\0';
+}
+
+StoreKey WriteStoreKey(std::string_view prefix, std::string_view key, char* out) noexcept {
+  char* at = Append(out, prefix);
+  *at++ = '{';
+  at = AppendLength(at, key);
+  at = Append(at, key);
+  *at++ = '}';
+  at = Append(at, kGenerationSuffix);
+  return {out, static_cast<size_t>(at - out)};
+}
+
+}  // namespace idgen::sequencer

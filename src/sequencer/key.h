@@ -1,0 +1,37 @@
+// Names in the store. The value of a key stands at K = prefix{length:key}, its generation at K:g. The braces are what a
+// Redis Cluster hashes, so that both are in one slot; lengths are in bytes, so that no two keys meet.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace idgen::sequencer {
+
+inline constexpr size_t kMaxKeyBytes = 512;
+inline constexpr size_t kMaxPrefixBytes = 255;  // of one that was chosen
+inline constexpr size_t kPrefixBuffer = 512;    // holds any, and a zero
+inline constexpr std::string_view kGenerationSuffix = ":g";
+
+// A prefix may be chosen as long as it has no braces: "{}" would be what a Cluster looks for, and find empty.
+bool MayBePrefix(std::string_view prefix) noexcept;
+
+// idgen:seq:<length>:<database>:<length>:<sequencer>: with %, { and } of the names as %25, %7B, %7D. Names are those of
+// PostgreSQL, of up to 63 bytes. Ends in a zero.
+void WriteDefaultPrefix(std::string_view database, std::string_view sequencer, char (&prefix)[kPrefixBuffer]) noexcept;
+
+// The name of a generation; without its last kGenerationSuffix.size() bytes, that of the value.
+struct StoreKey {
+  const char* bytes;
+  size_t size;
+
+  std::string_view value() const noexcept { return {bytes, size - kGenerationSuffix.size()}; }
+  std::string_view generation() const noexcept { return {bytes, size}; }
+};
+
+// How long it is at the most.
+inline constexpr size_t kMaxStoreKeyBytes = kPrefixBuffer + kMaxKeyBytes + 16;
+
+// Writes to `out`, of kMaxStoreKeyBytes. The key has 1 to kMaxKeyBytes bytes, the prefix less than kPrefixBuffer.
+StoreKey WriteStoreKey(std::string_view prefix, std::string_view key, char* out) noexcept;
+
+}  // namespace idgen::sequencer

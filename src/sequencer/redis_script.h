@@ -1,0 +1,134 @@
+// Operations on a sequence that need more than one command, as one Lua script, which Redis runs as one step. Its keys
+// are the value and the generation, in one slot of a Redis Cluster.
+//
+// The value is the last one given, in plain decimal, as INCRBY has it; missing before the first. The generation,
+// missing for 0, is raised by every set, drop and beginning anew, and outlives the value. It is a time, in Unix
+// milliseconds, unless that would not raise it: so a generation is a later one also where the store has forgotten those
+// before.
+//
+// Numbers in Lua are doubles, wrong above 2^53. So no value is ever one: sums are INCRBY's, which is exact and takes
+// texts; comparisons are of digits, whose texts are in the order of their lengths and then of their characters.
+#pragma once
+
+namespace idgen::sequencer {
+
+inline constexpr char kRedisSequenceScript[] = R"lua(
+local K, M, verb, ttl, sliding = KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3] == '1'
+local function at_most(a, b) return #a < #b or (#a == #b and a <= b) end
+
+-- A value is digits, and a bigint.
+local function is_value(text)
+  return text == '0' or (string.match(text, '^[1-9]%d*$') and at_most(text, '9223372036854775807'))
+end
+local last = redis.call('GET', K)
+
+-- A key that was made lives for the TTL from now on; one that should have a TTL and has none, too. The generation lives
+-- at least as long as the value.
+local function keep_time(made)
+  if ttl ~= '0' and (made or sliding or redis.call('PTTL', K) == -1) then
+    redis.call('PEXPIRE', K, ttl)
+    redis.call('PEXPIRE', M, ttl)
+  end
+end
+local function raise_generation()
+  local time = redis.call('TIME')
+  local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+  local before = redis.call('GET', M)
+  if before and at_most(now, before) then redis.call('INCR', M) else redis.call('SET', M, now) end
+  if ttl ~= '0' then redis.call('PEXPIRE', M, ttl) end
+end
+
+-- Puts the value to a text, and keeps what is left of its life: SET would end that.
+local function assign(text)
+  if last then redis.call('DECRBY', K, redis.call('GET', K)) end
+  redis.call('INCRBY', K, text)
+end
+
+-- start, start - step ('' where that is negative), the amount that n values add to a value ('' where it is no bigint), the
+-- highest value at which all n fit ('' for none), what n - 1 values add to start ('' where n never fit), whether it begins
+-- anew, n, then for each power of two below n: so many steps, and the highest value at which they fit
+-- -> ok, last | around, before, how many came before the new beginning, last | full, last | bad
+local function next_values(start, before, amount, limit, rest, cycle, n)
+  if last and not is_value(last) then return {'bad'} end
+  local fresh = not last or (before ~= '' and last ~= before and at_most(last, before))
+  if fresh and rest ~= '' then
+    local made = not last
+    assign(start)
+    redis.call('INCRBY', K, rest)
+    keep_time(made)
+    return {'ok', redis.call('GET', K)}
+  end
+  if not fresh and limit ~= '' and at_most(last, limit) then
+    redis.call('INCRBY', K, amount)
+    keep_time(false)
+    return {'ok', redis.call('GET', K)}
+  end
+  if not last then return {'full', ''} end
+  if not cycle then return {'full', last} end
+  raise_generation()
+  local powers, given = (#ARGV - 10) / 2, 0
+  for i = powers, 1, -1 do
+    local count = 2 ^ (i - 1)
+    if given + count < n and at_most(redis.call('GET', K), ARGV[10 + 2 * i]) then
+      redis.call('INCRBY', K, ARGV[9 + 2 * i])
+      given = given + count
+    end
+  end
+  assign(start)
+  local more = n - given - 1
+  for i = powers, 1, -1 do
+    local count = 2 ^ (i - 1)
+    if more >= count then
+      redis.call('INCRBY', K, ARGV[9 + 2 * i])
+      more = more - count
+    end
+  end
+  keep_time(false)
+  return {'around', last, string.format('%.0f', given), redis.call('GET', K)}
+end
+
+-- value, whether only where there is none -> ok, 1 or 0, generation
+local function set(value, if_none)
+  if last and if_none then return {'ok', '0', redis.call('GET', M) or '0'} end
+  local left = last and redis.call('PTTL', K) or -1
+  raise_generation()
+  redis.call('SET', K, value)
+  if left > 0 then redis.call('PEXPIRE', K, string.format('%.0f', left)) end
+  keep_time(not last)
+  return {'ok', '1', redis.call('GET', M)}
+end
+
+-- -> ok, 1 or 0, generation. What was forgotten has been dropped all the same, so the generation is raised in any case.
+local function drop()
+  raise_generation()
+  redis.call('DEL', K)
+  return {'ok', last and '1' or '0', redis.call('GET', M)}
+end
+
+-- A server knows that a value was given under a generation, and was told a lower one. Where a later generation has come
+-- that is right; else the store has forgotten, and goes on above what the server knows. What it was told last, and does not
+-- take, is given back where nobody has come since.
+-- -> kept, generation | as next_values
+local function raise(generation, value, told, ...)
+  local now = redis.call('GET', M) or '0'
+  if not at_most(now, generation) then return {'kept', now} end
+  if not last or last == told or (is_value(last) and at_most(last, value)) then
+    redis.call('SET', K, value)
+    last = value
+  end
+  if now ~= generation and generation ~= '0' then redis.call('SET', M, generation) end
+  return next_values(...)
+end
+
+if verb == 'next' then
+  return next_values(ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9] == '1', tonumber(ARGV[10]))
+end
+if verb == 'raise' then
+  return raise(ARGV[11], ARGV[12], ARGV[13], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], false, tonumber(ARGV[10]))
+end
+if verb == 'set' then return set(ARGV[4], ARGV[5] == '1') end
+if verb == 'drop' then return drop() end
+return redis.error_reply('ERR no such operation')
+)lua";
+
+}  // namespace idgen::sequencer

@@ -1,0 +1,311 @@
+// What the store is asked, what its answers mean, and what is asked again: only what was not carried out.
+#include "sequencer/client.h"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <memory>
+
+#include "redis_world.h"
+
+namespace idgen::sequencer {
+namespace {
+
+using Kind = Operation::Kind;
+using Outcome = Answer::Outcome;
+using State = Client::State;
+
+constexpr char kFirst[] = "10.0.0.1:6379";
+constexpr char kSecond[] = "10.0.0.2:6379";
+const std::string kSha(40, 'a');
+const Definition kCounted = {.max_value = 100};  // needs the script
+
+std::string Int(int64_t number) { return ":" + std::to_string(number) + "\r\n"; }
+
+class World : public RedisWorld {
+ public:
+  using State = Client::State;
+
+  explicit World(const char* url = "redis://10.0.0.1") : RedisWorld(url), client(link) {
+    for (const char* server : {kFirst, kSecond}) At(server).answers["SCRIPT"] = Bulk(kSha);
+  }
+
+  State Ask(const Operation& operation, const std::vector<std::string>& keys = {"k"}) {
+    rooms.clear();
+    store_keys.clear();
+    for (const std::string& key : keys) {
+      rooms.emplace_back(kMaxStoreKeyBytes, '\0');
+      store_keys.push_back(WriteStoreKey("p:", key, rooms.back().data()));
+    }
+    answers.assign(keys.size(), Answer());
+    client.Begin(operation, store_keys.data(), answers.data(), static_cast<int>(keys.size()), now_us,
+                 now_us + core::kUsPerSecond);
+    return Finish([this] { return client.Step(now_us); }, State::kBusy);
+  }
+  const Command& Heard(size_t index = 0, const char* server = kFirst) { return At(server).heard.at(index); }
+
+  Client client;
+  std::deque<std::string> rooms;
+  std::vector<StoreKey> store_keys;
+  std::vector<Answer> answers;
+};
+
+TEST(SequenceClient, AsksAPlainIncrbyWhereNoRuleNeedsMore) {
+  World world;
+  world.At(kFirst).answers["INCRBY"] = Int(5);
+  ASSERT_EQ(world.Ask({.definition = {}, .count = 3}), State::kDone);
+  EXPECT_EQ(world.Heard(), (Command{"INCRBY", "p:{1:k}", "3"}));
+  EXPECT_EQ(world.answers[0].outcome, Outcome::kOk);
+  EXPECT_EQ(world.answers[0].grant.Value(0), 3);
+  EXPECT_EQ(world.answers[0].grant.Value(2), 5);
+}
+
+TEST(SequenceClient, GivesTheScriptItsNumbersAsTexts) {
+  World world;
+  world.At(kFirst).answers["EVAL"] = Array({"ok", "11"});
+  const Definition definition = {
+      .start = 3, .step = 4, .max_value = 20, .cycle = true, .ttl_ms = 5000, .sliding = true};
+  ASSERT_EQ(world.Ask({.definition = definition, .count = 3}), State::kDone);
+  Command heard = world.Heard();
+  EXPECT_EQ(heard[0], "EVAL");
+  heard.erase(heard.begin(), heard.begin() + 2);
+  EXPECT_EQ(heard, (Command{"2", "p:{1:k}", "p:{1:k}:g", "next", "5000", "1",  // keys, verb, TTL, sliding
+                            "3", "", "12", "8", "8", "1", "3",                 // start … n
+                            "4", "16", "8", "12"}));                           // powers of two below 3
+}
+
+TEST(SequenceClient, TellsTheScriptWhatCannotFit) {
+  const auto words = [](const Definition& definition, int64_t count) {
+    World world;
+    world.At(kFirst).answers["EVAL"] = Array({"full", ""});
+    world.Ask({.definition = definition, .count = count});
+    const Command& heard = world.Heard();
+    return Command(heard.begin() + 8, heard.end());
+  };
+  EXPECT_EQ(words({.max_value = 5}, 5), (Command{"1", "0", "5", "0", "4", "0", "5"}));
+  EXPECT_EQ(words({.max_value = 5}, 6), (Command{"1", "0", "6", "", "", "0", "6"}));
+  EXPECT_EQ(words({.start = 5, .max_value = 9}, 6), (Command{"5", "4", "6", "3", "", "0", "6"}));
+  EXPECT_EQ(words({.start = 2, .step = kMaxValue}, 2),
+            (Command{"2", "", "", "", "", "0", "2"}));  // the sum is no bigint
+}
+
+TEST(SequenceClient, AsksTheScriptBySumOnceItIsKnown) {
+  World world;
+  world.At(kFirst).answers["EVAL"] = world.At(kFirst).answers["EVALSHA"] = Array({"ok", "1"});
+  ASSERT_EQ(world.Ask({.definition = kCounted}), State::kDone);
+  ASSERT_EQ(world.Ask({.definition = kCounted}), State::kDone);
+  EXPECT_EQ(world.At(kFirst).Verbs(), "EVAL SCRIPT EVALSHA");
+  EXPECT_EQ(world.Heard(2)[1], kSha);
+}
+
+TEST(SequenceClient, SendsTheWholeScriptToAServerThatHasForgottenIt) {
+  World world;
+  world.At(kFirst).answers["EVAL"] = Array({"ok", "1"});
+  world.At(kFirst).answers["EVALSHA"] = "-NOSCRIPT No matching script.\r\n";
+  ASSERT_EQ(world.Ask({.definition = kCounted}), State::kDone);
+  ASSERT_EQ(world.Ask({.definition = kCounted}), State::kDone);
+  EXPECT_EQ(world.At(kFirst).Verbs(), "EVAL SCRIPT EVALSHA EVAL");
+  EXPECT_EQ(world.answers[0].outcome, Outcome::kOk);
+}
+
+TEST(SequenceClient, AsksTheScriptWhereAnIncrbyWouldOverflow) {
+  World world;
+  world.At(kFirst).answers["INCRBY"] = "-ERR increment or decrement would overflow\r\n";
+  world.At(kFirst).answers["EVAL"] = Array({"full", "9223372036854775806"});
+  ASSERT_EQ(world.Ask({.definition = {}, .count = 2}), State::kDone);
+  EXPECT_EQ(world.answers[0].outcome, Outcome::kFull);
+  EXPECT_TRUE(world.answers[0].had);
+  EXPECT_EQ(world.answers[0].last, INT64_MAX - 1);
+}
+
+TEST(SequenceClient, NeverSendsAnAmountThatIsNoBigint) {
+  World world;
+  world.At(kFirst).answers["EVAL"] = Array({"full", ""});
+  ASSERT_EQ(world.Ask({.definition = {.start = kMaxValue, .step = kMaxValue}, .count = 2}), State::kDone);
+  EXPECT_EQ(world.answers[0].outcome, Outcome::kFull);
+  EXPECT_FALSE(world.answers[0].had);
+  EXPECT_EQ(world.At(kFirst).Verbs(), "EVAL SCRIPT");
+}
+
+TEST(SequenceClient, AsksManyKeysTogether) {
+  World world;
+  world.At(kFirst).answers["INCRBY"] = Int(1);
+  const std::vector<std::string> keys(1000, "k");
+  ASSERT_EQ(world.Ask({.definition = {}}, keys), State::kDone);
+  EXPECT_EQ(world.At(kFirst).heard.size(), 1000u);
+  EXPECT_EQ(world.transport.opened.size(), 1u);
+  for (const Answer& answer : world.answers) EXPECT_EQ(answer.outcome, Outcome::kOk);
+}
+
+TEST(SequenceClient, LoadsTheScriptBeforeItAsksManyKeys) {
+  World world;
+  world.At(kFirst).answers["EVALSHA"] = Array({"ok", "1"});
+  ASSERT_EQ(world.Ask({.definition = kCounted}, {"a", "b"}), State::kDone);
+  EXPECT_EQ(world.At(kFirst).Verbs(), "SCRIPT EVALSHA EVALSHA");
+}
+
+// A Cluster has keys on several nodes. Those that are here are not asked for again.
+TEST(SequenceClient, FollowsOnlyTheKeysThatAreElsewhere) {
+  World world;
+  world.At(kSecond).answers["INCRBY"] = Int(7);
+  world.At(kFirst).answers_by = [](const Command& command) {
+    return command[1] == "p:{4:away}" ? "-MOVED 1 10.0.0.2:6379\r\n" : Int(5);
+  };
+  ASSERT_EQ(world.Ask({.definition = {}}, {"here", "away", "near"}), State::kDone);
+  EXPECT_EQ(world.answers[0].grant.Value(0), 5);
+  EXPECT_EQ(world.answers[1].grant.Value(0), 7);
+  EXPECT_EQ(world.answers[2].grant.Value(0), 5);
+  int asked_here = 0;
+  for (const Command& command : world.At(kFirst).heard) asked_here += command[1] != "p:{4:away}";
+  EXPECT_EQ(asked_here, 2);
+  EXPECT_EQ(world.At(kSecond).heard.size(), 1u);
+}
+
+TEST(SequenceClient, SaysWhatTheStoreSays) {
+  const struct {
+    const char* reply;
+    Outcome outcome;
+  } cases[] = {
+      {"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n", Outcome::kWrongType},
+      {"-ERR value is not an integer or out of range\r\n", Outcome::kNotAValue},
+      {"-OOM command not allowed when used memory > 'maxmemory'.\r\n", Outcome::kRefused},
+      {"-NOPERM this user has no permissions\r\n", Outcome::kRefused},
+      {":0\r\n", Outcome::kNotAValue},
+      {":-5\r\n", Outcome::kNotAValue},
+      {"+OK\r\n", Outcome::kMisread},
+      {"$1\r\n5\r\n", Outcome::kMisread},
+      {"$-1\r\n", Outcome::kMisread},
+      {"*1\r\n$2\r\nok\r\n", Outcome::kMisread},
+  };
+  for (const auto& a_case : cases) {
+    World world;
+    world.At(kFirst).answers["INCRBY"] = a_case.reply;
+    ASSERT_EQ(world.Ask({.definition = {}}), State::kDone) << a_case.reply;
+    EXPECT_EQ(world.answers[0].outcome, a_case.outcome) << a_case.reply;
+  }
+}
+
+TEST(SequenceClient, BelievesNoAnswerThatCannotBe) {
+  const Definition definition = {.start = 3, .step = 4, .max_value = 20, .cycle = true};
+  for (const std::string& reply :
+       {Array({"ok", "2"}), Array({"ok", "21"}), Array({"ok", "07"}), Array({"ok", "-1"}), Array({"ok"}), Int(7),
+        Array({"around", "15", "2", "7"}), Array({"around", "15", "1"}), Array({"full", "x"}), Array({"so", "1"})}) {
+    World world;
+    world.At(kFirst).answers["EVAL"] = reply;
+    ASSERT_EQ(world.Ask({.definition = definition, .count = 4}), State::kDone);
+    EXPECT_EQ(world.answers[0].outcome, Outcome::kMisread) << reply;
+  }
+}
+
+TEST(SequenceClient, NeverAsksAgainWhatMayHaveBeenCarriedOut) {
+  World world;
+  world.At(kFirst).mute = true;
+  EXPECT_EQ(world.Ask({.definition = {}}), State::kFailed);
+  EXPECT_TRUE(world.client.is_unsure());
+  EXPECT_EQ(world.At(kFirst).heard.size(), 1u);
+}
+
+TEST(SequenceClient, KnowsThatSomeKeysHaveTheirValuesWhereAnotherFails) {
+  World world;
+  world.At(kSecond).door = FakeRedis::Door::kRefuses;
+  world.At(kFirst).answers_by = [](const Command& command) {
+    return command[1] == "p:{4:away}" ? "-MOVED 1 10.0.0.2:6379\r\n" : Int(5);
+  };
+  EXPECT_EQ(world.Ask({.definition = {}}, {"here", "away"}), State::kFailed);
+  EXPECT_TRUE(world.client.is_unsure());
+}
+
+TEST(SequenceClient, KnowsWhenNothingCanHaveBeenCarriedOut) {
+  World world;
+  world.At(kFirst).door = FakeRedis::Door::kRefuses;
+  EXPECT_EQ(world.Ask({.definition = {}}), State::kFailed);
+  EXPECT_FALSE(world.client.is_unsure());
+  World refused;
+  refused.At(kFirst).answers["INCRBY"] = "-MISCONF errors writing to disk\r\n";
+  EXPECT_EQ(refused.Ask({.definition = {}}), State::kFailed);
+  EXPECT_FALSE(refused.client.is_unsure());
+}
+
+TEST(SequenceClient, EndsWhenItsTimeIsUp) {
+  World world;
+  world.At(kFirst).door = FakeRedis::Door::kSilent;
+  const int64_t begun_us = world.now_us;
+  EXPECT_EQ(world.Ask({.definition = {}}), State::kFailed);
+  EXPECT_LE(world.now_us - begun_us, core::kUsPerSecond);
+  World mute;  // whose settings would let an exchange take longer
+  mute.At(kFirst).mute = true;
+  EXPECT_EQ(mute.Ask({.definition = {}}), State::kFailed);
+  EXPECT_EQ(mute.now_us - begun_us, core::kUsPerSecond);
+}
+
+TEST(SequenceClient, LooksForAnotherServerWhereThisOneIsAReplica) {
+  World world("redis://10.0.0.1,10.0.0.2");
+  world.At(kFirst).answers["INCRBY"] = "-READONLY You can't write against a read only replica.\r\n";
+  world.At(kSecond).answers["INCRBY"] = Int(1);
+  ASSERT_EQ(world.Ask({.definition = {}}, {"a", "b"}), State::kDone);
+  for (const Answer& answer : world.answers) EXPECT_EQ(answer.outcome, Outcome::kOk);
+}
+
+TEST(SequenceClient, PeeksSetsAndDrops) {
+  World world;
+  world.At(kFirst).answers["GET"] = "$-1\r\n";
+  ASSERT_EQ(world.Ask({.kind = Kind::kPeek, .definition = kCounted}), State::kDone);
+  EXPECT_FALSE(world.answers[0].had);
+  world.At(kFirst).answers["GET"] = Bulk("42");
+  ASSERT_EQ(world.Ask({.kind = Kind::kPeek, .definition = {}}), State::kDone);
+  EXPECT_EQ(world.answers[0].last, 42);
+  world.At(kFirst).answers["GET"] = Bulk("4 2");
+  ASSERT_EQ(world.Ask({.kind = Kind::kPeek, .definition = {}}), State::kDone);
+  EXPECT_EQ(world.answers[0].outcome, Outcome::kNotAValue);
+
+  world.At(kFirst).answers["EVAL"] = world.At(kFirst).answers["EVALSHA"] = Array({"ok", "1", "17"});
+  ASSERT_EQ(world.Ask({.kind = Kind::kSetIfNone, .definition = {}, .value = 9}), State::kDone);
+  EXPECT_TRUE(world.answers[0].had);
+  EXPECT_EQ(world.answers[0].generation, 17);
+  const Command& set = world.Heard(3);
+  EXPECT_EQ((Command{set.end() - 5, set.end()}), (Command{"set", "0", "0", "9", "1"}));
+  world.At(kFirst).answers["EVALSHA"] = Array({"ok", "0", "18"});
+  ASSERT_EQ(world.Ask({.kind = Kind::kDrop, .definition = {}}), State::kDone);
+  EXPECT_FALSE(world.answers[0].had);
+  EXPECT_EQ(world.answers[0].outcome, Outcome::kOk);
+  world.At(kFirst).answers["EVALSHA"] = Array({"ok", "0"});
+  ASSERT_EQ(world.Ask({.kind = Kind::kDrop, .definition = {}}), State::kDone);
+  EXPECT_EQ(world.answers[0].outcome, Outcome::kMisread);
+}
+
+TEST(SequenceClient, AsksForAGeneration) {
+  World world;
+  world.At(kFirst).answers["GET"] = Bulk("1763650000000");
+  ASSERT_EQ(world.Ask({.kind = Kind::kGeneration, .definition = {}}), State::kDone);
+  EXPECT_EQ(world.Heard(), (Command{"GET", "p:{1:k}:g"}));
+  EXPECT_EQ(world.answers[0].generation, 1763650000000);
+  world.At(kFirst).answers["GET"] = "$-1\r\n";
+  ASSERT_EQ(world.Ask({.kind = Kind::kGeneration, .definition = {}}), State::kDone);
+  EXPECT_EQ(world.answers[0].outcome, Outcome::kOk);
+  EXPECT_EQ(world.answers[0].generation, 0);
+}
+
+TEST(SequenceClient, RaisesAStoreThatHasForgotten) {
+  World world;
+  const Operation raise = {
+      .kind = Kind::kRaise, .definition = {}, .count = 3, .value = 9, .mark = {.generation = 7, .value = 100}};
+  world.At(kFirst).answers["EVAL"] = world.At(kFirst).answers["EVALSHA"] = Array({"ok", "103"});
+  ASSERT_EQ(world.Ask(raise), State::kDone);
+  EXPECT_EQ(world.answers[0].outcome, Outcome::kOk);
+  EXPECT_TRUE(world.answers[0].had);
+  EXPECT_EQ(world.answers[0].grant.Value(0), 101);
+  const Command& heard = world.Heard();
+  EXPECT_EQ(heard[5], "raise");
+  EXPECT_EQ((Command{heard.end() - 3, heard.end()}), (Command{"7", "100", "9"}));
+  world.At(kFirst).answers["EVALSHA"] = Array({"kept", "8"});
+  ASSERT_EQ(world.Ask(raise), State::kDone);
+  EXPECT_EQ(world.answers[0].outcome, Outcome::kOk);
+  EXPECT_FALSE(world.answers[0].had);
+  EXPECT_EQ(world.answers[0].generation, 8);
+  world.At(kFirst).answers["EVALSHA"] = Int(5);
+  ASSERT_EQ(world.Ask(raise), State::kDone);
+  EXPECT_EQ(world.answers[0].outcome, Outcome::kMisread);
+}
+
+}  // namespace
+}  // namespace idgen::sequencer

@@ -1,0 +1,103 @@
+// Names in the store: of one slot, and no two alike.
+#include "sequencer/key.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+
+#include "sequencer/decimal.h"
+
+namespace idgen::sequencer {
+namespace {
+
+std::string Prefix(const std::string& database, const std::string& sequencer) {
+  char prefix[kPrefixBuffer];
+  WriteDefaultPrefix(database, sequencer, prefix);
+  return prefix;
+}
+
+std::string Key(const std::string& prefix, const std::string& key) {
+  char room[kMaxStoreKeyBytes];
+  return std::string(WriteStoreKey(prefix, key, room).value());
+}
+
+// What a Redis Cluster hashes of a key.
+std::string Tag(const std::string& key) {
+  const size_t open = key.find('{');
+  const size_t close = open == std::string::npos ? open : key.find('}', open + 1);
+  return close == std::string::npos || close == open + 1 ? key : key.substr(open + 1, close - open - 1);
+}
+
+TEST(SequenceKey, IsWrittenAsDocumented) {
+  EXPECT_EQ(Prefix("shop", "default"), "idgen:seq:4:shop:7:default:");
+  EXPECT_EQ(Key("idgen:seq:4:shop:7:default:", "order 1"), "idgen:seq:4:shop:7:default:{7:order 1}");
+  char room[kMaxStoreKeyBytes];
+  EXPECT_EQ(WriteStoreKey("p:", "k", room).generation(), "p:{1:k}:g");
+}
+
+TEST(SequenceKey, HasItsGenerationInTheSameSlot) {
+  for (const char* name : {"a", "{", "}", "{}", "}{", "a{}b", "{a}", "%", "%7B%7D"}) {
+    for (const char* key : {"k", "{", "}", "{}", "}{", "a{}b", "{a}", ":", "}:g"}) {
+      char room[kMaxStoreKeyBytes];
+      const StoreKey written = WriteStoreKey(Prefix(name, name), key, room);
+      EXPECT_EQ(Tag(std::string(written.value())), Tag(std::string(written.generation()))) << written.generation();
+      EXPECT_NE(Tag(std::string(written.value())), written.value());
+    }
+  }
+}
+
+TEST(SequenceKey, MeetsNoOther) {
+  const std::string parts[] = {"a",   "a:",  ":a", "1:a", "a:1:a", "%7Ba",  "{a:5",  "3:abc",
+                               "abc", "%25", "%",  "a}",  "a}:g",  "2:a:1", "1:a:{", "{1:a}"};
+  std::set<std::string> seen;
+  for (const std::string& database : parts)
+    for (const std::string& sequencer : parts)
+      for (const std::string& key : parts) {
+        char room[kMaxStoreKeyBytes];
+        const StoreKey written = WriteStoreKey(Prefix(database, sequencer), key, room);
+        EXPECT_TRUE(seen.insert(std::string(written.value())).second) << written.value();
+        EXPECT_TRUE(seen.insert(std::string(written.generation())).second) << written.generation();
+      }
+}
+
+TEST(SequenceKey, FitsItsRoom) {
+  const std::string name(63, '{');
+  const std::string prefix = Prefix(name, name);
+  EXPECT_LT(prefix.size(), kPrefixBuffer);
+  EXPECT_LE(Key(prefix, std::string(kMaxKeyBytes, 'k')).size() + kGenerationSuffix.size(), kMaxStoreKeyBytes);
+  EXPECT_LE(Key(std::string(kMaxPrefixBytes, 'p'), std::string(kMaxKeyBytes, 'k')).size(), kMaxStoreKeyBytes);
+}
+
+TEST(SequenceKey, APrefixHasNoBraces) {
+  EXPECT_TRUE(MayBePrefix("orders:"));
+  EXPECT_TRUE(MayBePrefix(std::string(kMaxPrefixBytes, 'p')));
+  EXPECT_FALSE(MayBePrefix(""));
+  EXPECT_FALSE(MayBePrefix(std::string(kMaxPrefixBytes + 1, 'p')));
+  EXPECT_FALSE(MayBePrefix("{}"));
+  EXPECT_FALSE(MayBePrefix("{a"));
+  EXPECT_FALSE(MayBePrefix("a}"));
+}
+
+TEST(SequenceDecimal, GoesBothWays) {
+  for (const int64_t number : {int64_t{0}, int64_t{7}, int64_t{10}, int64_t{9007199254740993}, INT64_MAX}) {
+    char text[kDecimalBytes];
+    const std::string written(text, static_cast<size_t>(WriteDecimal(text, number) - text));
+    EXPECT_EQ(written, std::to_string(number));
+    int64_t read = -1;
+    EXPECT_TRUE(ReadDecimal(written, &read));
+    EXPECT_EQ(read, number);
+  }
+  char text[kDecimalBytes];
+  EXPECT_EQ(std::string(text, static_cast<size_t>(WriteDecimal(text, INT64_MIN) - text)), std::to_string(INT64_MIN));
+}
+
+TEST(SequenceDecimal, ReadsNothingElse) {
+  int64_t read;
+  for (const char* text : {"", "-1", "+1", "01", "00", " 1", "1 ", "1.0", "1e3", "9223372036854775808",
+                           "18446744073709551617", "99999999999999999999", "x"})
+    EXPECT_FALSE(ReadDecimal(text, &read)) << text;
+}
+
+}  // namespace
+}  // namespace idgen::sequencer
