@@ -47,10 +47,12 @@ SELECT count(*), count(DISTINCT id) FROM (
 SELECT name FROM idgen_create_generator('over', 'time:10,worker:10,sequence:12');
 \echo :LAST_ERROR_SQLSTATE
 INSERT INTO idgen_generator (name, layout) VALUES ('over', 'time:10,worker:10,sequence:12');
+\set VERBOSITY sqlstate
 SELECT idgen_next('over');
 \echo :LAST_ERROR_SQLSTATE
 SELECT idgen_batch(1, 'over');
 \echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY default
 -- A name that a variable has, in expressions that keep their call sites.
 CREATE FUNCTION new_id(kind text) RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN idgen_next(kind); END $$;
 CREATE FUNCTION time_of(id bigint, kind text) RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN RETURN idgen_timestamp_layout(id, kind); END $$;

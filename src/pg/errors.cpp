@@ -2,6 +2,7 @@
 #include "pg/errors.h"
 
 #include "core/definition.h"
+#include "io/clock.h"
 #include "pg/describe.h"
 #include "pg/generators.h"
 #include "pg/settings.h"
@@ -63,11 +64,13 @@ void RaiseNotPreloaded() {
 
 void RaiseRunOut(const core::Layout& layout) {
   const core::Definition definition{.layout = layout, .unit_us = layout.unit_ms * core::kUsPerMs};
-  const std::optional<int64_t> end_us = core::EndUs(definition);
+  const int64 id_clock_us = io::BootUs() + core::ClockOffsetUs<core::PlainMemory>(SharedState()->server);
   ereport(ERROR, (errcode(ERRCODE_SEQUENCE_GENERATOR_LIMIT_EXCEEDED),
                   errmsg("no id can be given: the layout's time field has run out"),
-                  end_us ? errdetail("Its ids end at %s.", TimeText(core::MsOf(*end_us))) : 0,
-                  errhint("If the id clock is past it without reason, set the clock; else use another generator.")));
+                  errdetail("Its %d bits end at %s; the id clock says %s.", layout.time.width,
+                            TimeText(core::MsOf(core::EndUs(definition).value_or(PG_INT64_MAX))),
+                            TimeText(core::MsOf(id_clock_us))),
+                  errhint("If the clock is wrong, set it; else use another generator.")));
 }
 
 void RaiseRefused(const Reservation& refused, const core::Layout& layout, int64 waited_ms) {

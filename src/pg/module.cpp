@@ -2,6 +2,7 @@
 #include "pg/pg.h"
 
 #include "pg/segment_table.h"
+#include "pg/sequence_marks.h"
 #include "pg/settings.h"
 #include "pg/shmem.h"
 #include "pg/worker.h"
@@ -15,6 +16,7 @@ PGDLLEXPORT void _PG_init(void) {
   if (!process_shared_preload_libraries_in_progress) return;
   idgen::pg::RequestSharedMemory();
   idgen::pg::RequestSegmentMemory();
+  idgen::pg::RequestMarksMemory();
   if (!IsBinaryUpgrade) idgen::pg::RegisterWorker();
 }
 

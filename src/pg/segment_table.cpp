@@ -135,7 +135,7 @@ void ClosePlace(SegmentPlace& place, ReturnedRest* rest) {
                      .definition = place.definition,
                      .count = left.count,
                      .value = left.end,
-                     .generation = place.generations[left.serial & 1]};
+                     .mark = {.generation = place.generations[left.serial & 1]}};
   rest->store = place.store;
   rest->key_size = place.key_size;
   memcpy(rest->key, place.key, static_cast<Size>(place.key_size));

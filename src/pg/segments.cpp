@@ -5,6 +5,7 @@
 #include "io/clock.h"
 #include "pg/errors.h"
 #include "pg/segment_worker.h"
+#include "pg/sequence_marks.h"
 #include "pg/sequence_store.h"
 
 #include <cstring>
@@ -146,7 +147,7 @@ Answer Fetch(SegmentPlace& place, int64 need, int64 until_us) {
     // Near the maximum: what is left there, which others may be taking, too.
     while (true) {
       answer = Answer();
-      AskStoreUntil(operation, &key, &answer, 1, until_us);
+      AskForSegmentAboveMarks(operation, key, &answer, until_us);
       if (answer.outcome != Outcome::kFull) break;
       const int64 left = answer.had ? sequencer::LeftAfter(operation.definition, answer.last)
                                     : sequencer::CountOf(operation.definition);
@@ -169,6 +170,7 @@ void GiveBack(const ReturnedRest& rest, int64 until_us) {
   if (rest.operation.count == 0 || rest.store != StoreIdentity()) return;
   const sequencer::StoreKey key = rest.store_key();
   Answer answer;
+  TakeBackMark(rest.operation, key);
   AskStoreUntil(rest.operation, &key, &answer, 1, until_us);
 }
 

@@ -1,6 +1,6 @@
 // idgen_sequence() and what belongs to it: the arguments are made an operation, the answer a row or an error.
 #include "pg/segments.h"
-#include "pg/sequence_store.h"
+#include "pg/sequence_marks.h"
 #include "pg/sequencers.h"
 
 #include <cstring>
@@ -104,7 +104,7 @@ Answer Ask(FunctionCallInfo fcinfo, int argument, Operation operation) {
                               static_cast<long long>(sequencer.definition.max_value))));
   Answer answer;
   PG_TRY();
-  pg::AskStore(operation, &store_key, &answer, 1);
+  pg::AskStoreAboveMarks(operation, &store_key, &answer, 1);
   PG_FINALLY();
   // Also where no answer came: it may have been carried out.
   const bool changes_nothing =
@@ -227,7 +227,7 @@ PGDLLEXPORT Datum idgen_sql_sequence_next_keys(PG_FUNCTION_ARGS) {
       CHECK_FOR_INTERRUPTS();
     }
   } else if (count > 0) {
-    pg::AskStore(operation, keys, answers, count);
+    pg::AskStoreAboveMarks(operation, keys, answers, count);
   }
   const auto* rows = reinterpret_cast<const ReturnSetInfo*>(fcinfo->resultinfo);
   for (int i = 0; i < count; ++i) {

@@ -7,6 +7,7 @@
 #include "core/server_state.h"
 #include "pg/lease_settings.h"
 #include "pg/segment_table.h"
+#include "pg/sequence_marks.h"
 #include "pg/sequence_store.h"
 
 namespace idgen::pg {
@@ -80,6 +81,7 @@ void DefineSettings() {
   DefineLeaseSettings();
   DefineSequenceSettings();
   DefineSegmentSettings();
+  DefineMarksSetting();
   MarkGUCPrefixReserved("idgen");
 }
 

@@ -2,7 +2,9 @@
 // are the value and the generation, in one slot of a Redis Cluster.
 //
 // The value is the last one given, in plain decimal, as INCRBY has it; missing before the first. The generation,
-// missing for 0, is raised by every set, drop and beginning anew, and outlives the value.
+// missing for 0, is raised by every set, drop and beginning anew, and outlives the value. It is a time, in Unix
+// milliseconds, unless that would not raise it: so a generation is a later one also where the store has forgotten those
+// before.
 //
 // Numbers in Lua are doubles, wrong above 2^53. So no value is ever one: sums are INCRBY's, which is exact and takes
 // texts; comparisons are of digits, whose texts are in the order of their lengths and then of their characters.
@@ -29,7 +31,10 @@ local function keep_time(made)
   end
 end
 local function raise_generation()
-  redis.call('INCR', M)
+  local time = redis.call('TIME')
+  local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+  local before = redis.call('GET', M)
+  if before and at_most(now, before) then redis.call('INCR', M) else redis.call('SET', M, now) end
   if ttl ~= '0' then redis.call('PEXPIRE', M, ttl) end
 end
 
@@ -82,29 +87,45 @@ local function next_values(start, before, amount, limit, rest, cycle, n)
   return {'around', last, string.format('%.0f', given), redis.call('GET', K)}
 end
 
--- value, whether only where there is none -> ok, 1 or 0
+-- value, whether only where there is none -> ok, 1 or 0, generation
 local function set(value, if_none)
-  if last and if_none then return {'ok', '0'} end
+  if last and if_none then return {'ok', '0', redis.call('GET', M) or '0'} end
   local left = last and redis.call('PTTL', K) or -1
   raise_generation()
   redis.call('SET', K, value)
   if left > 0 then redis.call('PEXPIRE', K, string.format('%.0f', left)) end
   keep_time(not last)
-  return {'ok', '1'}
+  return {'ok', '1', redis.call('GET', M)}
 end
 
--- -> ok, 1 or 0. What was forgotten has been dropped all the same, so the generation is raised in any case.
+-- -> ok, 1 or 0, generation. What was forgotten has been dropped all the same, so the generation is raised in any case.
 local function drop()
   raise_generation()
   redis.call('DEL', K)
-  return {'ok', last and '1' or '0'}
+  return {'ok', last and '1' or '0', redis.call('GET', M)}
 end
 
--- the last of values that nobody got, the amount that they make, their generation -> ok, 1, or 0 where others came after
+-- A server knows that a value was given under a generation, and was told a lower one. Where a later generation has come
+-- that is right; else the store has forgotten, and goes on above what the server knows. What it was told last, and does not
+-- take, is given back where nobody has come since.
+-- -> kept, generation | as next_values
+local function raise(generation, value, told, ...)
+  local now = redis.call('GET', M) or '0'
+  if not at_most(now, generation) then return {'kept', now} end
+  if not last or last == told or (is_value(last) and at_most(last, value)) then
+    redis.call('SET', K, value)
+    last = value
+  end
+  if now ~= generation and generation ~= '0' then redis.call('SET', M, generation) end
+  return next_values(...)
+end
+
+-- the last of values that nobody got, the amount that they make, their generation -> ok, 1, or 0 where others came after,
+-- generation
 local function give_back(latest, amount, generation)
-  if last ~= latest or (redis.call('GET', M) or '0') ~= generation then return {'ok', '0'} end
+  if last ~= latest or (redis.call('GET', M) or '0') ~= generation then return {'ok', '0', generation} end
   redis.call('DECRBY', K, amount)
-  return {'ok', '1'}
+  return {'ok', '1', generation}
 end
 
 if verb == 'next' or verb == 'segment' then
@@ -113,6 +134,9 @@ if verb == 'next' or verb == 'segment' then
   return answer
 end
 if verb == 'return' then return give_back(ARGV[4], ARGV[5], ARGV[6]) end
+if verb == 'raise' then
+  return raise(ARGV[11], ARGV[12], ARGV[13], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], false, tonumber(ARGV[10]))
+end
 if verb == 'set' then return set(ARGV[4], ARGV[5] == '1') end
 if verb == 'drop' then return drop() end
 return redis.error_reply('ERR no such operation')

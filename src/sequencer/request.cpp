@@ -72,15 +72,13 @@ void AddNext(const Operation& operation, Words* words) noexcept {
 
 const char* VerbOf(Kind kind) noexcept {
   switch (kind) {
+    case Kind::kNext: return "next";
     case Kind::kSegment: return "segment";
-    case Kind::kSet:
-    case Kind::kSetIfNone: return "set";
+    case Kind::kRaise: return "raise";
     case Kind::kDrop: return "drop";
     case Kind::kReturn: return "return";
-    case Kind::kNext:
-    case Kind::kPeek: break;
+    default: return "set";
   }
-  return "next";
 }
 
 // The text as a value that can have been given: digits, and a bigint.
@@ -156,6 +154,19 @@ Outcome ReadSegment(const Operation& operation, const redisReply* reply, Answer*
   return Says(reply, 0, "ok") && Value(reply, 2, &answer->generation) ? Outcome::kOk : Outcome::kMisread;
 }
 
+Outcome ReadGeneration(const redisReply* reply, Answer* answer) noexcept {
+  if (reply->type == REDIS_REPLY_NIL) return Outcome::kOk;
+  return ParseValue(reply, &answer->generation) ? Outcome::kOk : Outcome::kNotAValue;
+}
+
+Outcome ReadRaise(const Operation& operation, const redisReply* reply, Answer* answer) noexcept {
+  if (Says(reply, 0, "kept")) return Value(reply, 1, &answer->generation) ? Outcome::kOk : Outcome::kMisread;
+  if (reply->type == REDIS_REPLY_INTEGER) return Outcome::kMisread;
+  const Outcome outcome = ReadNext(operation, reply, answer);
+  if (outcome == Outcome::kOk) answer->had = true;
+  return outcome;
+}
+
 Outcome ReadPeek(const redisReply* reply, Answer* answer) noexcept {
   if (reply->type == REDIS_REPLY_NIL) return Outcome::kOk;
   if (reply->type != REDIS_REPLY_STRING) return Outcome::kMisread;
@@ -165,13 +176,15 @@ Outcome ReadPeek(const redisReply* reply, Answer* answer) noexcept {
 
 Outcome ReadChange(const redisReply* reply, Answer* answer) noexcept {
   answer->had = Says(reply, 1, "1");
-  return Says(reply, 0, "ok") && (answer->had || Says(reply, 1, "0")) ? Outcome::kOk : Outcome::kMisread;
+  return Says(reply, 0, "ok") && (answer->had || Says(reply, 1, "0")) && Value(reply, 2, &answer->generation)
+             ? Outcome::kOk
+             : Outcome::kMisread;
 }
 
 }  // namespace
 
 bool IsPlain(const Operation& operation, bool by_script) noexcept {
-  if (operation.kind == Kind::kPeek) return true;
+  if (operation.kind == Kind::kPeek || operation.kind == Kind::kGeneration) return true;
   int64_t amount;
   return operation.kind == Kind::kNext && !by_script && operation.definition.IsPlain() &&
          !__builtin_mul_overflow(operation.count, operation.definition.step, &amount);
@@ -183,6 +196,9 @@ void AddRequest(const Operation& operation, const StoreKey& key, bool by_script,
   if (operation.kind == Kind::kPeek) {
     words.Add("GET");
     words.Add(key.value());
+  } else if (operation.kind == Kind::kGeneration) {
+    words.Add("GET");
+    words.Add(key.generation());
   } else if (IsPlain(operation, by_script)) {
     words.Add("INCRBY");
     words.Add(key.value());
@@ -196,11 +212,17 @@ void AddRequest(const Operation& operation, const StoreKey& key, bool by_script,
     words.Add(VerbOf(operation.kind));
     words.AddNumber(operation.definition.ttl_ms);
     words.AddFlag(operation.definition.sliding);
-    if (operation.kind == Kind::kNext || operation.kind == Kind::kSegment) AddNext(operation, &words);
+    if (operation.kind == Kind::kNext || operation.kind == Kind::kSegment || operation.kind == Kind::kRaise)
+      AddNext(operation, &words);
+    if (operation.kind == Kind::kRaise) {
+      words.AddNumber(operation.mark.generation);
+      words.AddNumber(operation.mark.value);
+      words.AddNumber(operation.value);
+    }
     if (operation.kind == Kind::kReturn) {
       words.AddNumber(operation.value);
       words.AddNumber(operation.count * operation.definition.step);
-      words.AddNumber(operation.generation);
+      words.AddNumber(operation.mark.generation);
     }
     if (operation.kind == Kind::kSet || operation.kind == Kind::kSetIfNone) {
       words.AddNumber(operation.value);
@@ -216,6 +238,8 @@ void ReadReply(const Operation& operation, const redisReply* reply, Answer* answ
     case Kind::kNext: answer->outcome = ReadNext(operation, reply, answer); break;
     case Kind::kSegment: answer->outcome = ReadSegment(operation, reply, answer); break;
     case Kind::kPeek: answer->outcome = ReadPeek(reply, answer); break;
+    case Kind::kGeneration: answer->outcome = ReadGeneration(reply, answer); break;
+    case Kind::kRaise: answer->outcome = ReadRaise(operation, reply, answer); break;
     case Kind::kSet:
     case Kind::kSetIfNone:
     case Kind::kDrop:

@@ -4,17 +4,30 @@
 
 #include "sequencer/definition.h"
 #include "sequencer/key.h"
+#include "sequencer/marks.h"
 #include "wire/resp.h"
 
 namespace idgen::sequencer {
 
 struct Operation {
-  enum class Kind : uint8_t { kNext, kSegment, kSet, kSetIfNone, kPeek, kDrop, kReturn };
+  enum class Kind : uint8_t {
+    kNext,
+    kSegment,
+    kSet,
+    kSetIfNone,
+    kPeek,
+    kDrop,
+    kGeneration,
+    kRaise,
+    kReturn,
+  };
   Kind kind = Kind::kNext;
   Definition definition;
-  int64_t count = 1;       // of kNext; of kSegment, which also asks for the generation; kReturn: of values nobody got
-  int64_t value = 0;       // of kSet and kSetIfNone; kReturn: the last of those that nobody got
-  int64_t generation = 0;  // kReturn: when they were given
+  int64_t count = 1;  // of kNext, kSegment and kRaise; kReturn: of values that nobody got
+  int64_t value = 0;  // of kSet and kSetIfNone; of kRaise: the last of the values that were told, and are not taken; of
+                      // kReturn: the last of those that nobody got
+  Mark mark = {};  // of kRaise: raises the value to it, unless a later generation has come, and takes the next ones; of
+                   // kReturn, the generation alone: when they were given
 };
 
 struct Answer {
@@ -29,10 +42,12 @@ struct Answer {
   };
   Outcome outcome = Outcome::kUnasked;
   bool by_script = false;  // a plain INCRBY would not do: next time the script is asked
-  bool had = false;  // kPeek, kDrop: there was a value; kFull: `last` is known; kSet…: it was set; kReturn: done
+  bool had = false;  // kPeek, kDrop: there was a value; kFull: `last` is known; kSet…: it was set; kRaise: no later
+                     // generation has come; kReturn: it was done
   int64_t last = 0;  // kPeek, kFull: the last value given
-  Grant grant;       // kNext, kSegment
-  int64_t generation = 0;  // kSegment
+  int64_t generation =
+      0;        // kSet…, kDrop: the new one; kGeneration; kRaise: the later one; kSegment: that of the values
+  Grant grant;  // kNext, kSegment, kRaise
   char problem[128] = {};  // one line of printable characters
 };
 

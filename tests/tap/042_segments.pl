@@ -267,6 +267,17 @@ $node->start;
 $last = stored('stop');
 cmp_ok(next_of('stop'), '>', $last, 'and what was left is skipped');
 
+# --- a store that forgets
+
+unlike(slurp_file($node->logfile) . slurp_file($nodes[1]->logfile), qr/had forgotten/, 'so far no server thinks that the store has forgotten');
+$last = warm('forgotten');
+$store->cli('FLUSHALL');
+is(ask("SELECT min(v) > $last AND count(DISTINCT v) = 5000 FROM (SELECT idgen_sequence_next('forgotten', 's') v FROM generate_series(1, 5000)) x"), 't',
+    'a store that has forgotten is raised above what the server has');
+like(slurp_file($node->logfile), qr/had forgotten values of "s:\{9:forgotten\}"/, 'which is logged');
+ask(q(SELECT idgen_sequence_drop('forgotten', 's')));
+is(next_of('forgotten'), 1, 'a drop still begins anew');
+
 # --- without a place for the process that fetches ahead, and on a standby
 
 my $alone = segment_server('alone', $store->url(socket => 1), 'max_worker_processes = 1');

@@ -110,9 +110,9 @@ TEST(SequenceClient, ASegmentWithoutAGenerationIsNone) {
 
 TEST(SequenceClient, GivesBackWhatNobodyGot) {
   World world;
-  world.At(kFirst).answers["EVAL"] = Array({"ok", "1"});
+  world.At(kFirst).answers["EVAL"] = Array({"ok", "1", "7"});
   const Operation operation = {
-      .kind = Kind::kReturn, .definition = {.step = 3, .cache = 1000}, .count = 5, .value = 300, .generation = 7};
+      .kind = Kind::kReturn, .definition = {.step = 3, .cache = 1000}, .count = 5, .value = 300, .mark = {.generation = 7}};
   ASSERT_EQ(world.Ask(operation), State::kDone);
   Command heard = world.Heard();
   heard.erase(heard.begin(), heard.begin() + 2);
@@ -289,15 +289,53 @@ TEST(SequenceClient, PeeksSetsAndDrops) {
   ASSERT_EQ(world.Ask({.kind = Kind::kPeek, .definition = {}}), State::kDone);
   EXPECT_EQ(world.answers[0].outcome, Outcome::kNotAValue);
 
-  world.At(kFirst).answers["EVAL"] = world.At(kFirst).answers["EVALSHA"] = Array({"ok", "1"});
+  world.At(kFirst).answers["EVAL"] = world.At(kFirst).answers["EVALSHA"] = Array({"ok", "1", "17"});
   ASSERT_EQ(world.Ask({.kind = Kind::kSetIfNone, .definition = {}, .value = 9}), State::kDone);
   EXPECT_TRUE(world.answers[0].had);
+  EXPECT_EQ(world.answers[0].generation, 17);
   const Command& set = world.Heard(3);
   EXPECT_EQ((Command{set.end() - 5, set.end()}), (Command{"set", "0", "0", "9", "1"}));
-  world.At(kFirst).answers["EVALSHA"] = Array({"ok", "0"});
+  world.At(kFirst).answers["EVALSHA"] = Array({"ok", "0", "18"});
   ASSERT_EQ(world.Ask({.kind = Kind::kDrop, .definition = {}}), State::kDone);
   EXPECT_FALSE(world.answers[0].had);
   EXPECT_EQ(world.answers[0].outcome, Outcome::kOk);
+  world.At(kFirst).answers["EVALSHA"] = Array({"ok", "0"});
+  ASSERT_EQ(world.Ask({.kind = Kind::kDrop, .definition = {}}), State::kDone);
+  EXPECT_EQ(world.answers[0].outcome, Outcome::kMisread);
+}
+
+TEST(SequenceClient, AsksForAGeneration) {
+  World world;
+  world.At(kFirst).answers["GET"] = Bulk("1763650000000");
+  ASSERT_EQ(world.Ask({.kind = Kind::kGeneration, .definition = {}}), State::kDone);
+  EXPECT_EQ(world.Heard(), (Command{"GET", "p:{1:k}:g"}));
+  EXPECT_EQ(world.answers[0].generation, 1763650000000);
+  world.At(kFirst).answers["GET"] = "$-1\r\n";
+  ASSERT_EQ(world.Ask({.kind = Kind::kGeneration, .definition = {}}), State::kDone);
+  EXPECT_EQ(world.answers[0].outcome, Outcome::kOk);
+  EXPECT_EQ(world.answers[0].generation, 0);
+}
+
+TEST(SequenceClient, RaisesAStoreThatHasForgotten) {
+  World world;
+  const Operation raise = {
+      .kind = Kind::kRaise, .definition = {}, .count = 3, .value = 9, .mark = {.generation = 7, .value = 100}};
+  world.At(kFirst).answers["EVAL"] = world.At(kFirst).answers["EVALSHA"] = Array({"ok", "103"});
+  ASSERT_EQ(world.Ask(raise), State::kDone);
+  EXPECT_EQ(world.answers[0].outcome, Outcome::kOk);
+  EXPECT_TRUE(world.answers[0].had);
+  EXPECT_EQ(world.answers[0].grant.Value(0), 101);
+  const Command& heard = world.Heard();
+  EXPECT_EQ(heard[5], "raise");
+  EXPECT_EQ((Command{heard.end() - 3, heard.end()}), (Command{"7", "100", "9"}));
+  world.At(kFirst).answers["EVALSHA"] = Array({"kept", "8"});
+  ASSERT_EQ(world.Ask(raise), State::kDone);
+  EXPECT_EQ(world.answers[0].outcome, Outcome::kOk);
+  EXPECT_FALSE(world.answers[0].had);
+  EXPECT_EQ(world.answers[0].generation, 8);
+  world.At(kFirst).answers["EVALSHA"] = Int(5);
+  ASSERT_EQ(world.Ask(raise), State::kDone);
+  EXPECT_EQ(world.answers[0].outcome, Outcome::kMisread);
 }
 
 }  // namespace

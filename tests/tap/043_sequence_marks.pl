@@ -1,0 +1,180 @@
+# A store that has forgotten does not answer below what a server knows: after FLUSHALL, after a step back to an older state,
+# after a restart. What another server has set, dropped or set again after a loss is not undone.
+use strict;
+use warnings;
+
+use IdgenTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use StoreTest;
+use Test::More;
+
+my $store = StoreTest::Redis->new(appendonly => 'no');
+my @nodes = map { marked_server("marks_$_") } 1 .. 2;
+my ($node, $other) = @nodes;
+
+sub marked_server {
+    my ($name) = @_;
+    my $server = new_server($name, conf => "idgen.sequence_store = '" . $store->url(socket => 1) . "'\nidgen.max_sequence_marks = 64\n");
+    $server->start;
+    $server->safe_psql('postgres', <<'SQL');
+CREATE EXTENSION idgen;
+SELECT idgen_create_sequencer('fives', start => 5, step => 5, max_value => 100);
+SELECT idgen_create_sequencer('day', ttl => '1 h');
+SELECT idgen_create_sequencer('round', max_value => 5, cycle => true);
+SQL
+    return $server;
+}
+
+sub ask { my ($sql, $server) = @_; return ($server // $node)->safe_psql('postgres', $sql) }
+sub take { my ($key, $server, $sequencer) = @_; return ask("SELECT idgen_sequence_next('$key', '" . ($sequencer // 'default') . "')", $server) }
+sub take_all {
+    my ($key, $count, $sequencer) = @_;
+    return ask("SELECT min(value), max(value), count(DISTINCT value) FROM idgen_sequence('$key', $count, '" . ($sequencer // 'default') . "') value");
+}
+sub key { my ($key) = @_; return ask("SELECT key_prefix FROM idgen_sequencers WHERE name = 'default'") . '{' . length($key) . ":$key}" }
+sub told { my ($server) = @_; return scalar(() = slurp_file(($server // $node)->logfile) =~ /the sequence store had forgotten values of/g) }
+
+# --- everything forgotten
+
+is(take_all('a', 100), '1|100|100', 'a hundred values');
+is(ask(q(SELECT string_agg(value::text, ' ') FROM idgen_sequence_next(ARRAY['b', 'c', 'c']))), '1 1 2', 'and of other keys');
+$store->cli('FLUSHALL');
+is(take('a'), 101, 'after FLUSHALL the next one is above them');
+is($store->cli('GET', key('a')), 101, 'as the store knows again');
+is(told(), 1, 'which is logged');
+like(slurp_file($node->logfile), qr/had forgotten values of "idgen:seq:[^"]*\{1:a\}".*It gave 1, and had given 100 before/s, 'with the numbers');
+is(take('a'), 102, 'and it goes on');
+is(take_all('b', 10), '2|11|10', 'a batch of a key that was forgotten, too');
+is(ask(q(SELECT string_agg(key || value, ' ') FROM idgen_sequence_next(ARRAY['c', 'd', 'c', 'a']))), 'c3 d1 c4 a103', 'several keys, of which some were forgotten');
+is(take_all('f', 3, 'fives'), '5|15|3', 'a sequencer whose rules need the script');
+$store->cli('FLUSHALL');
+is(take('f', $node, 'fives'), 20, 'goes on likewise');
+like(error_of($node, q(SELECT * FROM idgen_sequence('f', 17, 'fives'))), qr/ERROR:  2200H:.*The last is 20/s, 'up to its maximum');
+$store->cli('FLUSHALL');
+like(error_of($node, q(SELECT * FROM idgen_sequence('f', 17, 'fives'))), qr/ERROR:  2200H:.*The last is 20, .*16 are left, and 17 were asked for/s,
+    'which a store that has forgotten does not move');
+
+# --- something forgotten: a step back to an older state
+
+$store->cli('SET', key('a'), 50);
+is(take('a'), 104, 'a value that has gone back is raised');
+my $before = told();
+$store->cli('INCRBY', key('a'), 1000);
+is(take('a'), 1105, 'one that another program has raised is not');
+is(told(), $before, 'and nothing is logged');
+$store->cli('CONFIG', 'SET', 'save', '3600 1');
+$store->cli('SAVE');
+is(take_all('a', 5), '1106|1110|5', 'values after the last that was saved');
+$store->kill9;
+$store->start;
+is(take('a'), 1111, 'a store that was killed and started again from an older state');
+
+# --- what others do is not undone
+
+is(take('a', $other), 1112, 'another server takes one');
+ask(q(SELECT idgen_sequence_set('a', 10)), $other);
+is(take('a'), 11, 'a value that another server has set lower holds');
+is(take('a', $other), 12, 'for that one, too');
+ask(q(SELECT idgen_sequence_drop('a')), $other);
+is(take('a'), 1, 'one that another server has dropped begins again');
+ask(q(SELECT idgen_sequence_set('a', 500)), $other);
+$store->cli('FLUSHALL');
+is(take('a', $other), 501, 'who has set it knows it');
+is(take('a'), 502, 'and so does the other then');
+$store->cli('FLUSHALL');
+ask(q(SELECT idgen_sequence_set('a', 3)), $other);
+is(take('a'), 4, 'one that was set after a loss holds, also where more was known');
+$store->cli('FLUSHALL');
+is(ask(q(SELECT idgen_sequence_set_if_not_exists('a', 7))), 't', 'likewise one set where there was none');
+is(take('a', $other), 8, 'for all');
+
+# --- what several servers know together: each what it has seen
+
+is(take_all('e', 20), '1|20|20', 'one server has twenty');
+is(take('e', $other), 21, 'and another the twenty-first');
+is(take_all('e', 20), '22|41|20', 'and the first twenty more');
+$store->cli('FLUSHALL');
+is(take('e', $other), 22, 'a server that knows less does not know of those');
+is(take('e'), 42, 'until one that knows more asks');
+is(take('e', $other), 43, 'and from then on');
+
+# --- without marks: keys that end by themselves, and values that begin again
+
+is(take('t', $node, 'day'), 1, 'a key with a TTL');
+is(take_all('r', 4, 'round'), '1|4|4', 'a cycle');
+$store->cli('FLUSHALL');
+is(take('t', $node, 'day'), 1, 'begins again in a store that has forgotten it');
+is(take('r', $node, 'round'), 1, 'and so does the cycle');
+
+# --- under load nobody is alarmed for nothing, and what is given is without gaps
+
+my $told = told($node) + told($other);
+my $script = PostgreSQL::Test::Utils::tempdir . '/take.sql';
+append_to_file($script, "INSERT INTO given SELECT idgen_sequence_next('load');\n");
+$_->safe_psql('postgres', 'CREATE TABLE given (value bigint PRIMARY KEY)') foreach @nodes;
+my @runs = map {
+    my $server = $_;
+    IPC::Run::start([ 'pgbench', '-n', '-c', '4', '-t', '500', '-f', $script, '-h', $server->host, '-p', $server->port, 'postgres' ], '>', \my $out, '2>', \my $err)
+} @nodes;
+$_->finish foreach @runs;
+my %given = map { $_ => 1 } map { split(/\n/, ask('SELECT value FROM given', $_)) } @nodes;
+is(scalar(keys %given), 4000, 'two servers with four clients each: every value is distinct');
+is((sort { $b <=> $a } keys %given)[0], 4000, 'and none is missing');
+is(told($node) + told($other), $told, 'and the store was not thought to have forgotten');
+
+# --- what fails in the middle
+
+my $proxy = StoreTest::Proxy->new($store);
+settings($node, "idgen.sequence_store = '" . $proxy->url . "'", "idgen.store_timeout = '300ms'");
+is(take('x'), 1, 'through a proxy');
+$proxy->drop_replies;
+like(error_of($node, q(SELECT idgen_sequence_next('x'))), qr/ERROR:  08006: .*It may have carried out/s, 'a reply that is lost');
+like(error_of($node, q(SELECT idgen_sequence_next('unknown'))), qr/ERROR:  08006: (?!.*may have carried out)/s, 'that to the question for the generation, of which nothing is unsure');
+$proxy->pass;
+is(take('x'), 3, 'the next call is right: a value is lost, none is given twice');
+is(take('unknown'), 1, 'and of the other key none is lost');
+$store->cli('FLUSHALL');
+$store->pause;
+like(error_of($node, q(SELECT idgen_sequence_next('x'))), qr/ERROR:  08006/, 'a store that stalls when it has forgotten');
+$store->resume;
+cmp_ok(take('x'), '>', 3, 'is raised when it goes on');
+settings($node, "idgen.sequence_store = '" . $store->url(socket => 1) . "'", "idgen.store_timeout = '2s'");
+
+# --- more keys than there is room for
+
+ask(q(SELECT count(idgen_sequence_next('key' || n)) FROM generate_series(1, 1000) n));
+is(take('key1000'), 2, 'a thousand keys where 64 have marks');
+$store->cli('FLUSHALL');
+is(take('key1000'), 3, 'the last one used has its mark');
+is(take('key1'), 1, 'the first one had to make room');
+
+# --- what is known survives the server: a stop, a crash a few seconds later, a file that is none
+
+is(take_all('g', 10), '1|10|10', 'ten values');
+$node->restart;
+$store->cli('FLUSHALL');
+is(take('g'), 11, 'a server that was stopped and started knows them');
+my $file = $node->data_dir . '/idgen.marks';
+sub await_save {
+    my $inode = (stat $file)[1];
+    for (my $tries = 0; $tries < 300 && (stat $file)[1] == $inode; ++$tries) { select(undef, undef, undef, 0.1) }
+    return;
+}
+my $last = take('g');
+await_save();    # it may have been under way
+take('g');
+await_save();
+$node->stop('immediate');
+$node->start;
+$store->cli('FLUSHALL');
+cmp_ok(take('g'), '>', $last, 'one that crashed knows what was saved before');
+$node->stop;
+append_to_file($file, 'x');
+truncate($file, 100);
+$node->start;
+like(slurp_file($node->logfile), qr/the file "idgen.marks" is not taken/, 'a file that is none is not taken');
+is(take('fresh'), 1, 'and nothing else is lost');
+
+$_->stop foreach @nodes;
+done_testing();
