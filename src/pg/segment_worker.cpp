@@ -72,9 +72,16 @@ bool Attach() {
   if (is_first) {
     table.worker_pid = MyProcPid;
     table.latch = MyLatch;
-    // One before may have taken something out of the queue, and gone.
+    // Who asked before it came will not ask again, and one before it may have taken something out of the queue and
+    // gone.
     table.queue_head = table.queue_tail;
-    for (int i = 0; i < table.used_count; ++i) table.places[i].wanted.store(0);
+    for (int i = 0; i < table.used_count; ++i) {
+      SegmentPlace& place = table.places[i];
+      const bool is_low =
+          sequencer::IsLow<PlainMemory>(place.segments) && table.queue_tail - table.queue_head < SegmentTable::kQueue;
+      place.wanted.store(is_low ? 1 : 0);
+      if (is_low) table.queue[table.queue_tail++ % SegmentTable::kQueue] = i;
+    }
   }
   LWLockRelease(table.lock);
   if (is_first) before_shmem_exit(Detach, Datum{0});
