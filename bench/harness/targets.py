@@ -53,6 +53,8 @@ def targets(results):
          call(calls.SEGMENT_BATCH, calls.BATCH)),
         ("two sessions, a sequence with segments each, × one", 1.6, False,
          over(rate(2, sessions.SEGMENTS), rate(1, sessions.SEGMENTS))),
+        ("two sessions, one sequence with segments, × one", 1.6, False,
+         over(rate(2, sessions.SEGMENTS_OF_ONE), rate(1, sessions.SEGMENTS))),
         ("two sessions, one sequence with segments, × nextval", 4, False,
          over(rate(2, sessions.SEGMENTS_OF_ONE), rate(2, REFERENCE))),
         ("two sessions, × one", 1.9, False, over(rate(2), rate(1))),
