@@ -25,8 +25,8 @@ class RedisLink {
   // How an exchange goes that is not like most.
   struct Terms {
     int64_t until_us = 0;  // when it fails; 0: the settings' timeout from now on
-    // Errors that say where else to go, or that the server can't serve now, are dealt with: that repeats the exchange, so
-    // it is for one whose commands are carried out all or not at all. Otherwise they are replies like any other.
+    // Errors that say where else to go, or that the server can't serve now, are dealt with: that repeats the exchange,
+    // so it is for one whose commands are carried out all or not at all. Otherwise they are replies like any other.
     bool follows = true;
   };
 

@@ -36,8 +36,8 @@ struct LeaseConfig {
 // Moves whenever what follows may have changed.
 extern uint64 store_access_count;
 
-// Only how to reach the store: the URL, the files, how long connecting may take. False where no store is set; the rest is
-// there then, too.
+// Only how to reach the store: the URL, the files, how long connecting may take. False where no store is set; the rest
+// is there then, too.
 bool ReadStoreAccess(LeaseConfig* config);
 
 // False, and a sentence in `problem`, where the settings can't stand together.

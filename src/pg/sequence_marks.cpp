@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <new>
 
@@ -65,11 +64,10 @@ void Load() {
            errdetail("It is of another size or version, or damaged. How far sequences have come is learnt anew.")));
 }
 
-// From a copy, so that nobody waits for the disk.
-void Save(void* copy) {
-  LWLockAcquire(lock, LW_SHARED);
-  memcpy(copy, memory, MarksSize());
-  LWLockRelease(lock);
+// `copy` is the table as it is to be kept. Only at the end is the file synced: while the server runs the process that
+// renews the lease writes it, which must not wait for a disk. One that a crash of the machine leaves half-written is
+// not taken.
+void Save(const void* copy, bool is_end) {
   FileHead head;
   memset(&head, 0, sizeof head);
   memcpy(head.magic, kMagic, sizeof kMagic);
@@ -78,18 +76,15 @@ void Save(void* copy) {
   FILE* file = AllocateFile(kNewFile, PG_BINARY_W);
   bool written = file != nullptr && fwrite(&head, sizeof head, 1, file) == 1 && fwrite(copy, MarksSize(), 1, file) == 1;
   if (file != nullptr && FreeFile(file) != 0) written = false;
-  if (written)
+  if (written && is_end)
     (void)durable_rename(kNewFile, kFile, LOG);
-  else
+  else if (!written || rename(kNewFile, kFile) != 0)
     ereport(LOG, (errcode_for_file_access(), errmsg("could not write file \"%s\": %m", kNewFile)));
 }
 
 // pg_stat_statements keeps its own likewise. After a crash what was saved last is there.
 void SaveAtEnd(int code, Datum) {
-  if (code != 0 || memory == nullptr || max_marks == 0) return;
-  void* copy = malloc(MarksSize());
-  if (copy != nullptr) Save(copy);
-  free(copy);
+  if (code == 0 && memory != nullptr && max_marks > 0) Save(memory, true);
 }
 
 void RequestHook() {
@@ -217,7 +212,12 @@ void SaveMarksNowAndThen() {
   saved_at_us = now_us;
   if (uses == saved_uses) return;
   saved_uses = uses;
-  Save(palloc(MarksSize()));
+  // From a copy, so that nobody waits for the file.
+  void* copy = palloc(MarksSize());
+  LWLockAcquire(lock, LW_SHARED);
+  memcpy(copy, memory, MarksSize());
+  LWLockRelease(lock);
+  Save(copy, false);
 }
 
 void AskForSegmentAboveMarks(const Operation& operation, const sequencer::StoreKey& key, Answer* answer,

@@ -1,5 +1,5 @@
-// How far sequences have come, in shared memory, and every few seconds on disk: a store that has forgotten is raised before
-// its answer counts.
+// How far sequences have come, in shared memory, and every few seconds on disk: a store that has forgotten is raised
+// before its answer counts.
 #pragma once
 
 #include "pg/pg.h"

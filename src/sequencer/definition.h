@@ -18,7 +18,7 @@ struct Definition {
   bool cycle = false;
   int64_t ttl_ms = 0;    // 0: keys live until they are dropped
   bool sliding = false;  // the TTL begins anew with every use, not only with the first
-  int32_t cache = 1;  // the most values of a segment; 1: none are taken
+  int32_t cache = 1;     // the most values of a segment; 1: none are taken
 
   bool operator==(const Definition&) const = default;
 

@@ -111,8 +111,11 @@ TEST(SequenceClient, ASegmentWithoutAGenerationIsNone) {
 TEST(SequenceClient, GivesBackWhatNobodyGot) {
   World world;
   world.At(kFirst).answers["EVAL"] = Array({"ok", "1", "7"});
-  const Operation operation = {
-      .kind = Kind::kReturn, .definition = {.step = 3, .cache = 1000}, .count = 5, .value = 300, .mark = {.generation = 7}};
+  const Operation operation = {.kind = Kind::kReturn,
+                               .definition = {.step = 3, .cache = 1000},
+                               .count = 5,
+                               .value = 300,
+                               .mark = {.generation = 7}};
   ASSERT_EQ(world.Ask(operation), State::kDone);
   Command heard = world.Heard();
   heard.erase(heard.begin(), heard.begin() + 2);
