@@ -131,7 +131,10 @@ end
 -- which server answers, and since when it has had one history: a restart changes the one, a fail-over and a synchronization
 -- anew the other
 local function writer()
-  local function info(section, field) return string.match(redis.call('INFO', section), '\n' .. field .. ':([^\r\n]*)') or '' end
+  local function info(section, field)
+    return string.match(redis.call('INFO', section), '\n' .. field .. ':([^\r\n]+)')
+        or error('INFO ' .. section .. ' tells no ' .. field)
+  end
   return redis.sha1hex(info('server', 'run_id') .. ' ' .. info('replication', 'master_replid'))
 end
 
