@@ -1,8 +1,10 @@
 // What is asked of the store where this server knows how far keys have come: a value that is not above that is not
-// given; the store is raised first. The rule is here, whatever the store is and wherever the marks are: the host, below.
+// given; the store is raised first. The rule is here, whatever the store is and wherever the marks are: the host,
+// below.
 //
 //   void Ask(operation, keys, answers, count)  answers are fresh; returns only with every answer there
-//   uint64_t Writer(key)                       of the store that answered for the key: one that a restart, a fail-over or
+//   uint64_t Writer(key)                       of the store that answered for the key: one that a restart, a fail-over
+//   or
 //                                              a resynchronization changes; 0 where it does not say
 //   Known Find(hash)
 //   void Note(key, hash, mark, definition)     durable before what was given counts
@@ -89,8 +91,8 @@ void NoteChange(Host& host, const Operation& operation, const StoreKey& key, con
   if (answer.outcome != Answer::Outcome::kOk) return;
   const bool was_set = (operation.kind == Kind::kSet || operation.kind == Kind::kSetIfNone) && answer.had;
   if (!was_set && operation.kind != Kind::kDrop) return;
-  host.Note(key, HashOf(key.value()),
-            {.generation = answer.generation, .value = was_set ? operation.value : kNoValue}, operation.definition);
+  host.Note(key, HashOf(key.value()), {.generation = answer.generation, .value = was_set ? operation.value : kNoValue},
+            operation.definition);
 }
 
 }  // namespace idgen::sequencer

@@ -1,9 +1,9 @@
 // How far sequences have come, as this server knows: what a store that has forgotten can't answer below.
 //
-// A table of fixed size in memory that is given, and a file of records beside it, one for each place. What a key has come
-// to is known exactly in memory; its record is ahead of that by a number of values, as PostgreSQL's sequences are in the
-// log, so that it is written once in so many. After a crash the records are what is left: between a record's `value` and
-// its `ahead`, what was given is not known.
+// A table of fixed size in memory that is given, and a file of records beside it, one for each place. What a key has
+// come to is known exactly in memory; its record is ahead of that by a number of values, as PostgreSQL's sequences are
+// in the log, so that it is written once in so many. After a crash the records are what is left: between a record's
+// `value` and its `ahead`, what was given is not known.
 //
 // A key is known by 128 bits of a hash; two that had the same would only make one skip values. A key that finds no room
 // takes the place of the one of its bucket that was used longest ago.
@@ -34,7 +34,8 @@ struct Mark {
   int64_t value = kNoValue;
 };
 
-// So many values a record is ahead, and twice as many as before where that lasted less than kShortStepUs, up to the most.
+// So many values a record is ahead, and twice as many as before where that lasted less than kShortStepUs, up to the
+// most.
 inline constexpr int64_t kLeastAhead = 32;
 inline constexpr int64_t kMostAhead = 65536;
 inline constexpr int64_t kShortStepUs = 1000 * 1000;

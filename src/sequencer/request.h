@@ -47,7 +47,7 @@ struct Answer {
                      // generation has come; kReturn: it was done
   int64_t last = 0;  // kPeek, kFull: the last value given
   int64_t generation =
-      0;        // kSet…, kDrop: the new one; kGeneration; kRaise: the later one; kSegment: that of the values
+      0;                // kSet…, kDrop: the new one; kGeneration; kRaise: the later one; kSegment: that of the values
   uint64_t writer = 0;  // kWriter: another number for a store that was restarted, failed over to or synchronized anew
   Grant grant;          // kNext, kSegment, kRaise
   char problem[128] = {};  // one line of printable characters
