@@ -159,14 +159,7 @@ is(take_all('g', 1000), '12|1011|1000', 'more of them');
 
 # --- a crash: the records are ahead of what was given
 
-# Its processes end by themselves when they see that it is gone.
-sub crash {
-    my @processes = split(/\n/, ask('SELECT pid FROM pg_stat_activity'));
-    $node->kill9;
-    select(undef, undef, undef, 0.05) while grep { kill(0, $_) } @processes;
-    $node->start;
-    return;
-}
+sub crash { ok(kill_postmaster($node), 'the server crashes'); $node->start; return }
 $node->stop('immediate');
 $node->start;
 is(take('g'), 1012, 'an immediate stop loses nothing, either');
@@ -210,11 +203,9 @@ is(take('one'), 1, 'and begins again');
 
 # A killed session takes the whole server with it, and what it knew in memory.
 is(take_all('killed', 100), '1|100|100', 'a hundred values');
-my $session = $node->background_psql('postgres', on_error_stop => 0);
-kill 'KILL', $session->query_safe('SELECT pg_backend_pid()');
-$node->poll_query_until('postgres', 'SELECT true') or die 'the server does not come back';
-is(take('killed'), 101, 'after a session was killed nothing is skipped');
-$session->{run}->kill_kill;
+ok(kill_backend($node), 'a session is killed');
+wait_for_ids($node);
+is(take('killed'), 101, 'nothing is skipped');
 
 # --- on disk before the transaction has committed
 
