@@ -214,17 +214,18 @@ void RequestMarksMemory() {
 
 bool HasMarkMemory() noexcept { return shared != nullptr && max_marks > 0; }
 
-sequencer::Known FindMark(const sequencer::KeyHash& key) {
+void FindMarks(sequencer::Known* known, int count) {
   LWLockAcquire(shared->table_lock, LW_EXCLUSIVE);
-  const sequencer::Known known = Table().Find(key);
+  sequencer::Marks table = Table();
+  for (int i = 0; i < count; ++i) known[i] = table.Find(known[i].hash);
   LWLockRelease(shared->table_lock);
-  return known;
 }
 
-bool IsWrittenAhead(const sequencer::KeyHash& key, const sequencer::Mark& mark) {
-  LWLockAcquire(shared->table_lock, LW_SHARED);
-  const bool is_ahead = Table().IsWrittenAhead(key, mark);
-  LWLockRelease(shared->table_lock);
+bool NoteMarkWrittenAhead(const sequencer::KeyHash& key, const sequencer::Mark& mark, uint64* write) {
+  BeginChange();
+  sequencer::Marks table = Table();
+  const bool is_ahead = table.IsWrittenAhead(key, mark);
+  *write = EndChange(is_ahead ? table.Note(key, mark, {}, 0, 0) : sequencer::Marks::Noted{.is_written_ahead = true});
   return is_ahead;
 }
 

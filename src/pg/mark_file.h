@@ -16,10 +16,11 @@ void RequestMarksMemory();
 // False where the library is not preloaded, or no key has a mark.
 bool HasMarkMemory() noexcept;
 
-sequencer::Known FindMark(const sequencer::KeyHash& key);
+// What is known of them, by their hashes.
+void FindMarks(sequencer::Known* known, int count);
 
-// Whether a mark needs no writer, since its record is ahead of it.
-bool IsWrittenAhead(const sequencer::KeyHash& key, const sequencer::Mark& mark);
+// Marks::Note() where the key's record is ahead of the mark, so that nothing is written; false where it is not.
+bool NoteMarkWrittenAhead(const sequencer::KeyHash& key, const sequencer::Mark& mark, uint64* write);
 
 // Marks::Note() and ::TakeBack(), written where they have to be. The number of the write that covers the mark; raises
 // what a file can have.

@@ -35,11 +35,12 @@ class Host {
     return answer.outcome == Answer::Outcome::kOk ? answer.writer : 0;
   }
 
-  Known Find(const KeyHash& hash) { return FindMark(hash); }
+  void Find(Known* known, int count) { FindMarks(known, count); }
 
   void Note(const StoreKey& key, const KeyHash& hash, const Mark& mark, const sequencer::Definition& definition) {
-    const uint64 writer = IsWrittenAhead(hash, mark) ? 0 : LatestWriter(key);
-    write_ = Max(write_, NoteMark(hash, mark, definition, writer));
+    uint64 write;
+    if (!NoteMarkWrittenAhead(hash, mark, &write)) write = NoteMark(hash, mark, definition, LatestWriter(key));
+    write_ = Max(write_, write);
   }
 
   void Tell(const StoreKey& key, const Known& known, int64 told) {

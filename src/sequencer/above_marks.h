@@ -6,7 +6,7 @@
 //   uint64_t Writer(key)                       of the store that answered for the key: one that a restart, a fail-over
 //   or
 //                                              a resynchronization changes; 0 where it does not say
-//   Known Find(hash)
+//   void Find(known, count)                    by their hashes
 //   void Note(key, hash, mark, definition)     durable before what was given counts
 //   void Tell(key, known, told)                that the store had forgotten, or may have: it gave `told`
 #pragma once
@@ -51,9 +51,12 @@ void NextAboveMarks(Host& host, const Operation& operation, const StoreKey* keys
                     Known* known, StoreKey* rest, Answer* rest_answers) {
   int unknown = 0;
   for (int i = 0; i < count; ++i) {
-    known[i] = host.Find(HashOf(keys[i].value()));
-    if (!known[i].found) rest[unknown++] = keys[i];
+    known[i] = {};
+    known[i].hash = HashOf(keys[i].value());
   }
+  host.Find(known, count);
+  for (int i = 0; i < count; ++i)
+    if (!known[i].found) rest[unknown++] = keys[i];
   if (unknown > 0) {
     // The generations of keys that nothing is known of, before they are asked for values: one that is read afterwards
     // may be that of a later set.
@@ -75,7 +78,9 @@ void NextAboveMarks(Host& host, const Operation& operation, const StoreKey* keys
 // kSegment, for one key. A segment's generation comes with it: nothing has to be learnt before.
 template <class Host>
 void SegmentAboveMarks(Host& host, const Operation& operation, const StoreKey& key, Answer* answer) {
-  Known known = host.Find(HashOf(key.value()));
+  Known known;
+  known.hash = HashOf(key.value());
+  host.Find(&known, 1);
   host.Ask(operation, &key, answer, 1);
   if (answer->outcome != Answer::Outcome::kOk) return;
   if (known.found && answer->generation <= known.mark.generation && IsForgotten(host, key, known, *answer))

@@ -2,6 +2,7 @@
 #include "sequencer/marks.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace idgen::sequencer {
 namespace {
@@ -11,12 +12,6 @@ constexpr uint64_t Mix(uint64_t x) noexcept {
   x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
   x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
   return x ^ (x >> 31);
-}
-
-// FNV-1a.
-constexpr uint64_t Hash(std::string_view bytes, uint64_t hash) noexcept {
-  for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3;
-  return Mix(hash);
 }
 
 // `count` values further, or at the maximum.
@@ -29,8 +24,18 @@ int64_t After(const Definition& definition, int64_t value, int64_t count) noexce
 
 }  // namespace
 
+// Two sums of the key's words, each of which is another one for every other word.
 KeyHash HashOf(std::string_view key) noexcept {
-  return {.high = Hash(key, 0x9AE16A3B2F90404F), .low = Hash(key, 0xCBF29CE484222325)};
+  uint64_t high = 0x9AE16A3B2F90404F + key.size(), low = 0xCBF29CE484222325 ^ key.size();
+  for (size_t at = 0; at < key.size(); at += sizeof(uint64_t)) {
+    uint64_t word = 0;
+    std::memcpy(&word, key.data() + at, std::min(key.size() - at, sizeof word));
+    high = (high ^ word) * 0xFF51AFD7ED558CCD;
+    high ^= high >> 32;
+    low = (low + word) * 0xC4CEB9FE1A85EC53;
+    low ^= low >> 29;
+  }
+  return {.high = Mix(high), .low = Mix(low)};
 }
 
 bool HasMarks(const Definition& definition) noexcept { return !definition.cycle && definition.ttl_ms == 0; }
