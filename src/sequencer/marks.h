@@ -37,7 +37,7 @@ struct Mark {
 // So many values a record is ahead, and twice as many as before where that lasted less than kShortStepUs, up to the
 // most.
 inline constexpr int64_t kLeastAhead = 32;
-inline constexpr int64_t kMostAhead = 65536;
+inline constexpr int64_t kMostAhead = 1 << 20;
 inline constexpr int64_t kShortStepUs = 1000 * 1000;
 
 // As the file has it. Within one sector of any disk, so that it is there as it was before or as it is now.
