@@ -26,6 +26,8 @@ struct alignas(PG_CACHE_LINE_SIZE) SharedMarks {
   bool is_unsure;  // a sync failed: nobody knows what of the file is on disk
   // A mark is being noted. Who is killed in the middle, in an immediate shutdown, leaves it so.
   volatile bool is_changing;
+  int64 told_second;  // of the boot-time clock
+  int64 told, untold;
   LWLock* table_lock;
   LWLock* sync_lock;  // before the table's
 };
@@ -234,6 +236,20 @@ void TakeMarkBack(const sequencer::KeyHash& key, const sequencer::Mark& noted, i
   OpenFile();
   BeginChange();
   EndChange(Table().TakeBack(key, noted, value));
+}
+
+bool MayTellLoss(int64* untold) {
+  constexpr int64 kMost = 10;
+  const int64 second = io::BootUs() / core::kUsPerSecond;
+  LWLockAcquire(shared->table_lock, LW_EXCLUSIVE);
+  if (shared->told_second != second) shared->told = 0;
+  shared->told_second = second;
+  const bool may = shared->told < kMost;
+  *untold = may ? shared->untold : 0;
+  shared->untold = may ? 0 : shared->untold + 1;
+  if (may) ++shared->told;
+  LWLockRelease(shared->table_lock);
+  return may;
 }
 
 void SyncMarks(uint64 write) {

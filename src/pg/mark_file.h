@@ -25,6 +25,10 @@ bool NoteMark(const sequencer::KeyHash& key, const sequencer::Marks::Given& give
               const sequencer::Definition& definition, uint64* write);
 void TakeMarkBack(const sequencer::KeyHash& key, const sequencer::Mark& noted, int64 value);
 
+// Whether a loss may be told in the log, of which there are not many lines a second; `untold`: how many were not told
+// since the last one.
+bool MayTellLoss(int64* untold);
+
 // So many writes are on disk.
 extern core::Word* marks_synced;
 inline uint64 MarksSynced() noexcept { return marks_synced->load(std::memory_order_relaxed); }

@@ -14,7 +14,7 @@ namespace {
 using sequencer::Answer;
 using sequencer::KeyHash;
 using sequencer::Known;
-using sequencer::Mark;
+using sequencer::Loss;
 using sequencer::Operation;
 using sequencer::StoreKey;
 using Kind = sequencer::Operation::Kind;
@@ -40,10 +40,11 @@ class Host {
 
   void Find(Known* known, int count) { FindMarks(known, count); }
 
-  bool Note(const StoreKey& key, const KeyHash& hash, const Mark& mark, int64 first,
+  bool Note(const StoreKey& key, const KeyHash& hash, sequencer::Marks::Given given,
             const sequencer::Definition& definition) {
     uint64 write;
-    if (!NoteMark(hash, {.mark = mark, .first = first, .writer = LatestWriter(key)}, definition, &write)) {
+    given.writer = LatestWriter(key);
+    if (!NoteMark(hash, given, definition, &write)) {
       writer_connection = 0;  // who it is may have changed under the connection
       return false;
     }
@@ -51,19 +52,26 @@ class Host {
     return true;
   }
 
-  void Tell(const StoreKey& key, const Known& known, int64 told) {
+  void Tell(const StoreKey& key, const Known& known, Loss loss, int64 told) {
+    int64 untold;
+    if (!MayTellLoss(&untold)) return;
+    const char* why = nullptr;
+    switch (loss) {
+      case Loss::kSure: why = "It gave %lld, and had given %lld before; it was raised above that.%s"; break;
+      case Loss::kAfterCrash:
+        why =
+            "It gave %lld, and is not the one that, when this server crashed, may have given up to %lld before; it was "
+            "raised above that.%s";
+        break;
+      case Loss::kNone:
+      case Loss::kDoubtful:
+        why = "It gave %lld while another session got up to %lld, from it or from another; it was raised above that.%s";
+    }
+    const char* more = untold > 0 ? psprintf(" So it was %lld times more.", static_cast<long long>(untold)) : "";
     const std::string_view name = key.value();
-    if (told <= known.mark.value)
-      ereport(LOG, (errmsg("idgen: the sequence store had forgotten values of \"%.*s\"", static_cast<int>(name.size()),
-                           name.data()),
-                    errdetail("It gave %lld, and had given %lld before; it was raised above that.",
-                              static_cast<long long>(told), static_cast<long long>(known.ahead))));
-    else
-      ereport(LOG, (errmsg("idgen: the sequence store may have forgotten values of \"%.*s\"",
-                           static_cast<int>(name.size()), name.data()),
-                    errdetail("It gave %lld, and is another than before this server crashed, which may have got up to "
-                              "%lld; it was raised above that.",
-                              static_cast<long long>(told), static_cast<long long>(known.ahead))));
+    ereport(LOG, (errmsg("idgen: the sequence store %s forgotten values of \"%.*s\"",
+                         loss == Loss::kSure ? "had" : "may have", static_cast<int>(name.size()), name.data()),
+                  errdetail(why, static_cast<long long>(told), static_cast<long long>(known.ahead), more)));
   }
 
   uint64 write() const noexcept { return write_; }

@@ -7,9 +7,12 @@
 //   or
 //                                              a resynchronization changes; 0 where it does not say
 //   void Find(known, count)                    by their hashes
-//   bool Note(key, hash, mark, first, definition)  durable before what was given counts; false where that is doubtful
-//   void Tell(key, known, told)                that the store had forgotten, or may have: it gave `told`
+//   bool Note(key, hash, given, definition)    durable before what was given counts; false where that is doubtful. Who
+//                                              gave it the host knows
+//   void Tell(key, known, loss, told)          that the store had forgotten, or may have: it gave `told`
 #pragma once
+
+#include <algorithm>
 
 #include "sequencer/request.h"
 
@@ -17,19 +20,26 @@ namespace idgen::sequencer {
 
 inline int64_t LastOf(const Answer& answer) noexcept { return answer.grant.Value(answer.grant.count - 1); }
 
-// Whether the store is to be raised to known.ahead before its answer counts.
+// Why a store is to be raised to known.ahead before its answer counts.
+enum class Loss : uint8_t {
+  kNone,
+  kSure,        // what it gave is not above what is known
+  kAfterCrash,  // nor what it gave above what may have been given, and it is another one than before
+  kDoubtful,  // somebody else was given as much meanwhile, before or after it forgot, or by another that is asked, too
+};
+
+// After a crash the store is believed where it is the one that gave what is known, and has been so all the time.
 template <class Host>
-bool IsForgotten(Host& host, const StoreKey& key, const Known& known, const Answer& answer) {
+Loss LossOf(Host& host, const StoreKey& key, const Known& known, const Answer& answer) {
   const int64_t first = answer.grant.Value(0);
-  if (first <= known.mark.value) return true;
-  if (first > known.ahead) return false;
-  // After a crash: the store is believed where it is the one that gave what is known, and has been so all the time.
-  return known.writer == 0 || host.Writer(key) != known.writer;
+  if (first <= known.mark.value) return Loss::kSure;
+  if (first > known.ahead) return Loss::kNone;
+  return known.writer == 0 || host.Writer(key) != known.writer ? Loss::kAfterCrash : Loss::kNone;
 }
 
 // The answer, or one from above what is known. Where somebody has set or dropped the key, what the store said is right.
 template <class Host>
-void Raise(Host& host, const Operation& operation, const StoreKey& key, Known* known, Answer* answer) {
+void Raise(Host& host, const Operation& operation, const StoreKey& key, Loss loss, Known* known, Answer* answer) {
   Operation raise = operation;
   raise.kind = Operation::Kind::kRaise;
   raise.mark = {.generation = known->mark.generation, .value = known->ahead};
@@ -40,23 +50,25 @@ void Raise(Host& host, const Operation& operation, const StoreKey& key, Known* k
     known->mark.generation = raised.generation;
     return;
   }
-  host.Tell(key, *known, answer->grant.Value(0));
+  host.Tell(key, *known, loss, answer->grant.Value(0));
   *answer = raised;
   answer->generation = known->mark.generation;
 }
 
 // Takes the answer, or gets one that can be taken.
 template <class Host>
-void Accept(Host& host, const Operation& operation, const StoreKey& key, Known* known, bool is_forgotten,
-            Answer* answer) {
-  while (answer->outcome == Answer::Outcome::kOk) {
-    if (is_forgotten) Raise(host, operation, key, known, answer);
-    if (answer->outcome != Answer::Outcome::kOk ||
-        host.Note(key, known->hash, {.generation = known->mark.generation, .value = LastOf(*answer)},
-                  answer->grant.Value(0), operation.definition))
+void Accept(Host& host, const Operation& operation, const StoreKey& key, Known* known, Loss loss, Answer* answer) {
+  for (;; loss = Loss::kDoubtful) {
+    if (loss != Loss::kNone) Raise(host, operation, key, loss, known, answer);
+    if (answer->outcome != Answer::Outcome::kOk) return;
+    const Mark mark = {.generation = known->mark.generation, .value = LastOf(*answer)};
+    if (host.Note(
+            key, known->hash,
+            {.mark = mark, .first = answer->grant.Value(0), .losses = known->losses, .is_raised = loss != Loss::kNone},
+            operation.definition))
       return;
     host.Find(known, 1);
-    is_forgotten = true;
+    known->ahead = std::max(known->ahead, LastOf(*answer));
   }
 }
 
@@ -82,7 +94,7 @@ void NextAboveMarks(Host& host, const Operation& operation, const StoreKey* keys
   host.Ask(operation, keys, answers, count);
   for (int i = 0; i < count; ++i) {
     if (answers[i].outcome != Answer::Outcome::kOk) continue;
-    Accept(host, operation, keys[i], &known[i], IsForgotten(host, keys[i], known[i], answers[i]), &answers[i]);
+    Accept(host, operation, keys[i], &known[i], LossOf(host, keys[i], known[i], answers[i]), &answers[i]);
   }
 }
 
@@ -96,7 +108,7 @@ void SegmentAboveMarks(Host& host, const Operation& operation, const StoreKey& k
   if (answer->outcome != Answer::Outcome::kOk) return;
   const bool is_later = !known.found || answer->generation > known.mark.generation;
   if (is_later) known.mark.generation = answer->generation;
-  Accept(host, operation, key, &known, !is_later && IsForgotten(host, key, known, *answer), answer);
+  Accept(host, operation, key, &known, is_later ? Loss::kNone : LossOf(host, key, known, *answer), answer);
 }
 
 // What is known after anything else that was done to a key.
@@ -106,8 +118,8 @@ void NoteChange(Host& host, const Operation& operation, const StoreKey& key, con
   if (answer.outcome != Answer::Outcome::kOk) return;
   const bool was_set = (operation.kind == Kind::kSet || operation.kind == Kind::kSetIfNone) && answer.had;
   if (!was_set && operation.kind != Kind::kDrop) return;
-  host.Note(key, HashOf(key.value()), {.generation = answer.generation, .value = was_set ? operation.value : kNoValue},
-            operation.value, operation.definition);
+  const Mark mark = {.generation = answer.generation, .value = was_set ? operation.value : kNoValue};
+  host.Note(key, HashOf(key.value()), {.mark = mark}, operation.definition);
 }
 
 }  // namespace idgen::sequencer

@@ -87,6 +87,7 @@ void Marks::Load(const MarkRecord& record) noexcept {
   *entry = {.record = record,
             .value = record.value,
             .writer = 0,
+            .losses = 0,
             .used = record.used,
             .write = 0,
             .written_us = 0,
@@ -105,6 +106,7 @@ Known Marks::Find(const KeyHash& key) noexcept {
   known.mark = {.generation = entry->record.generation, .value = entry->value};
   known.ahead = entry->is_unsure ? entry->record.ahead : entry->value;
   known.writer = entry->record.writer;
+  known.losses = entry->losses;
   return known;
 }
 
@@ -131,6 +133,7 @@ Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definitio
     *entry = {.record = {.key = key, .generation = mark.generation},
               .value = mark.value,
               .writer = given.writer,
+              .losses = 0,
               .used = used,
               .write = write,
               .written_us = now_us,
@@ -139,7 +142,9 @@ Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definitio
   } else if (mark.generation == entry->record.generation) {
     entry->used = used;
     const bool is_other = entry->writer != 0 && given.writer != 0 && entry->writer != given.writer;
-    if (is_other && given.first <= entry->value) return {.is_doubtful = true};
+    const bool is_suspect = is_other || given.is_raised || given.losses != entry->losses;
+    if (is_suspect && given.first <= entry->value) return {.is_doubtful = true};
+    if (given.is_raised) ++entry->losses;
     if (given.writer != 0) entry->writer = given.writer;
     // What the store gives now is above all that was given, or it would not have been taken.
     if (mark.value >= entry->value) entry->is_unsure = false;

@@ -62,6 +62,7 @@ struct Known {
   Mark mark;                 // so far it has come at the least
   int64_t ahead = kNoValue;  // and so far at the most; above mark.value only after a crash
   uint64_t writer = 0;
+  uint64_t losses = 0;  // how often the store was found to have forgotten
 };
 
 class Marks {
@@ -85,10 +86,12 @@ class Marks {
     Mark mark;          // its last value
     int64_t first = 0;  // and its first; of a set and a drop it does not matter
     uint64_t writer = 0;
+    uint64_t losses = 0;     // as they were known before the store was asked
+    bool is_raised = false;  // it had forgotten, and was raised above what was known
   };
   struct Noted {
-    // Nothing was noted: another store than this one's has given the values, too, or later ones. Two that both take
-    // themselves for the master may be asked at the same time.
+    // Nothing was noted: values that are not above what was noted last are of before the store forgot, or of after it,
+    // and so may have been given to somebody else; or of one of two stores that both take themselves for the master.
     bool is_doubtful = false;
     bool is_written_ahead = false;  // nothing was to be written
     size_t place = 0;
@@ -109,7 +112,8 @@ class Marks {
     MarkRecord record;  // as it was written last
     int64_t value;      // exact, unless is_unsure
     uint64_t writer;    // who gave something last; 0: not known
-    uint64_t used;      // 0: free
+    uint64_t losses;
+    uint64_t used;  // 0: free
     uint64_t write;
     int64_t written_us;
     int64_t step;  // in values

@@ -200,7 +200,7 @@ $store->start;
 is($store->cli('GET', key('g')), $after, 'the store has gone back to before those');
 $told = told();
 cmp_ok(take('g'), '>', $after + 5, 'a store that is another one than before the crash is raised');
-like(slurp_file($node->logfile), qr/may have forgotten values of "[^"]*\{1:g\}".*It gave @{[$after + 1]}, and is another than before/s, 'with the reason');
+like(slurp_file($node->logfile), qr/may have forgotten values of "[^"]*\{1:g\}".*It gave @{[$after + 1]}, and is not the one that, when this server crashed/s, 'with the reason');
 $store->cli('SAVE');
 $after = take('g');
 $store->kill9;

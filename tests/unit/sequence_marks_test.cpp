@@ -152,6 +152,29 @@ TEST(SequenceMarks, WhatTwoStoresGaveAtTheSameTimeIsDoubtful) {
   EXPECT_TRUE(table.marks.Note(HashOf("a"), batch, kCounted, 0).is_doubtful) << "of a batch the first counts";
 }
 
+TEST(SequenceMarks, WhatWasOnItsWayWhenTheStoreForgotIsDoubtful) {
+  Table table(16);
+  table.Note("a", 0, 10);
+  const uint64_t losses = table.Find("a").losses;
+  const auto note = [&table](int64_t value, uint64_t known_losses, bool is_raised) {
+    return table.marks
+        .Note(HashOf("a"),
+              {.mark = {.generation = 0, .value = value},
+               .first = value,
+               .writer = kWriter,
+               .losses = known_losses,
+               .is_raised = is_raised},
+              kCounted, 0)
+        .is_doubtful;
+  };
+  EXPECT_FALSE(note(11, losses, true)) << "the store was raised above 10 and gave 11";
+  EXPECT_NE(table.Find("a").losses, losses);
+  EXPECT_TRUE(note(11, losses, false)) << "which it had given before it forgot, to somebody who notes it later";
+  EXPECT_FALSE(note(12, losses, false));
+  EXPECT_TRUE(note(12, table.Find("a").losses, true)) << "a raised value of which it is noted that it was given";
+  EXPECT_FALSE(note(11, table.Find("a").losses, false)) << "what was asked for after the loss comes in any order";
+}
+
 TEST(SequenceMarks, NothingIsAheadOfTheMaximum) {
   Table table(16);
   table.definition = {.start = 10, .step = 10, .max_value = 100};
