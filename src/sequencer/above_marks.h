@@ -4,12 +4,13 @@
 //
 //   void Ask(operation, keys, answers, count)  answers are fresh; returns only with every answer there
 //   uint64_t Writer(key)                       of the store that answered for the key: one that a restart, a fail-over
-//   or
-//                                              a resynchronization changes; 0 where it does not say
+//                                              or a resynchronization changes; 0 where it does not say
 //   void Find(known, count)                    by their hashes
 //   void Note(key, hash, mark, definition)     durable before what was given counts
 //   void Tell(key, known, told)                that the store had forgotten, or may have: it gave `told`
 #pragma once
+
+#include <algorithm>
 
 #include "sequencer/request.h"
 
@@ -27,66 +28,41 @@ bool IsForgotten(Host& host, const StoreKey& key, const Known& known, const Answ
   return known.writer == 0 || host.Writer(key) != known.writer;
 }
 
-// The answer, or one from above what is known. Where somebody has set or dropped the key, what the store said is right.
+// Another answer, from above what is known; or from where somebody has set the key since, or dropped it.
 template <class Host>
-void Raise(Host& host, const Operation& operation, const StoreKey& key, Known* known, Answer* answer) {
+void Raise(Host& host, const Operation& operation, const StoreKey& key, const Known& known, Answer* answer) {
   Operation raise = operation;
   raise.kind = Operation::Kind::kRaise;
-  raise.mark = {.generation = known->mark.generation, .value = known->ahead};
+  raise.mark = {.generation = known.mark.generation, .value = known.ahead};
   raise.value = LastOf(*answer);
   Answer raised;
   host.Ask(raise, &key, &raised, 1);
-  if (raised.outcome == Answer::Outcome::kOk && !raised.had) {
-    known->mark.generation = raised.generation;
-    return;
-  }
-  host.Tell(key, *known, answer->grant.Value(0));
+  if (raised.outcome != Answer::Outcome::kOk || raised.had) host.Tell(key, known, answer->grant.Value(0));
   *answer = raised;
-  answer->generation = known->mark.generation;
 }
 
-// kNext, for `count` keys. `known`, and `rest` with `rest_answers`: room for so many.
+// kNext or kSegment, for `count` keys. `known`: room for so many.
 template <class Host>
-void NextAboveMarks(Host& host, const Operation& operation, const StoreKey* keys, Answer* answers, int count,
-                    Known* known, StoreKey* rest, Answer* rest_answers) {
-  int unknown = 0;
+void AskAboveMarks(Host& host, Operation operation, const StoreKey* keys, Answer* answers, int count, Known* known) {
+  // Of the values, or of before they were given. What is known of a key is of no use under the generation of before it
+  // was set: a store that loses values after that would be taken for one that was set back.
+  operation.with_generation = true;
   for (int i = 0; i < count; ++i) {
     known[i] = {};
     known[i].hash = HashOf(keys[i].value());
   }
   host.Find(known, count);
-  for (int i = 0; i < count; ++i)
-    if (!known[i].found) rest[unknown++] = keys[i];
-  if (unknown > 0) {
-    // The generations of keys that nothing is known of, before they are asked for values: one that is read afterwards
-    // may be that of a later set.
-    host.Ask({.kind = Operation::Kind::kGeneration, .definition = {}, .mark = {}}, rest, rest_answers, unknown);
-    for (int i = 0, j = 0; i < count; ++i)
-      if (!known[i].found) known[i].mark.generation = rest_answers[j++].generation;
-  }
   host.Ask(operation, keys, answers, count);
   for (int i = 0; i < count; ++i) {
     Answer& answer = answers[i];
     if (answer.outcome != Answer::Outcome::kOk) continue;
-    if (IsForgotten(host, keys[i], known[i], answer)) Raise(host, operation, keys[i], &known[i], &answer);
-    if (answer.outcome == Answer::Outcome::kOk)
-      host.Note(keys[i], known[i].hash, {.generation = known[i].mark.generation, .value = LastOf(answer)},
-                operation.definition);
+    if (known[i].found && answer.generation <= known[i].mark.generation && IsForgotten(host, keys[i], known[i], answer))
+      Raise(host, operation, keys[i], known[i], &answer);
+    if (answer.outcome != Answer::Outcome::kOk) continue;
+    // A store that has forgotten the generation, and not how far it came, gives values that lie above what is known.
+    const int64_t generation = std::max(answer.generation, known[i].mark.generation);
+    host.Note(keys[i], known[i].hash, {.generation = generation, .value = LastOf(answer)}, operation.definition);
   }
-}
-
-// kSegment, for one key. A segment's generation comes with it: nothing has to be learnt before.
-template <class Host>
-void SegmentAboveMarks(Host& host, const Operation& operation, const StoreKey& key, Answer* answer) {
-  Known known;
-  known.hash = HashOf(key.value());
-  host.Find(&known, 1);
-  host.Ask(operation, &key, answer, 1);
-  if (answer->outcome != Answer::Outcome::kOk) return;
-  if (known.found && answer->generation <= known.mark.generation && IsForgotten(host, key, known, *answer))
-    Raise(host, operation, key, &known, answer);
-  if (answer->outcome == Answer::Outcome::kOk)
-    host.Note(key, known.hash, {.generation = answer->generation, .value = LastOf(*answer)}, operation.definition);
 }
 
 // What is known after anything else that was done to a key.

@@ -105,19 +105,22 @@ local function drop()
   return {'ok', last and '1' or '0', redis.call('GET', M)}
 end
 
--- A server knows that a value was given under a generation, and was told a lower one. Where a later generation has come
--- that is right; else the store has forgotten, and goes on above what the server knows. What it was told last, and does not
--- take, is given back where nobody has come since.
--- -> kept, generation | as next_values
+-- A server knows that a value was given under a generation, and was told a lower one. Unless a later generation has come,
+-- the store has forgotten, and goes on above what the server knows. What it was told is given back where nobody has come
+-- since, unless a later generation has: then the same value may be another's. -> as next_values, with the generation
 local function raise(generation, value, told, ...)
   local now = redis.call('GET', M) or '0'
-  if not at_most(now, generation) then return {'kept', now} end
-  if not last or last == told or (is_value(last) and at_most(last, value)) then
-    redis.call('SET', K, value)
-    last = value
+  if at_most(now, generation) then
+    if not last or last == told or (is_value(last) and at_most(last, value)) then
+      redis.call('SET', K, value)
+      last = value
+    end
+    if now ~= generation then redis.call('SET', M, generation) end
+    now = generation
   end
-  if now ~= generation and generation ~= '0' then redis.call('SET', M, generation) end
-  return next_values(...)
+  local answer = next_values(...)
+  if answer[1] == 'ok' then answer[3] = now end
+  return answer
 end
 
 -- the last of values that nobody got, the amount that they make, their generation -> ok, 1, or 0 where others came after,

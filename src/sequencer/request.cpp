@@ -156,9 +156,9 @@ Outcome ReadSegment(const Operation& operation, const redisReply* reply, Answer*
   return Says(reply, 0, "ok") && Value(reply, 2, &answer->generation) ? Outcome::kOk : Outcome::kMisread;
 }
 
-Outcome ReadGeneration(const redisReply* reply, Answer* answer) noexcept {
-  if (reply->type == REDIS_REPLY_NIL) return Outcome::kOk;
-  return ParseValue(reply, &answer->generation) ? Outcome::kOk : Outcome::kNotAValue;
+// One that can't be read is none: what is known under a generation holds for no earlier one.
+void ReadGeneration(const redisReply* reply, Answer* answer) noexcept {
+  if (!ParseValue(reply, &answer->generation)) answer->generation = 0;
 }
 
 // Hexadecimal digits, as many as make a number that is no other store's by accident.
@@ -170,10 +170,9 @@ Outcome ReadWriter(const redisReply* reply, Answer* answer) noexcept {
 }
 
 Outcome ReadRaise(const Operation& operation, const redisReply* reply, Answer* answer) noexcept {
-  if (Says(reply, 0, "kept")) return Value(reply, 1, &answer->generation) ? Outcome::kOk : Outcome::kMisread;
   if (reply->type == REDIS_REPLY_INTEGER) return Outcome::kMisread;
-  const Outcome outcome = ReadNext(operation, reply, answer);
-  if (outcome == Outcome::kOk) answer->had = true;
+  const Outcome outcome = ReadSegment(operation, reply, answer);
+  answer->had = outcome == Outcome::kOk && answer->generation <= operation.mark.generation;
   return outcome;
 }
 
@@ -194,10 +193,14 @@ Outcome ReadChange(const redisReply* reply, Answer* answer) noexcept {
 }  // namespace
 
 bool IsPlain(const Operation& operation, bool by_script) noexcept {
-  if (operation.kind == Kind::kPeek || operation.kind == Kind::kGeneration) return true;
+  if (operation.kind == Kind::kPeek) return true;
   int64_t amount;
   return operation.kind == Kind::kNext && !by_script && operation.definition.IsPlain() &&
          !__builtin_mul_overflow(operation.count, operation.definition.step, &amount);
+}
+
+int CommandCount(const Operation& operation, bool by_script) noexcept {
+  return operation.kind == Kind::kNext && operation.with_generation && IsPlain(operation, by_script) ? 2 : 1;
 }
 
 void AddRequest(const Operation& operation, const StoreKey& key, bool by_script, ScriptCall call, const char* sha,
@@ -206,10 +209,13 @@ void AddRequest(const Operation& operation, const StoreKey& key, bool by_script,
   if (operation.kind == Kind::kPeek) {
     words.Add("GET");
     words.Add(key.value());
-  } else if (operation.kind == Kind::kGeneration) {
-    words.Add("GET");
-    words.Add(key.generation());
   } else if (IsPlain(operation, by_script)) {
+    if (operation.with_generation) {
+      Words before;
+      before.Add("GET");
+      before.Add(key.generation());
+      before.AddTo(commands);
+    }
     words.Add("INCRBY");
     words.Add(key.value());
     words.AddNumber(operation.count * operation.definition.step);
@@ -219,7 +225,7 @@ void AddRequest(const Operation& operation, const StoreKey& key, bool by_script,
     words.Add("2");
     words.Add(key.value());
     words.Add(key.generation());
-    words.Add(VerbOf(operation.kind));
+    words.Add(operation.with_generation && operation.kind == Kind::kNext ? "segment" : VerbOf(operation.kind));
     words.AddNumber(operation.definition.ttl_ms);
     words.AddFlag(operation.definition.sliding);
     if (operation.kind == Kind::kNext || operation.kind == Kind::kSegment || operation.kind == Kind::kRaise)
@@ -242,13 +248,17 @@ void AddRequest(const Operation& operation, const StoreKey& key, bool by_script,
   words.AddTo(commands);
 }
 
-void ReadReply(const Operation& operation, const redisReply* reply, Answer* answer) noexcept {
+void ReadReplies(const Operation& operation, const redisReply* const* replies, int count, Answer* answer) noexcept {
+  const redisReply* reply = replies[count - 1];
   if (reply->type == REDIS_REPLY_ERROR) return ReadError(operation, reply->str, answer);
   switch (operation.kind) {
-    case Kind::kNext: answer->outcome = ReadNext(operation, reply, answer); break;
+    case Kind::kNext:
+      if (count > 1) ReadGeneration(replies[0], answer);
+      answer->outcome = operation.with_generation && count == 1 ? ReadSegment(operation, reply, answer)
+                                                                : ReadNext(operation, reply, answer);
+      break;
     case Kind::kSegment: answer->outcome = ReadSegment(operation, reply, answer); break;
     case Kind::kPeek: answer->outcome = ReadPeek(reply, answer); break;
-    case Kind::kGeneration: answer->outcome = ReadGeneration(reply, answer); break;
     case Kind::kWriter: answer->outcome = ReadWriter(reply, answer); break;
     case Kind::kRaise: answer->outcome = ReadRaise(operation, reply, answer); break;
     case Kind::kSet:
