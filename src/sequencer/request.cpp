@@ -150,10 +150,21 @@ Outcome ReadNext(const Operation& operation, const redisReply* reply, Answer* an
   return Says(reply, 0, "bad") ? Outcome::kNotAValue : Outcome::kMisread;
 }
 
+// Whether the script is given the key for the number of a segment.
+bool IsOfSegment(const Operation& operation) noexcept {
+  const Kind kind = operation.kind;
+  return kind == Kind::kSegment || kind == Kind::kReturn ||
+         (kind == Kind::kRaise && operation.definition.HasSegments());
+}
+
 Outcome ReadSegment(const Operation& operation, const redisReply* reply, Answer* answer) noexcept {
   const Outcome outcome = ReadNext(operation, reply, answer);
   if (outcome != Outcome::kOk) return outcome;
-  return Says(reply, 0, "ok") && Value(reply, 2, &answer->generation) ? Outcome::kOk : Outcome::kMisread;
+  if (!Says(reply, 0, "ok") || !Value(reply, 2, &answer->generation)) return Outcome::kMisread;
+  if (!IsOfSegment(operation)) return Outcome::kOk;
+  return Value(reply, 3, &answer->number) && (Says(reply, 4, "") || Value(reply, 4, &answer->number_before))
+             ? Outcome::kOk
+             : Outcome::kMisread;
 }
 
 // One that can't be read is none: what is known under a generation holds for no earlier one.
@@ -205,6 +216,7 @@ int CommandCount(const Operation& operation, bool by_script) noexcept {
 
 void AddRequest(const Operation& operation, const StoreKey& key, bool by_script, ScriptCall call, const char* sha,
                 wire::Commands* commands) noexcept {
+  char segment_key[kMaxStoreKeyBytes];
   Words words;
   if (operation.kind == Kind::kPeek) {
     words.Add("GET");
@@ -222,9 +234,10 @@ void AddRequest(const Operation& operation, const StoreKey& key, bool by_script,
   } else {
     words.Add(call == ScriptCall::kBySha ? "EVALSHA" : "EVAL");
     words.Add(call == ScriptCall::kBySha ? sha : kRedisSequenceScript);
-    words.Add("2");
+    words.Add(IsOfSegment(operation) ? "3" : "2");
     words.Add(key.value());
     words.Add(key.generation());
+    if (IsOfSegment(operation)) words.Add(key.WriteSegment(segment_key));
     words.Add(operation.with_generation && operation.kind == Kind::kNext ? "segment" : VerbOf(operation.kind));
     words.AddNumber(operation.definition.ttl_ms);
     words.AddFlag(operation.definition.sliding);
@@ -239,6 +252,7 @@ void AddRequest(const Operation& operation, const StoreKey& key, bool by_script,
       words.AddNumber(operation.value);
       words.AddNumber(operation.count * operation.definition.step);
       words.AddNumber(operation.mark.generation);
+      words.AddNumber(operation.number);
     }
     if (operation.kind == Kind::kSet || operation.kind == Kind::kSetIfNone) {
       words.AddNumber(operation.value);

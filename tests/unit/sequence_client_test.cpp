@@ -89,18 +89,21 @@ TEST(SequenceClient, TellsTheScriptWhatCannotFit) {
             (Command{"2", "", "", "", "", "0", "2"}));  // the sum is no bigint
 }
 
-TEST(SequenceClient, AsksForASegmentWithItsGeneration) {
+TEST(SequenceClient, AsksForASegmentWithItsGenerationAndNumber) {
   World world;
-  world.At(kFirst).answers["EVAL"] = Array({"ok", "100", "7"});
+  world.At(kFirst).answers["EVAL"] = Array({"ok", "100", "7", "1763650000000001", "1763650000000000"});
   ASSERT_EQ(world.Ask({.kind = Kind::kSegment, .definition = {.cache = 1000}, .count = 50}), State::kDone);
-  EXPECT_EQ(world.Heard()[5], "segment");
+  EXPECT_EQ(world.Heard()[6], "segment");
   EXPECT_EQ(world.answers[0].outcome, Outcome::kOk);
   EXPECT_EQ(world.answers[0].grant.Value(0), 51);
   EXPECT_EQ(world.answers[0].generation, 7);
+  EXPECT_EQ(world.answers[0].number, 1763650000000001);
+  EXPECT_EQ(world.answers[0].number_before, 1763650000000000);
 }
 
-TEST(SequenceClient, ASegmentWithoutAGenerationIsNone) {
-  for (const std::string& reply : {Array({"ok", "100"}), Array({"ok", "100", "x"}), Int(100)}) {
+TEST(SequenceClient, ASegmentWithoutAGenerationOrNumberIsNone) {
+  for (const std::string& reply : {Array({"ok", "100"}), Array({"ok", "100", "x"}), Int(100), Array({"ok", "100", "7"}),
+                                   Array({"ok", "100", "7", "", ""}), Array({"ok", "100", "7", "8", "x"})}) {
     World world;
     world.At(kFirst).answers["EVAL"] = reply;
     ASSERT_EQ(world.Ask({.kind = Kind::kSegment, .definition = {.cache = 1000}, .count = 50}), State::kDone);
@@ -115,11 +118,13 @@ TEST(SequenceClient, GivesBackWhatNobodyGot) {
                                .definition = {.step = 3, .cache = 1000},
                                .count = 5,
                                .value = 300,
+                               .number = 1763650000000001,
                                .mark = {.generation = 7}};
   ASSERT_EQ(world.Ask(operation), State::kDone);
   Command heard = world.Heard();
   heard.erase(heard.begin(), heard.begin() + 2);
-  EXPECT_EQ(heard, (Command{"2", "p:{1:k}", "p:{1:k}:g", "return", "0", "0", "300", "15", "7"}));
+  EXPECT_EQ(heard, (Command{"3", "p:{1:k}", "p:{1:k}:g", "p:{1:k}:s", "return", "0", "0", "300", "15", "7",
+                            "1763650000000001"}));
   EXPECT_TRUE(world.answers[0].had);
 }
 
