@@ -128,13 +128,14 @@ SegmentPlace* FindPlace(SegmentTable& table, const SegmentName& name) {
 
 void ClosePlace(SegmentPlace& place, ReturnedRest* rest) {
   const int64 step = place.definition.step;
-  sequencer::Rest left = sequencer::Close<PlainMemory>(place.segments, step);
+  sequencer::Rest left = sequencer::Close<PlainMemory>(place.segments, step, place.follows);
   // Below 0 nothing may stand in the store: where even the first value is left, that one is not given back.
   if (left.count > 0 && left.end - left.Amount(step) < 0) --left.count;
   rest->operation = {.kind = sequencer::Operation::Kind::kReturn,
                      .definition = place.definition,
                      .count = left.count,
                      .value = left.end,
+                     .number = place.numbers[left.serial & 1],
                      .mark = {.generation = place.generations[left.serial & 1]}};
   rest->store = place.store;
   rest->key_size = place.key_size;
@@ -183,7 +184,7 @@ void ForgetSegments(SegmentTable& table, const sequencer::StoreKey& key, uint64 
   for (int32 i = table.buckets[hash & table.bucket_mask]; i >= 0; i = table.places[i].next) {
     SegmentPlace& place = table.places[i];
     if (place.hash != hash || place.store != store || place.store_key().value() != bytes) continue;
-    sequencer::Close<PlainMemory>(place.segments, place.definition.step);
+    sequencer::Close<PlainMemory>(place.segments, place.definition.step, false);
     ++place.changes;
   }
 }

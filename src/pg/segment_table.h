@@ -27,6 +27,8 @@ struct SegmentPlace {
   int64 fetched_at_us;
   int64 fetches;
   int64 generations[2];  // of the slots
+  int64 numbers[2];      // likewise
+  bool follows;          // the latest segment was taken next after the one before it
   ConditionVariable fetched;
   Oid database;
   char sequencer[NAMEDATALEN];

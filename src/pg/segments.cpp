@@ -36,6 +36,8 @@ void EndFetch(const Answer* answer, uint64 changes, int64 size, int64 began_us, 
     place.mark.store(Max(place.mark.load(), mark));
     const uint64 serial = sequencer::Put<PlainMemory>(place.segments, answer->grant.Value(0), answer->grant.count);
     place.generations[serial & 1] = answer->generation;
+    place.follows = answer->number_before != 0 && answer->number_before == place.numbers[(serial - 1) & 1];
+    place.numbers[serial & 1] = answer->number;
     ++place.fetches;
     place.size = size;
     place.fetched_at_us = began_us;

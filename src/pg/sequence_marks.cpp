@@ -94,16 +94,10 @@ class Host {
   uint64 write_ = 0;
 };
 
-template <class T>
-T* Room(int count) {
-  return static_cast<T*>(palloc(sizeof(T) * static_cast<Size>(count)));
-}
-
 void AskForValues(const Operation& operation, const StoreKey* keys, Answer* answers, int count) {
-  auto* rest_answers = Room<Answer>(count);
-  for (int i = 0; i < count; ++i) new (&rest_answers[i]) Answer();
+  auto* known = static_cast<Known*>(palloc(sizeof(Known) * static_cast<Size>(count)));
   Host host(0);
-  NextAboveMarks(host, operation, keys, answers, count, Room<Known>(count), Room<StoreKey>(count), rest_answers);
+  AskAboveMarks(host, operation, keys, answers, count, known);
   AwaitMark(host.write());
 }
 
@@ -115,7 +109,8 @@ uint64 AskForSegmentAboveMarks(const Operation& operation, const StoreKey& key, 
     return 0;
   }
   Host host(until_us);
-  SegmentAboveMarks(host, operation, key, answer);
+  Known known;
+  AskAboveMarks(host, operation, &key, answer, 1, &known);
   return host.write();
 }
 

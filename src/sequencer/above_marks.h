@@ -4,8 +4,7 @@
 //
 //   void Ask(operation, keys, answers, count)  answers are fresh; returns only with every answer there
 //   uint64_t Writer(key)                       of the store that answered for the key: one that a restart, a fail-over
-//   or
-//                                              a resynchronization changes; 0 where it does not say
+//                                              or a resynchronization changes; 0 where it does not say
 //   void Find(known, count)                    by their hashes
 //   bool Note(key, hash, given, definition)    durable before what was given counts; false where that is doubtful. Who
 //                                              gave it the host knows
@@ -32,36 +31,34 @@ enum class Loss : uint8_t {
 template <class Host>
 Loss LossOf(Host& host, const StoreKey& key, const Known& known, const Answer& answer) {
   const int64_t first = answer.grant.Value(0);
+  // A later generation has come: what is known holds no more.
+  if (!known.found || answer.generation > known.mark.generation) return Loss::kNone;
   if (first <= known.mark.value) return Loss::kSure;
   if (first > known.ahead) return Loss::kNone;
   return known.writer == 0 || host.Writer(key) != known.writer ? Loss::kAfterCrash : Loss::kNone;
 }
 
-// The answer, or one from above what is known. Where somebody has set or dropped the key, what the store said is right.
+// Another answer, from above what is known; or from where somebody has set the key since, or dropped it.
 template <class Host>
-void Raise(Host& host, const Operation& operation, const StoreKey& key, Loss loss, Known* known, Answer* answer) {
+void Raise(Host& host, const Operation& operation, const StoreKey& key, Loss loss, const Known& known, Answer* answer) {
   Operation raise = operation;
   raise.kind = Operation::Kind::kRaise;
-  raise.mark = {.generation = known->mark.generation, .value = known->ahead};
+  raise.mark = {.generation = known.mark.generation, .value = known.ahead};
   raise.value = LastOf(*answer);
   Answer raised;
   host.Ask(raise, &key, &raised, 1);
-  if (raised.outcome == Answer::Outcome::kOk && !raised.had) {
-    known->mark.generation = raised.generation;
-    return;
-  }
-  host.Tell(key, *known, loss, answer->grant.Value(0));
+  if (raised.outcome != Answer::Outcome::kOk || raised.had) host.Tell(key, known, loss, answer->grant.Value(0));
   *answer = raised;
-  answer->generation = known->mark.generation;
 }
 
 // Takes the answer, or gets one that can be taken.
 template <class Host>
-void Accept(Host& host, const Operation& operation, const StoreKey& key, Known* known, Loss loss, Answer* answer) {
-  for (;; loss = Loss::kDoubtful) {
-    if (loss != Loss::kNone) Raise(host, operation, key, loss, known, answer);
+void Accept(Host& host, const Operation& operation, const StoreKey& key, Known* known, Answer* answer) {
+  for (Loss loss = LossOf(host, key, *known, *answer);; loss = Loss::kDoubtful) {
+    if (loss != Loss::kNone) Raise(host, operation, key, loss, *known, answer);
     if (answer->outcome != Answer::Outcome::kOk) return;
-    const Mark mark = {.generation = known->mark.generation, .value = LastOf(*answer)};
+    // A store that has forgotten the generation, and not how far it came, gives values that lie above what is known.
+    const Mark mark = {.generation = std::max(answer->generation, known->mark.generation), .value = LastOf(*answer)};
     if (host.Note(
             key, known->hash,
             {.mark = mark, .first = answer->grant.Value(0), .losses = known->losses, .is_raised = loss != Loss::kNone},
@@ -72,43 +69,20 @@ void Accept(Host& host, const Operation& operation, const StoreKey& key, Known* 
   }
 }
 
-// kNext, for `count` keys. `known`, and `rest` with `rest_answers`: room for so many.
+// kNext or kSegment, for `count` keys. `known`: room for so many.
 template <class Host>
-void NextAboveMarks(Host& host, const Operation& operation, const StoreKey* keys, Answer* answers, int count,
-                    Known* known, StoreKey* rest, Answer* rest_answers) {
-  int unknown = 0;
+void AskAboveMarks(Host& host, Operation operation, const StoreKey* keys, Answer* answers, int count, Known* known) {
+  // Of the values, or of before they were given. What is known of a key is of no use under the generation of before it
+  // was set: a store that loses values after that would be taken for one that was set back.
+  operation.with_generation = true;
   for (int i = 0; i < count; ++i) {
     known[i] = {};
     known[i].hash = HashOf(keys[i].value());
   }
   host.Find(known, count);
-  for (int i = 0; i < count; ++i)
-    if (!known[i].found) rest[unknown++] = keys[i];
-  if (unknown > 0) {
-    // The generations of keys that nothing is known of, before they are asked for values: one that is read afterwards
-    // may be that of a later set.
-    host.Ask({.kind = Operation::Kind::kGeneration, .definition = {}, .mark = {}}, rest, rest_answers, unknown);
-    for (int i = 0, j = 0; i < count; ++i)
-      if (!known[i].found) known[i].mark.generation = rest_answers[j++].generation;
-  }
   host.Ask(operation, keys, answers, count);
-  for (int i = 0; i < count; ++i) {
-    if (answers[i].outcome != Answer::Outcome::kOk) continue;
-    Accept(host, operation, keys[i], &known[i], LossOf(host, keys[i], known[i], answers[i]), &answers[i]);
-  }
-}
-
-// kSegment, for one key. A segment's generation comes with it: nothing has to be learnt before.
-template <class Host>
-void SegmentAboveMarks(Host& host, const Operation& operation, const StoreKey& key, Answer* answer) {
-  Known known;
-  known.hash = HashOf(key.value());
-  host.Find(&known, 1);
-  host.Ask(operation, &key, answer, 1);
-  if (answer->outcome != Answer::Outcome::kOk) return;
-  const bool is_later = !known.found || answer->generation > known.mark.generation;
-  if (is_later) known.mark.generation = answer->generation;
-  Accept(host, operation, key, &known, is_later ? Loss::kNone : LossOf(host, key, known, *answer), answer);
+  for (int i = 0; i < count; ++i)
+    if (answers[i].outcome == Answer::Outcome::kOk) Accept(host, operation, keys[i], &known[i], &answers[i]);
 }
 
 // What is known after anything else that was done to a key.

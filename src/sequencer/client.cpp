@@ -35,6 +35,7 @@ void Client::Begin(const Operation& operation, const StoreKey* keys, Answer* ans
 void Client::Ask(int64_t now_us) noexcept {
   wire::Commands& commands = link_.NewExchange();
   loads_ = false;
+  bool follows = mode_ != Mode::kTogether;
   switch (mode_) {
     case Mode::kLoadingScript: commands.AddTexts("SCRIPT", "LOAD", kRedisSequenceScript); break;
     case Mode::kTogether:
@@ -43,6 +44,8 @@ void Client::Ask(int64_t now_us) noexcept {
       break;
     case Mode::kSingly: {
       const bool by_script = answers_[index_].by_script;
+      // Both would be sent elsewhere where one has to be: that one is left to the script.
+      follows = CommandCount(operation_, by_script) == 1;
       const bool scripted = !IsPlain(operation_, by_script);
       if (scripted && *sha_ == '\0') call_ = ScriptCall::kWhole;
       AddRequest(operation_, keys_[index_], by_script, call_, sha_, &commands);
@@ -53,7 +56,7 @@ void Client::Ask(int64_t now_us) noexcept {
       break;
     }
   }
-  link_.Begin(now_us, {.until_us = until_us_, .follows = mode_ != Mode::kTogether});
+  link_.Begin(now_us, {.until_us = until_us_, .follows = follows});
 }
 
 Client::State Client::Step(int64_t now_us) noexcept {
@@ -82,14 +85,13 @@ bool Client::TakeReplies() noexcept {
       mode_ = *sha_ != '\0' ? Mode::kTogether : Mode::kSingly;
       return false;
     case Mode::kTogether:
-      for (int i = 0; i < count_; ++i) ReadReply(operation_, link_.reply(i), &answers_[i]);
+      for (int i = 0, at = 0; i < count_; ++i) at += Read(at, &answers_[i]);
       mode_ = Mode::kSingly;
       break;
     case Mode::kSingly: {
       Answer& answer = answers_[index_];
-      const redisReply* reply = link_.reply(0);
       if (loads_) NoteScript(link_.reply(1));
-      ReadReply(operation_, reply, &answer);
+      const redisReply* reply = link_.reply(Read(0, &answer) - 1);
       if (answer.outcome == Outcome::kUnasked && turns_ < kMaxTurns) {
         call_ = SaysNoScript(reply) ? ScriptCall::kWhole : ScriptCall::kBySha;
         return false;
@@ -105,6 +107,15 @@ bool Client::TakeReplies() noexcept {
   turns_ = 0;
   call_ = ScriptCall::kBySha;
   return index_ == count_;
+}
+
+// An answer from the replies that begin there; returns how many those were.
+int Client::Read(int at, Answer* answer) noexcept {
+  const int count = CommandCount(operation_, answer->by_script);
+  const redisReply* const replies[] = {link_.reply(at), count > 1 ? link_.reply(at + 1) : nullptr};
+  ReadReplies(operation_, replies, count, answer);
+  if (count > 1 && answer->outcome == Outcome::kUnasked) answer->by_script = true;
+  return count;
 }
 
 void Client::NoteScript(const redisReply* loaded) noexcept {

@@ -31,6 +31,7 @@ class Client {
 
   void Ask(int64_t now_us) noexcept;
   bool TakeReplies() noexcept;
+  int Read(int at, Answer* answer) noexcept;
   void NoteScript(const redisReply* loaded) noexcept;
 
   io::RedisLink& link_;

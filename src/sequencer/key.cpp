@@ -58,4 +58,10 @@ StoreKey WriteStoreKey(std::string_view prefix, std::string_view key, char* out)
   return {out, static_cast<size_t>(at - out)};
 }
 
+std::string_view StoreKey::WriteSegment(char* out) const noexcept {
+  static_assert(kSegmentSuffix.size() == kGenerationSuffix.size());
+  char* at = Append(Append(out, value()), kSegmentSuffix);
+  return {out, static_cast<size_t>(at - out)};
+}
+
 }  // namespace idgen::sequencer

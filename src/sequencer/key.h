@@ -1,5 +1,6 @@
-// Names in the store. The value of a key stands at K = prefix{length:key}, its generation at K:g. The braces are what a
-// Redis Cluster hashes, so that both are in one slot; lengths are in bytes, so that no two keys meet.
+// Names in the store. The value of a key stands at K = prefix{length:key}, its generation at K:g, the number of the
+// segment that was taken last at K:s. The braces are what a Redis Cluster hashes, so that all are in one slot; lengths
+// are in bytes, so that no two keys meet.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +12,7 @@ inline constexpr size_t kMaxKeyBytes = 512;
 inline constexpr size_t kMaxPrefixBytes = 255;  // of one that was chosen
 inline constexpr size_t kPrefixBuffer = 512;    // holds any, and a zero
 inline constexpr std::string_view kGenerationSuffix = ":g";
+inline constexpr std::string_view kSegmentSuffix = ":s";
 
 // A prefix may be chosen as long as it has no braces: "{}" would be what a Cluster looks for, and find empty.
 bool MayBePrefix(std::string_view prefix) noexcept;
@@ -26,6 +28,8 @@ struct StoreKey {
 
   std::string_view value() const noexcept { return {bytes, size - kGenerationSuffix.size()}; }
   std::string_view generation() const noexcept { return {bytes, size}; }
+  // To `out`, of kMaxStoreKeyBytes.
+  std::string_view WriteSegment(char* out) const noexcept;
 };
 
 // How long it is at the most.

@@ -1,10 +1,11 @@
 // Operations on a sequence that need more than one command, as one Lua script, which Redis runs as one step. Its keys
-// are the value and the generation, in one slot of a Redis Cluster.
+// are the value, the generation and, where there are segments, the number of the one that was taken last, in one slot
+// of a Redis Cluster.
 //
 // The value is the last one given, in plain decimal, as INCRBY has it; missing before the first. The generation,
 // missing for 0, is raised by every set, drop and beginning anew, and outlives the value. It is a time, in Unix
 // milliseconds, unless that would not raise it: so a generation is a later one also where the store has forgotten those
-// before.
+// before. A segment's number is the time, too, in microseconds: so no other has it, whatever the store forgets.
 //
 // Numbers in Lua are doubles, wrong above 2^53. So no value is ever one: sums are INCRBY's, which is exact and takes
 // texts; comparisons are of digits, whose texts are in the order of their lengths and then of their characters.
@@ -13,7 +14,7 @@
 namespace idgen::sequencer {
 
 inline constexpr char kRedisSequenceScript[] = R"lua(
-local K, M, verb, ttl, sliding = KEYS[1], KEYS[2], ARGV[1], ARGV[2], ARGV[3] == '1'
+local K, M, S, verb, ttl, sliding = KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2], ARGV[3] == '1'
 local function at_most(a, b) return #a < #b or (#a == #b and a <= b) end
 
 -- A value is digits, and a bigint.
@@ -105,25 +106,40 @@ local function drop()
   return {'ok', last and '1' or '0', redis.call('GET', M)}
 end
 
--- A server knows that a value was given under a generation, and was told a lower one. Where a later generation has come
--- that is right; else the store has forgotten, and goes on above what the server knows. What it was told last, and does not
--- take, is given back where nobody has come since.
--- -> kept, generation | as next_values
-local function raise(generation, value, told, ...)
-  local now = redis.call('GET', M) or '0'
-  if not at_most(now, generation) then return {'kept', now} end
-  if not last or last == told or (is_value(last) and at_most(last, value)) then
-    redis.call('SET', K, value)
-    last = value
-  end
-  if now ~= generation and generation ~= '0' then redis.call('SET', M, generation) end
-  return next_values(...)
+-- Of a segment that was given: its number, and that of the one before ('' for none).
+local function number_segment(answer)
+  if not S or answer[1] ~= 'ok' then return answer end
+  local time, before = redis.call('TIME'), redis.call('GET', S)
+  answer[4], answer[5] = string.format('%d%06d', time[1], time[2]), before or ''
+  redis.call('SET', S, answer[4])
+  return answer
 end
 
--- the last of values that nobody got, the amount that they make, their generation -> ok, 1, or 0 where others came after,
--- generation
-local function give_back(latest, amount, generation)
-  if last ~= latest or (redis.call('GET', M) or '0') ~= generation then return {'ok', '0', generation} end
+-- A server knows that a value was given under a generation, and was told a lower one. Unless a later generation has come,
+-- the store has forgotten, and goes on above what the server knows. What it was told is given back where nobody has come
+-- since, unless a later generation has: then the same value may be another's. -> as next_values, with the generation
+local function raise(generation, value, told, ...)
+  local now = redis.call('GET', M) or '0'
+  if at_most(now, generation) then
+    if not last or last == told or (is_value(last) and at_most(last, value)) then
+      redis.call('SET', K, value)
+      last = value
+    end
+    if now ~= generation then redis.call('SET', M, generation) end
+    now = generation
+  end
+  local answer = next_values(...)
+  if answer[1] == 'ok' then answer[3] = now end
+  return answer
+end
+
+-- the last of values that nobody got, the amount that they make, their generation, the number of their segment -> ok, 1, or
+-- 0 where others came after, generation. That the last value is the same again proves nothing: a store that forgot may have
+-- come so far once more.
+local function give_back(latest, amount, generation, number)
+  if last ~= latest or (redis.call('GET', M) or '0') ~= generation or redis.call('GET', S) ~= number then
+    return {'ok', '0', generation}
+  end
   redis.call('DECRBY', K, amount)
   return {'ok', '1', generation}
 end
@@ -141,12 +157,13 @@ end
 if verb == 'next' or verb == 'segment' then
   local answer = next_values(ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9] == '1', tonumber(ARGV[10]))
   if verb == 'segment' and answer[1] == 'ok' then answer[3] = redis.call('GET', M) or '0' end
-  return answer
+  return number_segment(answer)
 end
 if verb == 'writer' then return writer() end
-if verb == 'return' then return give_back(ARGV[4], ARGV[5], ARGV[6]) end
+if verb == 'return' then return give_back(ARGV[4], ARGV[5], ARGV[6], ARGV[7]) end
 if verb == 'raise' then
-  return raise(ARGV[11], ARGV[12], ARGV[13], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], false, tonumber(ARGV[10]))
+  return number_segment(raise(ARGV[11], ARGV[12], ARGV[13], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], false,
+                              tonumber(ARGV[10])))
 end
 if verb == 'set' then return set(ARGV[4], ARGV[5] == '1') end
 if verb == 'drop' then return drop() end

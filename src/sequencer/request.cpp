@@ -150,15 +150,26 @@ Outcome ReadNext(const Operation& operation, const redisReply* reply, Answer* an
   return Says(reply, 0, "bad") ? Outcome::kNotAValue : Outcome::kMisread;
 }
 
+// Whether the script is given the key for the number of a segment.
+bool IsOfSegment(const Operation& operation) noexcept {
+  const Kind kind = operation.kind;
+  return kind == Kind::kSegment || kind == Kind::kReturn ||
+         (kind == Kind::kRaise && operation.definition.HasSegments());
+}
+
 Outcome ReadSegment(const Operation& operation, const redisReply* reply, Answer* answer) noexcept {
   const Outcome outcome = ReadNext(operation, reply, answer);
   if (outcome != Outcome::kOk) return outcome;
-  return Says(reply, 0, "ok") && Value(reply, 2, &answer->generation) ? Outcome::kOk : Outcome::kMisread;
+  if (!Says(reply, 0, "ok") || !Value(reply, 2, &answer->generation)) return Outcome::kMisread;
+  if (!IsOfSegment(operation)) return Outcome::kOk;
+  return Value(reply, 3, &answer->number) && (Says(reply, 4, "") || Value(reply, 4, &answer->number_before))
+             ? Outcome::kOk
+             : Outcome::kMisread;
 }
 
-Outcome ReadGeneration(const redisReply* reply, Answer* answer) noexcept {
-  if (reply->type == REDIS_REPLY_NIL) return Outcome::kOk;
-  return ParseValue(reply, &answer->generation) ? Outcome::kOk : Outcome::kNotAValue;
+// One that can't be read is none: what is known under a generation holds for no earlier one.
+void ReadGeneration(const redisReply* reply, Answer* answer) noexcept {
+  if (!ParseValue(reply, &answer->generation)) answer->generation = 0;
 }
 
 // Hexadecimal digits, as many as make a number that is no other store's by accident.
@@ -170,10 +181,9 @@ Outcome ReadWriter(const redisReply* reply, Answer* answer) noexcept {
 }
 
 Outcome ReadRaise(const Operation& operation, const redisReply* reply, Answer* answer) noexcept {
-  if (Says(reply, 0, "kept")) return Value(reply, 1, &answer->generation) ? Outcome::kOk : Outcome::kMisread;
   if (reply->type == REDIS_REPLY_INTEGER) return Outcome::kMisread;
-  const Outcome outcome = ReadNext(operation, reply, answer);
-  if (outcome == Outcome::kOk) answer->had = true;
+  const Outcome outcome = ReadSegment(operation, reply, answer);
+  answer->had = outcome == Outcome::kOk && answer->generation <= operation.mark.generation;
   return outcome;
 }
 
@@ -194,32 +204,41 @@ Outcome ReadChange(const redisReply* reply, Answer* answer) noexcept {
 }  // namespace
 
 bool IsPlain(const Operation& operation, bool by_script) noexcept {
-  if (operation.kind == Kind::kPeek || operation.kind == Kind::kGeneration) return true;
+  if (operation.kind == Kind::kPeek) return true;
   int64_t amount;
   return operation.kind == Kind::kNext && !by_script && operation.definition.IsPlain() &&
          !__builtin_mul_overflow(operation.count, operation.definition.step, &amount);
 }
 
+int CommandCount(const Operation& operation, bool by_script) noexcept {
+  return operation.kind == Kind::kNext && operation.with_generation && IsPlain(operation, by_script) ? 2 : 1;
+}
+
 void AddRequest(const Operation& operation, const StoreKey& key, bool by_script, ScriptCall call, const char* sha,
                 wire::Commands* commands) noexcept {
+  char segment_key[kMaxStoreKeyBytes];
   Words words;
   if (operation.kind == Kind::kPeek) {
     words.Add("GET");
     words.Add(key.value());
-  } else if (operation.kind == Kind::kGeneration) {
-    words.Add("GET");
-    words.Add(key.generation());
   } else if (IsPlain(operation, by_script)) {
+    if (operation.with_generation) {
+      Words before;
+      before.Add("GET");
+      before.Add(key.generation());
+      before.AddTo(commands);
+    }
     words.Add("INCRBY");
     words.Add(key.value());
     words.AddNumber(operation.count * operation.definition.step);
   } else {
     words.Add(call == ScriptCall::kBySha ? "EVALSHA" : "EVAL");
     words.Add(call == ScriptCall::kBySha ? sha : kRedisSequenceScript);
-    words.Add("2");
+    words.Add(IsOfSegment(operation) ? "3" : "2");
     words.Add(key.value());
     words.Add(key.generation());
-    words.Add(VerbOf(operation.kind));
+    if (IsOfSegment(operation)) words.Add(key.WriteSegment(segment_key));
+    words.Add(operation.with_generation && operation.kind == Kind::kNext ? "segment" : VerbOf(operation.kind));
     words.AddNumber(operation.definition.ttl_ms);
     words.AddFlag(operation.definition.sliding);
     if (operation.kind == Kind::kNext || operation.kind == Kind::kSegment || operation.kind == Kind::kRaise)
@@ -233,6 +252,7 @@ void AddRequest(const Operation& operation, const StoreKey& key, bool by_script,
       words.AddNumber(operation.value);
       words.AddNumber(operation.count * operation.definition.step);
       words.AddNumber(operation.mark.generation);
+      words.AddNumber(operation.number);
     }
     if (operation.kind == Kind::kSet || operation.kind == Kind::kSetIfNone) {
       words.AddNumber(operation.value);
@@ -242,13 +262,17 @@ void AddRequest(const Operation& operation, const StoreKey& key, bool by_script,
   words.AddTo(commands);
 }
 
-void ReadReply(const Operation& operation, const redisReply* reply, Answer* answer) noexcept {
+void ReadReplies(const Operation& operation, const redisReply* const* replies, int count, Answer* answer) noexcept {
+  const redisReply* reply = replies[count - 1];
   if (reply->type == REDIS_REPLY_ERROR) return ReadError(operation, reply->str, answer);
   switch (operation.kind) {
-    case Kind::kNext: answer->outcome = ReadNext(operation, reply, answer); break;
+    case Kind::kNext:
+      if (count > 1) ReadGeneration(replies[0], answer);
+      answer->outcome = operation.with_generation && count == 1 ? ReadSegment(operation, reply, answer)
+                                                                : ReadNext(operation, reply, answer);
+      break;
     case Kind::kSegment: answer->outcome = ReadSegment(operation, reply, answer); break;
     case Kind::kPeek: answer->outcome = ReadPeek(reply, answer); break;
-    case Kind::kGeneration: answer->outcome = ReadGeneration(reply, answer); break;
     case Kind::kWriter: answer->outcome = ReadWriter(reply, answer); break;
     case Kind::kRaise: answer->outcome = ReadRaise(operation, reply, answer); break;
     case Kind::kSet:

@@ -17,7 +17,6 @@ struct Operation {
     kSetIfNone,
     kPeek,
     kDrop,
-    kGeneration,
     kWriter,
     kRaise,
     kReturn,
@@ -27,6 +26,8 @@ struct Operation {
   int64_t count = 1;  // of kNext, kSegment and kRaise; kReturn: of values that nobody got
   int64_t value = 0;  // of kSet and kSetIfNone; of kRaise: the last of the values that were told, and are not taken; of
                       // kReturn: the last of those that nobody got
+  bool with_generation = false;  // of kNext: the answer says it, too, as that of kSegment does
+  int64_t number = 0;            // of kReturn: of their segment
   Mark mark = {};  // of kRaise: raises the value to it, unless a later generation has come, and takes the next ones; of
                    // kReturn, the generation alone: when they were given
 };
@@ -43,11 +44,13 @@ struct Answer {
   };
   Outcome outcome = Outcome::kUnasked;
   bool by_script = false;  // a plain INCRBY would not do: next time the script is asked
-  bool had = false;  // kPeek, kDrop: there was a value; kFull: `last` is known; kSet…: it was set; kRaise: no later
-                     // generation has come; kReturn: it was done
+  bool had = false;  // kPeek, kDrop: there was a value; kFull: `last` is known; kSet…: it was set; kRaise: it was
+                     // raised, since no later generation has come; kReturn: it was done
   int64_t last = 0;  // kPeek, kFull: the last value given
-  int64_t generation =
-      0;                // kSet…, kDrop: the new one; kGeneration; kRaise: the later one; kSegment: that of the values
+  int64_t generation = 0;     // kSet…, kDrop: the new one; kSegment, kRaise: that of the values; kNext, where it
+                              // was asked for: that of the values, or one of before
+  int64_t number = 0;         // kSegment, and kRaise for one: no other segment has it
+  int64_t number_before = 0;  // and the one that was taken before it, by whomever; 0: none
   uint64_t writer = 0;  // kWriter: another number for a store that was restarted, failed over to or synchronized anew
   Grant grant;          // kNext, kSegment, kRaise
   char problem[128] = {};  // one line of printable characters
@@ -55,23 +58,26 @@ struct Answer {
 
 constexpr bool ChangesSomething(const Operation& operation) noexcept {
   using Kind = Operation::Kind;
-  return operation.kind != Kind::kPeek && operation.kind != Kind::kGeneration && operation.kind != Kind::kWriter;
+  return operation.kind != Kind::kPeek && operation.kind != Kind::kWriter;
 }
 
 // How the script is named to the store.
 enum class ScriptCall : uint8_t { kBySha, kWhole };
 
-// Whether the operation is one plain command.
+// Whether the operation needs no script.
 bool IsPlain(const Operation& operation, bool by_script) noexcept;
 
-// Adds the one command that asks for it. `sha` is the script's, of 40 digits.
+// How many commands ask for it. Where they are two, that for the generation is the first.
+int CommandCount(const Operation& operation, bool by_script) noexcept;
+
+// Adds them. `sha` is the script's, of 40 digits.
 void AddRequest(const Operation& operation, const StoreKey& key, bool by_script, ScriptCall call, const char* sha,
                 wire::Commands* commands) noexcept;
 
-// Sets the answer. Leaves it kUnasked where the reply says that the command was not carried out for a reason that
-// asking again, elsewhere or otherwise, may mend: MOVED and the like, NOSCRIPT, an INCRBY that would overflow
-// (by_script is set).
-void ReadReply(const Operation& operation, const redisReply* reply, Answer* answer) noexcept;
+// Sets the answer, from as many replies. Leaves it kUnasked where the reply says that the command was not carried out
+// for a reason that asking again, elsewhere or otherwise, may mend: MOVED and the like, NOSCRIPT, an INCRBY that would
+// overflow (by_script is set).
+void ReadReplies(const Operation& operation, const redisReply* const* replies, int count, Answer* answer) noexcept;
 
 bool SaysNoScript(const redisReply* reply) noexcept;
 

@@ -136,10 +136,11 @@ struct Rest {
   constexpr int64_t Amount(int64_t step) const noexcept { return count * step; }
 };
 
-// Gives up what there is: nobody takes any of it afterwards. Of what is left, the part that lies at the store's end: a
-// hole between the two segments (values that other servers have) cuts it.
+// Gives up what there is: nobody takes any of it afterwards. Of what is left, the part that lies at the store's end:
+// values that other servers have, between the two segments, cut it. `follows`: nobody took any before the one that
+// waits.
 template <class Memory>
-Rest Close(Segments& segments, int64_t step) noexcept {
+Rest Close(Segments& segments, int64_t step, bool follows) noexcept {
   uint64_t cursor = Memory::Load(segments.cursor, Step::kLoadCursor);
   // A serial further than the one that may be waiting, so that this one's turn never comes.
   while (!Memory::Swap(segments.cursor, cursor, Cursor::Of(Cursor::Serial(cursor) + 2, Cursor::kClosed),
@@ -157,9 +158,9 @@ Rest Close(Segments& segments, int64_t step) noexcept {
   if (Memory::Load(segments.ready, Step::kLoadReady) == serial + 1) {
     const Segments::Slot& next = segments.slots[(serial + 1) & 1];
     const auto first = static_cast<int64_t>(next.first.load());
-    const bool follows = rest.count > 0 && first > rest.end && first - rest.end == step;
+    const bool adjoins = rest.count > 0 && first > rest.end && first - rest.end == step;
     rest = {.end = end_of(next),
-            .count = static_cast<int64_t>(next.count.load()) + (follows ? rest.count : 0),
+            .count = static_cast<int64_t>(next.count.load()) + (follows && adjoins ? rest.count : 0),
             .serial = serial + 1};
   }
   return rest;

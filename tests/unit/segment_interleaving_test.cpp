@@ -104,7 +104,7 @@ Actor PutDown(int64_t first, int64_t count) {
 
 // What is left is given back, and taken by somebody else at once.
 void GiveUp() {
-  const Rest rest = Close<Memory>(world.segments, 1);
+  const Rest rest = Close<Memory>(world.segments, 1, true);
   for (int64_t i = 0; i < rest.count; ++i) Issue(rest.end - i);
 }
 

@@ -19,7 +19,7 @@ class Place {
   Place() { tenure = MoveIn<Memory>(segments); }
   Piece Take(int64_t most = 1) { return sequencer::Take<Memory>(segments, tenure, kStep, most); }
   void Put(int64_t first, int64_t count) { sequencer::Put<Memory>(segments, first, count); }
-  Rest Close() { return sequencer::Close<Memory>(segments, kStep); }
+  Rest Close(bool follows = true) { return sequencer::Close<Memory>(segments, kStep, follows); }
   int64_t left() const { return CountLeft<Memory>(segments); }
   bool has_ready() const { return HasReady<Memory>(segments); }
   bool is_low() const { return IsLow<Memory>(segments); }
@@ -146,6 +146,13 @@ TEST(Segment, TheRestIsWhatLiesAtTheEnd) {
   place.Put(19, 2);  // others had some in between
   rest = place.Close();
   EXPECT_EQ(rest.end, 22);
+  EXPECT_EQ(rest.count, 2);
+
+  place.Put(1, 4);
+  place.Take();
+  place.Put(13, 2);  // a store that forgot has come so far once more
+  rest = place.Close(/*follows=*/false);
+  EXPECT_EQ(rest.end, 16);
   EXPECT_EQ(rest.count, 2);
 
   EXPECT_EQ(place.Close().count, 0);

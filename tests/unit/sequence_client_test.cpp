@@ -89,18 +89,21 @@ TEST(SequenceClient, TellsTheScriptWhatCannotFit) {
             (Command{"2", "", "", "", "", "0", "2"}));  // the sum is no bigint
 }
 
-TEST(SequenceClient, AsksForASegmentWithItsGeneration) {
+TEST(SequenceClient, AsksForASegmentWithItsGenerationAndNumber) {
   World world;
-  world.At(kFirst).answers["EVAL"] = Array({"ok", "100", "7"});
+  world.At(kFirst).answers["EVAL"] = Array({"ok", "100", "7", "1763650000000001", "1763650000000000"});
   ASSERT_EQ(world.Ask({.kind = Kind::kSegment, .definition = {.cache = 1000}, .count = 50}), State::kDone);
-  EXPECT_EQ(world.Heard()[5], "segment");
+  EXPECT_EQ(world.Heard()[6], "segment");
   EXPECT_EQ(world.answers[0].outcome, Outcome::kOk);
   EXPECT_EQ(world.answers[0].grant.Value(0), 51);
   EXPECT_EQ(world.answers[0].generation, 7);
+  EXPECT_EQ(world.answers[0].number, 1763650000000001);
+  EXPECT_EQ(world.answers[0].number_before, 1763650000000000);
 }
 
-TEST(SequenceClient, ASegmentWithoutAGenerationIsNone) {
-  for (const std::string& reply : {Array({"ok", "100"}), Array({"ok", "100", "x"}), Int(100)}) {
+TEST(SequenceClient, ASegmentWithoutAGenerationOrNumberIsNone) {
+  for (const std::string& reply : {Array({"ok", "100"}), Array({"ok", "100", "x"}), Int(100), Array({"ok", "100", "7"}),
+                                   Array({"ok", "100", "7", "", ""}), Array({"ok", "100", "7", "8", "x"})}) {
     World world;
     world.At(kFirst).answers["EVAL"] = reply;
     ASSERT_EQ(world.Ask({.kind = Kind::kSegment, .definition = {.cache = 1000}, .count = 50}), State::kDone);
@@ -115,11 +118,13 @@ TEST(SequenceClient, GivesBackWhatNobodyGot) {
                                .definition = {.step = 3, .cache = 1000},
                                .count = 5,
                                .value = 300,
+                               .number = 1763650000000001,
                                .mark = {.generation = 7}};
   ASSERT_EQ(world.Ask(operation), State::kDone);
   Command heard = world.Heard();
   heard.erase(heard.begin(), heard.begin() + 2);
-  EXPECT_EQ(heard, (Command{"2", "p:{1:k}", "p:{1:k}:g", "return", "0", "0", "300", "15", "7"}));
+  EXPECT_EQ(heard, (Command{"3", "p:{1:k}", "p:{1:k}:g", "p:{1:k}:s", "return", "0", "0", "300", "15", "7",
+                            "1763650000000001"}));
   EXPECT_TRUE(world.answers[0].had);
 }
 
@@ -307,15 +312,53 @@ TEST(SequenceClient, PeeksSetsAndDrops) {
   EXPECT_EQ(world.answers[0].outcome, Outcome::kMisread);
 }
 
-TEST(SequenceClient, AsksForAGeneration) {
+TEST(SequenceClient, AsksForTheGenerationBeforeTheValue) {
   World world;
   world.At(kFirst).answers["GET"] = Bulk("1763650000000");
-  ASSERT_EQ(world.Ask({.kind = Kind::kGeneration, .definition = {}}), State::kDone);
-  EXPECT_EQ(world.Heard(), (Command{"GET", "p:{1:k}:g"}));
+  world.At(kFirst).answers["INCRBY"] = Int(5);
+  ASSERT_EQ(world.Ask({.definition = {}, .with_generation = true}), State::kDone);
+  ASSERT_EQ(world.At(kFirst).heard.size(), 2u);
+  EXPECT_EQ(world.Heard(0), (Command{"GET", "p:{1:k}:g"}));
+  EXPECT_EQ(world.Heard(1), (Command{"INCRBY", "p:{1:k}", "1"}));
   EXPECT_EQ(world.answers[0].generation, 1763650000000);
+  EXPECT_EQ(world.answers[0].grant.Value(0), 5);
   world.At(kFirst).answers["GET"] = "$-1\r\n";
-  ASSERT_EQ(world.Ask({.kind = Kind::kGeneration, .definition = {}}), State::kDone);
+  ASSERT_EQ(world.Ask({.definition = {}, .with_generation = true}, {"k", "l"}), State::kDone);
+  for (const Answer& answer : world.answers) {
+    EXPECT_EQ(answer.outcome, Outcome::kOk);
+    EXPECT_EQ(answer.generation, 0);
+    EXPECT_EQ(answer.grant.Value(0), 5);
+  }
+}
+
+TEST(SequenceClient, TheScriptTellsTheGenerationWithTheValue) {
+  World world;
+  world.At(kFirst).answers["EVAL"] = Array({"ok", "5", "7"});
+  ASSERT_EQ(world.Ask({.definition = kCounted, .with_generation = true}), State::kDone);
+  EXPECT_EQ(world.Heard()[2], "2");
+  EXPECT_EQ(world.Heard()[5], "segment");
+  EXPECT_EQ(world.answers[0].generation, 7);
+  EXPECT_EQ(world.answers[0].grant.Value(0), 5);
+}
+
+TEST(SequenceClient, AValueThatIsElsewhereIsAskedForByTheScript) {
+  World world;
+  world.At(kFirst).answers["GET"] = Bulk("7");
+  world.At(kFirst).answers["INCRBY"] = world.At(kFirst).answers["EVAL"] = "-MOVED 1 10.0.0.2:6379\r\n";
+  world.At(kSecond).answers["EVAL"] = Array({"ok", "5", "7"});
+  ASSERT_EQ(world.Ask({.definition = {}, .with_generation = true}), State::kDone);
   EXPECT_EQ(world.answers[0].outcome, Outcome::kOk);
+  EXPECT_EQ(world.answers[0].grant.Value(0), 5);
+  EXPECT_EQ(world.answers[0].generation, 7);
+}
+
+TEST(SequenceClient, AValueCountsAlsoWhereItsGenerationIsElsewhere) {
+  World world;
+  world.At(kFirst).answers["GET"] = "-ASK 1 10.0.0.2:6379\r\n";
+  world.At(kFirst).answers["INCRBY"] = Int(5);
+  ASSERT_EQ(world.Ask({.definition = {}, .with_generation = true}), State::kDone);
+  EXPECT_EQ(world.At(kFirst).heard.size(), 2u);
+  EXPECT_EQ(world.answers[0].grant.Value(0), 5);
   EXPECT_EQ(world.answers[0].generation, 0);
 }
 
@@ -323,7 +366,7 @@ TEST(SequenceClient, RaisesAStoreThatHasForgotten) {
   World world;
   const Operation raise = {
       .kind = Kind::kRaise, .definition = {}, .count = 3, .value = 9, .mark = {.generation = 7, .value = 100}};
-  world.At(kFirst).answers["EVAL"] = world.At(kFirst).answers["EVALSHA"] = Array({"ok", "103"});
+  world.At(kFirst).answers["EVAL"] = world.At(kFirst).answers["EVALSHA"] = Array({"ok", "103", "7"});
   ASSERT_EQ(world.Ask(raise), State::kDone);
   EXPECT_EQ(world.answers[0].outcome, Outcome::kOk);
   EXPECT_TRUE(world.answers[0].had);
@@ -331,10 +374,11 @@ TEST(SequenceClient, RaisesAStoreThatHasForgotten) {
   const Command& heard = world.Heard();
   EXPECT_EQ(heard[5], "raise");
   EXPECT_EQ((Command{heard.end() - 3, heard.end()}), (Command{"7", "100", "9"}));
-  world.At(kFirst).answers["EVALSHA"] = Array({"kept", "8"});
+  world.At(kFirst).answers["EVALSHA"] = Array({"ok", "13", "8"});
   ASSERT_EQ(world.Ask(raise), State::kDone);
   EXPECT_EQ(world.answers[0].outcome, Outcome::kOk);
   EXPECT_FALSE(world.answers[0].had);
+  EXPECT_EQ(world.answers[0].grant.Value(0), 11);
   EXPECT_EQ(world.answers[0].generation, 8);
   world.At(kFirst).answers["EVALSHA"] = Int(5);
   ASSERT_EQ(world.Ask(raise), State::kDone);
