@@ -285,6 +285,11 @@ is(take('alone', $alone), 3000, 'sessions fetch for themselves where no process 
 is(ask(q(SELECT bool_and(waits > 3) FROM idgen_stat_sequences), $alone), 't', 'and wait for it');
 $alone->stop;
 
+# Single-user mode has no process that fetches ahead, either, and no postmaster.
+my ($in, $said) = (join('', map { "SELECT idgen_sequence_next('single', '$_')\n" } qw(plain s s plain)), '');
+IPC::Run::run([ 'postgres', '--single', '-D', $alone->data_dir, 'postgres' ], '<', \$in, '>', \$out, '2>', \$said);
+is(join(' ', $out =~ /idgen_sequence_next = "(\d+)"/g), '1 2 3 5', 'in single-user mode') or diag($said);
+
 $nodes[1]->append_conf('postgresql.conf', "wal_level = replica\nmax_wal_senders = 4");
 $nodes[1]->restart;
 $nodes[1]->append_conf('pg_hba.conf', 'local replication all trust');
