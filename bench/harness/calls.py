@@ -53,8 +53,8 @@ class Candidate:
         return "(id)" in self.call or "(id," in self.call
 
 
-SEGMENTS = "idgen_sequence_next(), cache 100000"
-SEGMENT_BATCH = "idgen_sequence() of 1,000, cache 100000"
+SEGMENTS = "idgen_sequence_next(), cache 1000000"
+SEGMENT_BATCH = "idgen_sequence() of 1,000, cache 1000000"
 TEXT_FORMS = ("base32", "base58", "base62", "hex", "unsigned")
 
 

@@ -79,7 +79,7 @@ def make_objects():
         session.query('CREATE EXTENSION idgen; CREATE EXTENSION "uuid-ossp"')
         session.query("SELECT idgen_create_generator('named', epoch => '2023-01-01')")
         session.query("CREATE SEQUENCE cache_1 CACHE 1; CREATE SEQUENCE cache_1000 CACHE 1000")
-        session.query("SELECT idgen_create_sequencer('segments', cache => 100000)")
+        session.query("SELECT idgen_create_sequencer('segments', cache => 1000000)")
         session.query(_INSTAGRAM)
 
 

@@ -12,8 +12,8 @@ from harness.server import Session, wait_for_burst
 TITLE = "Several sessions at once"
 RATE = "Million ids per second"
 CALLS_PER_ROW = 10
-SEGMENTS = "idgen_sequence_next(), cache 100000, a key each"
-SEGMENTS_OF_ONE = "idgen_sequence_next(), cache 100000, one key"
+SEGMENTS = "idgen_sequence_next(), cache 1000000, a key each"
+SEGMENTS_OF_ONE = "idgen_sequence_next(), cache 1000000, one key"
 CANDIDATES = {
     "idgen_next()": "idgen_next()",
     REFERENCE: "nextval('cache_1')",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from harness import calls, ceiling, inserts, loads, sequence, sessions
+from harness import calls, ceiling, inserts, latency, loads, sequence, sessions
 from harness.results import REFERENCE
 
 
@@ -92,4 +92,8 @@ def targets(results):
             return results.median("sequence", sequence.RATE, name, case)
         rows.append((f"sequences, {case}, × redis-benchmark", limit, False,
                      over(values(sequence.OURS), values(sequence.PEER))))
+    for clients in latency.CLIENTS:
+        case = latency.case_of(clients)
+        rows.append((f"a value from a segment, {case}, the store 5 ms away, 99.9 %, ms", 1, True,
+                     results.median("latency", latency.SLOWEST, latency.SEGMENTS, case)))
     return [Target(*row) for row in rows if row[3] is not None]

@@ -2,7 +2,7 @@
 #include "pg/pg.h"
 
 #include "pg/segment_table.h"
-#include "pg/sequence_marks.h"
+#include "pg/mark_file.h"
 #include "pg/settings.h"
 #include "pg/shmem.h"
 #include "pg/worker.h"

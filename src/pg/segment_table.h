@@ -15,6 +15,7 @@ struct SegmentPlace {
   alignas(64) core::Word used;  // the table's turn when it was last used
   core::Word wanted;            // the worker has been asked for a segment, or knows that there is none
   core::Word waits;             // calls that had to wait for a segment
+  core::Word mark;              // its values count when this write of marks is on disk
 
   uint64 hash;
   int32 next;  // in its bucket; -1: none
@@ -44,10 +45,11 @@ struct SegmentTable {
   int used_count;  // places that have ever been taken
   int hand;        // where the search for a place to give up goes on
   uint32 bucket_mask;
-  core::Word turn;      // moves when a place is taken
-  Latch* latch;         // of the worker, while it runs
-  int worker_pid;       // 0: none runs
-  int64 started_at_us;  // when one was last asked for
+  core::Word turn;        // moves when a place is taken
+  core::Word wants_sync;  // of marks
+  Latch* latch;           // of the worker, while it runs
+  int worker_pid;         // 0: none runs
+  int64 started_at_us;    // when one was last asked for
   // Places whose next segment is wanted. Who finds it full does without.
   uint32 queue_head, queue_tail;
   int32 queue[kQueue];

@@ -1,9 +1,11 @@
 // The life of the process that fetches segments: wait to be asked, fetch, and at the end give back.
 //
-// Apart from the worker that keeps the worker id: that one waits for the disk, and nobody's values should wait for it.
+// Apart from the worker that keeps the worker id: that one waits for the disk, and nobody's values should wait for it;
+// and this one syncs marks, for which no lease should wait.
 #include "pg/segment_worker.h"
 
 #include "io/clock.h"
+#include "pg/mark_file.h"
 #include "pg/segments.h"
 #include "pg/sequence_store.h"
 #include "pg/watch.h"
@@ -14,6 +16,7 @@ namespace {
 using core::PlainMemory;
 
 constexpr int64 kAskAgainUs = 10 * core::kUsPerSecond;  // for the process, where it does not come
+constexpr int64 kSyncEveryUs = 200 * core::kUsPerMs;    // as PostgreSQL's WAL writer
 constexpr int64 kPauseUs = core::kUsPerSecond;          // after the store did not answer
 // The end of the server waits so long at the most; what is not given back by then is lost.
 constexpr int64 kGiveBackWithinUs = 500 * core::kUsPerMs;
@@ -119,7 +122,8 @@ bool Serve(SegmentPlace& place) {
   LWLockRelease(table.lock);
   if (!is_wanted) return true;
   char problem[512];
-  if (Attempt(problem, sizeof problem, [&place] { Fetch(place, 0, io::BootUs() + StoreTimeoutUs()); })) return true;
+  if (Attempt(problem, sizeof problem, [&place] { Fetch(place, 0, true, io::BootUs() + StoreTimeoutUs()); }))
+    return true;
   if (!ShutdownRequestPending && limit.Allows(io::BootUs()))
     ereport(LOG, (errmsg("idgen can't fetch values of sequences ahead: %s", problem),
                   errhint("Sessions ask the store themselves when they run out.")));
@@ -138,6 +142,24 @@ void GiveAllBack() {
     char problem[512];
     if (!Attempt(problem, sizeof problem, [until_us] { GiveBack(rest, until_us); })) return;
   }
+}
+
+// The marks of transactions that did not wait for the disk. How long until it looks again; -1 where there is nothing.
+int64 SyncNowAndThen() {
+  static int64 synced_at_us = 0;
+  static LogLimit limit;
+  SegmentTable& table = *Segments();
+  if (table.wants_sync.load() == 0) return -1;
+  const int64 wait_us = synced_at_us + kSyncEveryUs - io::BootUs();
+  if (wait_us > 0) return wait_us;
+  table.wants_sync.store(0);
+  char problem[512];
+  const bool done = Attempt(problem, sizeof problem, [] { SyncAllMarks(); });
+  synced_at_us = io::BootUs();
+  if (done) return -1;
+  table.wants_sync.store(1);
+  if (limit.Allows(synced_at_us)) ereport(LOG, (errmsg("idgen can't keep how far sequences have come: %s", problem)));
+  return kPauseUs;
 }
 
 // Until asked, or `ms` have passed; for ever with -1.
@@ -176,6 +198,19 @@ void KeepSegmentWorker() {
   RegisterDynamicBackgroundWorker(&worker, nullptr);
 }
 
+bool AskForSync() {
+  SegmentTable& table = *Segments();
+  KeepSegmentWorker();
+  LWLockAcquire(table.lock, LW_SHARED);
+  const bool is_there = table.latch != nullptr;
+  if (is_there) {
+    table.wants_sync.store(1);
+    SetLatch(table.latch);
+  }
+  LWLockRelease(table.lock);
+  return is_there;
+}
+
 }  // namespace idgen::pg
 
 extern "C" PGDLLEXPORT void idgen_segments_main(Datum) {
@@ -192,9 +227,11 @@ extern "C" PGDLLEXPORT void idgen_segments_main(Datum) {
   MemoryContextSwitchTo(turn_context);
   int64 pause_until_us = 0;
   while (!ShutdownRequestPending) {
-    const int64 pause_us = pause_until_us - io::BootUs();
+    int64 pause_us = pause_until_us - io::BootUs();
     SegmentPlace* wanted = pause_us > 0 ? nullptr : NextWanted();
     if (wanted == nullptr) {
+      const int64 sync_us = SyncNowAndThen();
+      if (sync_us > 0 && (pause_us <= 0 || sync_us < pause_us)) pause_us = sync_us;
       Wait(pause_us > 0 ? static_cast<long>(pause_us / core::kUsPerMs + 1) : -1, wait_event);
     } else if (!Serve(*wanted)) {
       pause_until_us = io::BootUs() + kPauseUs;

@@ -7,4 +7,7 @@ namespace idgen::pg {
 // Sees to it that it runs. Not while a lock is held.
 void KeepSegmentWorker();
 
+// Marks that were written are on disk soon. False where the process does not run yet.
+bool AskForSync();
+
 }  // namespace idgen::pg

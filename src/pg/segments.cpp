@@ -28,11 +28,12 @@ uint64 current_tenure = 0;
 SegmentPlace* own_fetch = nullptr;  // what this process fetches for
 
 // Puts down what came, and lets the others go on, whether anything came or not.
-void EndFetch(const Answer* answer, uint64 changes, int64 size, int64 began_us) {
+void EndFetch(const Answer* answer, uint64 changes, int64 size, int64 began_us, uint64 mark) {
   SegmentTable& table = *Segments();
   SegmentPlace& place = *own_fetch;
   LWLockAcquire(table.lock, LW_EXCLUSIVE);
   if (answer != nullptr && answer->outcome == Outcome::kOk && place.changes == changes) {
+    place.mark.store(Max(place.mark.load(), mark));
     const uint64 serial = sequencer::Put<PlainMemory>(place.segments, answer->grant.Value(0), answer->grant.count);
     place.generations[serial & 1] = answer->generation;
     ++place.fetches;
@@ -47,7 +48,7 @@ void EndFetch(const Answer* answer, uint64 changes, int64 size, int64 began_us) 
 }
 
 void AbandonFetch(int, Datum) {
-  if (own_fetch != nullptr) EndFetch(nullptr, 0, 0, 0);
+  if (own_fetch != nullptr) EndFetch(nullptr, 0, 0, 0, 0);
 }
 
 [[noreturn]] void RaiseNoSegment() {
@@ -129,7 +130,7 @@ bool BeginFetch(SegmentPlace& place) {
   return true;
 }
 
-Answer Fetch(SegmentPlace& place, int64 need, int64 until_us) {
+Answer Fetch(SegmentPlace& place, int64 need, bool ahead, int64 until_us) {
   SegmentTable& table = *Segments();
   const int64 now_us = io::BootUs();
   // Nobody but the fetcher writes the size, and nobody gives the place to another key.
@@ -142,12 +143,13 @@ Answer Fetch(SegmentPlace& place, int64 need, int64 until_us) {
                          .count = Max(size, Min(need, sequencer::kMaxSegment))};
   const sequencer::StoreKey key = place.store_key();
   Answer answer;
+  volatile uint64 mark = 0;
   PG_TRY();
   {
     // Near the maximum: what is left there, which others may be taking, too.
     while (true) {
       answer = Answer();
-      AskForSegmentAboveMarks(operation, key, &answer, until_us);
+      mark = AskForSegmentAboveMarks(operation, key, &answer, until_us);
       if (answer.outcome != Outcome::kFull) break;
       const int64 left = answer.had ? sequencer::LeftAfter(operation.definition, answer.last)
                                     : sequencer::CountOf(operation.definition);
@@ -155,14 +157,15 @@ Answer Fetch(SegmentPlace& place, int64 need, int64 until_us) {
       operation.count = Min(left, operation.count);
       CHECK_FOR_INTERRUPTS();
     }
+    if (ahead) SyncMarks(mark);
   }
   PG_CATCH();
   {
-    EndFetch(nullptr, 0, 0, 0);
+    EndFetch(nullptr, 0, 0, 0, 0);
     PG_RE_THROW();
   }
   PG_END_TRY();
-  EndFetch(&answer, changes, size, now_us);
+  EndFetch(&answer, changes, size, now_us, mark);
   return answer;
 }
 
@@ -199,6 +202,7 @@ Answer TakeValues(const Sequencer& sequencer, const sequencer::StoreKey& key, in
       if (piece.outcome == sequencer::Piece::Outcome::kOk) {
         AddPiece(taken, piece);
         NoteUse(place);
+        AwaitMarkOf(place);
         if (piece.is_low && place.wanted.load(std::memory_order_relaxed) == 0) WantSegment(place, current_tenure);
         continue;
       }
@@ -223,7 +227,7 @@ Answer TakeValues(const Sequencer& sequencer, const sequencer::StoreKey& key, in
       WaitForFetch(place, until_us);
       continue;
     }
-    answer = Fetch(place, missing - left, until_us);
+    answer = Fetch(place, missing - left, false, until_us);
     is_full = answer.outcome == Outcome::kFull;
     if (place.size > 1) KeepSegmentWorker();
     if (answer.outcome == Outcome::kOk || is_full) continue;

@@ -4,6 +4,7 @@
 #include "pg/pg.h"
 
 #include "pg/lease_settings.h"
+#include "pg/mark_file.h"
 #include "pg/segment_table.h"
 
 namespace idgen::pg {
@@ -48,6 +49,12 @@ inline void NoteUse(SegmentPlace& place) {
   if (place.used.load(std::memory_order_relaxed) != turn) place.used.store(turn, std::memory_order_relaxed);
 }
 
+// After values were taken: the mark is of them, or of a later segment.
+inline void AwaitMarkOf(const SegmentPlace& place) {
+  const uint64 mark = place.mark.load(std::memory_order_relaxed);
+  if (unlikely(mark != 0) && mark > MarksSynced()) AwaitMark(mark);
+}
+
 inline bool IsText(const text* given, const char* bytes, Size size) {
   return VARSIZE_ANY_EXHDR(given) == size && memcmp(VARDATA_ANY(given), bytes, size) == 0;
 }
@@ -62,6 +69,7 @@ inline bool TakeAtOnce(const text* key, const text* sequencer, int64* value) {
       sequencer::Take<core::PlainMemory>(latest.place->segments, latest.tenure, latest.step, 1);
   if (piece.outcome != sequencer::Piece::Outcome::kOk) return false;
   NoteUse(*latest.place);
+  AwaitMarkOf(*latest.place);
   if (unlikely(piece.is_low) && latest.place->wanted.load(std::memory_order_relaxed) == 0)
     WantSegment(*latest.place, latest.tenure);
   *value = piece.first;
@@ -73,8 +81,9 @@ void ForgetSegments(const sequencer::StoreKey& key);
 
 // One segment for a place, from the store; for who is its only fetcher, and called without the lock. `need`: it is to
 // have so many values at the least, if there are so many. The answer is kOk also where somebody gave up meanwhile what
-// was asked for. Whatever happens, nobody fetches for the place afterwards.
-sequencer::Answer Fetch(SegmentPlace& place, int64 need, int64 until_us);
+// was asked for. Whatever happens, nobody fetches for the place afterwards. `ahead`: nobody waits for it, and its mark
+// is on disk before it is put down; otherwise those who take of it see to that when they commit.
+sequencer::Answer Fetch(SegmentPlace& place, int64 need, bool ahead, int64 until_us);
 
 // Makes this process the place's only fetcher; false where there is one. For who holds the lock.
 bool BeginFetch(SegmentPlace& place);

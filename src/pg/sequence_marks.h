@@ -1,5 +1,4 @@
-// How far sequences have come, in shared memory, and every few seconds on disk: a store that has forgotten is raised
-// before its answer counts.
+// The store as calls ask it that get values, or change them: what this server knows of the keys counts, too.
 #pragma once
 
 #include "pg/pg.h"
@@ -8,21 +7,16 @@
 
 namespace idgen::pg {
 
-// For _PG_init: the setting, and in the postmaster the memory.
-void DefineMarksSetting();
-void RequestMarksMemory();
-
-// In the background worker, at every turn: puts what is known on disk, every few seconds.
-void SaveMarksNowAndThen();
-
 // AskStore, and what this server knows beside it: a value that is not above what the store was known to have had, under
-// the same generation, is not given; the store is raised above it first, which is logged.
+// the same generation, is not given; the store is raised above it first, which is logged. The transaction does not
+// commit before what it was given is known on disk.
 void AskStoreAboveMarks(const sequencer::Operation& operation, const sequencer::StoreKey* keys,
                         sequencer::Answer* answers, int count);
 
-// Likewise for a segment: it is one operation on one key.
-void AskForSegmentAboveMarks(const sequencer::Operation& operation, const sequencer::StoreKey& key,
-                             sequencer::Answer* answer, int64 until_us);
+// Likewise for a segment: it is one operation on one key. The number of the write that has to be on disk before its
+// values count; the caller sees to that.
+uint64 AskForSegmentAboveMarks(const sequencer::Operation& operation, const sequencer::StoreKey& key,
+                               sequencer::Answer* answer, int64 until_us);
 
 // Before the store is asked to take values back that nobody got: one that is below them afterwards has not forgotten.
 void TakeBackMark(const sequencer::Operation& operation, const sequencer::StoreKey& key);

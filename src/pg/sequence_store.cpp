@@ -153,9 +153,12 @@ void AskStore(const sequencer::Operation& operation, const sequencer::StoreKey* 
   AskStoreUntil(operation, keys, answers, count, io::BootUs() + StoreTimeoutUs());
 }
 
-void AskStoreUntil(const sequencer::Operation& operation, const sequencer::StoreKey* keys, sequencer::Answer* answers,
+bool AskStoreUntil(const sequencer::Operation& operation, const sequencer::StoreKey* keys, sequencer::Answer* answers,
                    int count, int64 until_us) {
   Open();
+  // What goes out singly follows the key.
+  const bool opens = count > 1 && own->link.will_be_first();
+  const uint64 first_connection = own->link.connection() + (opens ? 1 : 0);
   using State = sequencer::Client::State;
   State state = State::kBusy;
   PG_TRY();
@@ -181,6 +184,9 @@ void AskStoreUntil(const sequencer::Operation& operation, const sequencer::Store
                     errdetail("It answers, and not to what it was asked."),
                     errhint("See \"%s\".", has_url ? "idgen.sequence_store" : "idgen.lease_store")));
   }
+  return own->link.connection() == first_connection;
 }
+
+uint64 StoreConnection() noexcept { return own->link.connection(); }
 
 }  // namespace idgen::pg

@@ -15,12 +15,15 @@ void DefineSequenceSettings();
 void AskStore(const sequencer::Operation& operation, const sequencer::StoreKey* keys, sequencer::Answer* answers,
               int count);
 
-// The same, where what came before has used up some of the time.
-void AskStoreUntil(const sequencer::Operation& operation, const sequencer::StoreKey* keys, sequencer::Answer* answers,
+// The same, where what came before has used up some of the time. Whether one server gave all the answers.
+bool AskStoreUntil(const sequencer::Operation& operation, const sequencer::StoreKey* keys, sequencer::Answer* answers,
                    int count, int64 until_us);
 
 // How long a call may take, on the boot-time clock.
 int64 StoreTimeoutUs() noexcept;
+
+// The number of the connection over which the latest answers came.
+uint64 StoreConnection() noexcept;
 
 // The same number for the same store, as the settings name it.
 uint64 StoreIdentity() noexcept;

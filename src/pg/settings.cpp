@@ -7,7 +7,7 @@
 #include "core/server_state.h"
 #include "pg/lease_settings.h"
 #include "pg/segment_table.h"
-#include "pg/sequence_marks.h"
+#include "pg/mark_file.h"
 #include "pg/sequence_store.h"
 
 namespace idgen::pg {

@@ -4,7 +4,6 @@
 
 #include "pg/describe.h"
 #include "pg/lease_settings.h"
-#include "pg/sequence_marks.h"
 #include "pg/settings.h"
 #include "pg/shmem.h"
 #include "pg/tell.h"
@@ -294,7 +293,6 @@ extern "C" PGDLLEXPORT void idgen_worker_main(Datum) {
   Service service(*SharedState(), ThisCluster());
   while (!service.stopped()) {
     const long sleep_ms = service.Turn(ShutdownRequestPending);
-    if (!ShutdownRequestPending) SaveMarksNowAndThen();
     MemoryContextReset(turn_context);
     if (sleep_ms > 0 && !service.stopped()) WaitOnLatchAnd(service.wants(), sleep_ms, wait_event);
     ResetLatch(MyLatch);

@@ -64,8 +64,7 @@ Client::State Client::Step(int64_t now_us) noexcept {
         Ask(now_us);
         break;
       case io::RedisLink::State::kFailed:
-        unsure_ = link_.may_have_run() && mode_ != Mode::kLoadingScript && operation_.kind != Operation::Kind::kPeek &&
-                  operation_.kind != Operation::Kind::kGeneration;
+        unsure_ = link_.may_have_run() && mode_ != Mode::kLoadingScript && ChangesSomething(operation_);
         for (int i = 0; i < count_; ++i) unsure_ = unsure_ || answers_[i].outcome == Outcome::kOk;
         return State::kFailed;
       case io::RedisLink::State::kBusy:

@@ -1,9 +1,8 @@
-// Looking up and replacing marks.
+// Looking up and replacing marks, and what of them is written when.
 #include "sequencer/marks.h"
 
 #include <algorithm>
-
-#include "sequencer/definition.h"
+#include <cstring>
 
 namespace idgen::sequencer {
 namespace {
@@ -15,63 +14,160 @@ constexpr uint64_t Mix(uint64_t x) noexcept {
   return x ^ (x >> 31);
 }
 
-// FNV-1a.
-constexpr uint64_t Hash(std::string_view bytes, uint64_t hash) noexcept {
-  for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3;
-  return Mix(hash);
+// `count` values further, or at the maximum.
+int64_t After(const Definition& definition, int64_t value, int64_t count) noexcept {
+  int64_t after;
+  if (__builtin_mul_overflow(count, definition.step, &after) || __builtin_add_overflow(value, after, &after))
+    return definition.max_value;
+  return std::min(after, definition.max_value);
 }
 
 }  // namespace
 
+// Two sums of the key's words, each of which is another one for every other word.
 KeyHash HashOf(std::string_view key) noexcept {
-  return {.high = Hash(key, 0x9AE16A3B2F90404F), .low = Hash(key, 0xCBF29CE484222325)};
+  uint64_t high = 0x9AE16A3B2F90404F + key.size(), low = 0xCBF29CE484222325 ^ key.size();
+  for (size_t at = 0; at < key.size(); at += sizeof(uint64_t)) {
+    uint64_t word = 0;
+    std::memcpy(&word, key.data() + at, std::min(key.size() - at, sizeof word));
+    high = (high ^ word) * 0xFF51AFD7ED558CCD;
+    high ^= high >> 32;
+    low = (low + word) * 0xC4CEB9FE1A85EC53;
+    low ^= low >> 29;
+  }
+  return {.high = Mix(high), .low = Mix(low)};
 }
 
 bool HasMarks(const Definition& definition) noexcept { return !definition.cycle && definition.ttl_ms == 0; }
 
-size_t Marks::Bytes(size_t marks) noexcept {
-  return sizeof(Header) + (marks + kWays - 1) / kWays * kWays * sizeof(Entry);
+uint64_t MarkRecord::Sum() const noexcept {
+  uint64_t sum = 0;
+  for (const uint64_t part : {key.high, key.low, static_cast<uint64_t>(generation), static_cast<uint64_t>(value),
+                              static_cast<uint64_t>(ahead), writer, used})
+    sum = Mix(sum + part);
+  return sum;
 }
 
-Marks::Marks(void* memory, size_t bytes) noexcept
+size_t Marks::Places(size_t marks) noexcept { return (marks + kWays - 1) / kWays * kWays; }
+
+size_t Marks::Bytes(size_t marks) noexcept { return sizeof(Header) + Places(marks) * sizeof(Entry); }
+
+Marks::Marks(void* memory, size_t marks) noexcept
     : header_(static_cast<Header*>(memory)),
       entries_(reinterpret_cast<Entry*>(header_ + 1)),
-      buckets_((bytes - sizeof(Header)) / sizeof(Entry) / kWays) {}
+      buckets_(Places(marks) / kWays) {}
 
 Marks::Entry* Marks::FindEntry(const KeyHash& key) noexcept {
   Entry* bucket = BucketOf(key);
   for (size_t way = 0; way < kWays; ++way)
-    if (bucket[way].used != 0 && bucket[way].key == key) return &bucket[way];
+    if (bucket[way].used != 0 && bucket[way].record.key == key) return &bucket[way];
   return nullptr;
 }
 
-bool Marks::Find(const KeyHash& key, Mark* mark) noexcept {
-  Entry* entry = FindEntry(key);
-  if (entry == nullptr) return false;
-  entry->used = ++header_->uses;
-  *mark = entry->mark;
-  return true;
+Marks::Entry* Marks::OldestOf(const KeyHash& key) noexcept {
+  Entry* bucket = BucketOf(key);
+  return std::min_element(bucket, bucket + kWays, [](const Entry& a, const Entry& b) { return a.used < b.used; });
 }
 
-void Marks::Note(const KeyHash& key, const Mark& mark) noexcept {
+MarkRecord Marks::Record(size_t place, bool at_end) const noexcept {
+  const Entry& entry = entries_[place];
+  if (entry.used == 0) return {};
+  MarkRecord record = entry.record;
+  record.used = entry.used;
+  if (at_end && !entry.is_unsure) record.value = record.ahead = entry.value;
+  record.sum = record.Sum();
+  return record;
+}
+
+void Marks::Load(const MarkRecord& record) noexcept {
+  if (!record.IsWhole()) return;
+  Entry* entry = FindEntry(record.key);
+  if (entry == nullptr) entry = OldestOf(record.key);
+  if (entry->used > record.used) return;
+  *entry = {.record = record,
+            .value = record.value,
+            .used = record.used,
+            .write = 0,
+            .written_us = 0,
+            .step = kLeastAhead,
+            .is_unsure = record.ahead > record.value};
+  header_->uses = std::max(header_->uses, record.used);
+}
+
+Known Marks::Find(const KeyHash& key) noexcept {
+  Known known;
+  known.hash = key;
   Entry* entry = FindEntry(key);
-  if (entry == nullptr) {
-    Entry* bucket = BucketOf(key);
-    entry = std::min_element(bucket, bucket + kWays, [](const Entry& a, const Entry& b) { return a.used < b.used; });
-    *entry = {.key = key, .used = 0, .mark = mark};
-  } else if (mark.generation > entry->mark.generation) {
-    entry->mark = mark;
-  } else if (mark.generation == entry->mark.generation) {
-    entry->mark.value = std::max(entry->mark.value, mark.value);
+  if (entry == nullptr) return known;
+  entry->used = ++header_->uses;
+  known.found = true;
+  known.mark = {.generation = entry->record.generation, .value = entry->value};
+  known.ahead = entry->is_unsure ? entry->record.ahead : entry->value;
+  known.writer = entry->record.writer;
+  return known;
+}
+
+Marks::Noted Marks::Write(Entry* entry) noexcept {
+  entry->write = ++header_->writes;
+  Noted noted = Covered(entry);
+  noted.is_written_ahead = false;
+  return noted;
+}
+
+Marks::Noted Marks::Covered(const Entry* entry) const noexcept {
+  return {.is_written_ahead = true, .place = static_cast<size_t>(entry - entries_), .write = entry->write};
+}
+
+bool Marks::IsWrittenAhead(const KeyHash& key, const Mark& mark) noexcept {
+  const Entry* entry = FindEntry(key);
+  if (entry == nullptr || mark.generation > entry->record.generation) return false;
+  return mark.generation < entry->record.generation || mark.value <= entry->record.ahead;
+}
+
+Marks::Noted Marks::Note(const KeyHash& key, const Mark& mark, const Definition& definition, uint64_t writer,
+                         int64_t now_us) noexcept {
+  Entry* entry = FindEntry(key);
+  const bool is_new = entry == nullptr;
+  if (is_new) entry = OldestOf(key);
+  const uint64_t used = ++header_->uses;
+  if (is_new || mark.generation > entry->record.generation) {
+    const uint64_t write = is_new ? 0 : entry->write;
+    *entry = {.record = {.key = key, .generation = mark.generation},
+              .value = mark.value,
+              .used = used,
+              .write = write,
+              .written_us = now_us,
+              .step = kLeastAhead,
+              .is_unsure = false};
+  } else if (mark.generation == entry->record.generation) {
+    entry->used = used;
+    // What the store gives now is above all that was given, or it would not have been taken.
+    if (mark.value >= entry->value) entry->is_unsure = false;
+    entry->value = std::max(entry->value, mark.value);
+    if (entry->value <= entry->record.ahead) return Covered(entry);
+    const bool was_short = now_us - entry->written_us < kShortStepUs;
+    entry->step = was_short ? std::min(entry->step * 2, kMostAhead) : kLeastAhead;
+    entry->written_us = now_us;
+  } else {
+    return Covered(entry);
   }
-  entry->used = ++header_->uses;
+  entry->record.value = entry->value;
+  entry->record.ahead = entry->value == kNoValue ? kNoValue : After(definition, entry->value, entry->step);
+  entry->record.writer = writer;
+  return Write(entry);
 }
 
-void Marks::TakeBack(const KeyHash& key, const Mark& noted, int64_t value) noexcept {
+Marks::Noted Marks::TakeBack(const KeyHash& key, const Mark& noted, int64_t value) noexcept {
   Entry* entry = FindEntry(key);
-  if (entry == nullptr || entry->mark.generation != noted.generation || entry->mark.value != noted.value) return;
-  entry->mark.value = value;
+  if (entry == nullptr || entry->record.generation != noted.generation || entry->value != noted.value)
+    return {.is_written_ahead = true, .place = 0, .write = 0};
   ++header_->uses;
+  entry->value = value;
+  if (entry->record.value <= value) return Covered(entry);
+  entry->record.value = value;
+  return Write(entry);
 }
+
+void Marks::NoteUnwritten(size_t place) noexcept { entries_[place].record.ahead = kNoValue; }
 
 }  // namespace idgen::sequencer

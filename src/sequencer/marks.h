@@ -1,12 +1,19 @@
 // How far sequences have come, as this server knows: what a store that has forgotten can't answer below.
 //
-// A table of fixed size in memory that is given. A key is known by 128 bits of a hash; two that had the same would only
-// make one skip values. A key that finds no room takes the place of the one of its bucket that was used longest ago.
+// A table of fixed size in memory that is given, and a file of records beside it, one for each place. What a key has
+// come to is known exactly in memory; its record is ahead of that by a number of values, as PostgreSQL's sequences are
+// in the log, so that it is written once in so many. After a crash the records are what is left: between a record's
+// `value` and its `ahead`, what was given is not known.
+//
+// A key is known by 128 bits of a hash; two that had the same would only make one skip values. A key that finds no room
+// takes the place of the one of its bucket that was used longest ago.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+
+#include "sequencer/definition.h"
 
 namespace idgen::sequencer {
 
@@ -27,35 +34,91 @@ struct Mark {
   int64_t value = kNoValue;
 };
 
+// So many values a record is ahead, and twice as many as before where that lasted less than kShortStepUs, up to the
+// most.
+inline constexpr int64_t kLeastAhead = 32;
+inline constexpr int64_t kMostAhead = 1 << 20;
+inline constexpr int64_t kShortStepUs = 1000 * 1000;
+
+// As the file has it. Within one sector of any disk, so that it is there as it was before or as it is now.
+struct MarkRecord {
+  KeyHash key;
+  int64_t generation = 0;
+  int64_t value = kNoValue;
+  int64_t ahead = kNoValue;
+  uint64_t writer = 0;  // of the store that gave `value`: another one may have forgotten. 0: not known
+  uint64_t used = 0;    // grows from one use to the next; 0: there is no mark
+  uint64_t sum = 0;
+
+  uint64_t Sum() const noexcept;
+  bool IsWhole() const noexcept { return used != 0 && sum == Sum(); }
+};
+static_assert(sizeof(MarkRecord) == 64);
+
+// What is known of a key.
+struct Known {
+  KeyHash hash;
+  bool found = false;
+  Mark mark;                 // so far it has come at the least
+  int64_t ahead = kNoValue;  // and so far at the most; above mark.value only after a crash
+  uint64_t writer = 0;
+};
+
 class Marks {
  public:
-  // The bytes for about so many marks.
+  // The bytes for about so many marks, and how many those are.
   static size_t Bytes(size_t marks) noexcept;
-  // Over `bytes` of memory that was all zeros once, and was changed by nothing else since.
-  Marks(void* memory, size_t bytes) noexcept;
+  static size_t Places(size_t marks) noexcept;
+  // Over memory for so many marks that was all zeros once, and was changed by nothing else since.
+  Marks(void* memory, size_t marks) noexcept;
 
-  // Moves with every use.
-  uint64_t uses() const noexcept { return header_->uses; }
+  size_t places() const noexcept { return buckets_ * kWays; }
+  // As it is to be written. Where `at_end`, nothing is given any more: the record is not ahead of what was.
+  MarkRecord Record(size_t place, bool at_end) const noexcept;
+  // From the file of before, whatever size that had. One that is not whole is nothing.
+  void Load(const MarkRecord& record) noexcept;
 
-  bool Find(const KeyHash& key, Mark* mark) noexcept;
+  Known Find(const KeyHash& key) noexcept;
+
+  struct Noted {
+    bool is_written_ahead = false;  // nothing was to be written
+    size_t place = 0;
+    uint64_t write = 0;  // the number of the write that covers the mark: it counts when that one is on disk
+  };
+  // Whether the mark can be noted with nothing to write: no writer is needed for that.
+  bool IsWrittenAhead(const KeyHash& key, const Mark& mark) noexcept;
   // Of a later generation the mark is taken as it is, of the same one the higher value, of an earlier one nothing.
-  void Note(const KeyHash& key, const Mark& mark) noexcept;
+  Noted Note(const KeyHash& key, const Mark& mark, const Definition& definition, uint64_t writer,
+             int64_t now_us) noexcept;
   // Values down to `value` were given to nobody, and go back: the mark goes back with them, where `noted` is still it.
-  void TakeBack(const KeyHash& key, const Mark& noted, int64_t value) noexcept;
+  Noted TakeBack(const KeyHash& key, const Mark& noted, int64_t value) noexcept;
+  // The record of the place could not be written: the next mark is to be.
+  void NoteUnwritten(size_t place) noexcept;
+
+  // How many records have been written so far, counting from the first.
+  uint64_t writes() const noexcept { return header_->writes; }
 
  private:
   struct Entry {
-    KeyHash key;
-    uint64_t used;  // 0: free
-    Mark mark;
+    MarkRecord record;  // as it was written last
+    int64_t value;      // exact, unless is_unsure
+    uint64_t used;      // 0: free
+    uint64_t write;
+    int64_t written_us;
+    int64_t step;  // in values
+    bool is_unsure;
   };
   static constexpr size_t kWays = 8;
   struct Header {
     uint64_t uses;
+    uint64_t writes;
   };
 
   Entry* FindEntry(const KeyHash& key) noexcept;
-  Entry* BucketOf(const KeyHash& key) noexcept { return entries_ + key.low % buckets_ * kWays; }
+  Entry* BucketOf(const KeyHash& key) const noexcept { return entries_ + key.low % buckets_ * kWays; }
+  Entry* OldestOf(const KeyHash& key) noexcept;
+  Noted Write(Entry* entry) noexcept;
+  Noted Covered(const Entry* entry) const noexcept;
 
   Header* header_;
   Entry* entries_;
@@ -64,7 +127,6 @@ class Marks {
 
 // Whether values are such that a lower one than before means that the store has forgotten: not where they begin again,
 // nor where keys end by themselves.
-struct Definition;
 bool HasMarks(const Definition& definition) noexcept;
 
 }  // namespace idgen::sequencer

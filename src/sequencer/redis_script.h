@@ -128,11 +128,22 @@ local function give_back(latest, amount, generation)
   return {'ok', '1', generation}
 end
 
+-- which server answers, and since when it has had one history: a restart changes the one, a fail-over and a synchronization
+-- anew the other
+local function writer()
+  local function info(section, field)
+    return string.match(redis.call('INFO', section), '\n' .. field .. ':([^\r\n]+)')
+        or error('INFO ' .. section .. ' tells no ' .. field)
+  end
+  return redis.sha1hex(info('server', 'run_id') .. ' ' .. info('replication', 'master_replid'))
+end
+
 if verb == 'next' or verb == 'segment' then
   local answer = next_values(ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9] == '1', tonumber(ARGV[10]))
   if verb == 'segment' and answer[1] == 'ok' then answer[3] = redis.call('GET', M) or '0' end
   return answer
 end
+if verb == 'writer' then return writer() end
 if verb == 'return' then return give_back(ARGV[4], ARGV[5], ARGV[6]) end
 if verb == 'raise' then
   return raise(ARGV[11], ARGV[12], ARGV[13], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], false, tonumber(ARGV[10]))

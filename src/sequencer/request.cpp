@@ -1,6 +1,7 @@
 // Commands by operation, answers by reply.
 #include "sequencer/request.h"
 
+#include <charconv>
 #include <cstring>
 
 #include "sequencer/decimal.h"
@@ -77,6 +78,7 @@ const char* VerbOf(Kind kind) noexcept {
     case Kind::kRaise: return "raise";
     case Kind::kDrop: return "drop";
     case Kind::kReturn: return "return";
+    case Kind::kWriter: return "writer";
     default: return "set";
   }
 }
@@ -159,6 +161,14 @@ Outcome ReadGeneration(const redisReply* reply, Answer* answer) noexcept {
   return ParseValue(reply, &answer->generation) ? Outcome::kOk : Outcome::kNotAValue;
 }
 
+// Hexadecimal digits, as many as make a number that is no other store's by accident.
+Outcome ReadWriter(const redisReply* reply, Answer* answer) noexcept {
+  constexpr ptrdiff_t kDigits = 16;
+  if (reply->type != REDIS_REPLY_STRING || reply->len < kDigits) return Outcome::kMisread;
+  const auto [end, error] = std::from_chars(reply->str, reply->str + kDigits, answer->writer, 16);
+  return error == std::errc() && end == reply->str + kDigits ? Outcome::kOk : Outcome::kMisread;
+}
+
 Outcome ReadRaise(const Operation& operation, const redisReply* reply, Answer* answer) noexcept {
   if (Says(reply, 0, "kept")) return Value(reply, 1, &answer->generation) ? Outcome::kOk : Outcome::kMisread;
   if (reply->type == REDIS_REPLY_INTEGER) return Outcome::kMisread;
@@ -239,6 +249,7 @@ void ReadReply(const Operation& operation, const redisReply* reply, Answer* answ
     case Kind::kSegment: answer->outcome = ReadSegment(operation, reply, answer); break;
     case Kind::kPeek: answer->outcome = ReadPeek(reply, answer); break;
     case Kind::kGeneration: answer->outcome = ReadGeneration(reply, answer); break;
+    case Kind::kWriter: answer->outcome = ReadWriter(reply, answer); break;
     case Kind::kRaise: answer->outcome = ReadRaise(operation, reply, answer); break;
     case Kind::kSet:
     case Kind::kSetIfNone:

@@ -18,6 +18,7 @@ struct Operation {
     kPeek,
     kDrop,
     kGeneration,
+    kWriter,
     kRaise,
     kReturn,
   };
@@ -46,10 +47,16 @@ struct Answer {
                      // generation has come; kReturn: it was done
   int64_t last = 0;  // kPeek, kFull: the last value given
   int64_t generation =
-      0;        // kSet…, kDrop: the new one; kGeneration; kRaise: the later one; kSegment: that of the values
-  Grant grant;  // kNext, kSegment, kRaise
+      0;                // kSet…, kDrop: the new one; kGeneration; kRaise: the later one; kSegment: that of the values
+  uint64_t writer = 0;  // kWriter: another number for a store that was restarted, failed over to or synchronized anew
+  Grant grant;          // kNext, kSegment, kRaise
   char problem[128] = {};  // one line of printable characters
 };
+
+constexpr bool ChangesSomething(const Operation& operation) noexcept {
+  using Kind = Operation::Kind;
+  return operation.kind != Kind::kPeek && operation.kind != Kind::kGeneration && operation.kind != Kind::kWriter;
+}
 
 // How the script is named to the store.
 enum class ScriptCall : uint8_t { kBySha, kWhole };

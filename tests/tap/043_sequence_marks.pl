@@ -149,32 +149,103 @@ $store->cli('FLUSHALL');
 is(take('key1000'), 3, 'the last one used has its mark');
 is(take('key1'), 1, 'the first one had to make room');
 
-# --- what is known survives the server: a stop, a crash a few seconds later, a file that is none
+# --- what is known survives the server: a stop
 
 is(take_all('g', 10), '1|10|10', 'ten values');
 $node->restart;
 $store->cli('FLUSHALL');
-is(take('g'), 11, 'a server that was stopped and started knows them');
-my $file = $node->data_dir . '/idgen.marks';
-sub await_save {
-    my $inode = (stat $file)[1];
-    for (my $tries = 0; $tries < 300 && (stat $file)[1] == $inode; ++$tries) { select(undef, undef, undef, 0.1) }
-    return;
-}
-my $last = take('g');
-await_save();    # it may have been under way
-take('g');
-await_save();
+is(take('g'), 11, 'a server that was stopped and started knows them exactly');
+is(take_all('g', 1000), '12|1011|1000', 'more of them');
+
+# --- a crash: the records are ahead of what was given
+
+sub crash { ok(kill_postmaster($node), 'the server crashes'); $node->start; return }
 $node->stop('immediate');
 $node->start;
+is(take('g'), 1012, 'an immediate stop loses nothing, either');
+crash();
+is(take('g'), 1013, 'a store that has forgotten nothing is believed after a crash, too: no value is skipped');
+crash();
+$told = told();
 $store->cli('FLUSHALL');
-cmp_ok(take('g'), '>', $last, 'one that crashed knows what was saved before');
+my $after = take('g');
+cmp_ok($after, '>', 1013, 'one that was emptied goes on above all that may have been given');
+cmp_ok($after, '<=', 1013 + 2 * 65536, 'not far above');
+is(told(), $told + 1, 'and the log says so');
+$store->cli('SAVE');
+is(take_all('g', 5), join('|', $after + 1, $after + 5, 5), 'five more');
+$store->kill9;
+crash();
+$store->start;
+is($store->cli('GET', key('g')), $after, 'the store has gone back to before those');
+$told = told();
+cmp_ok(take('g'), '>', $after + 5, 'a store that is another one than before the crash is raised');
+like(slurp_file($node->logfile), qr/may have forgotten values of "[^"]*\{1:g\}".*It gave @{[$after + 1]}, and is another than before/s, 'with the reason');
+$store->cli('SAVE');
+$after = take('g');
+$store->kill9;
+$store->start;
+is(take('g'), $after + 1, 'while the server lives it knows exactly, whoever the store is');
+
+is(take('one'), 1, 'a key of which one value was given');
+crash();
+$store->cli('FLUSHALL');
+cmp_ok(take('one'), '>', 1, 'before a crash');
+ask(q(SELECT idgen_sequence_set('one', 10)));
+crash();
+is(take('one'), 11, 'a value that was set');
+ask(q(SELECT idgen_sequence_set('one', 5)), $other);
+crash();
+is(take('one'), 6, 'one that another server has set lower holds after a crash, too');
+is(ask(q(SELECT idgen_sequence_drop('one'))), 't', 'it is dropped');
+crash();
+is(take('one'), 1, 'and begins again');
+
+# A killed session takes the whole server with it, and what it knew in memory.
+is(take_all('killed', 100), '1|100|100', 'a hundred values');
+ok(kill_backend($node), 'a session is killed');
+wait_for_ids($node);
+is(take('killed'), 101, 'nothing is skipped');
+
+# --- on disk before the transaction has committed
+
+
+# --- a file of another size, one that is damaged, and one that is none
+
+is(take_all('sized', 10), '1|10|10', 'ten values');
+$node->append_conf('postgresql.conf', 'idgen.max_sequence_marks = 128');
+$node->restart;
+$store->cli('FLUSHALL');
+is(take('sized'), 11, 'a table of another size takes what the file has');
+my $file = $node->data_dir . '/idgen.marks';
+is(-s $file, 64 * (1 + 128), 'whose size is that of the table');
+$node->stop;
+open my $marks, '+<:raw', $file or die $!;
+for my $place (1 .. 128) { seek($marks, 64 * $place + 16, 0); print $marks 'x' }
+close $marks or die $!;
+$node->start;
+like(slurp_file($node->logfile), qr/some of the file "idgen.marks" is not taken.*records [1-9][0-9]* are damaged/s, 'damaged records are not taken');
+is(take('sized'), 12, 'and nothing else is lost');
 $node->stop;
 append_to_file($file, 'x');
 truncate($file, 100);
 $node->start;
+like(slurp_file($node->logfile), qr/some of the file "idgen.marks" is not taken.*128 missing/s, 'nor those that are missing');
+$node->stop;
+truncate($file, 10);
+$node->start;
 like(slurp_file($node->logfile), qr/the file "idgen.marks" is not taken/, 'a file that is none is not taken');
-is(take('fresh'), 1, 'and nothing else is lost');
+is(take('sized'), 13, 'and the server goes on');
+
+# --- a file that can't be written: no value is given that is not known
+
+unlink $file;
+mkdir $file or die $!;
+like(error_of($node, q(SELECT idgen_sequence_next('new'))), qr/ERROR:  .*could not open file "idgen.marks"/, 'an error');
+rmdir $file or die $!;
+like(error_of($node, q(SELECT idgen_sequence_next('new'))), qr/ERROR:  58P01: could not open file "idgen.marks"/, 'also where it is gone');
+$node->restart;
+is(take('new'), 3, 'and the values are skipped');
 
 $_->stop foreach @nodes;
 done_testing();

@@ -51,6 +51,15 @@ sub settle_in {
     return;
 }
 
+# Builds a library that processes can be made to preload.
+sub shim {
+    my ($name) = @_;
+    my $library = PostgreSQL::Test::Utils::tempdir() . "/$name.so";
+    PostgreSQL::Test::Utils::system_or_bail('cc', '-shared', '-fPIC', '-O2', '-o', $library,
+        dirname(Cwd::abs_path(__FILE__)) . "/$name.c", '-ldl');
+    return $library;
+}
+
 sub ceiling_file { return $_[0]->data_dir . '/idgen.ceiling' }
 
 # Polls until the block returns true; false when it did not in all that time.
@@ -437,7 +446,6 @@ use strict;
 use warnings;
 
 use Fcntl qw(SEEK_SET);
-use File::Basename qw(dirname);
 use PostgreSQL::Test::Utils;
 
 my ($shim, $clocks) = (undef, 0);
@@ -445,11 +453,7 @@ my ($shim, $clocks) = (undef, 0);
 sub new {
     my ($class, $seconds) = @_;
     my $dir = PostgreSQL::Test::Utils::tempdir();
-    if (!defined $shim) {
-        $shim = "$dir/clock_shim.so";
-        PostgreSQL::Test::Utils::system_or_bail('cc', '-shared', '-fPIC', '-O2', '-o', $shim,
-            dirname(Cwd::abs_path(__FILE__)) . '/clock_shim.c', '-ldl');
-    }
+    $shim //= IdgenTest::shim('clock_shim');
     my $path = "$dir/clock_" . ++$clocks;
     append_to_file($path, pack('q', 0));
     open(my $file, '+<:raw', $path) or die "could not open $path: $!";

@@ -1,4 +1,4 @@
-// What a server remembers of sequences.
+// What a server remembers of sequences, and what of it is written when.
 #include "sequencer/marks.h"
 
 #include <gtest/gtest.h>
@@ -8,90 +8,212 @@
 #include <string>
 #include <vector>
 
-#include "sequencer/definition.h"
-
 namespace idgen::sequencer {
 namespace {
 
+constexpr Definition kCounted = {};
+constexpr uint64_t kWriter = 77;
+constexpr int64_t kLater = kShortStepUs;
+
 struct Table {
-  explicit Table(size_t count) : memory(Marks::Bytes(count) / 8 + 1), marks(memory.data(), Marks::Bytes(count)) {}
+  explicit Table(size_t count) : memory(Marks::Bytes(count) / 8 + 1), marks(memory.data(), count) {}
+
+  Marks::Noted Note(const std::string& key, int64_t generation, int64_t value) {
+    now_us += kLater;
+    return marks.Note(HashOf(key), {.generation = generation, .value = value}, definition, kWriter, now_us);
+  }
+  // A value that has just been noted: what its record says.
+  MarkRecord Written(const std::string& key, int64_t generation, int64_t value) {
+    const Marks::Noted noted = Note(key, generation, value);
+    EXPECT_FALSE(noted.is_written_ahead);
+    return marks.Record(noted.place, false);
+  }
+  Known Find(const std::string& key) { return marks.Find(HashOf(key)); }
+  // The server after a crash, or a stop.
+  Table Again(size_t count, bool was_stopped) const {
+    Table again(count);
+    for (size_t place = 0; place < marks.places(); ++place) again.marks.Load(marks.Record(place, was_stopped));
+    return again;
+  }
+
   std::vector<uint64_t> memory;
   Marks marks;
+  Definition definition = kCounted;
+  int64_t now_us = 0;
 };
 
 TEST(SequenceMarks, AnUnknownKeyHasNone) {
   Table table(16);
-  Mark mark;
-  EXPECT_FALSE(table.marks.Find(HashOf("a"), &mark));
+  const Known known = table.Find("a");
+  EXPECT_FALSE(known.found);
+  EXPECT_EQ(known.mark.value, kNoValue);
+  EXPECT_EQ(known.ahead, kNoValue);
 }
 
 TEST(SequenceMarks, TheHighestValueOfAGenerationCounts) {
   Table table(16);
-  Mark mark;
-  table.marks.Note(HashOf("a"), {.generation = 1, .value = 5});
-  table.marks.Note(HashOf("a"), {.generation = 1, .value = 9});
-  table.marks.Note(HashOf("a"), {.generation = 1, .value = 7});
-  ASSERT_TRUE(table.marks.Find(HashOf("a"), &mark));
-  EXPECT_EQ(mark.generation, 1);
-  EXPECT_EQ(mark.value, 9);
+  for (const int64_t value : {5, 9, 7}) table.Note("a", 1, value);
+  const Known known = table.Find("a");
+  ASSERT_TRUE(known.found);
+  EXPECT_EQ(known.mark.generation, 1);
+  EXPECT_EQ(known.mark.value, 9);
+  EXPECT_EQ(known.ahead, 9) << "in memory it is known exactly";
 }
 
 TEST(SequenceMarks, ALaterGenerationCountsAsItIs) {
   Table table(16);
-  Mark mark;
-  table.marks.Note(HashOf("a"), {.generation = 1, .value = 9});
-  table.marks.Note(HashOf("a"), {.generation = 3, .value = 2});
-  table.marks.Note(HashOf("a"), {.generation = 2, .value = 50});
-  ASSERT_TRUE(table.marks.Find(HashOf("a"), &mark));
-  EXPECT_EQ(mark.generation, 3);
-  EXPECT_EQ(mark.value, 2);
-  table.marks.Note(HashOf("a"), {.generation = 4, .value = kNoValue});
-  ASSERT_TRUE(table.marks.Find(HashOf("a"), &mark));
-  EXPECT_EQ(mark.value, kNoValue);
+  table.Note("a", 1, 9);
+  table.Note("a", 3, 2);
+  EXPECT_TRUE(table.Note("a", 2, 50).is_written_ahead) << "an earlier one is nothing";
+  EXPECT_EQ(table.Find("a").mark.generation, 3);
+  EXPECT_EQ(table.Find("a").mark.value, 2);
+  const MarkRecord dropped = table.Written("a", 4, kNoValue);
+  EXPECT_EQ(dropped.value, kNoValue);
+  EXPECT_EQ(dropped.ahead, kNoValue);
+  EXPECT_EQ(table.Written("a", 4, 1).value, 1);
 }
 
 TEST(SequenceMarks, WhatWasUsedLastStays) {
   Table table(8);  // one bucket
-  Mark mark;
-  for (int i = 0; i < 8; ++i) table.marks.Note(HashOf("old" + std::to_string(i)), {.generation = 0, .value = i});
-  EXPECT_TRUE(table.marks.Find(HashOf("old0"), &mark));
-  for (int i = 0; i < 7; ++i) table.marks.Note(HashOf("new" + std::to_string(i)), {.generation = 0, .value = i});
-  EXPECT_TRUE(table.marks.Find(HashOf("old0"), &mark));
-  for (int i = 1; i < 8; ++i) EXPECT_FALSE(table.marks.Find(HashOf("old" + std::to_string(i)), &mark)) << i;
-  for (int i = 0; i < 7; ++i) {
-    ASSERT_TRUE(table.marks.Find(HashOf("new" + std::to_string(i)), &mark));
-    EXPECT_EQ(mark.value, i);
-  }
+  for (int i = 0; i < 8; ++i) table.Note("old" + std::to_string(i), 0, i);
+  EXPECT_TRUE(table.Find("old0").found);
+  for (int i = 0; i < 7; ++i) table.Note("new" + std::to_string(i), 0, i);
+  EXPECT_TRUE(table.Find("old0").found);
+  for (int i = 1; i < 8; ++i) EXPECT_FALSE(table.Find("old" + std::to_string(i)).found) << i;
+  for (int i = 0; i < 7; ++i) EXPECT_EQ(table.Find("new" + std::to_string(i)).mark.value, i);
 }
 
 TEST(SequenceMarks, GoesBackWithValuesThatNobodyGot) {
   Table table(16);
-  Mark mark;
-  table.marks.Note(HashOf("a"), {.generation = 2, .value = 90});
-  table.marks.TakeBack(HashOf("a"), {.generation = 2, .value = 90}, 70);
-  ASSERT_TRUE(table.marks.Find(HashOf("a"), &mark));
-  EXPECT_EQ(mark.value, 70);
+  table.Note("a", 2, 90);
+  const Marks::Noted back = table.marks.TakeBack(HashOf("a"), {.generation = 2, .value = 90}, 70);
+  EXPECT_FALSE(back.is_written_ahead) << "a store at 70 has not forgotten, after a crash either";
+  EXPECT_EQ(table.marks.Record(back.place, false).value, 70);
+  EXPECT_EQ(table.Find("a").mark.value, 70);
   // Others have been noted since.
-  table.marks.Note(HashOf("a"), {.generation = 2, .value = 95});
-  table.marks.TakeBack(HashOf("a"), {.generation = 2, .value = 90}, 70);
-  table.marks.TakeBack(HashOf("a"), {.generation = 1, .value = 95}, 70);
-  ASSERT_TRUE(table.marks.Find(HashOf("a"), &mark));
-  EXPECT_EQ(mark.value, 95);
-  table.marks.TakeBack(HashOf("b"), {.generation = 0, .value = 0}, 0);
-  EXPECT_FALSE(table.marks.Find(HashOf("b"), &mark));
+  table.Note("a", 2, 95);
+  EXPECT_TRUE(table.marks.TakeBack(HashOf("a"), {.generation = 2, .value = 90}, 70).is_written_ahead);
+  EXPECT_TRUE(table.marks.TakeBack(HashOf("a"), {.generation = 1, .value = 95}, 70).is_written_ahead);
+  EXPECT_EQ(table.Find("a").mark.value, 95);
+  EXPECT_TRUE(table.marks.TakeBack(HashOf("b"), {.generation = 0, .value = 0}, 0).is_written_ahead);
+  EXPECT_FALSE(table.Find("b").found);
+}
+
+TEST(SequenceMarks, ARecordIsAheadAndWrittenOnceInSoManyValues) {
+  Table table(16);
+  const MarkRecord first = table.Written("a", 0, 1);
+  EXPECT_EQ(first.value, 1);
+  EXPECT_EQ(first.ahead, 1 + kLeastAhead);
+  EXPECT_EQ(first.writer, kWriter);
+  const uint64_t write = table.marks.writes();
+  for (int64_t value = 2; value <= 1 + kLeastAhead; ++value) {
+    EXPECT_TRUE(table.marks.IsWrittenAhead(HashOf("a"), {.generation = 0, .value = value}));
+    const Marks::Noted noted = table.Note("a", 0, value);
+    EXPECT_TRUE(noted.is_written_ahead);
+    EXPECT_EQ(noted.write, write) << "the one that covers it";
+  }
+  EXPECT_FALSE(table.marks.IsWrittenAhead(HashOf("a"), {.generation = 0, .value = 2 + kLeastAhead}));
+  EXPECT_FALSE(table.marks.IsWrittenAhead(HashOf("a"), {.generation = 1, .value = 1}));
+  EXPECT_FALSE(table.marks.IsWrittenAhead(HashOf("b"), {.generation = 0, .value = 1}));
+  const MarkRecord second = table.Written("a", 0, 2 + kLeastAhead);
+  EXPECT_EQ(second.value, 2 + kLeastAhead);
+  EXPECT_EQ(second.ahead, 2 + 2 * kLeastAhead);
+  EXPECT_EQ(table.marks.writes(), write + 1);
+}
+
+TEST(SequenceMarks, AheadByMoreWhereValuesGoFast) {
+  Table table(16);
+  int64_t value = 1, ahead = kLeastAhead;
+  EXPECT_EQ(table.Written("a", 0, value).ahead, value + ahead);
+  for (int i = 0; i < 20; ++i) {
+    value += ahead + 1;
+    ahead = std::min(ahead * 2, kMostAhead);
+    table.now_us -= kLater;  // at once
+    EXPECT_EQ(table.Written("a", 0, value).ahead, value + ahead);
+  }
+  value += ahead + 1;
+  EXPECT_EQ(table.Written("a", 0, value).ahead, value + kLeastAhead) << "and no longer";
+}
+
+TEST(SequenceMarks, NothingIsAheadOfTheMaximum) {
+  Table table(16);
+  table.definition = {.start = 10, .step = 10, .max_value = 100};
+  EXPECT_EQ(table.Written("a", 0, 80).ahead, 100);
+  table.definition = {.step = INT64_MAX / 2};
+  EXPECT_EQ(table.Written("b", 0, 1).ahead, INT64_MAX);
+}
+
+TEST(SequenceMarks, WhatCouldNotBeWrittenIsWrittenWithTheNextValue) {
+  Table table(16);
+  table.marks.NoteUnwritten(table.Note("a", 0, 1).place);
+  EXPECT_FALSE(table.marks.IsWrittenAhead(HashOf("a"), {.generation = 0, .value = 2}));
+  EXPECT_EQ(table.Written("a", 0, 2).value, 2);
+}
+
+TEST(SequenceMarks, AfterACrashItIsKnownFromWhereToWhere) {
+  Table table(16);
+  for (const int64_t value : {1, 7}) table.Note("a", 3, value);
+  Table crashed = table.Again(16, false);
+  const Known known = crashed.Find("a");
+  ASSERT_TRUE(known.found);
+  EXPECT_EQ(known.mark.generation, 3);
+  EXPECT_EQ(known.mark.value, 1);
+  EXPECT_EQ(known.ahead, 1 + kLeastAhead);
+  EXPECT_EQ(known.writer, kWriter);
+  // The next value says how far it is.
+  EXPECT_TRUE(crashed.Note("a", 3, 8).is_written_ahead);
+  EXPECT_EQ(crashed.Find("a").mark.value, 8);
+  EXPECT_EQ(crashed.Find("a").ahead, 8);
+  // A second crash knows no less than the first.
+  EXPECT_EQ(crashed.Again(16, false).Find("a").ahead, 1 + kLeastAhead);
+}
+
+TEST(SequenceMarks, AfterAStopItIsKnownExactly) {
+  Table table(16);
+  for (const int64_t value : {1, 7}) table.Note("a", 3, value);
+  Table again = table.Again(16, true);
+  EXPECT_EQ(again.Find("a").mark.value, 7);
+  EXPECT_EQ(again.Find("a").ahead, 7);
+  EXPECT_FALSE(again.Note("a", 3, 8).is_written_ahead);
+  // What was not known after a crash is not known after a stop without a value in between.
+  EXPECT_EQ(table.Again(16, false).Again(16, true).Find("a").ahead, 1 + kLeastAhead);
+}
+
+TEST(SequenceMarks, ATableOfAnotherSizeTakesWhatItHasRoomFor) {
+  Table table(64);
+  for (int i = 0; i < 20; ++i) table.Note("k" + std::to_string(i), 0, i);
+  const auto count = [](Table again) {
+    int found = 0;
+    for (int i = 0; i < 20; ++i) found += again.Find("k" + std::to_string(i)).found;
+    return found;
+  };
+  EXPECT_EQ(count(table.Again(1024, false)), 20);
+  Table small = table.Again(8, false);
+  EXPECT_EQ(count(small), 8);
+  for (int i = 12; i < 20; ++i) EXPECT_TRUE(small.Find("k" + std::to_string(i)).found) << "the last used stay: " << i;
+  small.Note("new", 0, 1);
+  EXPECT_TRUE(small.Find("new").found) << "uses go on from those that were read";
+  EXPECT_FALSE(small.Find("k12").found);
+}
+
+TEST(SequenceMarks, ARecordThatIsNotWholeIsNothing) {
+  Table table(8), again(8);
+  const MarkRecord record = table.Written("a", 0, 5);
+  for (size_t byte = 0; byte < sizeof record; ++byte) {
+    MarkRecord broken = record;
+    reinterpret_cast<unsigned char*>(&broken)[byte] ^= 1;
+    again.marks.Load(broken);
+    EXPECT_FALSE(again.Find("a").found) << byte;
+  }
+  again.marks.Load(MarkRecord());
+  again.marks.Load(record);
+  EXPECT_TRUE(again.Find("a").found);
 }
 
 TEST(SequenceMarks, ManyKeysAreToldApart) {
   Table table(1 << 16);
-  for (int i = 0; i < 10000; ++i) table.marks.Note(HashOf("k" + std::to_string(i)), {.generation = 0, .value = i});
-  int known = 0;
-  for (int i = 0; i < 10000; ++i) {
-    Mark mark;
-    if (!table.marks.Find(HashOf("k" + std::to_string(i)), &mark)) continue;
-    EXPECT_EQ(mark.value, i);
-    ++known;
-  }
-  EXPECT_EQ(known, 10000);
+  for (int i = 0; i < 10000; ++i) table.Note("k" + std::to_string(i), 0, i);
+  for (int i = 0; i < 10000; ++i) EXPECT_EQ(table.Find("k" + std::to_string(i)).mark.value, i);
 }
 
 TEST(SequenceMarks, BothHalvesOfAHashDependOnTheKey) {

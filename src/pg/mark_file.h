@@ -1,0 +1,44 @@
+// How far sequences have come: the table of marks in shared memory, and the file of their records, which are written
+// when a value comes near, and on disk before the transaction that got it has committed.
+#pragma once
+
+#include "pg/pg.h"
+
+#include "core/memory.h"
+#include "sequencer/marks.h"
+
+namespace idgen::pg {
+
+// For _PG_init: the setting, and in the postmaster the memory.
+void DefineMarksSetting();
+void RequestMarksMemory();
+
+// False where the library is not preloaded, or no key has a mark.
+bool HasMarkMemory() noexcept;
+
+// What is known of them, by their hashes.
+void FindMarks(sequencer::Known* known, int count);
+
+// Marks::Note() where the key's record is ahead of the mark, so that nothing is written; false where it is not.
+bool NoteMarkWrittenAhead(const sequencer::KeyHash& key, const sequencer::Mark& mark, uint64* write);
+
+// Marks::Note() and ::TakeBack(), written where they have to be. The number of the write that covers the mark; raises
+// what a file can have.
+uint64 NoteMark(const sequencer::KeyHash& key, const sequencer::Mark& mark, const sequencer::Definition& definition,
+                uint64 writer);
+void TakeMarkBack(const sequencer::KeyHash& key, const sequencer::Mark& noted, int64 value);
+
+// So many writes are on disk.
+extern core::Word* marks_synced;
+inline uint64 MarksSynced() noexcept { return marks_synced->load(std::memory_order_relaxed); }
+
+// The write is on disk when it returns. Raises where that can't be.
+void SyncMarks(uint64 write);
+// So is whatever was written.
+void SyncAllMarks();
+
+// The transaction does not commit before the write is on disk; with synchronous_commit = off it is, soon after.
+extern uint64 awaited_mark;
+inline void AwaitMark(uint64 write) noexcept { awaited_mark = Max(awaited_mark, write); }
+
+}  // namespace idgen::pg

@@ -1,0 +1,90 @@
+/*
+ * Makes the disk fail for one file, in the processes it is preloaded into: while the file IDGEN_DISK_FAULT holds
+ * "sync", syncing a file whose name ends in IDGEN_DISK_FILE fails with EIO, and while it holds "write", writing it
+ * fails with ENOSPC. What is written where nothing fails is written truly.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static int IsOfFile(int fd) {
+  const char* name = getenv("IDGEN_DISK_FILE");
+  char link[64], path[4096];
+  ssize_t size;
+
+  if (name == NULL) return 0;
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  size = readlink(link, path, sizeof path - 1);
+  if (size < (ssize_t)strlen(name)) return 0;
+  path[size] = '\0';
+  return strcmp(path + size - strlen(name), name) == 0;
+}
+
+static int Fails(int fd, const char* what) {
+  const char* path = getenv("IDGEN_DISK_FAULT");
+  char fault[16] = {0};
+  int file;
+
+  if (path == NULL || !IsOfFile(fd)) return 0;
+  file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return 0;
+  if (read(file, fault, sizeof fault - 1) < 0) fault[0] = '\0';
+  close(file);
+  return strcmp(fault, what) == 0;
+}
+
+static int Sync(const char* name, int fd) {
+  int (*real)(int);
+
+  if (Fails(fd, "sync")) {
+    errno = EIO;
+    return -1;
+  }
+  *(void**)&real = dlsym(RTLD_NEXT, name);
+  return real(fd);
+}
+
+int fsync(int fd) { return Sync("fsync", fd); }
+int fdatasync(int fd) { return Sync("fdatasync", fd); }
+
+static ssize_t Write(const char* name, int fd, const void* bytes, size_t size, off64_t offset) {
+  ssize_t (*real)(int, const void*, size_t, off64_t);
+
+  if (Fails(fd, "write")) {
+    errno = ENOSPC;
+    return -1;
+  }
+  *(void**)&real = dlsym(RTLD_NEXT, name);
+  return real(fd, bytes, size, offset);
+}
+
+ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {
+  return Write("pwrite", fd, bytes, size, offset);
+}
+ssize_t pwrite64(int fd, const void* bytes, size_t size, off64_t offset) {
+  return Write("pwrite64", fd, bytes, size, offset);
+}
+
+static ssize_t WriteVector(const char* name, int fd, const struct iovec* parts, int count, off64_t offset) {
+  ssize_t (*real)(int, const struct iovec*, int, off64_t);
+
+  if (Fails(fd, "write")) {
+    errno = ENOSPC;
+    return -1;
+  }
+  *(void**)&real = dlsym(RTLD_NEXT, name);
+  return real(fd, parts, count, offset);
+}
+
+ssize_t pwritev(int fd, const struct iovec* parts, int count, off_t offset) {
+  return WriteVector("pwritev", fd, parts, count, offset);
+}
+ssize_t pwritev64(int fd, const struct iovec* parts, int count, off64_t offset) {
+  return WriteVector("pwritev64", fd, parts, count, offset);
+}
