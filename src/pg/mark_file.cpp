@@ -152,7 +152,7 @@ void BeginChange() {
 
 // Writes the record where it has to be: under the lock, so that it is never followed by an older one.
 uint64 EndChange(const sequencer::Marks::Noted& noted) {
-  const bool done = noted.is_written_ahead || WriteRecord(noted.place);
+  const bool done = noted.is_doubtful || noted.is_written_ahead || WriteRecord(noted.place);
   if (!done) Table().NoteUnwritten(noted.place);
   const int saved_errno = errno;
   shared->is_changing = false;
@@ -221,19 +221,13 @@ void FindMarks(sequencer::Known* known, int count) {
   LWLockRelease(shared->table_lock);
 }
 
-bool NoteMarkWrittenAhead(const sequencer::KeyHash& key, const sequencer::Mark& mark, uint64* write) {
-  BeginChange();
-  sequencer::Marks table = Table();
-  const bool is_ahead = table.IsWrittenAhead(key, mark);
-  *write = EndChange(is_ahead ? table.Note(key, mark, {}, 0, 0) : sequencer::Marks::Noted{.is_written_ahead = true});
-  return is_ahead;
-}
-
-uint64 NoteMark(const sequencer::KeyHash& key, const sequencer::Mark& mark, const sequencer::Definition& definition,
-                uint64 writer) {
+bool NoteMark(const sequencer::KeyHash& key, const sequencer::Marks::Given& given,
+              const sequencer::Definition& definition, uint64* write) {
   OpenFile();
   BeginChange();
-  return EndChange(Table().Note(key, mark, definition, writer, io::BootUs()));
+  const sequencer::Marks::Noted noted = Table().Note(key, given, definition, io::BootUs());
+  *write = EndChange(noted);
+  return !noted.is_doubtful;
 }
 
 void TakeMarkBack(const sequencer::KeyHash& key, const sequencer::Mark& noted, int64 value) {

@@ -19,13 +19,10 @@ bool HasMarkMemory() noexcept;
 // What is known of them, by their hashes.
 void FindMarks(sequencer::Known* known, int count);
 
-// Marks::Note() where the key's record is ahead of the mark, so that nothing is written; false where it is not.
-bool NoteMarkWrittenAhead(const sequencer::KeyHash& key, const sequencer::Mark& mark, uint64* write);
-
-// Marks::Note() and ::TakeBack(), written where they have to be. The number of the write that covers the mark; raises
-// what a file can have.
-uint64 NoteMark(const sequencer::KeyHash& key, const sequencer::Mark& mark, const sequencer::Definition& definition,
-                uint64 writer);
+// Marks::Note() and ::TakeBack(), written where they have to be. False where the mark is doubtful; `write`: the number
+// of the write that covers it. Raise what a file can have.
+bool NoteMark(const sequencer::KeyHash& key, const sequencer::Marks::Given& given,
+              const sequencer::Definition& definition, uint64* write);
 void TakeMarkBack(const sequencer::KeyHash& key, const sequencer::Mark& noted, int64 value);
 
 // So many writes are on disk.

@@ -19,6 +19,9 @@ using sequencer::Operation;
 using sequencer::StoreKey;
 using Kind = sequencer::Operation::Kind;
 
+// Of the store at the other end of this connection; of none: 0.
+uint64 writer_connection = 0, latest_writer = 0;
+
 class Host {
  public:
   explicit Host(int64 until_us) noexcept : until_us_(until_us) {}
@@ -37,10 +40,15 @@ class Host {
 
   void Find(Known* known, int count) { FindMarks(known, count); }
 
-  void Note(const StoreKey& key, const KeyHash& hash, const Mark& mark, const sequencer::Definition& definition) {
+  bool Note(const StoreKey& key, const KeyHash& hash, const Mark& mark, int64 first,
+            const sequencer::Definition& definition) {
     uint64 write;
-    if (!NoteMarkWrittenAhead(hash, mark, &write)) write = NoteMark(hash, mark, definition, LatestWriter(key));
+    if (!NoteMark(hash, {.mark = mark, .first = first, .writer = LatestWriter(key)}, definition, &write)) {
+      writer_connection = 0;  // who it is may have changed under the connection
+      return false;
+    }
     write_ = Max(write_, write);
+    return true;
   }
 
   void Tell(const StoreKey& key, const Known& known, int64 told) {
@@ -61,17 +69,16 @@ class Host {
   uint64 write() const noexcept { return write_; }
 
  private:
-  // Of the store at the other end of the connection, which is asked once. 0 where keys of a Redis Cluster were asked
+  // Who gave the latest answers, which is asked once per connection. 0 where keys of a Redis Cluster were asked
   // for over several: whose is whose is not kept.
   uint64 LatestWriter(const StoreKey& key) {
-    static uint64 connection = 0, writer = 0;
     const uint64 answered = StoreConnection();
     if (!came_from_one_) return 0;
-    if (connection != answered) {
-      writer = Writer(key);
-      connection = StoreConnection();
+    if (writer_connection != answered) {
+      latest_writer = Writer(key);
+      writer_connection = StoreConnection();
     }
-    return connection == answered ? writer : 0;
+    return writer_connection == answered ? latest_writer : 0;
   }
 
   const int64 until_us_;  // 0: every question has its own time

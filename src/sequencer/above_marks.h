@@ -7,7 +7,7 @@
 //   or
 //                                              a resynchronization changes; 0 where it does not say
 //   void Find(known, count)                    by their hashes
-//   void Note(key, hash, mark, definition)     durable before what was given counts
+//   bool Note(key, hash, mark, first, definition)  durable before what was given counts; false where that is doubtful
 //   void Tell(key, known, told)                that the store had forgotten, or may have: it gave `told`
 #pragma once
 
@@ -45,6 +45,21 @@ void Raise(Host& host, const Operation& operation, const StoreKey& key, Known* k
   answer->generation = known->mark.generation;
 }
 
+// Takes the answer, or gets one that can be taken.
+template <class Host>
+void Accept(Host& host, const Operation& operation, const StoreKey& key, Known* known, bool is_forgotten,
+            Answer* answer) {
+  while (answer->outcome == Answer::Outcome::kOk) {
+    if (is_forgotten) Raise(host, operation, key, known, answer);
+    if (answer->outcome != Answer::Outcome::kOk ||
+        host.Note(key, known->hash, {.generation = known->mark.generation, .value = LastOf(*answer)},
+                  answer->grant.Value(0), operation.definition))
+      return;
+    host.Find(known, 1);
+    is_forgotten = true;
+  }
+}
+
 // kNext, for `count` keys. `known`, and `rest` with `rest_answers`: room for so many.
 template <class Host>
 void NextAboveMarks(Host& host, const Operation& operation, const StoreKey* keys, Answer* answers, int count,
@@ -66,12 +81,8 @@ void NextAboveMarks(Host& host, const Operation& operation, const StoreKey* keys
   }
   host.Ask(operation, keys, answers, count);
   for (int i = 0; i < count; ++i) {
-    Answer& answer = answers[i];
-    if (answer.outcome != Answer::Outcome::kOk) continue;
-    if (IsForgotten(host, keys[i], known[i], answer)) Raise(host, operation, keys[i], &known[i], &answer);
-    if (answer.outcome == Answer::Outcome::kOk)
-      host.Note(keys[i], known[i].hash, {.generation = known[i].mark.generation, .value = LastOf(answer)},
-                operation.definition);
+    if (answers[i].outcome != Answer::Outcome::kOk) continue;
+    Accept(host, operation, keys[i], &known[i], IsForgotten(host, keys[i], known[i], answers[i]), &answers[i]);
   }
 }
 
@@ -83,10 +94,9 @@ void SegmentAboveMarks(Host& host, const Operation& operation, const StoreKey& k
   host.Find(&known, 1);
   host.Ask(operation, &key, answer, 1);
   if (answer->outcome != Answer::Outcome::kOk) return;
-  if (known.found && answer->generation <= known.mark.generation && IsForgotten(host, key, known, *answer))
-    Raise(host, operation, key, &known, answer);
-  if (answer->outcome == Answer::Outcome::kOk)
-    host.Note(key, known.hash, {.generation = answer->generation, .value = LastOf(*answer)}, operation.definition);
+  const bool is_later = !known.found || answer->generation > known.mark.generation;
+  if (is_later) known.mark.generation = answer->generation;
+  Accept(host, operation, key, &known, !is_later && IsForgotten(host, key, known, *answer), answer);
 }
 
 // What is known after anything else that was done to a key.
@@ -97,7 +107,7 @@ void NoteChange(Host& host, const Operation& operation, const StoreKey& key, con
   const bool was_set = (operation.kind == Kind::kSet || operation.kind == Kind::kSetIfNone) && answer.had;
   if (!was_set && operation.kind != Kind::kDrop) return;
   host.Note(key, HashOf(key.value()), {.generation = answer.generation, .value = was_set ? operation.value : kNoValue},
-            operation.definition);
+            operation.value, operation.definition);
 }
 
 }  // namespace idgen::sequencer

@@ -86,6 +86,7 @@ void Marks::Load(const MarkRecord& record) noexcept {
   if (entry->used > record.used) return;
   *entry = {.record = record,
             .value = record.value,
+            .writer = 0,
             .used = record.used,
             .write = 0,
             .written_us = 0,
@@ -118,14 +119,9 @@ Marks::Noted Marks::Covered(const Entry* entry) const noexcept {
   return {.is_written_ahead = true, .place = static_cast<size_t>(entry - entries_), .write = entry->write};
 }
 
-bool Marks::IsWrittenAhead(const KeyHash& key, const Mark& mark) noexcept {
-  const Entry* entry = FindEntry(key);
-  if (entry == nullptr || mark.generation > entry->record.generation) return false;
-  return mark.generation < entry->record.generation || mark.value <= entry->record.ahead;
-}
-
-Marks::Noted Marks::Note(const KeyHash& key, const Mark& mark, const Definition& definition, uint64_t writer,
+Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definition& definition,
                          int64_t now_us) noexcept {
+  const Mark& mark = given.mark;
   Entry* entry = FindEntry(key);
   const bool is_new = entry == nullptr;
   if (is_new) entry = OldestOf(key);
@@ -134,6 +130,7 @@ Marks::Noted Marks::Note(const KeyHash& key, const Mark& mark, const Definition&
     const uint64_t write = is_new ? 0 : entry->write;
     *entry = {.record = {.key = key, .generation = mark.generation},
               .value = mark.value,
+              .writer = given.writer,
               .used = used,
               .write = write,
               .written_us = now_us,
@@ -141,6 +138,9 @@ Marks::Noted Marks::Note(const KeyHash& key, const Mark& mark, const Definition&
               .is_unsure = false};
   } else if (mark.generation == entry->record.generation) {
     entry->used = used;
+    const bool is_other = entry->writer != 0 && given.writer != 0 && entry->writer != given.writer;
+    if (is_other && given.first <= entry->value) return {.is_doubtful = true};
+    if (given.writer != 0) entry->writer = given.writer;
     // What the store gives now is above all that was given, or it would not have been taken.
     if (mark.value >= entry->value) entry->is_unsure = false;
     entry->value = std::max(entry->value, mark.value);
@@ -153,7 +153,7 @@ Marks::Noted Marks::Note(const KeyHash& key, const Mark& mark, const Definition&
   }
   entry->record.value = entry->value;
   entry->record.ahead = entry->value == kNoValue ? kNoValue : After(definition, entry->value, entry->step);
-  entry->record.writer = writer;
+  entry->record.writer = given.writer;
   return Write(entry);
 }
 

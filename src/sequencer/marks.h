@@ -80,16 +80,22 @@ class Marks {
 
   Known Find(const KeyHash& key) noexcept;
 
+  // What the store gave in one step.
+  struct Given {
+    Mark mark;          // its last value
+    int64_t first = 0;  // and its first; of a set and a drop it does not matter
+    uint64_t writer = 0;
+  };
   struct Noted {
+    // Nothing was noted: another store than this one's has given the values, too, or later ones. Two that both take
+    // themselves for the master may be asked at the same time.
+    bool is_doubtful = false;
     bool is_written_ahead = false;  // nothing was to be written
     size_t place = 0;
     uint64_t write = 0;  // the number of the write that covers the mark: it counts when that one is on disk
   };
-  // Whether the mark can be noted with nothing to write: no writer is needed for that.
-  bool IsWrittenAhead(const KeyHash& key, const Mark& mark) noexcept;
   // Of a later generation the mark is taken as it is, of the same one the higher value, of an earlier one nothing.
-  Noted Note(const KeyHash& key, const Mark& mark, const Definition& definition, uint64_t writer,
-             int64_t now_us) noexcept;
+  Noted Note(const KeyHash& key, const Given& given, const Definition& definition, int64_t now_us) noexcept;
   // Values down to `value` were given to nobody, and go back: the mark goes back with them, where `noted` is still it.
   Noted TakeBack(const KeyHash& key, const Mark& noted, int64_t value) noexcept;
   // The record of the place could not be written: the next mark is to be.
@@ -102,6 +108,7 @@ class Marks {
   struct Entry {
     MarkRecord record;  // as it was written last
     int64_t value;      // exact, unless is_unsure
+    uint64_t writer;    // who gave something last; 0: not known
     uint64_t used;      // 0: free
     uint64_t write;
     int64_t written_us;

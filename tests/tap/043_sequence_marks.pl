@@ -139,6 +139,26 @@ $store->pause;
 like(error_of($node, q(SELECT idgen_sequence_next('x'))), qr/ERROR:  08006/, 'a store that stalls when it has forgotten');
 $store->resume;
 cmp_ok(take('x'), '>', 3, 'is raised when it goes on');
+
+# --- two that both take themselves for the store: one server asks both at the same time
+
+my $twin = StoreTest::Redis->new(appendonly => 'no');
+settings($node, "idgen.store_timeout = '1min'");
+is(take_all('twice', 5), '1|5|5', 'five values');
+$twin->cli('SET', key('twice'), 5);
+my $session = $node->background_psql('postgres');
+is($session->query_safe(q(SELECT idgen_sequence_next('warm'))), 1, 'a session with a connection');
+$proxy->hold_replies;
+$session->{stdin} .= "SELECT 'slow ' || idgen_sequence_next('twice');\n\\echo done\n";
+$session->{run}->pump_nb;
+ok(wait_until { $store->cli('GET', key('twice')) == 6 }, 'one has given the sixth, of which nobody has heard');
+settings($node, "idgen.sequence_store = '" . $twin->url . "'");
+is(take('twice'), 6, 'the other gives it to somebody else');
+$proxy->let_go;
+ok(wait_until { $session->{run}->pump_nb; $session->{stdout} =~ /^done$/m }, 'the first goes on');
+like($session->{stdout}, qr/^slow 7$/m, 'and does not give it again');
+$session->quit;
+is(take('twice'), 8, 'nor does any other session: what it was told by the one, the other is raised above');
 settings($node, "idgen.sequence_store = '" . $store->url(socket => 1) . "'", "idgen.store_timeout = '2s'");
 
 # --- more keys than there is room for

@@ -731,6 +731,7 @@ sub drop_requests { return $_[0]->command('drop_requests') }
 sub delay         { return $_[0]->command("delay $_[1]") }                    # ms, each way
 sub hold          { return $_[0]->command('hold') }                           # what the connections of now still say; later ones pass
 sub hold_all      { return $_[0]->command('hold_all') }                       # that of later ones, too
+sub hold_replies  { return $_[0]->command('hold_replies') }                   # what is said to the connections of now
 sub let_go        { return $_[0]->command('let_go') }
 sub reset         { return $_[0]->command('reset') }                          # the connections of now; later ones pass
 sub refuse        { return $_[0]->command('refuse') }                         # all, until another command
@@ -780,9 +781,11 @@ sub serve {
         if (-e "$dir/control" && slurp_file("$dir/control") =~ /^(\d+) (\w+) ?(\d*)/ && $1 != $n) {
             ($n, my $command, my $ms) = ($1, $2, $3);
             ($mode, $delay, $dropped) = ($command, $command eq 'delay' ? $ms / 1000 : 0, 0);
-            if ($command eq 'hold' || $command eq 'hold_all') { $_->{held} //= [] foreach @connections }
+            if ($command =~ /^hold/) {
+                foreach (@connections) { $_->{held} //= []; $_->{held_from} = $command eq 'hold_replies' ? 1 : 0 }
+            }
             if ($command eq 'let_go') {
-                foreach (@connections) { push(@{ $_->{queues}[1] }, map { [ 0, $_ ] } @{ delete $_->{held} // [] }) }
+                foreach (@connections) { push(@{ $_->{queues}[ 1 - $_->{held_from} ] }, map { [ 0, $_ ] } @{ delete $_->{held} // [] }) }
             }
             if ($command eq 'reset' || $command eq 'refuse') {
                 foreach my $end (grep { defined } map { @{ $_->{ends} } } @connections) {
@@ -829,7 +832,7 @@ sub serve {
                     my $got = sysread($ends->[$i], my $bytes, 65536);
                     if ($got) {
                         if    ($mode eq ($i == 0 ? 'drop_requests' : 'drop_replies')) { $dropped += $got }
-                        elsif ($i == 0 && defined $connection->{held})                { push(@{ $connection->{held} }, $bytes) }
+                        elsif ($i == $connection->{held_from} && defined $connection->{held})                { push(@{ $connection->{held} }, $bytes) }
                         elsif (defined $ends->[ 1 - $i ])                             { push(@{ $queues->[ 1 - $i ] }, [ $now + $delay, $bytes ]) }
                     } elsif (defined $got || !$!{EAGAIN}) {
                         delete $readable{ fileno($ends->[$i]) };
@@ -866,7 +869,7 @@ sub serve {
                 next;
             }
             $_->blocking(0) foreach $client, $server;
-            push(@connections, { ends => [ $client, $server ], queues => [ [], [] ], held => $mode eq 'hold_all' ? [] : undef });
+            push(@connections, { ends => [ $client, $server ], queues => [ [], [] ], held => $mode eq 'hold_all' ? [] : undef, held_from => 0 });
         }
     }
     return;

@@ -18,9 +18,11 @@ constexpr int64_t kLater = kShortStepUs;
 struct Table {
   explicit Table(size_t count) : memory(Marks::Bytes(count) / 8 + 1), marks(memory.data(), count) {}
 
-  Marks::Noted Note(const std::string& key, int64_t generation, int64_t value) {
+  Marks::Noted Note(const std::string& key, int64_t generation, int64_t value, uint64_t writer = kWriter) {
     now_us += kLater;
-    return marks.Note(HashOf(key), {.generation = generation, .value = value}, definition, kWriter, now_us);
+    return marks.Note(HashOf(key),
+                      {.mark = {.generation = generation, .value = value}, .first = value, .writer = writer},
+                      definition, now_us);
   }
   // A value that has just been noted: what its record says.
   MarkRecord Written(const std::string& key, int64_t generation, int64_t value) {
@@ -107,14 +109,10 @@ TEST(SequenceMarks, ARecordIsAheadAndWrittenOnceInSoManyValues) {
   EXPECT_EQ(first.writer, kWriter);
   const uint64_t write = table.marks.writes();
   for (int64_t value = 2; value <= 1 + kLeastAhead; ++value) {
-    EXPECT_TRUE(table.marks.IsWrittenAhead(HashOf("a"), {.generation = 0, .value = value}));
     const Marks::Noted noted = table.Note("a", 0, value);
     EXPECT_TRUE(noted.is_written_ahead);
     EXPECT_EQ(noted.write, write) << "the one that covers it";
   }
-  EXPECT_FALSE(table.marks.IsWrittenAhead(HashOf("a"), {.generation = 0, .value = 2 + kLeastAhead}));
-  EXPECT_FALSE(table.marks.IsWrittenAhead(HashOf("a"), {.generation = 1, .value = 1}));
-  EXPECT_FALSE(table.marks.IsWrittenAhead(HashOf("b"), {.generation = 0, .value = 1}));
   const MarkRecord second = table.Written("a", 0, 2 + kLeastAhead);
   EXPECT_EQ(second.value, 2 + kLeastAhead);
   EXPECT_EQ(second.ahead, 2 + 2 * kLeastAhead);
@@ -135,6 +133,25 @@ TEST(SequenceMarks, AheadByMoreWhereValuesGoFast) {
   EXPECT_EQ(table.Written("a", 0, value).ahead, value + kLeastAhead) << "and no longer";
 }
 
+TEST(SequenceMarks, WhatTwoStoresGaveAtTheSameTimeIsDoubtful) {
+  Table table(16);
+  constexpr uint64_t kOther = 78, kUnknown = 0;
+  for (const int64_t value : {5, 7, 6})
+    EXPECT_FALSE(table.Note("a", 0, value).is_doubtful) << "one store, in any order";
+  EXPECT_TRUE(table.Note("a", 0, 7, kOther).is_doubtful);
+  EXPECT_TRUE(table.Note("a", 0, 3, kOther).is_doubtful);
+  EXPECT_EQ(table.Find("a").mark.value, 7);
+  EXPECT_FALSE(table.Note("a", 0, 8, kOther).is_doubtful) << "what is above all that was given is not";
+  EXPECT_FALSE(table.Note("a", 0, 6, kOther).is_doubtful) << "it is the one now";
+  EXPECT_TRUE(table.Note("a", 0, 8, kWriter).is_doubtful);
+  EXPECT_FALSE(table.Note("a", 0, 8, kUnknown).is_doubtful);
+  EXPECT_FALSE(table.Note("a", 0, 8, kOther).is_doubtful) << "one that is not known changes nothing";
+  EXPECT_FALSE(table.Note("a", 1, 2, kWriter).is_doubtful) << "a later generation begins anew";
+  EXPECT_FALSE(table.Note("a", 0, 2, kOther).is_doubtful) << "an earlier one is nothing";
+  const Marks::Given batch = {.mark = {.generation = 1, .value = 9}, .first = 2, .writer = kOther};
+  EXPECT_TRUE(table.marks.Note(HashOf("a"), batch, kCounted, 0).is_doubtful) << "of a batch the first counts";
+}
+
 TEST(SequenceMarks, NothingIsAheadOfTheMaximum) {
   Table table(16);
   table.definition = {.start = 10, .step = 10, .max_value = 100};
@@ -146,7 +163,6 @@ TEST(SequenceMarks, NothingIsAheadOfTheMaximum) {
 TEST(SequenceMarks, WhatCouldNotBeWrittenIsWrittenWithTheNextValue) {
   Table table(16);
   table.marks.NoteUnwritten(table.Note("a", 0, 1).place);
-  EXPECT_FALSE(table.marks.IsWrittenAhead(HashOf("a"), {.generation = 0, .value = 2}));
   EXPECT_EQ(table.Written("a", 0, 2).value, 2);
 }
 
