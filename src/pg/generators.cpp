@@ -13,85 +13,14 @@
 
 namespace idgen::pg {
 
-uint64 generator_count = 1;
-
 namespace {
 
-HTAB* session_cache = nullptr;
-uint64 session_cache_count = 0;  // the generator_count that it is of
-Oid watched_table = InvalidOid;
-
-void OnInvalidation(Datum, Oid relation) {
-  if (relation == InvalidOid || relation == watched_table) ++generator_count;
-}
-
-void WatchTable(Oid table) {
-  static bool registered = false;
-  if (!registered) CacheRegisterRelcacheCallback(OnInvalidation, Int32GetDatum(0));
-  registered = true;
-  if (watched_table != table) ++generator_count;
-  watched_table = table;
-}
-
-// The session's copies, emptied where definitions may have changed.
-HTAB* SessionCache() {
-  if (session_cache != nullptr && session_cache_count == generator_count) return session_cache;
-  if (session_cache != nullptr) hash_destroy(session_cache);
-  session_cache = nullptr;
-  HASHCTL control = {};
-  control.keysize = NAMEDATALEN;
-  control.entrysize = sizeof(Generator);
-  session_cache = hash_create("idgen generators", 16, &control, HASH_ELEM | HASH_STRINGS);
-  session_cache_count = generator_count;
-  return session_cache;
-}
-
-[[noreturn]] void RaiseNoGenerator(const char* name) {
-  ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("generator \"%s\" does not exist", name),
-                  errhint("The view idgen_generators lists them; idgen_create_generator() makes one.")));
-}
-
-// The name in a buffer of NAMEDATALEN. One that is too long for any generator names none.
-void ReadName(const text* given, char* name) {
-  const auto length = static_cast<Size>(VARSIZE_ANY_EXHDR(given));
-  if (length >= NAMEDATALEN) {
-    const int shown = pg_mbcliplen(VARDATA_ANY(given), static_cast<int>(length), NAMEDATALEN - 1);
-    RaiseNoGenerator(psprintf("%.*s...", shown, VARDATA_ANY(given)));
-  }
-  memset(name, 0, NAMEDATALEN);
-  memcpy(name, VARDATA_ANY(given), length);
-}
-
-void ReadRow(HeapTuple row, TupleDesc descriptor, Generator* generator) {
-  bool is_null;
-  memset(static_cast<void*>(generator), 0, sizeof *generator);
-  ReadName(DatumGetTextPP(heap_getattr(row, kNameColumn, descriptor, &is_null)), generator->name);
+void ReadRow(HeapTuple row, TupleDesc descriptor, void* entry) {
+  auto* generator = static_cast<Generator*>(entry);
+  ReadNameOfRow(generators, row, descriptor, generator->name);
   generator->definition = DefinitionOfRow(row, descriptor);
   generator->end = core::EndOfIds(generator->definition.layout);
   generator->line = kNoLine;
-}
-
-// From the session's cache, or the table.
-Generator* LookUp(FunctionCallInfo fcinfo, const char* name) {
-  if (session_cache != nullptr && session_cache_count == generator_count)
-    if (void* known = hash_search(session_cache, name, HASH_FIND, nullptr)) return static_cast<Generator*>(known);
-
-  const Oid oid = GeneratorTableOid(fcinfo, false);
-  const Relation table = table_open(oid, AccessShareLock);  // invalidations sent so far have arrived then
-  WatchTable(oid);
-  HTAB* cache = SessionCache();
-  ScanKeyData key;
-  ScanKeyInit(&key, kNameColumn, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
-  const SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 1, &key);
-  const HeapTuple row = systable_getnext(scan);
-  if (!HeapTupleIsValid(row)) RaiseNoGenerator(name);
-  Generator found;
-  ReadRow(row, RelationGetDescr(table), &found);
-  systable_endscan(scan);
-  table_close(table, AccessShareLock);
-  auto* entry = static_cast<Generator*>(hash_search(cache, name, HASH_ENTER, nullptr));
-  *entry = found;
-  return entry;
 }
 
 int64 IdClockMs(const core::ServerState& server) noexcept {
@@ -131,28 +60,19 @@ uint32 ClaimLine(const Generator& generator) {
 
 }  // namespace
 
+NamedTable generators = {.kind = "generator",
+                         .name = "idgen_generator",
+                         .view = "idgen_generators",
+                         .comment_column = kCommentColumn,
+                         .built_in_column = kBuiltInColumn,
+                         .entry_size = sizeof(Generator),
+                         .read_row = ReadRow};
+
 bool IsConstant(FunctionCallInfo fcinfo, int argument) {
   const Node* call = fcinfo->flinfo->fn_expr;
   if (call == nullptr || !IsA(call, FuncExpr)) return false;
   const List* arguments = reinterpret_cast<const FuncExpr*>(call)->args;
   return argument < list_length(arguments) && IsA(list_nth(arguments, argument), Const);
-}
-
-bool BelongsToExtension(FunctionCallInfo fcinfo, Oid table) {
-  const Oid extension = getExtensionOfObject(ProcedureRelationId, fcinfo->flinfo->fn_oid);
-  return OidIsValid(extension) && getExtensionOfObject(RelationRelationId, table) == extension;
-}
-
-Oid GeneratorTableOid(FunctionCallInfo fcinfo, bool missing_ok) {
-  const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
-  Oid table = OidIsValid(schema) ? get_relname_relid(kGeneratorTable, schema) : InvalidOid;
-  // Before the extension has such a table anybody may make one of that name.
-  if (OidIsValid(table) && !BelongsToExtension(fcinfo, table)) table = InvalidOid;
-  if (!OidIsValid(table) && !missing_ok)
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                    errmsg("this database has no table \"%s\"", kGeneratorTable),
-                    errhint("ALTER EXTENSION idgen UPDATE makes it.")));
-  return table;
 }
 
 core::Definition DefinitionOfRow(HeapTuple row, TupleDesc descriptor) {
@@ -205,9 +125,7 @@ void CheckServerCanIssue(const core::Definition& definition) {
 }
 
 const Generator& FetchGenerator(FunctionCallInfo fcinfo, int argument, bool issues) {
-  char name[NAMEDATALEN];
-  ReadName(PG_GETARG_TEXT_PP(argument), name);
-  Generator* generator = LookUp(fcinfo, name);
+  auto* generator = static_cast<Generator*>(FetchNamed(fcinfo, generators, PG_GETARG_TEXT_PP(argument)));
   if (issues && generator->line == kNoLine) generator->line = ClaimLine(*generator);
   return *generator;
 }
@@ -215,7 +133,7 @@ const Generator& FetchGenerator(FunctionCallInfo fcinfo, int argument, bool issu
 GeneratorSite& FindGenerator(FunctionCallInfo fcinfo, int argument, bool issues) {
   auto* site = static_cast<GeneratorSite*>(fcinfo->flinfo->fn_extra);
   const text* given = PG_GETARG_TEXT_PP(argument);
-  if (site != nullptr && site->count == generator_count) {
+  if (site != nullptr && site->count == generators.count) {
     const auto length = static_cast<Size>(VARSIZE_ANY_EXHDR(given));
     if (length < NAMEDATALEN && site->generator.name[length] == '\0' &&
         memcmp(site->generator.name, VARDATA_ANY(given), length) == 0)
@@ -228,13 +146,13 @@ GeneratorSite& FindGenerator(FunctionCallInfo fcinfo, int argument, bool issues)
     fcinfo->flinfo->fn_extra = site;
   }
   site->generator = generator;
-  site->count = session_cache_count;
+  site->count = generators.entries_count;
   return *site;
 }
 
 Generator* AllGenerators(FunctionCallInfo fcinfo, int* count) {
   *count = 0;
-  const Oid oid = GeneratorTableOid(fcinfo, true);
+  const Oid oid = NamedTableOid(fcinfo, generators, true);
   if (!OidIsValid(oid)) return nullptr;
   const Relation table = table_open(oid, AccessShareLock);
   const SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 0, nullptr);
@@ -242,6 +160,7 @@ Generator* AllGenerators(FunctionCallInfo fcinfo, int* count) {
   auto* all = static_cast<Generator*>(palloc(sizeof(Generator) * static_cast<Size>(room)));
   for (HeapTuple row; HeapTupleIsValid(row = systable_getnext(scan)); ++*count) {
     if (*count == room) all = static_cast<Generator*>(repalloc(all, sizeof(Generator) * static_cast<Size>(room *= 2)));
+    memset(static_cast<void*>(&all[*count]), 0, sizeof(Generator));
     ReadRow(row, RelationGetDescr(table), &all[*count]);
   }
   systable_endscan(scan);

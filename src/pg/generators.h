@@ -1,18 +1,15 @@
 // Generators by name: what a session knows of the table idgen_generator, and of the server's lines.
-//
-// Table rows send no invalidation by themselves; the table's trigger does (generator_table.cpp). It bumps a count in
-// every session, and whoever holds a definition asks again when the count has moved.
 #pragma once
 
 #include "pg/pg.h"
 
 #include "core/definition.h"
 #include "core/position.h"
+#include "pg/named_table.h"
 
 namespace idgen::pg {
 
 inline constexpr uint32 kNoLine = PG_UINT32_MAX;
-inline constexpr const char* kGeneratorTable = "idgen_generator";
 
 struct Generator {
   char name[NAMEDATALEN];
@@ -21,8 +18,7 @@ struct Generator {
   uint32 line;         // kNoLine until an id is asked for
 };
 
-// Moves whenever a definition may have changed.
-extern uint64 generator_count;
+extern NamedTable generators;
 
 // What a call site keeps in fn_extra.
 struct GeneratorSite {
@@ -38,7 +34,7 @@ GeneratorSite& FindGenerator(FunctionCallInfo fcinfo, int argument, bool issues)
 
 inline GeneratorSite& GeneratorOf(FunctionCallInfo fcinfo, int argument, bool issues) {
   auto* site = static_cast<GeneratorSite*>(fcinfo->flinfo->fn_extra);
-  if (likely(site != nullptr && site->constant && site->count == generator_count)) return *site;
+  if (likely(site != nullptr && site->constant && site->count == generators.count)) return *site;
   return FindGenerator(fcinfo, argument, issues);
 }
 
@@ -52,16 +48,9 @@ Generator* AllGenerators(FunctionCallInfo fcinfo, int* count);
 // sites while its parameters change.
 bool IsConstant(FunctionCallInfo fcinfo, int argument);
 
-// Whether the relation is a member of the extension that the called function is a member of.
-bool BelongsToExtension(FunctionCallInfo fcinfo, Oid table);
-
-// The oid of the table; raises 55000 where the extension is too old to have it. InvalidOid instead, if `missing_ok`.
-Oid GeneratorTableOid(FunctionCallInfo fcinfo, bool missing_ok);
-
 // Columns of the table.
 enum GeneratorColumn {
-  kNameColumn = 1,
-  kLayoutColumn,
+  kLayoutColumn = kNameColumn + 1,
   kEpochColumn,
   kUnitColumn,
   kRegionColumn,

@@ -96,7 +96,8 @@ void WaitForReply(const io::Wants& wants, long ms) {
     own->events = NewWaitEventSet(3);
     own->events_of = own->link.connection();
     AddWaitEventToSet(own->events, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
-    AddWaitEventToSet(own->events, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
+    // In single-user mode there is no postmaster to watch.
+    if (IsUnderPostmaster) AddWaitEventToSet(own->events, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
     AddWaitEventToSet(own->events, WL_SOCKET_READABLE, wants.fd, nullptr, nullptr);
   }
   WaitEvent event;

@@ -1,46 +1,10 @@
 // Looking a sequencer up: the session's copy, the table.
 #include "pg/sequencers.h"
 
-#include "pg/generators.h"
-
 #include <cstring>
 
 namespace idgen::pg {
 namespace {
-
-HTAB* session_cache = nullptr;
-Oid watched_table = InvalidOid;
-bool may_be_stale = true;
-
-void OnInvalidation(Datum, Oid relation) {
-  if (relation == InvalidOid || relation == watched_table) may_be_stale = true;
-}
-
-void WatchTable(Oid table) {
-  static bool registered = false;
-  if (!registered) CacheRegisterRelcacheCallback(OnInvalidation, Int32GetDatum(0));
-  registered = true;
-  if (watched_table != table) may_be_stale = true;
-  watched_table = table;
-}
-
-// The session's copies, emptied where definitions may have changed.
-HTAB* SessionCache() {
-  if (session_cache != nullptr && !may_be_stale) return session_cache;
-  if (session_cache != nullptr) hash_destroy(session_cache);
-  session_cache = nullptr;
-  HASHCTL control = {};
-  control.keysize = NAMEDATALEN;
-  control.entrysize = sizeof(Sequencer);
-  session_cache = hash_create("idgen sequencers", 16, &control, HASH_ELEM | HASH_STRINGS);
-  may_be_stale = false;
-  return session_cache;
-}
-
-[[noreturn]] void RaiseNoSequencer(const char* name) {
-  ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("sequencer \"%s\" does not exist", name),
-                  errhint("The view idgen_sequencers lists them; idgen_create_sequencer() makes one.")));
-}
 
 [[noreturn]] void Refuse(const char* message, const char* detail, const char* hint = nullptr,
                          int code = ERRCODE_INVALID_PARAMETER_VALUE) {
@@ -98,54 +62,27 @@ void Check(const sequencer::Definition& definition) {
   }
 }
 
-// The name in a buffer of NAMEDATALEN. One that is too long for any sequencer names none.
-void ReadName(const text* given, char* name) {
-  const auto length = static_cast<Size>(VARSIZE_ANY_EXHDR(given));
-  if (length >= NAMEDATALEN) {
-    const int shown = pg_mbcliplen(VARDATA_ANY(given), static_cast<int>(length), NAMEDATALEN - 1);
-    RaiseNoSequencer(psprintf("%.*s...", shown, VARDATA_ANY(given)));
-  }
-  memset(name, 0, NAMEDATALEN);
-  memcpy(name, VARDATA_ANY(given), length);
-}
-
-void ReadRow(HeapTuple row, TupleDesc descriptor, const char* name, Sequencer* sequencer) {
-  memset(static_cast<void*>(sequencer), 0, sizeof *sequencer);
-  strlcpy(sequencer->name, name, sizeof sequencer->name);
+void ReadRow(HeapTuple row, TupleDesc descriptor, void* entry) {
+  auto* sequencer = static_cast<Sequencer*>(entry);
+  ReadNameOfRow(sequencers, row, descriptor, sequencer->name);
   sequencer->definition = DefinitionOfSequencerRow(row, descriptor);
   bool is_null;
   const Datum prefix = heap_getattr(row, kSequencerPrefix, descriptor, &is_null);
   if (is_null)
-    sequencer::WriteDefaultPrefix(get_database_name(MyDatabaseId), name, sequencer->prefix);
+    sequencer::WriteDefaultPrefix(get_database_name(MyDatabaseId), sequencer->name, sequencer->prefix);
   else
     strlcpy(sequencer->prefix, TextDatumGetCString(prefix), sizeof sequencer->prefix);
 }
 
-const Sequencer& LookUp(FunctionCallInfo fcinfo, const char* name) {
-  const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
-  const Oid oid = OidIsValid(schema) ? get_relname_relid(kSequencerTable, schema) : InvalidOid;
-  if (!OidIsValid(oid) || !BelongsToExtension(fcinfo, oid))
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                    errmsg("this database has no table \"%s\"", kSequencerTable),
-                    errhint("ALTER EXTENSION idgen UPDATE makes it.")));
-  const Relation table = table_open(oid, AccessShareLock);  // invalidations sent so far have arrived then
-  WatchTable(oid);
-  HTAB* cache = SessionCache();
-  ScanKeyData key;
-  ScanKeyInit(&key, kSequencerName, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
-  const SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 1, &key);
-  const HeapTuple row = systable_getnext(scan);
-  if (!HeapTupleIsValid(row)) RaiseNoSequencer(name);
-  Sequencer found;
-  ReadRow(row, RelationGetDescr(table), name, &found);
-  systable_endscan(scan);
-  table_close(table, AccessShareLock);
-  auto* entry = static_cast<Sequencer*>(hash_search(cache, name, HASH_ENTER, nullptr));
-  *entry = found;
-  return *entry;
-}
-
 }  // namespace
+
+NamedTable sequencers = {.kind = "sequencer",
+                         .name = "idgen_sequencer",
+                         .view = "idgen_sequencers",
+                         .comment_column = kSequencerComment,
+                         .built_in_column = kSequencerBuiltIn,
+                         .entry_size = sizeof(Sequencer),
+                         .read_row = ReadRow};
 
 sequencer::Definition ParseSequencer(const SequencerText& given) {
   sequencer::Definition definition;
@@ -185,14 +122,8 @@ sequencer::Definition DefinitionOfSequencerRow(HeapTuple row, TupleDesc descript
                          .cache = &cache});
 }
 
-bool SequencersMayBeStale() noexcept { return session_cache == nullptr || may_be_stale; }
-
 const Sequencer& FetchSequencer(FunctionCallInfo fcinfo, int argument) {
-  char name[NAMEDATALEN];
-  ReadName(PG_GETARG_TEXT_PP(argument), name);
-  if (session_cache != nullptr && !may_be_stale)
-    if (void* known = hash_search(session_cache, name, HASH_FIND, nullptr)) return *static_cast<Sequencer*>(known);
-  return LookUp(fcinfo, name);
+  return *static_cast<Sequencer*>(FetchNamed(fcinfo, sequencers, PG_GETARG_TEXT_PP(argument)));
 }
 
 }  // namespace idgen::pg

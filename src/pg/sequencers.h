@@ -1,16 +1,13 @@
 // Sequencers by name: what a session knows of the table idgen_sequencer.
-//
-// As with generators, the table's trigger (sequencer_table.cpp) sends the invalidation that rows don't send.
 #pragma once
 
 #include "pg/pg.h"
 
+#include "pg/named_table.h"
 #include "sequencer/definition.h"
 #include "sequencer/key.h"
 
 namespace idgen::pg {
-
-inline constexpr const char* kSequencerTable = "idgen_sequencer";
 
 struct Sequencer {
   char name[NAMEDATALEN];
@@ -21,13 +18,14 @@ struct Sequencer {
 // The sequencer that argument `argument`, not NULL, names; raises 42704 where there is none. Valid until the next call.
 const Sequencer& FetchSequencer(FunctionCallInfo fcinfo, int argument);
 
+extern NamedTable sequencers;
+
 // Whether definitions may have changed since the session last looked one up.
-bool SequencersMayBeStale() noexcept;
+inline bool SequencersMayBeStale() noexcept { return sequencers.MayBeStale(); }
 
 // Columns of the table.
 enum SequencerColumn {
-  kSequencerName = 1,
-  kSequencerPrefix,
+  kSequencerPrefix = kNameColumn + 1,
   kSequencerStart,
   kSequencerStep,
   kSequencerMaxValue,

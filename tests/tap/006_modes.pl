@@ -110,6 +110,9 @@ $server = $moved;
 # Binary upgrade. The new cluster has another system identifier and no local file; taken along, the file is foreign there,
 # but what it says still counts.
 insert($server);
+my $definitions = q(SELECT * FROM idgen_generator ORDER BY name; SELECT * FROM idgen_sequencer ORDER BY name; SELECT tgname, tgenabled FROM pg_trigger WHERE tgname LIKE 'idgen%' ORDER BY 1);
+$server->safe_psql('postgres', q(SELECT idgen_create_generator('flake', 'sonyflake'); SELECT idgen_create_sequencer('fast', cache => 1000)));
+my $defined = $server->safe_psql('postgres', $definitions);
 $server->stop;
 my $upgraded = new_server('upgraded', conf => $conf);
 my $bindir = $server->config_data('--bindir');
@@ -134,6 +137,8 @@ foreach ([ $upgraded, 'without the file', 'is missing' ], [ $with_file, 'with th
     cmp_ok($ids[0], '>', $ledger->max, "pg_upgrade $what: the first id is above all before");
     ok_logged($node, qr/idgen\.ceiling" \Q$line\E.*\n.*DETAIL:  Ids will be later than/, 0, "pg_upgrade $what: the log says so");
     is($node->safe_psql('postgres', 'SELECT bool_and(made = idgen_timestamp(id)) FROM orders'), 't', "pg_upgrade $what: the rows are there");
+    is($node->safe_psql('postgres', $definitions), $defined, "pg_upgrade $what: generators and sequencers are");
+    is($node->safe_psql('postgres', q(SELECT idgen_next('flake') > 0)), 't', "pg_upgrade $what: and are used");
     $node->stop;
 }
 

@@ -47,7 +47,7 @@ sub at_once {
     return;
 }
 
-my $rows = 'SELECT * FROM idgen_generator ORDER BY name';
+my $rows = 'SELECT * FROM idgen_generator ORDER BY name; SELECT * FROM idgen_sequencer ORDER BY name';
 my $ledger = IdgenTest::Ledger->new;    # of the layout of 'orders'
 
 sql('postgres', 'CREATE DATABASE shop');
@@ -57,6 +57,9 @@ SELECT idgen_create_generator('orders', 'time:42,worker:8,sequence:12', '2020-02
 SELECT idgen_create_generator('Kunden "Süd"', 'genesis', region_id => 3);
 SELECT idgen_create_generator('flake', 'sonyflake');
 SELECT idgen_create_generator('plain');
+SELECT idgen_create_sequencer('ticket', 'shop:ticket:', start => 100, step => 10, max_value => 135, cycle => true, comment => 'round');
+SELECT idgen_create_sequencer('day', ttl => '2 days', ttl_mode => 'sliding');
+SELECT idgen_create_sequencer('fast', cache => 1000);
 CREATE TABLE orders (id bigint PRIMARY KEY DEFAULT idgen_next('orders'), customer bigint DEFAULT idgen_next('Kunden "Süd"'));
 INSERT INTO orders SELECT FROM generate_series(1, 1000);
 SQL
@@ -71,6 +74,9 @@ $node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/shop.dump", $node->connstr('sh
 my $dump = slurp_file("$dir/shop.sql");
 my ($copied) = $dump =~ /^(COPY public\.idgen_generator .*?^\\\.)$/ms;
 is(scalar(() = $copied =~ /\tf$/mg), 4, 'the dump has the four rows');
+my ($copied_sequencers) = $dump =~ /^(COPY public\.idgen_sequencer .*?^\\\.)$/ms;
+is(scalar(() = $copied_sequencers =~ /\tf$/mg), 3, 'and the three sequencers');
+unlike($copied_sequencers, qr/^default\t/m, 'without the built-in one');
 unlike($copied, qr/^default\t/m, 'and not the built-in one');
 
 # Restores a plain dump; what psql says.
@@ -101,6 +107,24 @@ $ledger->add_unordered(undef,
 $ledger->check('and in a fresh cluster under another worker id');
 is($other->safe_psql('postgres', q(SELECT region_id, worker_id FROM idgen_decode(idgen_next('Kunden "Süd"'), 'Kunden "Süd"'))),
     '3|2', 'fresh cluster: ids mean what they meant');
+
+# Data alone, past the triggers.
+$other->safe_psql('postgres', 'CREATE DATABASE past');
+$node->command_ok([ 'pg_restore', '-s', '--exit-on-error', '-d', $other->connstr('past'), "$dir/shop.dump" ], 'restored, schema only');
+$node->command_ok([ 'pg_restore', '-a', '--disable-triggers', '--exit-on-error', '-d', $other->connstr('past'), "$dir/shop.dump" ],
+    'and the data, with --disable-triggers');
+is($other->safe_psql('past', $rows), $before, 'past the triggers: the same rows');
+my $check = q(SELECT object FROM idgen_check() WHERE finding LIKE 'Not all of its triggers%' ORDER BY 1);
+is($other->safe_psql('past', $check), "table idgen_generator\ntable idgen_sequencer", 'idgen_check() sees that the triggers are not as they were');
+$other->safe_psql('past', $other->safe_psql('past', q(SELECT advice FROM idgen_check() WHERE object LIKE 'table idgen%')));
+is($other->safe_psql('past', $check), '', 'and its advice mends them');
+is($other->safe_psql('postgres', $check), '', 'where they are as they were there is nothing to say');
+my $knows = $other->background_psql('past', on_error_stop => 0);
+$ledger->add(undef, $knows->query_safe(q(SELECT idgen_next('orders'))));
+$other->safe_psql('past', q(SET session_replication_role = replica; DELETE FROM idgen_generator WHERE name = 'orders'));
+$knows->query(q(SELECT idgen_next('orders')));
+like($knows->{stderr}, qr/generator "orders" does not exist/, 'so that what comes by replication is seen by an open session');
+$knows->quit;
 
 # A dump of the table alone, or of the schema alone, has no generators: the default says which is missing.
 $node->command_ok([ 'pg_dump', '-s', '-f', "$dir/schema.sql", $node->connstr('shop') ], 'pg_dump, schema only');

@@ -227,6 +227,24 @@ ask('SELECT pg_cancel_backend(' . (pid_of('fourth') || 0) . ')') if !wait_until 
 finish_load($fourth);
 ok(wait_until { ($node->psql('postgres', q(SELECT idgen_sequence_next('slow', 's'))))[0] == 0 }, 'when one who fetched is gone, others can');
 
+# --- all places are being fetched for
+
+# After a restart no place has a rest, which would have to go back to the store first.
+$node->restart;
+$proxy->hold_all;
+my @fetching = map { start_load($node, qq(SET application_name = 'fetching'; SET idgen.store_timeout = '1min'; SELECT 'place$_', idgen_sequence_next('place$_', 's');), 1) } 1 .. 16;
+ok(wait_until { ask(q(SELECT count(*) FROM pg_stat_activity WHERE application_name = 'fetching' AND state = 'active' AND wait_event_type = 'Extension')) == 16 },
+    'as many sessions as there are places fetch, each for a key of its own');
+$began = time;
+like(error_of($node, q(SET idgen.store_timeout = '300ms'; SELECT idgen_sequence_next('place17', 's'))),
+    qr/ERROR:  53400: no room for another key.*The server has room for 16, and waits for values of all of them.*idgen\.max_sequence_keys/s, 'another key has no place');
+cmp_ok(time - $began, '<', 2, 'which is said in time');
+my $late = start_load($node, q(SET application_name = 'late'; SET idgen.store_timeout = '1min'; SELECT 'place17', idgen_sequence_next('place17', 's');), 1);
+ok(wait_until { pid_of('late') ne '' }, 'who has more time waits');
+$proxy->let_go;
+finish_load(@fetching, $late);
+is(join(' ', map { slurp_file("$_->{file}") =~ s/\n//r } @fetching, $late), join(' ', map { "place$_|1" } 1 .. 17), 'and all get their values when the store answers');
+
 # --- nobody waits while the worker fetches ahead
 
 $proxy->delay(5);
@@ -283,6 +301,19 @@ is(next_of('forgotten'), 1, 'a drop still begins anew');
 my $alone = segment_server('alone', $store->url(socket => 1), 'max_worker_processes = 1');
 is(take('alone', $alone), 3000, 'sessions fetch for themselves where no process does');
 is(ask(q(SELECT bool_and(waits > 3) FROM idgen_stat_sequences), $alone), 't', 'and wait for it');
+$alone->stop;
+
+# Single-user mode has no process that fetches ahead, either, and no postmaster.
+my ($in, $said) = (join('', map { "SELECT idgen_sequence_next('single', '$_')\n" } qw(plain s s plain)), '');
+IPC::Run::run([ 'postgres', '--single', '-D', $alone->data_dir, 'postgres' ], '<', \$in, '>', \$out, '2>', \$said);
+is(join(' ', $out =~ /idgen_sequence_next = "(\d+)"/g), '1 2 3 5', 'in single-user mode') or diag($said);
+
+$alone->append_conf('postgresql.conf', "shared_preload_libraries = ''");
+$alone->start;
+is(next_of('bare', $alone, 'plain'), 1, 'without shared memory each value is a step in the store');
+like(error_of($alone, "SELECT $_"), qr/ERROR:  55000: idgen must be loaded via "shared_preload_libraries"/, "and there are no segments: $_")
+  foreach q(idgen_sequence_next('bare', 's')), q(* FROM idgen_sequence('bare', 3, 's')), q(* FROM idgen_sequence_next(ARRAY['bare'], 's'));
+is(stored('bare'), 1, 'of which nothing was taken');
 $alone->stop;
 
 $nodes[1]->append_conf('postgresql.conf', "wal_level = replica\nmax_wal_senders = 4");

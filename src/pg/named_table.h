@@ -1,0 +1,71 @@
+// A table of definitions by name, idgen_generator or idgen_sequencer: what a session keeps of it, and what its trigger,
+// creating and dropping have in common.
+//
+// Table rows send no invalidation by themselves; the table's trigger does. It moves a count in every session, and
+// whoever holds a definition asks again when the count has moved.
+#pragma once
+
+#include "pg/pg.h"
+
+namespace idgen::pg {
+
+struct NamedTable {
+  const char* kind;  // "generator"
+  const char* name;  // "idgen_generator"
+  const char* view;  // "idgen_generators"
+  int comment_column;
+  int built_in_column;  // the last one; the first is the name
+  Size entry_size;      // of what a session keeps of a row: it begins with the name, char[NAMEDATALEN]
+  void (*read_row)(HeapTuple row, TupleDesc descriptor, void* entry);  // into zeroes
+
+  uint64 count = 1;  // moves whenever a definition may have changed
+  // The session's copies, and the count that they are of; 0: there are none.
+  HTAB* entries = nullptr;
+  uint64 entries_count = 0;
+  Oid watched = InvalidOid;
+
+  bool MayBeStale() const noexcept { return entries_count != count; }
+};
+
+inline constexpr int kNameColumn = 1;
+
+// What the session keeps of the row that is called so: from its copies, or the table. Raises 42704 where there is none,
+// 55000 where the extension is too old to have the table. Valid until the next call.
+void* FetchNamed(FunctionCallInfo fcinfo, NamedTable& table, const text* name);
+
+// Reads the name in a row into a buffer of NAMEDATALEN.
+void ReadNameOfRow(const NamedTable& table, HeapTuple row, TupleDesc descriptor, char* name);
+
+// The oid of the table; raises 55000 where the extension is too old to have it. InvalidOid instead, if `missing_ok`.
+Oid NamedTableOid(FunctionCallInfo fcinfo, const NamedTable& table, bool missing_ok);
+
+// Whether the relation is a member of the extension that the called function is a member of.
+bool BelongsToExtension(FunctionCallInfo fcinfo, Oid relation);
+
+// What the tables' triggers differ in.
+struct NamedTrigger {
+  // The row as it is kept; raises what is wrong with it. Says whether it defines what the built-in "default" does.
+  HeapTuple (*judge_new)(HeapTuple row, TupleDesc descriptor, bool* is_default);
+  const char* why_kept;  // why nothing but a comment changes: "" or a sentence after a space
+  const char* instead;   // what to do instead
+};
+Datum RunNamedTrigger(FunctionCallInfo fcinfo, const NamedTable& table, const NamedTrigger& trigger);
+
+// Argument 0, which is to be a name.
+const char* NameArgument(FunctionCallInfo fcinfo, const NamedTable& table);
+
+// Makes the row whose columns, as `insert` names them, are the arguments, and returns that of the view. 42710 where
+// there is one of the name.
+Datum CreateNamed(FunctionCallInfo fcinfo, const NamedTable& table, const char* insert, Oid* types, int count);
+
+// Drops the row that argument 0 names, and says whether there was one; 42704 where there is none, unless argument 1.
+Datum DropNamed(FunctionCallInfo fcinfo, const NamedTable& table);
+
+// A query of ours in which %s.%s is the relation of the extension, whose schema can't be a parameter. Within
+// SPI_connect(); the number of rows.
+int QueryNamed(FunctionCallInfo fcinfo, const char* format, const char* relation, int count, Oid* types, Datum* values,
+               const char* nulls);
+
+[[noreturn]] void RaiseNotNamed(const NamedTable& table, const char* name, bool to_be_used);
+
+}  // namespace idgen::pg
