@@ -27,11 +27,12 @@ volatile sig_atomic_t is_asking = false;
 void Stop(SIGNAL_ARGS) {
   (void)postgres_signal_arg;
   const int saved_errno = errno;
-  ShutdownRequestPending = true;
-  if (is_asking) {
+  // The postmaster signals the process and its group: the second time it may be giving back already.
+  if (is_asking && !ShutdownRequestPending) {
     InterruptPending = true;
     QueryCancelPending = true;
   }
+  ShutdownRequestPending = true;
   SetLatch(MyLatch);
   errno = saved_errno;
 }

@@ -151,7 +151,7 @@ local function writer()
     return string.match(redis.call('INFO', section), '\n' .. field .. ':([^\r\n]+)')
         or error('INFO ' .. section .. ' tells no ' .. field)
   end
-  return redis.sha1hex(info('server', 'run_id') .. ' ' .. info('replication', 'master_replid'))
+  return info('server', 'run_id') .. ' ' .. info('replication', 'master_replid')
 end
 
 if verb == 'next' or verb == 'segment' then

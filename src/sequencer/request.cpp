@@ -1,7 +1,7 @@
 // Commands by operation, answers by reply.
 #include "sequencer/request.h"
 
-#include <charconv>
+#include <algorithm>
 #include <cstring>
 
 #include "sequencer/decimal.h"
@@ -172,18 +172,17 @@ void ReadGeneration(const redisReply* reply, Answer* answer) noexcept {
   if (!ParseValue(reply, &answer->generation)) answer->generation = 0;
 }
 
-// Hexadecimal digits, as many as make a number that is no other store's by accident.
+// Of a text a number that is no other one's by accident.
 Outcome ReadWriter(const redisReply* reply, Answer* answer) noexcept {
-  constexpr ptrdiff_t kDigits = 16;
-  if (reply->type != REDIS_REPLY_STRING || reply->len < kDigits) return Outcome::kMisread;
-  const auto [end, error] = std::from_chars(reply->str, reply->str + kDigits, answer->writer, 16);
-  return error == std::errc() && end == reply->str + kDigits ? Outcome::kOk : Outcome::kMisread;
+  if (reply->type != REDIS_REPLY_STRING || reply->len == 0) return Outcome::kMisread;
+  answer->writer = std::max(HashOf(string_view(reply->str, static_cast<size_t>(reply->len))).low, uint64_t{1});
+  return Outcome::kOk;
 }
 
 Outcome ReadRaise(const Operation& operation, const redisReply* reply, Answer* answer) noexcept {
   if (reply->type == REDIS_REPLY_INTEGER) return Outcome::kMisread;
   const Outcome outcome = ReadSegment(operation, reply, answer);
-  answer->had = outcome == Outcome::kOk && answer->generation <= operation.mark.generation;
+  if (outcome == Outcome::kOk) answer->had = answer->generation <= operation.mark.generation;
   return outcome;
 }
 
