@@ -1,6 +1,7 @@
 // Which commands go out together, and what is asked again.
 #include "sequencer/client.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "sequencer/redis_script.h"
@@ -38,10 +39,7 @@ void Client::Ask(int64_t now_us) noexcept {
   bool follows = mode_ != Mode::kTogether;
   switch (mode_) {
     case Mode::kLoadingScript: commands.AddTexts("SCRIPT", "LOAD", kRedisSequenceScript); break;
-    case Mode::kTogether:
-      for (int i = 0; i < count_; ++i)
-        AddRequest(operation_, keys_[i], answers_[i].by_script, ScriptCall::kBySha, sha_, &commands);
-      break;
+    case Mode::kTogether: AskTogether(&commands); break;
     case Mode::kSingly: {
       const bool by_script = answers_[index_].by_script;
       // Both would be sent elsewhere where one has to be: that one is left to the script.
@@ -85,7 +83,7 @@ bool Client::TakeReplies() noexcept {
       mode_ = *sha_ != '\0' ? Mode::kTogether : Mode::kSingly;
       return false;
     case Mode::kTogether:
-      for (int i = 0, at = 0; i < count_; ++i) at += Read(at, &answers_[i]);
+      TakeTogether();
       mode_ = Mode::kSingly;
       break;
     case Mode::kSingly: {
@@ -107,6 +105,38 @@ bool Client::TakeReplies() noexcept {
   turns_ = 0;
   call_ = ScriptCall::kBySha;
   return index_ == count_;
+}
+
+bool Client::AsksForGenerationsTogether() const noexcept { return CommandCount(operation_, false) > 1 && !is_spread_; }
+
+void Client::AskTogether(wire::Commands* commands) noexcept {
+  Operation operation = operation_;
+  if (AsksForGenerationsTogether()) operation.with_generation = false;
+  for (int i = 0; i < count_; ++i) {
+    if (i % kMostGenerations == 0 && AsksForGenerationsTogether())
+      AddGenerations(keys_ + i, std::min(count_ - i, kMostGenerations), commands);
+    AddRequest(operation, keys_[i], false, ScriptCall::kBySha, sha_, commands);
+  }
+}
+
+void Client::TakeTogether() noexcept {
+  if (!AsksForGenerationsTogether()) {
+    for (int i = 0, at = 0; i < count_; ++i) at += Read(at, &answers_[i]);
+    return;
+  }
+  Operation operation = operation_;
+  operation.with_generation = false;
+  bool is_refused = false;
+  for (int i = 0, at = 0; i < count_; ++i) {
+    // Where they are not told, the values are taken to be of the generation that is known.
+    if (i % kMostGenerations == 0 &&
+        !ReadGenerations(link_.reply(at++), answers_ + i, std::min(count_ - i, kMostGenerations)))
+      is_refused = true;
+    const redisReply* const reply = link_.reply(at++);
+    ReadReplies(operation, &reply, 1, &answers_[i]);
+    if (answers_[i].outcome == Outcome::kUnasked) answers_[i].by_script = true;
+  }
+  is_spread_ = is_refused;
 }
 
 // An answer from the replies that begin there; returns how many those were.

@@ -30,7 +30,10 @@ class Client {
   enum class Mode : uint8_t { kLoadingScript, kTogether, kSingly };
 
   void Ask(int64_t now_us) noexcept;
+  bool AsksForGenerationsTogether() const noexcept;
+  void AskTogether(wire::Commands* commands) noexcept;
   bool TakeReplies() noexcept;
+  void TakeTogether() noexcept;
   int Read(int at, Answer* answer) noexcept;
   void NoteScript(const redisReply* loaded) noexcept;
 
@@ -42,8 +45,9 @@ class Client {
   int index_ = 0;  // kSingly: whose turn it is
   Mode mode_ = Mode::kSingly;
   ScriptCall call_ = ScriptCall::kBySha;
-  bool loads_ = false;  // the exchange asks for the script's sum, too
-  int turns_ = 0;       // of one key
+  bool is_spread_ = false;  // the keys are on several nodes: a command for many is refused
+  bool loads_ = false;      // the exchange asks for the script's sum, too
+  int turns_ = 0;           // of one key
   bool unsure_ = false;
   int64_t until_us_ = 0;
   char sha_[41] = {};  // empty until a server has told it; the same everywhere

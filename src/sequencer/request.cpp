@@ -261,6 +261,22 @@ void AddRequest(const Operation& operation, const StoreKey& key, bool by_script,
   words.AddTo(commands);
 }
 
+void AddGenerations(const StoreKey* keys, int count, wire::Commands* commands) noexcept {
+  const char* words[1 + kMostGenerations] = {"MGET"};
+  size_t sizes[1 + kMostGenerations] = {strlen(words[0])};
+  for (int i = 0; i < count; ++i) {
+    words[1 + i] = keys[i].generation().data();
+    sizes[1 + i] = keys[i].generation().size();
+  }
+  commands->Add(1 + count, words, sizes);
+}
+
+bool ReadGenerations(const redisReply* reply, Answer* answers, int count) noexcept {
+  if (reply->type != REDIS_REPLY_ARRAY || reply->elements != static_cast<size_t>(count)) return false;
+  for (int i = 0; i < count; ++i) ReadGeneration(reply->element[i], &answers[i]);
+  return true;
+}
+
 void ReadReplies(const Operation& operation, const redisReply* const* replies, int count, Answer* answer) noexcept {
   const redisReply* reply = replies[count - 1];
   if (reply->type == REDIS_REPLY_ERROR) return ReadError(operation, reply->str, answer);

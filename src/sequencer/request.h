@@ -74,6 +74,12 @@ int CommandCount(const Operation& operation, bool by_script) noexcept;
 void AddRequest(const Operation& operation, const StoreKey& key, bool by_script, ScriptCall call, const char* sha,
                 wire::Commands* commands) noexcept;
 
+// Many keys' generations by one command, which a Redis Cluster does not carry out. Before the values are asked for.
+inline constexpr int kMostGenerations = 128;
+void AddGenerations(const StoreKey* keys, int count, wire::Commands* commands) noexcept;
+// False where they are not told.
+bool ReadGenerations(const redisReply* reply, Answer* answers, int count) noexcept;
+
 // Sets the answer, from as many replies. Leaves it kUnasked where the reply says that the command was not carried out
 // for a reason that asking again, elsewhere or otherwise, may mend: MOVED and the like, NOSCRIPT, an INCRBY that would
 // overflow (by_script is set).

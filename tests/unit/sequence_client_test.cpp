@@ -322,11 +322,67 @@ TEST(SequenceClient, AsksForTheGenerationBeforeTheValue) {
   EXPECT_EQ(world.Heard(1), (Command{"INCRBY", "p:{1:k}", "1"}));
   EXPECT_EQ(world.answers[0].generation, 1763650000000);
   EXPECT_EQ(world.answers[0].grant.Value(0), 5);
-  world.At(kFirst).answers["GET"] = "$-1\r\n";
+}
+
+TEST(SequenceClient, AsksForManyGenerationsAtOnce) {
+  World world;
+  world.At(kFirst).answers["MGET"] = "*3\r\n" + Bulk("7") + "$-1\r\n" + Bulk("9");
+  world.At(kFirst).answers["INCRBY"] = Int(5);
+  ASSERT_EQ(world.Ask({.definition = {}, .with_generation = true}, {"k", "l", "m"}), State::kDone);
+  ASSERT_EQ(world.At(kFirst).heard.size(), 4u);
+  EXPECT_EQ(world.Heard(0), (Command{"MGET", "p:{1:k}:g", "p:{1:l}:g", "p:{1:m}:g"})) << "before the values";
+  EXPECT_EQ(world.Heard(3), (Command{"INCRBY", "p:{1:m}", "1"}));
+  const int64_t generations[] = {7, 0, 9};
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(world.answers[i].outcome, Outcome::kOk);
+    EXPECT_EQ(world.answers[i].generation, generations[i]);
+    EXPECT_EQ(world.answers[i].grant.Value(0), 5);
+  }
+}
+
+TEST(SequenceClient, AsksForGenerationsOfVeryManyKeysByParts) {
+  World world;
+  std::string all = "*" + std::to_string(kMostGenerations) + "\r\n";
+  for (int i = 0; i < kMostGenerations; ++i) all += Bulk("7");
+  world.At(kFirst).answers["MGET"] = all;
+  world.At(kFirst).answers["INCRBY"] = Int(5);
+  ASSERT_EQ(world.Ask({.definition = {}, .with_generation = true}, std::vector<std::string>(2 * kMostGenerations, "k")),
+            State::kDone);
+  EXPECT_EQ(world.Heard(0).size(), size_t{1 + kMostGenerations});
+  EXPECT_EQ(world.Heard(1 + kMostGenerations)[0], "MGET");
+  for (const Answer& answer : world.answers) {
+    EXPECT_EQ(answer.outcome, Outcome::kOk);
+    EXPECT_EQ(answer.generation, 7);
+    EXPECT_EQ(answer.grant.Value(0), 5);
+  }
+}
+
+TEST(SequenceClient, AsksForGenerationsOneByOneWhereTheKeysAreSpread) {
+  World world;
+  world.At(kFirst).answers["MGET"] = "-CROSSSLOT Keys in request don't hash to the same slot\r\n";
+  world.At(kFirst).answers["INCRBY"] = Int(5);
+  world.At(kFirst).answers["GET"] = Bulk("7");
+  const Operation operation = {.definition = {}, .with_generation = true};
+  for (const int64_t generation : {0, 7}) {
+    ASSERT_EQ(world.Ask(operation, {"k", "l"}), State::kDone);
+    for (const Answer& answer : world.answers) {
+      EXPECT_EQ(answer.outcome, Outcome::kOk);
+      EXPECT_EQ(answer.generation, generation);
+      EXPECT_EQ(answer.grant.Value(0), 5);
+    }
+  }
+  EXPECT_EQ(world.Heard(3)[0], "GET") << "from the second time on";
+}
+
+TEST(SequenceClient, AValueThatIsElsewhereAmongManyIsAskedForByTheScript) {
+  World world;
+  world.At(kFirst).answers["MGET"] = "*2\r\n" + Bulk("7") + Bulk("7");
+  world.At(kFirst).answers["INCRBY"] = world.At(kFirst).answers["EVAL"] = "-MOVED 1 10.0.0.2:6379\r\n";
+  world.At(kSecond).answers["EVAL"] = world.At(kSecond).answers["EVALSHA"] = Array({"ok", "5", "8"});
   ASSERT_EQ(world.Ask({.definition = {}, .with_generation = true}, {"k", "l"}), State::kDone);
   for (const Answer& answer : world.answers) {
     EXPECT_EQ(answer.outcome, Outcome::kOk);
-    EXPECT_EQ(answer.generation, 0);
+    EXPECT_EQ(answer.generation, 8);
     EXPECT_EQ(answer.grant.Value(0), 5);
   }
 }
@@ -379,7 +435,10 @@ TEST(SequenceClient, RaisesAStoreThatHasForgotten) {
   EXPECT_EQ(world.answers[0].outcome, Outcome::kOk);
   EXPECT_FALSE(world.answers[0].had);
   EXPECT_EQ(world.answers[0].grant.Value(0), 11);
-  EXPECT_EQ(world.answers[0].generation, 8);
+  world.At(kFirst).answers["EVALSHA"] = Array({"full", "100"});
+  ASSERT_EQ(world.Ask(raise), State::kDone);
+  EXPECT_EQ(world.answers[0].outcome, Outcome::kFull);
+  EXPECT_TRUE(world.answers[0].had);
   world.At(kFirst).answers["EVALSHA"] = Int(5);
   ASSERT_EQ(world.Ask(raise), State::kDone);
   EXPECT_EQ(world.answers[0].outcome, Outcome::kMisread);
