@@ -223,6 +223,25 @@ void FindMarks(sequencer::Known* known, int count) {
   LWLockRelease(shared->table_lock);
 }
 
+int NoteMarksSimply(const sequencer::Known* known, const sequencer::Answer* answers, int count, uint64 writer,
+                    uint64* write) {
+  LWLockAcquire(shared->table_lock, LW_EXCLUSIVE);
+  sequencer::Marks table = Table();
+  int noted = 0;
+  for (uint64 covered; noted < count && answers[noted].outcome == sequencer::Answer::Outcome::kOk; ++noted) {
+    const sequencer::Grant& grant = answers[noted].grant;
+    const sequencer::Marks::Given given = {
+        .mark = {.generation = answers[noted].generation, .value = grant.Value(grant.count - 1)},
+        .first = grant.Value(0),
+        .writer = writer,
+        .losses = known[noted].losses};
+    if (!table.NoteSimply(known[noted], given, &covered)) break;
+    *write = Max(*write, covered);
+  }
+  LWLockRelease(shared->table_lock);
+  return noted;
+}
+
 bool NoteMark(const sequencer::KeyHash& key, const sequencer::Marks::Given& given,
               const sequencer::Definition& definition, uint64* write) {
   OpenFile();

@@ -5,7 +5,7 @@
 #include "pg/pg.h"
 
 #include "core/memory.h"
-#include "sequencer/marks.h"
+#include "sequencer/request.h"
 
 namespace idgen::pg {
 
@@ -18,6 +18,10 @@ bool HasMarkMemory() noexcept;
 
 // What is known of them, by their hashes.
 void FindMarks(sequencer::Known* known, int count);
+
+// Marks::NoteSimply() for the first of them for which it is true: how many. `write` is raised to those of theirs.
+int NoteMarksSimply(const sequencer::Known* known, const sequencer::Answer* answers, int count, uint64 writer,
+                    uint64* write);
 
 // Marks::Note() and ::TakeBack(), written where they have to be. False where the mark is doubtful; `write`: the number
 // of the write that covers it. Raise what a file can have.

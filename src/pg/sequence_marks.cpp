@@ -52,6 +52,11 @@ class Host {
     return true;
   }
 
+  int NoteSimply(const Known* known, const Answer* answers, int count) {
+    const bool is_known = came_from_one_ && writer_connection == StoreConnection() && writer_connection != 0;
+    return is_known ? NoteMarksSimply(known, answers, count, latest_writer, &write_) : 0;
+  }
+
   void Tell(const StoreKey& key, const Known& known, Loss loss, int64 told) {
     int64 untold;
     if (!MayTellLoss(&untold)) return;

@@ -8,6 +8,8 @@
 //   void Find(known, count)                    by their hashes
 //   bool Note(key, hash, given, definition)    durable before what was given counts; false where that is doubtful. Who
 //                                              gave it the host knows
+//   int NoteSimply(known, answers, count)      the same for the first of them that are above what is known, and have a
+//                                              record that is ahead of them: how many
 //   void Tell(key, known, loss, told)          that the store had forgotten, or may have: it gave `told`
 #pragma once
 
@@ -81,8 +83,14 @@ void AskAboveMarks(Host& host, Operation operation, const StoreKey* keys, Answer
   }
   host.Find(known, count);
   host.Ask(operation, keys, answers, count);
-  for (int i = 0; i < count; ++i)
-    if (answers[i].outcome == Answer::Outcome::kOk) Accept(host, operation, keys[i], &known[i], &answers[i]);
+  int next = 0;
+  while (next < count) {
+    next += host.NoteSimply(known + next, answers + next, count - next);
+    if (next == count) break;
+    if (answers[next].outcome == Answer::Outcome::kOk)
+      Accept(host, operation, keys[next], &known[next], &answers[next]);
+    ++next;
+  }
 }
 
 // What is known after anything else that was done to a key.

@@ -107,6 +107,7 @@ Known Marks::Find(const KeyHash& key) noexcept {
   known.ahead = entry->is_unsure ? entry->record.ahead : entry->value;
   known.writer = entry->record.writer;
   known.losses = entry->losses;
+  known.place = static_cast<size_t>(entry - entries_);
   return known;
 }
 
@@ -160,6 +161,19 @@ Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definitio
   entry->record.ahead = entry->value == kNoValue ? kNoValue : After(definition, entry->value, entry->step);
   entry->record.writer = given.writer;
   return Write(entry);
+}
+
+bool Marks::NoteSimply(const Known& known, const Given& given, uint64_t* write) noexcept {
+  Entry& entry = entries_[known.place];
+  if (!known.found || entry.used == 0 || !(entry.record.key == known.hash)) return false;
+  if (given.mark.generation != entry.record.generation || given.first <= known.ahead ||
+      given.mark.value > entry.record.ahead || entry.is_unsure || entry.losses != given.losses ||
+      entry.writer != given.writer)
+    return false;
+  entry.used = ++header_->uses;
+  entry.value = std::max(entry.value, given.mark.value);
+  *write = entry.write;
+  return true;
 }
 
 Marks::Noted Marks::TakeBack(const KeyHash& key, const Mark& noted, int64_t value) noexcept {

@@ -63,6 +63,7 @@ struct Known {
   int64_t ahead = kNoValue;  // and so far at the most; above mark.value only after a crash
   uint64_t writer = 0;
   uint64_t losses = 0;  // how often the store was found to have forgotten
+  size_t place = 0;     // where the mark stood
 };
 
 class Marks {
@@ -99,6 +100,9 @@ class Marks {
   };
   // Of a later generation the mark is taken as it is, of the same one the higher value, of an earlier one nothing.
   Noted Note(const KeyHash& key, const Given& given, const Definition& definition, int64_t now_us) noexcept;
+  // The same where there is nothing to write, and nothing to doubt; else false, and nothing has changed. `write` as
+  // Noted has it.
+  bool NoteSimply(const Known& known, const Given& given, uint64_t* write) noexcept;
   // Values down to `value` were given to nobody, and go back: the mark goes back with them, where `noted` is still it.
   Noted TakeBack(const KeyHash& key, const Mark& noted, int64_t value) noexcept;
   // The record of the place could not be written: the next mark is to be.

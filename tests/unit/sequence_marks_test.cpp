@@ -175,6 +175,33 @@ TEST(SequenceMarks, WhatWasOnItsWayWhenTheStoreForgotIsDoubtful) {
   EXPECT_FALSE(note(11, table.Find("a").losses, false)) << "what was asked for after the loss comes in any order";
 }
 
+TEST(SequenceMarks, WhatIsSimpleIsNotedAsEverythingIs) {
+  const auto note = [](Table& table, const Known& known, int64_t value, int64_t generation = 3,
+                       uint64_t writer = kWriter) {
+    uint64_t write = 0;
+    const Marks::Given given = {
+        .mark = {.generation = generation, .value = value}, .first = value, .writer = writer, .losses = known.losses};
+    return table.marks.NoteSimply(known, given, &write) && write == table.marks.writes();
+  };
+  Table table(16);
+  EXPECT_FALSE(note(table, table.Find("a"), 1)) << "not known";
+  table.Note("a", 3, 10);
+  const Known known = table.Find("a");
+  EXPECT_TRUE(note(table, known, 12));
+  EXPECT_TRUE(note(table, known, 11)) << "of before, by who notes later";
+  EXPECT_EQ(table.Find("a").mark.value, 12);
+  EXPECT_FALSE(note(table, known, 10)) << "not above what was known";
+  EXPECT_FALSE(note(table, known, 11 + kLeastAhead)) << "to be written";
+  EXPECT_FALSE(note(table, known, 13, 2));
+  EXPECT_FALSE(note(table, known, 13, 4));
+  EXPECT_FALSE(note(table, known, 13, 3, kWriter + 1)) << "another store";
+  EXPECT_EQ(table.Find("a").mark.value, 12) << "what was not noted has changed nothing";
+  Table crashed = table.Again(16, false);
+  EXPECT_FALSE(note(crashed, crashed.Find("a"), 11 + kLeastAhead)) << "not known for sure";
+  for (int i = 0; i < 100; ++i) table.Note("other" + std::to_string(i), 3, 10);
+  EXPECT_FALSE(note(table, known, 13)) << "another key has its place";
+}
+
 TEST(SequenceMarks, NothingIsAheadOfTheMaximum) {
   Table table(16);
   table.definition = {.start = 10, .step = 10, .max_value = 100};
