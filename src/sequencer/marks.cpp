@@ -150,10 +150,16 @@ Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definitio
     // What the store gives now is above all that was given, or it would not have been taken.
     if (mark.value >= entry->value) entry->is_unsure = false;
     entry->value = std::max(entry->value, mark.value);
-    if (entry->value <= entry->record.ahead) return Covered(entry);
-    const bool was_short = now_us - entry->written_us < kShortStepUs;
-    entry->step = was_short ? std::min(entry->step * 2, kMostAhead) : kLeastAhead;
-    entry->written_us = now_us;
+    const bool is_covered = entry->value <= entry->record.ahead;
+    // Above a record's value is only what one store gave: of two that both take themselves for the master, either is
+    // the one of before for who has crashed.
+    const bool has_writer = given.writer == 0 || entry->record.writer == 0 || given.writer == entry->record.writer;
+    if (is_covered && has_writer) return Covered(entry);
+    if (!is_covered) {
+      const bool was_short = now_us - entry->written_us < kShortStepUs;
+      entry->step = was_short ? std::min(entry->step * 2, kMostAhead) : kLeastAhead;
+      entry->written_us = now_us;
+    }
   } else {
     return Covered(entry);
   }
