@@ -129,6 +129,7 @@ Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definitio
   const bool is_new = entry == nullptr;
   if (is_new) entry = OldestOf(key);
   const uint64_t used = ++header_->uses;
+  const bool is_other = !is_new && entry->writer != 0 && given.writer != 0 && entry->writer != given.writer;
   if (is_new || mark.generation > entry->record.generation) {
     const uint64_t write = is_new ? 0 : entry->write;
     *entry = {.record = {.key = key, .generation = mark.generation},
@@ -142,7 +143,6 @@ Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definitio
               .is_unsure = false};
   } else if (mark.generation == entry->record.generation) {
     entry->used = used;
-    const bool is_other = entry->writer != 0 && given.writer != 0 && entry->writer != given.writer;
     const bool is_suspect = is_other || given.is_raised || given.losses != entry->losses;
     if (is_suspect && given.first <= entry->value) return {.is_doubtful = true};
     if (given.is_raised) ++entry->losses;
@@ -161,6 +161,8 @@ Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definitio
       entry->written_us = now_us;
     }
   } else {
+    // Somebody has set it since; or this store has forgotten that.
+    if (is_other && given.first <= entry->value) return {.is_doubtful = true};
     return Covered(entry);
   }
   entry->record.value = entry->value;

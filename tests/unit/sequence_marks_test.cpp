@@ -245,6 +245,14 @@ TEST(SequenceMarks, ARecordIsOfOneStoreAlone) {
   EXPECT_EQ(crashed.Find("a").writer, kWriter + 1);
 }
 
+TEST(SequenceMarks, AValueOfAnEarlierGenerationIsDoubtfulWhereAnotherStoreGaveIt) {
+  Table table(16);
+  table.Note("a", 3, 7);
+  EXPECT_FALSE(table.Note("a", 0, 1).is_doubtful);
+  EXPECT_TRUE(table.Note("a", 0, 1, kWriter + 1).is_doubtful);
+  EXPECT_EQ(table.Find("a").mark.value, 7);
+}
+
 TEST(SequenceMarks, AfterAStopItIsKnownExactly) {
   Table table(16);
   for (const int64_t value : {1, 7}) table.Note("a", 3, value);
