@@ -129,6 +129,7 @@ Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definitio
   const bool is_new = entry == nullptr;
   if (is_new) entry = OldestOf(key);
   const uint64_t used = ++header_->uses;
+  const bool is_other = !is_new && entry->writer != 0 && given.writer != 0 && entry->writer != given.writer;
   if (is_new || mark.generation > entry->record.generation) {
     const uint64_t write = is_new ? 0 : entry->write;
     *entry = {.record = {.key = key, .generation = mark.generation},
@@ -142,7 +143,6 @@ Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definitio
               .is_unsure = false};
   } else if (mark.generation == entry->record.generation) {
     entry->used = used;
-    const bool is_other = entry->writer != 0 && given.writer != 0 && entry->writer != given.writer;
     const bool is_suspect = is_other || given.is_raised || given.losses != entry->losses;
     if (is_suspect && given.first <= entry->value) return {.is_doubtful = true};
     if (given.is_raised) ++entry->losses;
@@ -150,11 +150,19 @@ Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definitio
     // What the store gives now is above all that was given, or it would not have been taken.
     if (mark.value >= entry->value) entry->is_unsure = false;
     entry->value = std::max(entry->value, mark.value);
-    if (entry->value <= entry->record.ahead) return Covered(entry);
-    const bool was_short = now_us - entry->written_us < kShortStepUs;
-    entry->step = was_short ? std::min(entry->step * 2, kMostAhead) : kLeastAhead;
-    entry->written_us = now_us;
+    const bool is_covered = entry->value <= entry->record.ahead;
+    // Above a record's value is only what one store gave: of two that both take themselves for the master, either is
+    // the one of before for who has crashed.
+    const bool has_writer = given.writer == 0 || entry->record.writer == 0 || given.writer == entry->record.writer;
+    if (is_covered && has_writer) return Covered(entry);
+    if (!is_covered) {
+      const bool was_short = now_us - entry->written_us < kShortStepUs;
+      entry->step = was_short ? std::min(entry->step * 2, kMostAhead) : kLeastAhead;
+      entry->written_us = now_us;
+    }
   } else {
+    // Somebody has set it since; or this store has forgotten that.
+    if (is_other && given.first <= entry->value) return {.is_doubtful = true};
     return Covered(entry);
   }
   entry->record.value = entry->value;

@@ -9,7 +9,9 @@
 
 #include "envelope.h"
 #include "scale.h"
+#include "sequences/run.h"
 #include "server.h"
+#include "shrink.h"
 #include "world.h"
 
 namespace {
@@ -54,34 +56,11 @@ Plan PlanOf(const Options& options, uint64_t seed) {
   return plan;
 }
 
-bool Fails(const Plan& plan, const std::vector<Fault>& faults) {
-  World world(plan, faults);
-  return !world.Run();
-}
-
-// Takes faults out, in halves, quarters and so on, until what is left no longer fails without any one of them.
-std::vector<Fault> Shrink(const Plan& plan, std::vector<Fault> faults) {
-  for (size_t size = std::max<size_t>(faults.size() / 2, 1);; size = std::max<size_t>(size / 2, 1)) {
-    bool taken = false;
-    for (size_t begin = 0; begin < faults.size();) {
-      std::vector<Fault> fewer(faults.begin(), faults.begin() + static_cast<long>(begin));
-      const size_t end = std::min(begin + size, faults.size());
-      fewer.insert(fewer.end(), faults.begin() + static_cast<long>(end), faults.end());
-      if (Fails(plan, fewer)) {
-        faults = fewer;
-        taken = true;
-      } else {
-        begin += size;
-      }
-    }
-    if (size == 1 && !taken) return faults;
-  }
-}
-
 void Tell(const Options& options, uint64_t seed) {
   const Plan plan = PlanOf(options, seed);
   std::vector<Fault> faults = World::FaultsOf(plan);
-  if (options.shrink) faults = Shrink(plan, faults);
+  if (options.shrink)
+    faults = Shrink(std::move(faults), [&plan](const auto& fewer) { return !World(plan, fewer).Run(); });
   World world(plan, faults);
   world.KeepTimeline();
   world.Run();
@@ -100,13 +79,15 @@ int Usage() {
       stderr,
       "usage: idgen_sim [--seed N] [--seeds COUNT] [--break=NAME]... [--expect-violation] [--timeline] [--no-shrink]\n"
       "                 [--store-clock-back-ms N] [--servers N] [--minutes N] [--ttl-ms N] [--count] [--ids-only]\n"
-      "                 [--scale SERVERS [--svg FILE]] [--envelope] [--list-breaks]\n");
+      "                 [--scale SERVERS [--svg FILE]] [--envelope] [--list-breaks]\n"
+      "       idgen_sim --sequences ...   the world of sequences\n");
   return 2;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && strcmp(argv[1], "--sequences") == 0) return idgen::sim::sequences::RunSequences(argc - 2, argv + 2);
   Options options;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];

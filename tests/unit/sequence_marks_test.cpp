@@ -234,6 +234,25 @@ TEST(SequenceMarks, AfterACrashItIsKnownFromWhereToWhere) {
   EXPECT_EQ(crashed.Again(16, false).Find("a").ahead, 1 + kLeastAhead);
 }
 
+// Of two that both take themselves for the master a server that crashes may meet either one afterwards.
+TEST(SequenceMarks, ARecordIsOfOneStoreAlone) {
+  Table table(16);
+  EXPECT_FALSE(table.Note("a", 3, 1).is_written_ahead);
+  EXPECT_FALSE(table.Note("a", 3, 7, kWriter + 1).is_written_ahead);
+  EXPECT_TRUE(table.Note("a", 3, 8, kWriter + 1).is_written_ahead);
+  Table crashed = table.Again(16, false);
+  EXPECT_EQ(crashed.Find("a").mark.value, 7);
+  EXPECT_EQ(crashed.Find("a").writer, kWriter + 1);
+}
+
+TEST(SequenceMarks, AValueOfAnEarlierGenerationIsDoubtfulWhereAnotherStoreGaveIt) {
+  Table table(16);
+  table.Note("a", 3, 7);
+  EXPECT_FALSE(table.Note("a", 0, 1).is_doubtful);
+  EXPECT_TRUE(table.Note("a", 0, 1, kWriter + 1).is_doubtful);
+  EXPECT_EQ(table.Find("a").mark.value, 7);
+}
+
 TEST(SequenceMarks, AfterAStopItIsKnownExactly) {
   Table table(16);
   for (const int64_t value : {1, 7}) table.Note("a", 3, value);

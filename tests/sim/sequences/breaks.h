@@ -1,0 +1,71 @@
+// What a simulation of sequences may break on purpose in the store, and in what its servers do around the code that
+// ships. What it breaks in that code is a textual change of a copy of it: see mutate.
+#pragma once
+
+#include <cstring>
+
+namespace idgen::sim::sequences {
+
+struct Breaks {
+  bool raise_undoes_set = false;          // a raise doesn't look at the generation
+  bool raise_lowers = false;              // a raise sets the value, whatever it was
+  bool raise_not_at_all = false;          // a raise takes the next values, and leaves the store where it was
+  bool raise_forgets_generation = false;  // a raise doesn't bring the generation back
+  bool generation_counts = false;         // a generation is the one before and one, not a time
+  bool set_keeps_generation = false;
+  bool drop_keeps_generation = false;
+  bool drop_forgets_generation = false;  // no tombstone
+  bool return_ignores_value = false;
+  bool return_ignores_generation = false;
+  bool return_ignores_number = false;
+  bool writer_never_changes = false;
+  bool set_if_none_sets = false;  // though there is a value
+
+  bool put_after_change = false;      // a segment that was asked for before a set is put down after it
+  bool keep_after_set = false;        // a set leaves what its own server holds
+  bool commit_without_sync = false;   // of the marks
+  bool segment_without_sync = false;  // who takes of a segment doesn't wait for its mark
+  bool exact_while_running = false;   // records are written as at a stop, not ahead
+  bool ahead_at_stop = false;         // and at a stop as while it runs
+  bool many_fetchers = false;         // for one place
+  bool moves_while_fetching = false;  // a place that is fetched for goes to another key
+  bool always_follows = false;        // the rests of two segments go back together
+
+  struct Named {
+    const char* name;
+    bool Breaks::*flag;
+    const char* where;
+  };
+  static constexpr Named kAll[] = {
+      {"raise-undoes-set", &Breaks::raise_undoes_set, "the store"},
+      {"raise-lowers", &Breaks::raise_lowers, "the store"},
+      {"raise-not-at-all", &Breaks::raise_not_at_all, "the store"},
+      {"raise-forgets-generation", &Breaks::raise_forgets_generation, "the store"},
+      {"generation-counts", &Breaks::generation_counts, "the store"},
+      {"set-keeps-generation", &Breaks::set_keeps_generation, "the store"},
+      {"drop-keeps-generation", &Breaks::drop_keeps_generation, "the store"},
+      {"drop-forgets-generation", &Breaks::drop_forgets_generation, "the store"},
+      {"return-ignores-value", &Breaks::return_ignores_value, "the store"},
+      {"return-ignores-generation", &Breaks::return_ignores_generation, "the store"},
+      {"return-ignores-number", &Breaks::return_ignores_number, "the store"},
+      {"writer-never-changes", &Breaks::writer_never_changes, "the store"},
+      {"set-if-none-sets", &Breaks::set_if_none_sets, "the store"},
+      {"put-after-change", &Breaks::put_after_change, "the server"},
+      {"keep-after-set", &Breaks::keep_after_set, "the server"},
+      {"commit-without-sync", &Breaks::commit_without_sync, "the server"},
+      {"segment-without-sync", &Breaks::segment_without_sync, "the server"},
+      {"exact-while-running", &Breaks::exact_while_running, "the server"},
+      {"ahead-at-stop", &Breaks::ahead_at_stop, "the server"},
+      {"many-fetchers", &Breaks::many_fetchers, "the server"},
+      {"moves-while-fetching", &Breaks::moves_while_fetching, "the server"},
+      {"always-follows", &Breaks::always_follows, "the server"},
+  };
+  // False for a name that is none.
+  bool Set(const char* name) noexcept {
+    for (const Named& named : kAll)
+      if (strcmp(named.name, name) == 0) return this->*named.flag = true;
+    return false;
+  }
+};
+
+}  // namespace idgen::sim::sequences

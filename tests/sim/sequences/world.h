@@ -1,0 +1,195 @@
+// A simulated installation of servers that give values of sequences: their store, the way there, the faults; one
+// thread, one seed, no real time. Beside the world of leases, and simpler: connections lose, and neither double nor
+// reorder.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "event_queue.h"
+#include "fiber.h"
+#include "random.h"
+#include "sequences/ledger.h"
+#include "sequences/store.h"
+
+namespace idgen::sim::sequences {
+
+class Server;
+struct Actor;
+
+inline constexpr int64_t kUs = 1;
+inline constexpr int64_t kMs = 1000 * kUs;
+inline constexpr int64_t kSecond = 1000 * kMs;
+inline constexpr int64_t kBeginUs = 1795000000 * kSecond;  // November 2026
+inline constexpr int64_t kStoreTimeoutUs = 2 * kSecond;
+inline constexpr int kMostKeys = 24;
+
+// What a run is made of; all of it follows from the seed, or is set on the command line.
+struct Plan {
+  uint64_t seed = 0;
+  int servers = 1;
+  int backends = 1;
+  std::vector<sequencer::Definition> keys;
+  int places = 16;         // for segments
+  bool forgets = false;    // the store
+  bool may_evict = false;  // there are more keys than marks
+  int replicas = 0;
+  int64_t way_us = kMs;  // to the store, or back
+  int64_t sync_us = kMs;
+  int64_t op_every_us = 20 * kMs;  // of a backend, on average
+  int64_t lasts_us = 20 * kSecond;
+  double sets = 0;      // of the calls
+  double aborts = 0.1;  // of the transactions
+  double preempt = 0.02;
+  int faults = 20;
+  Breaks breaks;
+
+  static Plan Of(uint64_t seed);
+};
+
+enum class FaultKind : uint8_t {
+  kCrash,          // of a backend, and so of the server; it is down for `a`
+  kMachineCrash,   // what is not synced may be lost
+  kCleanRestart,   // it is down for `a`
+  kReset,          // a server's connections: what was asked may have run
+  kCancel,         // a backend
+  kStoreRestart,   // down for `a`; a store that forgets may come back with an older snapshot, or with nothing
+  kForget,         // FLUSHALL
+  kReplicasCut,    // for `a`
+  kFailOver,       // after `a`
+  kTwoMasters,     // a replica becomes master, and for `a` the old one goes on, for those who reach it
+  kBusy,           // backends ask without pausing for `a`
+  kTogether,       // all servers crash, and the store is restarted meanwhile
+  kForgetAtCrash,  // a server crashes, and the store forgets meanwhile
+};
+constexpr int kFaultKinds = static_cast<int>(FaultKind::kForgetAtCrash) + 1;
+
+struct Fault {
+  int64_t at_us = 0;
+  FaultKind kind = FaultKind::kCrash;
+  int who = 0;
+  int64_t a = 0;
+  uint64_t number = 0;  // in the plan's list, also once others were taken out: what it draws follows from it
+};
+
+std::string Describe(const Fault& fault);
+
+struct Figures {
+  uint64_t values = 0;
+  uint64_t repeated = 0;  // by a store that forgot, where that may be
+  uint64_t calls = 0;
+  uint64_t failed_calls = 0;
+  uint64_t raises = 0;
+  uint64_t returns = 0;
+  uint64_t syncs = 0;
+  uint64_t records = 0;
+  uint64_t crashes = 0;
+  uint64_t forgot = 0;
+  uint64_t events = 0;
+};
+
+// When something ran in the store, and what it was like afterwards.
+struct Ran {
+  uint64_t at = 0;
+  uint64_t process = 0;
+  int64_t generation = 0;
+  uint64_t reset = 0;  // when it was set or dropped last
+};
+
+class World {
+ public:
+  World(const Plan& plan, const std::vector<Fault>& faults);
+  ~World();
+
+  static std::vector<Fault> FaultsOf(const Plan& plan);
+
+  // True where nothing was violated.
+  bool Run();
+  const std::string& violation() const noexcept { return violation_; }
+  Figures figures() const;
+  void KeepTimeline() { keep_timeline_ = true; }
+  const std::vector<std::string>& timeline() const noexcept { return timeline_; }
+
+ private:
+  friend class Server;
+  friend class MarksHost;
+  friend struct SimMemory;
+
+  // Of a raise: when the store gave what the server's mark is of, and which set or drop that knows; of a return: when
+  // it gave the values.
+  struct Known {
+    uint64_t ran = 0;
+    uint64_t reset = 0;
+    int64_t generation = 0;  // that the set or drop made
+  };
+
+  // What goes to the store over a connection: it runs there also where nobody waits for it any more.
+  struct Message {
+    int actor = 0;
+    uint64_t connection = 0;
+    uint64_t process = 0;  // of the store
+    sequencer::Operation operation;
+    int server = 0;
+    Known knew;  // of who asks
+    std::vector<int> keys;
+    std::vector<sequencer::Answer> answers;
+    std::vector<Ran> ran;
+    bool is_lost = false;
+    bool is_done = false;
+  };
+
+  void Do(int64_t at_us, std::function<void()> what);
+  uint64_t NextEvent() noexcept { return ++event_; }
+  void Note(const char* format, ...) __attribute__((format(printf, 2, 3)));
+  void Violate(const std::string& text);
+
+  // For who runs in a fiber. Until `us` have passed, or Wake().
+  void Sleep(Actor& actor, int64_t us);
+  void Wake(Actor& actor);
+  // Now and then, somewhere in the middle.
+  void MayLeave();
+
+  size_t Send(Actor& actor, const sequencer::Operation& operation, const int* keys, int count, const Known& knew);
+  void Arrive(size_t message);
+  void RunAtStore(Message& message);
+  void CheckRaise(const Message& message, int key, const KeyState& before, const sequencer::Answer& answer);
+  void CheckChange(const Message& message, const KeyState& before, const sequencer::Answer& answer);
+  void CutConnections(int server);
+
+  void Strike(const Fault& fault);
+  void ChangeStore(const std::function<void()>& change, const char* what);
+  void EndOldMaster();
+  void EndFaults();
+  void CheckLiveness();
+
+  Plan plan_;
+  std::vector<Fault> faults_;
+  Random random_;
+  Store store_;
+  Ledger ledger_;
+  static inline FiberPool fibers_;  // whose stacks the next world uses again
+  EventQueue events_{kBeginUs};
+  std::vector<std::function<void()>> to_do_;
+  std::vector<Message> messages_;
+  std::vector<std::unique_ptr<Actor>> actors_;
+  std::vector<std::unique_ptr<Server>> servers_;
+  int64_t now_us_ = kBeginUs;
+  int64_t busy_until_us_ = 0;
+  uint64_t event_ = 0;
+  uint64_t tokens_ = 0;
+  uint64_t connections_ = 0;
+  int store_restarts_ = 0;
+  bool has_forgotten_ = false;
+  bool faults_over_ = false;
+  bool violated_ = false;
+  std::string violation_;
+  Figures figures_;
+  bool keep_timeline_ = false;
+  std::vector<std::string> timeline_;
+  Actor* running_ = nullptr;
+};
+
+}  // namespace idgen::sim::sequences
