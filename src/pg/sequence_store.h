@@ -15,6 +15,9 @@ void DefineSequenceSettings();
 bool AskStore(const sequencer::Operation& operation, const sequencer::StoreKey* keys, sequencer::Answer* answers,
               int count, int64 until_us);
 
+// How long a call may take, on the boot-time clock.
+int64 StoreTimeoutUs() noexcept;
+
 // The number of the connection over which the latest answers came.
 uint64 StoreConnection() noexcept;
 
