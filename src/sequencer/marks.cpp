@@ -86,6 +86,7 @@ void Marks::Load(const MarkRecord& record) noexcept {
   if (entry->used > record.used) return;
   *entry = {.record = record,
             .value = record.value,
+            .others_value = kNoValue,
             .writer = 0,
             .losses = 0,
             .used = record.used,
@@ -135,6 +136,7 @@ Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definitio
     const uint64_t losses = is_new ? 0 : entry->losses;  // whoever asked before knows them so
     *entry = {.record = {.key = key, .generation = mark.generation},
               .value = mark.value,
+              .others_value = kNoValue,
               .writer = given.writer,
               .losses = losses,
               .used = used,
@@ -145,8 +147,9 @@ Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definitio
   } else if (mark.generation == entry->record.generation) {
     entry->used = used;
     const bool is_suspect = is_other || given.is_raised || given.losses != entry->losses;
-    if (is_suspect && given.first <= entry->value) return {.is_doubtful = true};
+    if (given.first <= (is_suspect ? entry->value : entry->others_value)) return {.is_doubtful = true};
     if (given.is_raised) ++entry->losses;
+    if (is_other) entry->others_value = entry->value;
     if (given.writer != 0) entry->writer = given.writer;
     // What the store gives now is above all that was given, or it would not have been taken.
     if (mark.value >= entry->value) entry->is_unsure = false;
@@ -177,7 +180,7 @@ bool Marks::NoteSimply(const Known& known, const Given& given, uint64_t* write) 
   if (!known.found || entry.used == 0 || !(entry.record.key == known.hash)) return false;
   if (given.mark.generation != entry.record.generation || given.first <= known.ahead ||
       given.mark.value > entry.record.ahead || entry.is_unsure || entry.losses != given.losses ||
-      entry.writer != given.writer)
+      entry.writer != given.writer || given.first <= entry.others_value)
     return false;
   entry.used = ++header_->uses;
   entry.value = std::max(entry.value, given.mark.value);

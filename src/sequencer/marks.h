@@ -113,9 +113,10 @@ class Marks {
 
  private:
   struct Entry {
-    MarkRecord record;  // as it was written last
-    int64_t value;      // exact, unless is_unsure
-    uint64_t writer;    // who gave something last; 0: not known
+    MarkRecord record;     // as it was written last
+    int64_t value;         // exact, unless is_unsure
+    int64_t others_value;  // what was given before the writer took over
+    uint64_t writer;       // who gave something last; 0: not known
     uint64_t losses;
     uint64_t used;  // 0: free
     uint64_t write;

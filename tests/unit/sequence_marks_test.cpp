@@ -142,8 +142,12 @@ TEST(SequenceMarks, WhatTwoStoresGaveAtTheSameTimeIsDoubtful) {
   EXPECT_TRUE(table.Note("a", 0, 3, kOther).is_doubtful);
   EXPECT_EQ(table.Find("a").mark.value, 7);
   EXPECT_FALSE(table.Note("a", 0, 8, kOther).is_doubtful) << "what is above all that was given is not";
-  EXPECT_FALSE(table.Note("a", 0, 6, kOther).is_doubtful) << "it is the one now";
+  EXPECT_TRUE(table.Note("a", 0, 6, kOther).is_doubtful) << "the one before may have given it";
   EXPECT_TRUE(table.Note("a", 0, 8, kWriter).is_doubtful);
+  EXPECT_FALSE(table.Note("b", 0, 5).is_doubtful);
+  EXPECT_FALSE(table.Note("b", 0, 8, kOther).is_doubtful);
+  EXPECT_FALSE(table.Note("b", 0, 9).is_doubtful);
+  EXPECT_TRUE(table.Note("b", 0, 8).is_doubtful) << "the other gave it between two of its own";
   EXPECT_FALSE(table.Note("a", 0, 8, kUnknown).is_doubtful);
   EXPECT_FALSE(table.Note("a", 0, 8, kOther).is_doubtful) << "one that is not known changes nothing";
   EXPECT_FALSE(table.Note("a", 1, 2, kWriter).is_doubtful) << "a later generation begins anew";
