@@ -127,9 +127,9 @@ void StartupHook() {
 }
 
 [[noreturn]] void RaiseFileError(const char* what) {
-  ereport(ERROR,
-          (errcode_for_file_access(), errmsg("could not %s file \"%s\": %m", what, kFile),
-           errdetail("It keeps how far sequences have come. Values that were asked for are skipped, not given.")));
+  ereport(ERROR, (errcode_for_file_access(), errmsg("could not %s file \"%s\": %m", what, kFile),
+                  errdetail("It keeps how far sequences have come. Values that were asked for are skipped, not given."),
+                  errhint("Where the file is missing, the server makes it when it starts.")));
 }
 
 File OpenFile() {

@@ -158,7 +158,6 @@ SegmentPlace* MakePlace(SegmentTable& table, const SegmentName& name, ReturnedRe
   table.turn.store(turn);
   place->used.store(turn);
   place->waits.store(0);
-  place->mark.store(0);
   place->hash = name.hash;
   place->store = name.store;
   place->definition = name.sequencer->definition;

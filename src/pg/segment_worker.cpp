@@ -228,10 +228,10 @@ extern "C" PGDLLEXPORT void idgen_segments_main(Datum) {
   MemoryContextSwitchTo(turn_context);
   int64 pause_until_us = 0;
   while (!ShutdownRequestPending) {
+    const int64 sync_us = SyncNowAndThen();  // first: there may always be something wanted
     int64 pause_us = pause_until_us - io::BootUs();
     SegmentPlace* wanted = pause_us > 0 ? nullptr : NextWanted();
     if (wanted == nullptr) {
-      const int64 sync_us = SyncNowAndThen();
       if (sync_us > 0 && (pause_us <= 0 || sync_us < pause_us)) pause_us = sync_us;
       Wait(pause_us > 0 ? static_cast<long>(pause_us / core::kUsPerMs + 1) : -1, wait_event);
     } else if (!Serve(*wanted)) {

@@ -176,7 +176,7 @@ void GiveBack(const ReturnedRest& rest, int64 until_us) {
   const sequencer::StoreKey key = rest.store_key();
   Answer answer;
   TakeBackMark(rest.operation, key);
-  AskStoreUntil(rest.operation, &key, &answer, 1, until_us);
+  AskStore(rest.operation, &key, &answer, 1, until_us);
 }
 
 Answer TakeValues(const Sequencer& sequencer, const sequencer::StoreKey& key, int64 count, Pieces* taken) {

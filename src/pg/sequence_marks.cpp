@@ -6,8 +6,6 @@
 #include "pg/sequence_store.h"
 #include "sequencer/above_marks.h"
 
-#include <new>
-
 namespace idgen::pg {
 namespace {
 
@@ -27,9 +25,11 @@ class Host {
   explicit Host(int64 until_us) noexcept : until_us_(until_us) {}
 
   void Ask(const Operation& operation, const StoreKey* keys, Answer* answers, int count) {
-    const int64 until_us = until_us_ != 0 ? until_us_ : io::BootUs() + StoreTimeoutUs();
-    const bool was_one = AskStoreUntil(operation, keys, answers, count, until_us);
-    if (count > 1) came_from_one_ = was_one;
+    const bool was_one = AskStore(operation, keys, answers, count, until_us_);
+    if (operation.kind == Kind::kRaise)
+      raised_over_ = StoreConnection();
+    else if (operation.kind != Kind::kWriter)
+      answered_over_ = count == 1 || was_one ? StoreConnection() : 0;
   }
 
   uint64 Writer(const StoreKey& key) {
@@ -43,7 +43,7 @@ class Host {
   bool Note(const StoreKey& key, const KeyHash& hash, sequencer::Marks::Given given,
             const sequencer::Definition& definition) {
     uint64 write;
-    given.writer = LatestWriter(key);
+    given.writer = WriterOver(given.is_raised ? raised_over_ : answered_over_, key);
     if (!NoteMark(hash, given, definition, &write)) {
       writer_connection = 0;  // who it is may have changed under the connection
       return false;
@@ -53,7 +53,7 @@ class Host {
   }
 
   int NoteSimply(const Known* known, const Answer* answers, int count) {
-    const bool is_known = came_from_one_ && writer_connection == StoreConnection() && writer_connection != 0;
+    const bool is_known = answered_over_ != 0 && writer_connection == answered_over_;
     return is_known ? NoteMarksSimply(known, answers, count, latest_writer, &write_) : 0;
   }
 
@@ -79,29 +79,33 @@ class Host {
                   errdetail(why, static_cast<long long>(told), static_cast<long long>(known.ahead), more)));
   }
 
+  // What is noted was answered already.
+  void NoteAnswered() noexcept { answered_over_ = StoreConnection(); }
+
   uint64 write() const noexcept { return write_; }
 
  private:
-  // Who gave the latest answers, which is asked once per connection. 0 where keys of a Redis Cluster were asked
-  // for over several: whose is whose is not kept.
-  uint64 LatestWriter(const StoreKey& key) {
-    const uint64 answered = StoreConnection();
-    if (!came_from_one_) return 0;
-    if (writer_connection != answered) {
+  // Who answered over the connection, which is asked once for each. 0 where keys of a Redis Cluster were asked for over
+  // several: whose is whose is not kept. Where the connection has gone meanwhile nobody knows, and it may have been
+  // another one than now: a number that is no store's.
+  uint64 WriterOver(uint64 connection, const StoreKey& key) {
+    if (connection == 0) return 0;
+    if (writer_connection != connection && StoreConnection() == connection) {
       latest_writer = Writer(key);
       writer_connection = StoreConnection();
     }
-    return writer_connection == answered ? latest_writer : 0;
+    return writer_connection == connection ? latest_writer : static_cast<uint64>(MyProcPid) << 32 | connection;
   }
 
-  const int64 until_us_;  // 0: every question has its own time
-  bool came_from_one_ = true;
+  const int64 until_us_;
+  uint64 answered_over_ = 0;  // the connection; 0: several
+  uint64 raised_over_ = 0;    // and the latest raise
   uint64 write_ = 0;
 };
 
-void AskForValues(const Operation& operation, const StoreKey* keys, Answer* answers, int count) {
+void AskForValues(const Operation& operation, const StoreKey* keys, Answer* answers, int count, int64 until_us) {
   auto* known = static_cast<Known*>(palloc(sizeof(Known) * static_cast<Size>(count)));
-  Host host(0);
+  Host host(until_us);
   AskAboveMarks(host, operation, keys, answers, count, known);
   AwaitMark(host.write());
 }
@@ -110,7 +114,7 @@ void AskForValues(const Operation& operation, const StoreKey* keys, Answer* answ
 
 uint64 AskForSegmentAboveMarks(const Operation& operation, const StoreKey& key, Answer* answer, int64 until_us) {
   if (!HasMarkMemory() || !sequencer::HasMarks(operation.definition)) {
-    AskStoreUntil(operation, &key, answer, 1, until_us);
+    AskStore(operation, &key, answer, 1, until_us);
     return 0;
   }
   Host host(until_us);
@@ -127,10 +131,12 @@ void TakeBackMark(const Operation& operation, const StoreKey& key) {
 
 void AskStoreAboveMarks(const Operation& operation, const StoreKey* keys, Answer* answers, int count) {
   const bool has_marks = HasMarkMemory() && sequencer::HasMarks(operation.definition);
-  if (has_marks && operation.kind == Kind::kNext) return AskForValues(operation, keys, answers, count);
-  AskStore(operation, keys, answers, count);
+  const int64 until_us = io::BootUs() + StoreTimeoutUs();  // with all that has to be asked besides
+  if (has_marks && operation.kind == Kind::kNext) return AskForValues(operation, keys, answers, count, until_us);
+  AskStore(operation, keys, answers, count, until_us);
   if (!has_marks) return;
-  Host host(0);
+  Host host(until_us);
+  host.NoteAnswered();
   for (int i = 0; i < count; ++i) NoteChange(host, operation, keys[i], answers[i]);
   AwaitMark(host.write());
 }

@@ -148,17 +148,9 @@ uint64 StoreIdentity() noexcept {
   return hash_bytes_extended(reinterpret_cast<const unsigned char*>(shown), static_cast<int>(strlen(shown)), 0);
 }
 
-void AskStore(const sequencer::Operation& operation, const sequencer::StoreKey* keys, sequencer::Answer* answers,
-              int count) {
-  AskStoreUntil(operation, keys, answers, count, io::BootUs() + StoreTimeoutUs());
-}
-
-bool AskStoreUntil(const sequencer::Operation& operation, const sequencer::StoreKey* keys, sequencer::Answer* answers,
-                   int count, int64 until_us) {
+bool AskStore(const sequencer::Operation& operation, const sequencer::StoreKey* keys, sequencer::Answer* answers,
+              int count, int64 until_us) {
   Open();
-  // What goes out singly follows the key.
-  const bool opens = count > 1 && own->link.will_be_first();
-  const uint64 first_connection = own->link.connection() + (opens ? 1 : 0);
   using State = sequencer::Client::State;
   State state = State::kBusy;
   PG_TRY();
@@ -184,7 +176,7 @@ bool AskStoreUntil(const sequencer::Operation& operation, const sequencer::Store
                     errdetail("It answers, and not to what it was asked."),
                     errhint("See \"%s\".", has_url ? "idgen.sequence_store" : "idgen.lease_store")));
   }
-  return own->link.connection() == first_connection;
+  return own->client.came_from_one();
 }
 
 uint64 StoreConnection() noexcept { return own->link.connection(); }

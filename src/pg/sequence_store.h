@@ -9,15 +9,11 @@ namespace idgen::pg {
 
 void DefineSequenceSettings();
 
-// Asks the store about `count` keys, and returns when every answer is there; answers are fresh. A cancel ends the wait,
-// and the connection with it, so that no late reply is taken for another's. Raises 08006 where no answer came in time,
-// 08P01 for one that is none, 55000 where no store is set.
-void AskStore(const sequencer::Operation& operation, const sequencer::StoreKey* keys, sequencer::Answer* answers,
-              int count);
-
-// The same, where what came before has used up some of the time. Whether one server gave all the answers.
-bool AskStoreUntil(const sequencer::Operation& operation, const sequencer::StoreKey* keys, sequencer::Answer* answers,
-                   int count, int64 until_us);
+// Asks the store about `count` keys, and returns when every answer is there; answers are fresh. True where all came
+// over one connection. A cancel ends the wait, and the connection with it, so that no late reply is taken for
+// another's. Raises 08006 where no answer came in time, 08P01 for one that is none, 55000 where no store is set.
+bool AskStore(const sequencer::Operation& operation, const sequencer::StoreKey* keys, sequencer::Answer* answers,
+              int count, int64 until_us);
 
 // How long a call may take, on the boot-time clock.
 int64 StoreTimeoutUs() noexcept;

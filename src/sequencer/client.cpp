@@ -26,6 +26,8 @@ void Client::Begin(const Operation& operation, const StoreKey* keys, Answer* ans
   index_ = 0;
   turns_ = 0;
   unsure_ = false;
+  first_connection_ = 0;
+  came_from_one_ = true;
   until_us_ = until_us;
   call_ = ScriptCall::kBySha;
   mode_ = count == 1 ? Mode::kSingly : Mode::kTogether;
@@ -61,6 +63,10 @@ Client::State Client::Step(int64_t now_us) noexcept {
   while (true) {
     switch (link_.Step(now_us)) {
       case io::RedisLink::State::kDone:
+        if (mode_ != Mode::kLoadingScript) {
+          if (first_connection_ == 0) first_connection_ = link_.connection();
+          if (first_connection_ != link_.connection()) came_from_one_ = false;
+        }
         if (TakeReplies()) return State::kDone;
         Ask(now_us);
         break;
@@ -126,17 +132,19 @@ void Client::TakeTogether() noexcept {
   }
   Operation operation = operation_;
   operation.with_generation = false;
-  bool is_refused = false;
+  bool is_spread = false;
   for (int i = 0, at = 0; i < count_; ++i) {
-    // Where they are not told, the values are taken to be of the generation that is known.
-    if (i % kMostGenerations == 0 &&
-        !ReadGenerations(link_.reply(at++), answers_ + i, std::min(count_ - i, kMostGenerations)))
-      is_refused = true;
+    if (i % kMostGenerations == 0) {
+      // Where they are not told, the values are taken to be of the generation that is known.
+      const redisReply* const generations = link_.reply(at++);
+      ReadGenerations(generations, answers_ + i, std::min(count_ - i, kMostGenerations));
+      is_spread = is_spread || RefusesMany(generations);
+    }
     const redisReply* const reply = link_.reply(at++);
     ReadReplies(operation, &reply, 1, &answers_[i]);
     if (answers_[i].outcome == Outcome::kUnasked) answers_[i].by_script = true;
   }
-  is_spread_ = is_refused;
+  is_spread_ = is_spread;
 }
 
 // An answer from the replies that begin there; returns how many those were.

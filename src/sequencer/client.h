@@ -24,6 +24,8 @@ class Client {
   // After kFailed: values may have been given, or a change made, that nobody was told of.
   bool is_unsure() const noexcept { return unsure_; }
   bool is_garbled() const noexcept { return link_.is_garbled(); }
+  // After kDone: whether every answer came over one connection, the latest.
+  bool came_from_one() const noexcept { return came_from_one_ && first_connection_ == link_.connection(); }
   void Close() noexcept { link_.Close(); }
 
  private:
@@ -49,6 +51,8 @@ class Client {
   bool loads_ = false;      // the exchange asks for the script's sum, too
   int turns_ = 0;           // of one key
   bool unsure_ = false;
+  uint64_t first_connection_ = 0;  // over which the first answers came
+  bool came_from_one_ = true;
   int64_t until_us_ = 0;
   char sha_[41] = {};  // empty until a server has told it; the same everywhere
 };

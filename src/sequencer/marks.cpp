@@ -132,10 +132,11 @@ Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definitio
   const bool is_other = !is_new && entry->writer != 0 && given.writer != 0 && entry->writer != given.writer;
   if (is_new || mark.generation > entry->record.generation) {
     const uint64_t write = is_new ? 0 : entry->write;
+    const uint64_t losses = is_new ? 0 : entry->losses;  // whoever asked before knows them so
     *entry = {.record = {.key = key, .generation = mark.generation},
               .value = mark.value,
               .writer = given.writer,
-              .losses = 0,
+              .losses = losses,
               .used = used,
               .write = write,
               .written_us = now_us,

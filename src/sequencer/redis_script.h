@@ -122,7 +122,7 @@ local function raise(generation, value, told, ...)
   local now = redis.call('GET', M) or '0'
   if at_most(now, generation) then
     if not last or last == told or (is_value(last) and at_most(last, value)) then
-      redis.call('SET', K, value)
+      assign(value)
       last = value
     end
     if now ~= generation then redis.call('SET', M, generation) end

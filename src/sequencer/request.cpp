@@ -271,10 +271,16 @@ void AddGenerations(const StoreKey* keys, int count, wire::Commands* commands) n
   commands->Add(1 + count, words, sizes);
 }
 
-bool ReadGenerations(const redisReply* reply, Answer* answers, int count) noexcept {
-  if (reply->type != REDIS_REPLY_ARRAY || reply->elements != static_cast<size_t>(count)) return false;
+void ReadGenerations(const redisReply* reply, Answer* answers, int count) noexcept {
+  if (reply->type != REDIS_REPLY_ARRAY || reply->elements != static_cast<size_t>(count)) return;
   for (int i = 0; i < count; ++i) ReadGeneration(reply->element[i], &answers[i]);
-  return true;
+}
+
+bool RefusesMany(const redisReply* reply) noexcept {
+  if (reply->type != REDIS_REPLY_ERROR) return false;
+  for (const char* refusal : {"CROSSSLOT", "MOVED ", "ASK ", "TRYAGAIN", "NOPERM"})
+    if (StartsWith(reply->str, refusal)) return true;
+  return false;
 }
 
 void ReadReplies(const Operation& operation, const redisReply* const* replies, int count, Answer* answer) noexcept {

@@ -77,8 +77,10 @@ void AddRequest(const Operation& operation, const StoreKey& key, bool by_script,
 // Many keys' generations by one command, which a Redis Cluster does not carry out. Before the values are asked for.
 inline constexpr int kMostGenerations = 128;
 void AddGenerations(const StoreKey* keys, int count, wire::Commands* commands) noexcept;
-// False where they are not told.
-bool ReadGenerations(const redisReply* reply, Answer* answers, int count) noexcept;
+// Where they are not told, nothing is changed.
+void ReadGenerations(const redisReply* reply, Answer* answers, int count) noexcept;
+// Whether that will be so the next time, too: the keys are on several nodes, or the user may not ask for many.
+bool RefusesMany(const redisReply* reply) noexcept;
 
 // Sets the answer, from as many replies. Leaves it kUnasked where the reply says that the command was not carried out
 // for a reason that asking again, elsewhere or otherwise, may mend: MOVED and the like, NOSCRIPT, an INCRBY that would

@@ -210,8 +210,8 @@ $store->cli('CONFIG', 'SET', 'min-replicas-to-write', '0');
 
 # --- a user with just what is needed
 
-$store->cli('ACL', 'SETUSER', 'counter', 'on', '>counterpw1', '~f:*', '~g:*', '-@all', '+get', '+incrby', '+evalsha', '+eval', '+script|load',
-    qw(+set +incr +decrby +del +pexpire +pttl +time));
+$store->cli('ACL', 'SETUSER', 'counter', 'on', '>counterpw1', '~f:*', '~g:*', '-@all', '+get', '+mget', '+incrby', '+evalsha', '+eval', '+script|load',
+    qw(+set +incr +decrby +del +pexpire +pttl +time +info));
 store_is($store->url(user => 'counter', password => 'counterpw1'));
 $store->cli('SCRIPT', 'FLUSH');
 is(ask(q(SELECT idgen_sequence_set('acl', 5, 'ordinary'), idgen_sequence_next('acl', 'ordinary'), idgen_sequence_drop('acl', 'ordinary'), idgen_sequence_next('acl', 'scripted'))),

@@ -147,7 +147,8 @@ TEST(SequenceMarks, WhatTwoStoresGaveAtTheSameTimeIsDoubtful) {
   EXPECT_FALSE(table.Note("a", 0, 8, kUnknown).is_doubtful);
   EXPECT_FALSE(table.Note("a", 0, 8, kOther).is_doubtful) << "one that is not known changes nothing";
   EXPECT_FALSE(table.Note("a", 1, 2, kWriter).is_doubtful) << "a later generation begins anew";
-  EXPECT_FALSE(table.Note("a", 0, 2, kOther).is_doubtful) << "an earlier one is nothing";
+  EXPECT_FALSE(table.Note("a", 0, 2, kWriter).is_doubtful) << "an earlier one is nothing";
+  EXPECT_TRUE(table.Note("a", 0, 2, kOther).is_doubtful) << "but of another store, which may have forgotten the later";
   const Marks::Given batch = {.mark = {.generation = 1, .value = 9}, .first = 2, .writer = kOther};
   EXPECT_TRUE(table.marks.Note(HashOf("a"), batch, kCounted, 0).is_doubtful) << "of a batch the first counts";
 }
@@ -173,6 +174,9 @@ TEST(SequenceMarks, WhatWasOnItsWayWhenTheStoreForgotIsDoubtful) {
   EXPECT_FALSE(note(12, losses, false));
   EXPECT_TRUE(note(12, table.Find("a").losses, true)) << "a raised value of which it is noted that it was given";
   EXPECT_FALSE(note(11, table.Find("a").losses, false)) << "what was asked for after the loss comes in any order";
+  const uint64_t found = table.Find("a").losses;
+  table.Note("a", 1, kNoValue);
+  EXPECT_EQ(table.Find("a").losses, found) << "a set or drop is no news for who asked after the loss";
 }
 
 TEST(SequenceMarks, WhatIsSimpleIsNotedAsEverythingIs) {
