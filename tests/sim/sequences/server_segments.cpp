@@ -102,7 +102,6 @@ Place* Server::MakePlace(int key, Leftover* rest) {
   }
   sequencer::MoveIn<SimMemory>(place->segments);
   place->used = ++memory_->turn;
-  place->mark = 0;
   place->key = key;
   place->fetcher = -1;
   place->size = 0;
