@@ -29,7 +29,6 @@ struct Breaks {
   bool ahead_at_stop = false;         // and at a stop as while it runs
   bool many_fetchers = false;         // for one place
   bool moves_while_fetching = false;  // a place that is fetched for goes to another key
-  bool always_follows = false;        // the rests of two segments go back together
 
   struct Named {
     const char* name;
@@ -58,7 +57,6 @@ struct Breaks {
       {"ahead-at-stop", &Breaks::ahead_at_stop, "the server"},
       {"many-fetchers", &Breaks::many_fetchers, "the server"},
       {"moves-while-fetching", &Breaks::moves_while_fetching, "the server"},
-      {"always-follows", &Breaks::always_follows, "the server"},
   };
   // False for a name that is none.
   bool Set(const char* name) noexcept {

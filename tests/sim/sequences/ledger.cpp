@@ -44,6 +44,7 @@ bool Ledger::Knows(const Gift& gift, const Grant& later) const {
   if (grant.noted >= later.found &&
       (grant.process == later.process || IsReset(grant.key, grant.ran, std::max(grant.noted, later.noted), INT64_MAX)))
     return false;
+  if (grant.noted >= later.found && KeyOf(grant.key).evicted[static_cast<size_t>(grant.server)] != 0) return false;
   if (KeyOf(grant.key).evicted[static_cast<size_t>(grant.server)] > grant.noted) return false;
   if (later.generation > grant.generation) return false;
   return grant.life == later.life || (gift.committed != 0 && grant.process != later.process);

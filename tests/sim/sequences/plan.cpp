@@ -140,7 +140,7 @@ void World::Strike(const Fault& fault) {
       if (plan_.replicas == 0 || !plan_.forgets || !store_.up() || store_.old_process() != 0) return;
       const int to = (store_.master() + static_cast<int>(random.Between(1, plan_.replicas))) % store_.count();
       ++store_restarts_;
-      has_forgotten_ = true;
+      has_forgotten_ = has_had_two_masters_ = true;
       ChangeStore([this, to] { store_.FailOver(to, true); }, "has a second master");
       for (auto& each : servers_) each->ReachOld(random.Chance(0.5));
       for (int who = 0; who < plan_.servers; ++who)

@@ -71,8 +71,7 @@ Place* Server::FindPlace(int key) {
 
 void Server::ClosePlace(Place& place, Leftover* rest) {
   const sequencer::Definition& definition = world_.plan_.keys[static_cast<size_t>(place.key)];
-  sequencer::Rest left =
-      sequencer::Close<SimMemory>(place.segments, definition.step, place.follows || world_.plan_.breaks.always_follows);
+  sequencer::Rest left = sequencer::Close<SimMemory>(place.segments, definition.step, place.follows);
   if (left.count > 0 && left.end - left.Amount(definition.step) < 0) --left.count;
   rest->operation = {.kind = Operation::Kind::kReturn,
                      .definition = definition,
@@ -103,7 +102,6 @@ Place* Server::MakePlace(int key, Leftover* rest) {
   }
   sequencer::MoveIn<SimMemory>(place->segments);
   place->used = ++memory_->turn;
-  place->mark = 0;
   place->key = key;
   place->fetcher = -1;
   place->size = 0;

@@ -200,7 +200,9 @@ void World::RunAtStore(Message& message) {
 void World::CheckRaise(const Message& message, int key, const KeyState& before, const Answer& answer) {
   ++figures_.raises;
   if (!IsRaised(message.operation, answer)) return;
-  if (before.reset > message.knew.ran) return Violate("a raise undoes a set or a drop");
+  // Two masters may make the same generation, in the same millisecond.
+  const bool is_tie = has_had_two_masters_ && before.generation == message.operation.mark.generation;
+  if (before.reset > message.knew.ran && !is_tie) return Violate("a raise undoes a set or a drop");
   const sequencer::Definition& definition = plan_.keys[static_cast<size_t>(key)];
   if (has_forgotten_ || definition.HasSegments()) return;
   const Server& server = *servers_[static_cast<size_t>(message.server)];

@@ -183,6 +183,7 @@ class World {
   uint64_t connections_ = 0;
   int store_restarts_ = 0;
   bool has_forgotten_ = false;
+  bool has_had_two_masters_ = false;
   bool faults_over_ = false;
   bool violated_ = false;
   std::string violation_;
