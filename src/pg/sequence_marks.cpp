@@ -32,10 +32,10 @@ class Host {
       answered_over_ = count == 1 || was_one ? StoreConnection() : 0;
   }
 
+  // Not that of another one, where the connection to the one that answered has gone.
   uint64 Writer(const StoreKey& key) {
-    Answer answer;
-    Ask({.kind = Kind::kWriter, .definition = {}, .mark = {}}, &key, &answer, 1);
-    return answer.outcome == Answer::Outcome::kOk ? answer.writer : 0;
+    const uint64 writer = AskWriter(key);
+    return answered_over_ == 0 || answered_over_ == StoreConnection() ? writer : 0;
   }
 
   void Find(Known* known, int count) { FindMarks(known, count); }
@@ -85,13 +85,19 @@ class Host {
   uint64 write() const noexcept { return write_; }
 
  private:
+  uint64 AskWriter(const StoreKey& key) {
+    Answer answer;
+    Ask({.kind = Kind::kWriter, .definition = {}, .mark = {}}, &key, &answer, 1);
+    return answer.outcome == Answer::Outcome::kOk ? answer.writer : 0;
+  }
+
   // Who answered over the connection, which is asked once for each. 0 where keys of a Redis Cluster were asked for over
   // several: whose is whose is not kept. Where the connection has gone meanwhile nobody knows, and it may have been
   // another one than now: a number that is no store's.
   uint64 WriterOver(uint64 connection, const StoreKey& key) {
     if (connection == 0) return 0;
     if (writer_connection != connection && StoreConnection() == connection) {
-      latest_writer = Writer(key);
+      latest_writer = AskWriter(key);
       writer_connection = StoreConnection();
     }
     return writer_connection == connection ? latest_writer : static_cast<uint64>(MyProcPid) << 32 | connection;
