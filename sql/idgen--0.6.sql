@@ -1,5 +1,40 @@
--- idgen 0.3 -> 0.4. Frozen once released.
-\echo Use "ALTER EXTENSION idgen UPDATE TO '0.4'" to load this file. \quit
+-- idgen 0.6. Frozen once released: later versions ship upgrade scripts.
+\echo Use "CREATE EXTENSION idgen" to load this file. \quit
+
+-- ids
+
+CREATE FUNCTION idgen_next() RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL SAFE COST 1
+    AS 'MODULE_PATHNAME', 'idgen_sql_next';
+COMMENT ON FUNCTION idgen_next() IS
+'A new id: positive, increasing within a session, never given out before by any session of any server with another worker id. Waits up to idgen.max_wait while ids have run ahead of the clock by idgen.max_ahead. Raises 55000 while the server has no worker identity, 53400 past idgen.max_wait, 25006 on a hot standby.';
+
+CREATE FUNCTION idgen_next_text() RETURNS text
+    LANGUAGE c VOLATILE PARALLEL SAFE COST 1
+    AS 'MODULE_PATHNAME', 'idgen_sql_next_text';
+COMMENT ON FUNCTION idgen_next_text() IS
+'A new id as idgen_next() gives it, as decimal text, for clients that keep numbers as doubles and would round it.';
+
+CREATE FUNCTION idgen_batch(count bigint) RETURNS SETOF bigint
+    LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1 ROWS 1000
+    AS 'MODULE_PATHNAME', 'idgen_sql_batch';
+COMMENT ON FUNCTION idgen_batch(bigint) IS
+'count new ids in increasing order, as idgen_next() gives them. None for NULL; 22023 for a negative count.';
+
+-- reading ids
+
+CREATE FUNCTION idgen_decode(id bigint,
+    OUT generated_at timestamptz, OUT region_id integer, OUT app_id integer, OUT worker_id integer, OUT sequence bigint)
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 2
+    AS 'MODULE_PATHNAME', 'idgen_sql_decode';
+COMMENT ON FUNCTION idgen_decode(bigint) IS
+'The fields of an id of the default generator: 41 bits of milliseconds since 2024-01-01 00:00 UTC, 10 bits worker id, 12 bits sequence. It has no region and no app: these are NULL. 22023 for a negative number; any other is decoded as the layout says, whoever made it.';
+
+CREATE FUNCTION idgen_timestamp(id bigint) RETURNS timestamptz
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+    AS 'MODULE_PATHNAME', 'idgen_sql_timestamp';
+COMMENT ON FUNCTION idgen_timestamp(bigint) IS
+'When an id of the default generator was made, in whole milliseconds. 22023 for a negative number.';
 
 -- generators
 
@@ -284,10 +319,19 @@ BEGIN ATOMIC
             SELECT FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()))
     ) found, settings
     WHERE NOT leased
-    HAVING count(*) > 0;
+    HAVING count(*) > 0
+    UNION ALL
+    SELECT 'warning', 'table ' || t.tgrelid::regclass,
+           'Not all of its triggers are enabled always, as pg_restore --disable-triggers leaves them: what comes by replication is not judged, and open sessions do not see it.',
+           string_agg('ALTER TABLE ' || t.tgrelid::regclass || ' ENABLE ALWAYS TRIGGER ' || quote_ident(t.tgname) || ';', ' ' ORDER BY t.tgname)
+    FROM pg_trigger t
+        JOIN pg_depend p ON p.classid = 'pg_proc'::regclass AND p.objid = t.tgfoid AND p.deptype = 'e'
+        JOIN pg_extension e ON p.refclassid = 'pg_extension'::regclass AND e.oid = p.refobjid AND e.extname = 'idgen'
+    WHERE t.tgenabled <> 'A'
+    GROUP BY t.tgrelid;
 END;
 COMMENT ON FUNCTION idgen_check() IS
-'What will be trouble, a row each: a generator that runs out within five years; two generators whose ids can meet in one column; a default that names no generator; a column that can''t hold every id, or still owns a sequence; a worker field smaller than the range that is leased from; ticks too long for the settings; a worker id that is not leased on a server with standbys, subscribers or subscriptions. No rows: nothing was found.';
+'What will be trouble, a row each: a generator that runs out within five years; two generators whose ids can meet in one column; a default that names no generator; a column that can''t hold every id, or still owns a sequence; a worker field smaller than the range that is leased from; ticks too long for the settings; a worker id that is not leased on a server with standbys, subscribers or subscriptions; a table of definitions whose triggers are not enabled always. No rows: nothing was found.';
 -- text forms
 
 CREATE FUNCTION idgen_to_base32(id bigint) RETURNS text
@@ -362,7 +406,25 @@ CREATE FUNCTION uuid_from_ulid(text text) RETURNS uuid
 COMMENT ON FUNCTION uuid_from_ulid(text) IS
 'The 128 bits of a ULID as a UUID; of one that uuid_to_ulid() wrote, that UUID. Exactly 26 characters, in either case; I and L are read as 1, O as 0. A ULID made elsewhere has random bits where a UUID has its version, so uuid_v7_timestamp() refuses most of them. 22P02 for anything else, 22003 above 2^128 - 1 (the first character is at most 7).';
 
--- UUIDs by time
+-- UUIDs
+
+CREATE FUNCTION uuid_v7() RETURNS uuid
+    LANGUAGE c VOLATILE PARALLEL SAFE COST 1
+    AS 'MODULE_PATHNAME', 'idgen_sql_uuid_v7';
+COMMENT ON FUNCTION uuid_v7() IS
+'A new UUID of version 7 (RFC 9562): Unix milliseconds, a 16-bit counter (section 6.2, method 1), 58 random bits. Strictly increasing over all sessions of the server where idgen is in shared_preload_libraries, else within the session. Never waits and never fails for want of a number. Its time lags the clock by a tick of the kernel''s coarse clock at the most (4 ms, as a rule), and leads it only past 32,768 UUIDs in one millisecond, or by as much as a clock was set back until that is caught up with.';
+
+CREATE FUNCTION uuid_v7_timestamp(uuid uuid) RETURNS timestamptz
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
+    AS 'MODULE_PATHNAME', 'idgen_sql_uuid_v7_timestamp';
+COMMENT ON FUNCTION uuid_v7_timestamp(uuid) IS
+'The time in a UUID of version 7, whoever made it, in whole milliseconds. 22023 for any other version or variant.';
+
+CREATE FUNCTION uuid_v7_decode(uuid uuid, OUT generated_at timestamptz, OUT rand_a integer, OUT rand_b bigint)
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 2
+    AS 'MODULE_PATHNAME', 'idgen_sql_uuid_v7_decode';
+COMMENT ON FUNCTION uuid_v7_decode(uuid) IS
+'The fields of a UUID of version 7, named as in RFC 9562: its time, rand_a (12 bits) and rand_b (62 bits). 22023 for any other version or variant.';
 
 CREATE FUNCTION uuid_v7(at timestamptz) RETURNS uuid
     LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1
@@ -381,3 +443,247 @@ CREATE FUNCTION uuid_v7_max(at timestamptz) RETURNS uuid
     AS 'MODULE_PATHNAME', 'idgen_sql_uuid_v7_max';
 COMMENT ON FUNCTION uuid_v7_max(timestamptz) IS
 'The upper bound of a time range in UUIDs of version 7, for the index on the UUIDs themselves: id <= uuid_v7_max(t) exactly where uuid_v7_timestamp(id) <= t. Any time will do; before 1970, the nil UUID, which every UUID of version 7 is above.';
+
+-- watching it
+
+CREATE FUNCTION idgen_status(
+    OUT state text, OUT reason text, OUT advice text, OUT worker_id integer, OUT worker_source text,
+    OUT ceiling timestamptz, OUT ceiling_left interval, OUT drift interval, OUT clock_ahead interval,
+    OUT ids_issued bigint,
+    OUT lease_holder text, OUT lease_expires_at timestamptz, OUT last_renewal_at timestamptz,
+    OUT renewal_latency interval, OUT renewal_failures integer,
+    OUT last_error text, OUT last_error_at timestamptz, OUT worker_pid integer,
+    OUT server_version text, OUT library_version text)
+    LANGUAGE c VOLATILE PARALLEL SAFE COST 10
+    AS 'MODULE_PATHNAME', 'idgen_sql_status_0_3';
+COMMENT ON FUNCTION idgen_status() IS
+'One row: is id generation healthy (state is ''ok''), why not, and what to do. ceiling: no id has a later time, and a restart goes on from it; ceiling_left: until the id clock reaches it. drift: how far the next id is ahead of the id clock. clock_ahead: how far the id clock is ahead of the wall clock. ids_issued: since the server started. Of a leased worker id: lease_holder, as others see this server (host|port|directory); lease_expires_at, by the store''s clock; last_renewal_at and how long the store''s last answer took; renewal_failures in a row.';
+
+CREATE FUNCTION idgen_wait_ready(timeout interval DEFAULT '30 s') RETURNS boolean
+    LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
+    AS 'MODULE_PATHNAME', 'idgen_sql_wait_ready';
+COMMENT ON FUNCTION idgen_wait_ready(interval) IS
+'Waits until the server can give ids: true, or false where timeout has passed first. For deployments and tests. 55000 where idgen is not in shared_preload_libraries.';
+
+CREATE FUNCTION idgen_stat_get_backends(
+    OUT pid integer, OUT ids bigint, OUT blocks bigint, OUT lost_ids bigint, OUT waits bigint, OUT waited interval,
+    OUT waiting boolean, OUT waiting_for interval)
+    RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL SAFE COST 10 ROWS 100
+    AS 'MODULE_PATHNAME', 'idgen_sql_stat_backends';
+COMMENT ON FUNCTION idgen_stat_get_backends() IS
+'The rows of the view idgen_stat_backends. None where idgen is not in shared_preload_libraries.';
+
+CREATE VIEW idgen_stat_backends AS SELECT * FROM idgen_stat_get_backends();
+GRANT SELECT ON idgen_stat_backends TO PUBLIC;
+COMMENT ON VIEW idgen_stat_backends IS
+'What each live backend that has asked for ids has had since it began: ids given out, blocks reserved for them, ids lost in blocks that were dropped, how often and how long it has waited, and whether it waits right now.';
+
+CREATE FUNCTION idgen_stat_get_generators(
+    OUT generator text, OUT ids bigint, OUT blocks bigint, OUT lost_ids bigint, OUT waits bigint, OUT waited interval,
+    OUT drift interval, OUT max_drift interval, OUT stats_reset timestamptz)
+    RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL SAFE COST 10 ROWS 1
+    AS 'MODULE_PATHNAME', 'idgen_sql_stat_generators';
+COMMENT ON FUNCTION idgen_stat_get_generators() IS
+'The rows of the view idgen_stat_generators. None where idgen is not in shared_preload_libraries.';
+
+CREATE VIEW idgen_stat_generators AS SELECT * FROM idgen_stat_get_generators();
+GRANT SELECT ON idgen_stat_generators TO PUBLIC;
+COMMENT ON VIEW idgen_stat_generators IS
+'What all backends together have had of each generator since stats_reset, or since the server started: ids, blocks, ids lost in dropped blocks, waits; drift: how far the next id is ahead of the id clock now; max_drift: the furthest.';
+
+CREATE FUNCTION idgen_stat_get_clock(
+    OUT ahead interval, OUT right_at timestamptz, OUT steps_back bigint, OUT largest_step_back interval,
+    OUT stats_reset timestamptz)
+    RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL SAFE COST 10 ROWS 1
+    AS 'MODULE_PATHNAME', 'idgen_sql_stat_clock';
+COMMENT ON FUNCTION idgen_stat_get_clock() IS
+'The row of the view idgen_stat_clock. None where idgen is not in shared_preload_libraries.';
+
+CREATE VIEW idgen_stat_clock AS SELECT * FROM idgen_stat_get_clock();
+GRANT SELECT ON idgen_stat_clock TO PUBLIC;
+COMMENT ON VIEW idgen_stat_clock IS
+'The id clock against the wall clock: ahead (negative while a large step forward is waited out) and about when it will be right; how often the wall clock has stepped back since stats_reset, or since the server started, and by how much at the most.';
+
+CREATE FUNCTION idgen_stat_reset() RETURNS void
+    LANGUAGE c VOLATILE PARALLEL SAFE COST 10
+    AS 'MODULE_PATHNAME', 'idgen_sql_stat_reset';
+COMMENT ON FUNCTION idgen_stat_reset() IS
+'Sets the counts of idgen_stat_generators and idgen_stat_clock to zero. A live backend''s own row in idgen_stat_backends goes on, but for its largest drift. Superusers only, unless granted.';
+REVOKE ALL ON FUNCTION idgen_stat_reset() FROM PUBLIC;
+
+-- leased worker ids
+
+CREATE FUNCTION idgen_workers(
+    OUT worker_id integer, OUT state text, OUT host text, OUT port integer, OUT data_directory text,
+    OUT ceiling timestamptz, OUT expires_at timestamptz, OUT is_self boolean)
+    RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 100
+    AS 'MODULE_PATHNAME', 'idgen_sql_workers';
+COMMENT ON FUNCTION idgen_workers() IS
+'Every worker id that was ever leased under idgen.lease_prefix, straight from the store: who holds it (state ''held''), held it last (''free'', or ''expired'' where it was never given back); ceiling: no id with it has a later time; expires_at, by the store''s clock. 08006 where the store does not answer, 55000 where none is set. For members of pg_monitor, unless granted.';
+REVOKE ALL ON FUNCTION idgen_workers() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_workers() TO pg_monitor;
+
+CREATE FUNCTION idgen_declare_new_prefix() RETURNS timestamptz
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 10000
+    AS 'MODULE_PATHNAME', 'idgen_sql_declare_new_prefix';
+COMMENT ON FUNCTION idgen_declare_new_prefix() IS
+'Says to the lease store that no server has ever had a worker id under idgen.lease_prefix, so that servers need not wait idgen.lease_ttl for what it may have forgotten. Holds for one idgen.lease_ttl, until the time returned, by the store''s clock. The risk: where servers have issued ids under the prefix within that time, ids may repeat. 55000 where the store knows of worker ids leased under it. Superusers only, unless granted.';
+REVOKE ALL ON FUNCTION idgen_declare_new_prefix() FROM PUBLIC;
+
+-- the operator's way out
+
+CREATE FUNCTION idgen_forget_floor() RETURNS timestamptz
+    LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000
+    AS 'MODULE_PATHNAME', 'idgen_sql_forget_floor';
+COMMENT ON FUNCTION idgen_forget_floor() IS
+'Gives up the floor that a server waits for because earlier ids lie ahead of the clock (see idgen_status()), so that ids begin at the wall clock, and returns it. The risk: ids that were issued up to that time may be issued again when the clock gets there. Safe where the clock was wrong and every id from that time has been deleted, or where none was issued. 55000 where no floor is waited for. Superusers only, unless granted.';
+REVOKE ALL ON FUNCTION idgen_forget_floor() FROM PUBLIC;
+
+-- This script runs where ids are new, so a server without a trace of earlier ones may start at once.
+CREATE FUNCTION idgen_declare_new_server() RETURNS boolean
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'idgen_sql_declare_new_server';
+SELECT idgen_declare_new_server();
+DROP FUNCTION idgen_declare_new_server();
+
+-- sequencers
+
+CREATE TABLE idgen_sequencer (
+    name text COLLATE "C" PRIMARY KEY,
+    key_prefix text,
+    start bigint NOT NULL DEFAULT 1,
+    step bigint NOT NULL DEFAULT 1,
+    max_value bigint NOT NULL DEFAULT 9223372036854775807,
+    cycle boolean NOT NULL DEFAULT false,
+    ttl interval,
+    ttl_mode text NOT NULL DEFAULT 'from first use',
+    cache integer NOT NULL DEFAULT 1,
+    comment text,
+    built_in boolean NOT NULL DEFAULT false);
+COMMENT ON TABLE idgen_sequencer IS
+'The sequencers of this database, by name; idgen_sequencers shows what their keys begin with in the store. Rows are judged as they come in, never change but for their comment, and are dumped by pg_dump (not the built-in one).';
+GRANT SELECT ON idgen_sequencer TO PUBLIC;
+-- Whoever makes the extension, so that he can restore a dump of it, too.
+GRANT INSERT ON idgen_sequencer TO @extowner@;
+SELECT pg_catalog.pg_extension_config_dump('idgen_sequencer', 'WHERE NOT built_in');
+
+CREATE FUNCTION idgen_sequencer_changed() RETURNS trigger
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'idgen_sql_sequencer_trigger';
+COMMENT ON FUNCTION idgen_sequencer_changed() IS
+'Judges every row that comes into idgen_sequencer, and tells all sessions that definitions have changed.';
+REVOKE ALL ON FUNCTION idgen_sequencer_changed() FROM PUBLIC;
+CREATE TRIGGER idgen_sequencer_changed BEFORE INSERT OR UPDATE OR DELETE ON idgen_sequencer
+    FOR EACH ROW EXECUTE FUNCTION idgen_sequencer_changed();
+CREATE TRIGGER idgen_sequencer_emptied BEFORE TRUNCATE ON idgen_sequencer
+    FOR EACH STATEMENT EXECUTE FUNCTION idgen_sequencer_changed();
+-- Also where rows come by logical replication.
+ALTER TABLE idgen_sequencer ENABLE ALWAYS TRIGGER idgen_sequencer_changed;
+ALTER TABLE idgen_sequencer ENABLE ALWAYS TRIGGER idgen_sequencer_emptied;
+
+INSERT INTO idgen_sequencer (name, comment, built_in)
+    VALUES ('default', 'What the sequence functions without a sequencer use: 1, 2, 3, ...', true);
+
+CREATE VIEW idgen_sequencers AS
+    SELECT s.name,
+           coalesce(s.key_prefix, 'idgen:seq:' || octet_length(d.name) || ':' ||
+               replace(replace(replace(d.name, '%', '%25'), '{', '%7B'), '}', '%7D') || ':' || octet_length(s.name) || ':' ||
+               replace(replace(replace(s.name, '%', '%25'), '{', '%7B'), '}', '%7D') || ':') AS key_prefix,
+           s.start, s.step, s.max_value, s.cycle, s.ttl, s.ttl_mode, s.cache, s.comment
+    FROM idgen_sequencer s, (SELECT current_database()::text AS name) d;
+GRANT SELECT ON idgen_sequencers TO PUBLIC;
+COMMENT ON VIEW idgen_sequencers IS
+'The sequencers of this database. In the store the last value of a key stands, in decimal, at key_prefix{length:key}, length in bytes; other programs may GET or INCRBY it.';
+
+CREATE FUNCTION idgen_create_sequencer(
+    name text, key_prefix text DEFAULT NULL, start bigint DEFAULT 1, step bigint DEFAULT 1,
+    max_value bigint DEFAULT 9223372036854775807, cycle boolean DEFAULT false, ttl interval DEFAULT NULL,
+    ttl_mode text DEFAULT 'from first use', cache integer DEFAULT 1, comment text DEFAULT NULL)
+    RETURNS idgen_sequencers
+    LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'idgen_sql_create_sequencer';
+COMMENT ON FUNCTION idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) IS
+'Makes a sequencer, for idgen_sequence() and the other functions that take one, and returns its row of idgen_sequencers. Its values are start, start + step and so on up to max_value; with cycle they then begin again. ttl: how long a key lives, ''from first use'' or, ''sliding'', from the latest. key_prefix: what its keys begin with in the store, without braces; otherwise the names of the database and the sequencer. cache: with more than 1 a server takes segments of up to so many values at a time (1 to 1,000,000) and gives them from shared memory: no round trip per value, in order on each server but not between servers, and what a server has left is skipped where it is lost. Made again under the same name it goes on with the values in the store. 42710 where the name is taken; 22023 for a negative start, a step below 1, a maximum below either, a ttl with months, a cache out of range; 0A000 for a cache above 1 with cycle or a ttl. For the extension''s owner, unless granted.';
+REVOKE ALL ON FUNCTION idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) TO @extowner@ WITH GRANT OPTION;
+
+CREATE FUNCTION idgen_drop_sequencer(name text, if_exists boolean DEFAULT false) RETURNS boolean
+    LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'idgen_sql_drop_sequencer';
+COMMENT ON FUNCTION idgen_drop_sequencer(text, boolean) IS
+'Drops a sequencer: true, or false where there was none and if_exists is true. Its values stay in the store. 42704 where there is none; 55000 for a built-in one. For the extension''s owner, unless granted.';
+REVOKE ALL ON FUNCTION idgen_drop_sequencer(text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_drop_sequencer(text, boolean) TO @extowner@ WITH GRANT OPTION;
+
+CREATE FUNCTION idgen_sequence(key text, count integer DEFAULT 1, sequencer text DEFAULT 'default')
+    RETURNS TABLE (value bigint)
+    LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000 ROWS 10
+    AS 'MODULE_PATHNAME', 'idgen_sql_sequence';
+COMMENT ON FUNCTION idgen_sequence(text, integer, text) IS
+'The next count values of a key, in order, over all servers of the store: one step there, nobody else''s values between them. They are given for good: a rollback does not give them back. None for NULL. 2200H where fewer are left before the maximum, and none is taken then; 22023 for a count outside 1 to 1,000,000, or of more than a cycle has; 22023 for a key outside 1 to 512 bytes; 42704 where there is no such sequencer; 08006 where the store does not answer within idgen.store_timeout, 08P01 where what answers is no store, 55000 where none is set or it refuses; 22P02 and 42804 where it has something else at that place. Where the sequencer has a cache: in order, from this server''s segments, which others'' values may lie between; what is left, with a warning, where a batch meets the maximum; 55000 without shared memory, 53400 where there is no room for the key within idgen.store_timeout.';
+
+CREATE FUNCTION idgen_sequence_next(key text, sequencer text DEFAULT 'default') RETURNS bigint
+    LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
+    AS 'MODULE_PATHNAME', 'idgen_sql_sequence_next';
+COMMENT ON FUNCTION idgen_sequence_next(text, text) IS
+'The next value of a key, as idgen_sequence() gives it. NULL for NULL.';
+
+CREATE FUNCTION idgen_sequence_next(keys text[], sequencer text DEFAULT 'default')
+    RETURNS TABLE (key text, value bigint)
+    LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000 ROWS 10
+    AS 'MODULE_PATHNAME', 'idgen_sql_sequence_next_keys';
+COMMENT ON FUNCTION idgen_sequence_next(text[], text) IS
+'The next value of each key, a row each in their order, asked for together; a key may be there more than once. Each is a step of its own: where one fails, what the others were given is nobody''s. None for NULL; 22004 for a key that is NULL; 22023 for more than 10,000; otherwise as idgen_sequence().';
+
+CREATE FUNCTION idgen_sequence_set(key text, value bigint, sequencer text DEFAULT 'default') RETURNS void
+    LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
+    AS 'MODULE_PATHNAME', 'idgen_sql_sequence_set';
+COMMENT ON FUNCTION idgen_sequence_set(text, bigint, text) IS
+'Makes a value the last one given of a key: the next is value + step. Setting a key back gives values again that were given before. Not undone by a rollback. 22023 for a value below start - step, below 0 or above the maximum; otherwise as idgen_sequence(). For the extension''s owner, unless granted.';
+REVOKE ALL ON FUNCTION idgen_sequence_set(text, bigint, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_sequence_set(text, bigint, text) TO @extowner@ WITH GRANT OPTION;
+
+CREATE FUNCTION idgen_sequence_set_if_not_exists(key text, value bigint, sequencer text DEFAULT 'default') RETURNS boolean
+    LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
+    AS 'MODULE_PATHNAME', 'idgen_sql_sequence_set_if_not_exists';
+COMMENT ON FUNCTION idgen_sequence_set_if_not_exists(text, bigint, text) IS
+'The same where the key has no value yet: true; false, and nothing is changed, where it has one. For the extension''s owner, unless granted.';
+REVOKE ALL ON FUNCTION idgen_sequence_set_if_not_exists(text, bigint, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_sequence_set_if_not_exists(text, bigint, text) TO @extowner@ WITH GRANT OPTION;
+
+CREATE FUNCTION idgen_sequence_peek(key text, sequencer text DEFAULT 'default') RETURNS bigint
+    LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
+    AS 'MODULE_PATHNAME', 'idgen_sql_sequence_peek';
+COMMENT ON FUNCTION idgen_sequence_peek(text, text) IS
+'The last value given of a key, or set; NULL where there is none. Where the sequencer has a cache: the last of the segments that servers have taken. It takes nothing. Errors as idgen_sequence().';
+
+CREATE FUNCTION idgen_sequence_drop(key text, sequencer text DEFAULT 'default') RETURNS boolean
+    LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
+    AS 'MODULE_PATHNAME', 'idgen_sql_sequence_drop';
+COMMENT ON FUNCTION idgen_sequence_drop(text, text) IS
+'Drops a key: it begins at start again. True where it had a value. Not undone by a rollback. Errors as idgen_sequence(). For the extension''s owner, unless granted.';
+REVOKE ALL ON FUNCTION idgen_sequence_drop(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_sequence_drop(text, text) TO @extowner@ WITH GRANT OPTION;
+
+CREATE FUNCTION idgen_stat_get_sequences(
+    OUT sequencer text, OUT key text, OUT next_value bigint, OUT values_left bigint, OUT segment_size bigint,
+    OUT fetches bigint, OUT waits bigint)
+    RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL SAFE COST 100 ROWS 100
+    AS 'MODULE_PATHNAME', 'idgen_sql_stat_sequences';
+COMMENT ON FUNCTION idgen_stat_get_sequences() IS
+'The rows of the view idgen_stat_sequences. None where idgen is not in shared_preload_libraries.';
+REVOKE ALL ON FUNCTION idgen_stat_get_sequences() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION idgen_stat_get_sequences() TO pg_read_all_stats;
+GRANT EXECUTE ON FUNCTION idgen_stat_get_sequences() TO @extowner@ WITH GRANT OPTION;
+
+CREATE VIEW idgen_stat_sequences AS SELECT * FROM idgen_stat_get_sequences();
+REVOKE ALL ON idgen_stat_sequences FROM PUBLIC;
+GRANT SELECT ON idgen_stat_sequences TO pg_read_all_stats;
+GRANT SELECT ON idgen_stat_sequences TO @extowner@ WITH GRANT OPTION;
+COMMENT ON VIEW idgen_stat_sequences IS
+'The keys of this database whose values this server has in segments: next_value, the next it would give, NULL where it has to ask the store; values_left, without asking; segment_size, of the latest; fetches, of segments; waits, calls that had to wait for one. Since the key has had its place. Keys may say something: for pg_read_all_stats.';
