@@ -85,6 +85,18 @@ INSERT INTO past_parted SELECT NULL, '2025-01-01', 1 + n % 2 FROM generate_serie
 SELECT name FROM idgen_create_generator('tens', 'sonyflake');
 SELECT idgen_fill_past('past_parted', 'id', 'at', 'tens', 77);
 SELECT count(DISTINCT id), min((idgen_decode(id, 'tens')).worker_id) AS worker, min(idgen_timestamp(id, 'tens')) AS at FROM past_parted;
+-- The table can be altered in the same transaction, as docs/migration.md does; also after a first call that was rolled back.
+CREATE TABLE past_in_one (at timestamptz);
+INSERT INTO past_in_one SELECT timestamptz '2025-01-01' + n * interval '1 s' FROM generate_series(1, 2500) n;
+BEGIN;
+ALTER TABLE past_in_one ADD COLUMN id bigint;
+SAVEPOINT before;
+SELECT idgen_fill_past('past_in_one', 'id', 'at');
+ROLLBACK TO before;
+SELECT idgen_fill_past('past_in_one', 'id', 'at');
+ALTER TABLE past_in_one ALTER COLUMN id SET DEFAULT idgen_next(), ALTER COLUMN id SET NOT NULL, ADD PRIMARY KEY (id);
+COMMIT;
+DROP TABLE past_in_one;
 -- Refused.
 INSERT INTO past VALUES (0, NULL, NULL), (0, NULL, '2023-12-31'), (0, NULL, 'infinity'), (0, NULL, '2025-01-01');
 SELECT idgen_fill_past('past', 'id', 'at');

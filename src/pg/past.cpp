@@ -41,6 +41,8 @@ class Rows {
     bool is_null;
     return SPI_getbinval(batch_->vals[at_], batch_->tupdesc, number, &is_null);
   }
+  // An open portal would keep the table in use until the end of the transaction, and ALTER TABLE from it.
+  void Close() { SPI_cursor_close(portal_); }
 
  private:
   Portal portal_;
@@ -162,6 +164,8 @@ PGDLLEXPORT Datum idgen_sql_fill_past(PG_FUNCTION_ARGS) {
     SPI_freetuptable(SPI_tuptable);
     ++filled;
   }
+  taken.Close();
+  rows.Close();
   AtEOXact_GUC(true, settings);
   SPI_finish();
   PG_RETURN_INT64(filled);
