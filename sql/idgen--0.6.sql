@@ -1,44 +1,48 @@
 -- idgen 0.6. Frozen once released: later versions ship upgrade scripts.
 \echo Use "CREATE EXTENSION idgen" to load this file. \quit
 
+-- Nothing is found through the target schema, where somebody else may have put operators, functions, types and casts
+-- that fit better: what is ours is named @extschema@., everything else is pg_catalog's.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- ids
 
-CREATE FUNCTION idgen_next() RETURNS bigint
+CREATE FUNCTION @extschema@.idgen_next() RETURNS bigint
     LANGUAGE c VOLATILE PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_next';
-COMMENT ON FUNCTION idgen_next() IS
+COMMENT ON FUNCTION @extschema@.idgen_next() IS
 'A new id: positive, increasing within a session, never given out before by any session of any server with another worker id. Waits up to idgen.max_wait while ids have run ahead of the clock by idgen.max_ahead. Raises 55000 while the server has no worker identity, 53400 past idgen.max_wait, 25006 on a hot standby.';
 
-CREATE FUNCTION idgen_next_text() RETURNS text
+CREATE FUNCTION @extschema@.idgen_next_text() RETURNS text
     LANGUAGE c VOLATILE PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_next_text';
-COMMENT ON FUNCTION idgen_next_text() IS
+COMMENT ON FUNCTION @extschema@.idgen_next_text() IS
 'A new id as idgen_next() gives it, as decimal text, for clients that keep numbers as doubles and would round it.';
 
-CREATE FUNCTION idgen_batch(count bigint) RETURNS SETOF bigint
+CREATE FUNCTION @extschema@.idgen_batch(count bigint) RETURNS SETOF bigint
     LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1 ROWS 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_batch';
-COMMENT ON FUNCTION idgen_batch(bigint) IS
+COMMENT ON FUNCTION @extschema@.idgen_batch(bigint) IS
 'count new ids in increasing order, as idgen_next() gives them. None for NULL; 22023 for a negative count.';
 
 -- reading ids
 
-CREATE FUNCTION idgen_decode(id bigint,
+CREATE FUNCTION @extschema@.idgen_decode(id bigint,
     OUT generated_at timestamptz, OUT region_id integer, OUT app_id integer, OUT worker_id integer, OUT sequence bigint)
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 2
     AS 'MODULE_PATHNAME', 'idgen_sql_decode';
-COMMENT ON FUNCTION idgen_decode(bigint) IS
+COMMENT ON FUNCTION @extschema@.idgen_decode(bigint) IS
 'The fields of an id of the default generator: 41 bits of milliseconds since 2024-01-01 00:00 UTC, 10 bits worker id, 12 bits sequence. It has no region and no app: these are NULL. 22023 for a negative number; any other is decoded as the layout says, whoever made it.';
 
-CREATE FUNCTION idgen_timestamp(id bigint) RETURNS timestamptz
+CREATE FUNCTION @extschema@.idgen_timestamp(id bigint) RETURNS timestamptz
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_timestamp';
-COMMENT ON FUNCTION idgen_timestamp(bigint) IS
+COMMENT ON FUNCTION @extschema@.idgen_timestamp(bigint) IS
 'When an id of the default generator was made, in whole milliseconds. 22023 for a negative number.';
 
 -- generators
 
-CREATE TABLE idgen_generator (
+CREATE TABLE @extschema@.idgen_generator (
     name text COLLATE "C" PRIMARY KEY,
     layout text NOT NULL,
     epoch timestamptz NOT NULL,
@@ -47,178 +51,178 @@ CREATE TABLE idgen_generator (
     app_id integer,
     comment text,
     built_in boolean NOT NULL DEFAULT false);
-COMMENT ON TABLE idgen_generator IS
+COMMENT ON TABLE @extschema@.idgen_generator IS
 'The generators of this database, by name; idgen_generators shows what follows from each. Rows are judged as they come in, never change but for their comment, and are dumped by pg_dump (not the built-in ones).';
-GRANT SELECT ON idgen_generator TO PUBLIC;
+GRANT SELECT ON @extschema@.idgen_generator TO PUBLIC;
 -- Whoever makes the extension, so that he can restore a dump of it, too.
-GRANT INSERT ON idgen_generator TO @extowner@;
-SELECT pg_catalog.pg_extension_config_dump('idgen_generator', 'WHERE NOT built_in');
+GRANT INSERT ON @extschema@.idgen_generator TO @extowner@;
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.idgen_generator', 'WHERE NOT built_in');
 
-CREATE FUNCTION idgen_generator_changed() RETURNS trigger
+CREATE FUNCTION @extschema@.idgen_generator_changed() RETURNS trigger
     LANGUAGE c VOLATILE
     AS 'MODULE_PATHNAME', 'idgen_sql_generator_trigger';
-COMMENT ON FUNCTION idgen_generator_changed() IS
+COMMENT ON FUNCTION @extschema@.idgen_generator_changed() IS
 'Judges every row that comes into idgen_generator, and tells all sessions that definitions have changed.';
-REVOKE ALL ON FUNCTION idgen_generator_changed() FROM PUBLIC;
-CREATE TRIGGER idgen_generator_changed BEFORE INSERT OR UPDATE OR DELETE ON idgen_generator
-    FOR EACH ROW EXECUTE FUNCTION idgen_generator_changed();
-CREATE TRIGGER idgen_generator_emptied BEFORE TRUNCATE ON idgen_generator
-    FOR EACH STATEMENT EXECUTE FUNCTION idgen_generator_changed();
+REVOKE ALL ON FUNCTION @extschema@.idgen_generator_changed() FROM PUBLIC;
+CREATE TRIGGER idgen_generator_changed BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.idgen_generator
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.idgen_generator_changed();
+CREATE TRIGGER idgen_generator_emptied BEFORE TRUNCATE ON @extschema@.idgen_generator
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.idgen_generator_changed();
 -- Also where rows come by logical replication.
-ALTER TABLE idgen_generator ENABLE ALWAYS TRIGGER idgen_generator_changed;
-ALTER TABLE idgen_generator ENABLE ALWAYS TRIGGER idgen_generator_emptied;
+ALTER TABLE @extschema@.idgen_generator ENABLE ALWAYS TRIGGER idgen_generator_changed;
+ALTER TABLE @extschema@.idgen_generator ENABLE ALWAYS TRIGGER idgen_generator_emptied;
 
-INSERT INTO idgen_generator (name, layout, comment, built_in)
+INSERT INTO @extschema@.idgen_generator (name, layout, comment, built_in)
     VALUES ('default', 'snowflake', 'What idgen_next() and the other functions without a generator use.', true);
 
-CREATE FUNCTION idgen_describe_layout(
+CREATE FUNCTION @extschema@.idgen_describe_layout(
     layout text, epoch timestamptz DEFAULT NULL, unit interval DEFAULT NULL,
     region_id integer DEFAULT NULL, app_id integer DEFAULT NULL,
     OUT fields text, OUT tick_epoch timestamptz, OUT tick_unit interval, OUT bits integer,
     OUT ids_per_second bigint, OUT workers bigint, OUT runs_out_at timestamptz, OUT example_id bigint, OUT note text)
     LANGUAGE c STABLE PARALLEL SAFE COST 5
     AS 'MODULE_PATHNAME', 'idgen_sql_describe_layout';
-COMMENT ON FUNCTION idgen_describe_layout(text, timestamptz, interval, integer, integer) IS
+COMMENT ON FUNCTION @extschema@.idgen_describe_layout(text, timestamptz, interval, integer, integer) IS
 'What a layout is good for, without making anything: its fields, ids per second of one worker, number of workers, when its time runs out, an id of worker 1 as of now. layout: a list of fields with their bits, the highest first, of time, region (or datacenter), app, worker, sequence; or snowflake, genesis, sonyflake, goflakeid, discord, twitter, instagram, js53, wide, which have an epoch and a unit of their own. 22023 for one that is none.';
 
-CREATE VIEW idgen_generators AS
+CREATE VIEW @extschema@.idgen_generators AS
     SELECT g.name, g.layout, g.epoch, g.unit, g.region_id, g.app_id,
            d.ids_per_second, d.workers, d.runs_out_at, d.example_id, d.note, g.comment
-    FROM idgen_generator g, idgen_describe_layout(g.layout, g.epoch, g.unit, g.region_id, g.app_id) d;
-GRANT SELECT ON idgen_generators TO PUBLIC;
-COMMENT ON VIEW idgen_generators IS
+    FROM @extschema@.idgen_generator g, @extschema@.idgen_describe_layout(g.layout, g.epoch, g.unit, g.region_id, g.app_id) d;
+GRANT SELECT ON @extschema@.idgen_generators TO PUBLIC;
+COMMENT ON VIEW @extschema@.idgen_generators IS
 'The generators of this database, and what follows from each: ids per second of one worker, how many workers can have different ids, when the time field runs out, an id of worker 1 as of now.';
 
-CREATE FUNCTION idgen_create_generator(
+CREATE FUNCTION @extschema@.idgen_create_generator(
     name text, layout text DEFAULT 'snowflake', epoch timestamptz DEFAULT NULL, unit interval DEFAULT NULL,
     region_id integer DEFAULT NULL, app_id integer DEFAULT NULL, comment text DEFAULT NULL)
-    RETURNS idgen_generators
+    RETURNS @extschema@.idgen_generators
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'idgen_sql_create_generator';
-COMMENT ON FUNCTION idgen_create_generator(text, text, timestamptz, interval, integer, integer, text) IS
+COMMENT ON FUNCTION @extschema@.idgen_create_generator(text, text, timestamptz, interval, integer, integer, text) IS
 'Makes a generator, for idgen_next(name) and the other functions that take one, and returns its row of idgen_generators. Time comes first in its layout, and there is a worker field; at most 63 bits, or 64 while the highest is zero. Generators of one layout, epoch, unit, region and app share their ids: none is given twice. Never changed afterwards. 42710 where the name is taken; 22023 for a layout in which no ids can be issued; 55000 where this server''s worker ids don''t fit it; 53400 past idgen.max_generators. For whoever made the extension, unless granted.';
-REVOKE ALL ON FUNCTION idgen_create_generator(text, text, timestamptz, interval, integer, integer, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION idgen_create_generator(text, text, timestamptz, interval, integer, integer, text) TO @extowner@ WITH GRANT OPTION;
+REVOKE ALL ON FUNCTION @extschema@.idgen_create_generator(text, text, timestamptz, interval, integer, integer, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.idgen_create_generator(text, text, timestamptz, interval, integer, integer, text) TO @extowner@ WITH GRANT OPTION;
 
-CREATE FUNCTION idgen_drop_generator(name text, if_exists boolean DEFAULT false) RETURNS boolean
+CREATE FUNCTION @extschema@.idgen_drop_generator(name text, if_exists boolean DEFAULT false) RETURNS boolean
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'idgen_sql_drop_generator';
-COMMENT ON FUNCTION idgen_drop_generator(text, boolean) IS
+COMMENT ON FUNCTION @extschema@.idgen_drop_generator(text, boolean) IS
 'Drops a generator: true, or false where there was none and if_exists is true. Column defaults that name it fail from then on; idgen_check() lists them. 42704 where there is none; 55000 for a built-in one. For whoever made the extension, unless granted.';
-REVOKE ALL ON FUNCTION idgen_drop_generator(text, boolean) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION idgen_drop_generator(text, boolean) TO @extowner@ WITH GRANT OPTION;
+REVOKE ALL ON FUNCTION @extschema@.idgen_drop_generator(text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.idgen_drop_generator(text, boolean) TO @extowner@ WITH GRANT OPTION;
 
-CREATE FUNCTION idgen_comment_on_generator(name text, comment text) RETURNS void
+CREATE FUNCTION @extschema@.idgen_comment_on_generator(name text, comment text) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'idgen_sql_comment_generator';
-COMMENT ON FUNCTION idgen_comment_on_generator(text, text) IS
+COMMENT ON FUNCTION @extschema@.idgen_comment_on_generator(text, text) IS
 'Sets the comment of a generator, or takes it away with NULL. 42704 where there is none. For whoever made the extension, unless granted.';
-REVOKE ALL ON FUNCTION idgen_comment_on_generator(text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION idgen_comment_on_generator(text, text) TO @extowner@ WITH GRANT OPTION;
+REVOKE ALL ON FUNCTION @extschema@.idgen_comment_on_generator(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.idgen_comment_on_generator(text, text) TO @extowner@ WITH GRANT OPTION;
 
-CREATE FUNCTION idgen_next(generator text) RETURNS bigint
+CREATE FUNCTION @extschema@.idgen_next(generator text) RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_next_generator';
-COMMENT ON FUNCTION idgen_next(text) IS
+COMMENT ON FUNCTION @extschema@.idgen_next(text) IS
 'A new id of a generator, as idgen_next() gives them. NULL for NULL. Raises 42704 where there is no such generator, 53400 where the server has no room for another layout (idgen.max_generators), and what idgen_next() raises.';
 
-CREATE FUNCTION idgen_batch(count bigint, generator text) RETURNS SETOF bigint
+CREATE FUNCTION @extschema@.idgen_batch(count bigint, generator text) RETURNS SETOF bigint
     LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1 ROWS 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_batch_generator';
-COMMENT ON FUNCTION idgen_batch(bigint, text) IS
+COMMENT ON FUNCTION @extschema@.idgen_batch(bigint, text) IS
 'count new ids of a generator in increasing order. None for NULL; 22023 for a negative count; 42704 where there is no such generator.';
 
-CREATE FUNCTION idgen_next_text(format text) RETURNS text
+CREATE FUNCTION @extschema@.idgen_next_text(format text) RETURNS text
     LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_next_text_form';
-COMMENT ON FUNCTION idgen_next_text(text) IS
+COMMENT ON FUNCTION @extschema@.idgen_next_text(text) IS
 'A new id as idgen_next() gives it, as text: decimal, base32, base58, base62 or hex, as idgen_to_base32() and the like write it. 22023 for another format.';
 
-CREATE FUNCTION idgen_next_text(format text, generator text) RETURNS text
+CREATE FUNCTION @extschema@.idgen_next_text(format text, generator text) RETURNS text
     LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_next_text_form';
-COMMENT ON FUNCTION idgen_next_text(text, text) IS
+COMMENT ON FUNCTION @extschema@.idgen_next_text(text, text) IS
 'A new id of a generator as text: decimal, base32, base58, base62 or hex. 22023 for another format, 42704 where there is no such generator.';
 
 -- reading ids of generators, and of others
 
-CREATE FUNCTION idgen_decode(id bigint, generator text,
+CREATE FUNCTION @extschema@.idgen_decode(id bigint, generator text,
     OUT generated_at timestamptz, OUT region_id integer, OUT app_id integer, OUT worker_id integer, OUT sequence bigint)
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 2
     AS 'MODULE_PATHNAME', 'idgen_sql_decode_generator';
-COMMENT ON FUNCTION idgen_decode(bigint, text) IS
+COMMENT ON FUNCTION @extschema@.idgen_decode(bigint, text) IS
 'The fields of an id of a generator; NULL for a field that its layout does not have. 22023 for a number with more bits than the layout, 42704 where there is no such generator. For indexes and generated columns: idgen_decode_layout().';
 
-CREATE FUNCTION idgen_timestamp(id bigint, generator text) RETURNS timestamptz
+CREATE FUNCTION @extschema@.idgen_timestamp(id bigint, generator text) RETURNS timestamptz
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_timestamp_generator';
-COMMENT ON FUNCTION idgen_timestamp(bigint, text) IS
+COMMENT ON FUNCTION @extschema@.idgen_timestamp(bigint, text) IS
 'When an id of a generator was made: the beginning of its tick. 22023 for a number with more bits than the layout, 42704 where there is no such generator.';
 
-CREATE FUNCTION idgen_decode_layout(id bigint, layout text, epoch timestamptz DEFAULT NULL, unit interval DEFAULT NULL,
+CREATE FUNCTION @extschema@.idgen_decode_layout(id bigint, layout text, epoch timestamptz DEFAULT NULL, unit interval DEFAULT NULL,
     OUT generated_at timestamptz, OUT region_id integer, OUT app_id integer, OUT worker_id integer, OUT sequence bigint)
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 2
     AS 'MODULE_PATHNAME', 'idgen_sql_decode_layout';
-COMMENT ON FUNCTION idgen_decode_layout(bigint, text, timestamptz, interval) IS
+COMMENT ON FUNCTION @extschema@.idgen_decode_layout(bigint, text, timestamptz, interval) IS
 'The fields of an id of any layout, whoever made it; ids of 64 bits as negative numbers, too (idgen_from_unsigned() reads the decimal form). layout, epoch and unit as in idgen_describe_layout(); without them 2024-01-01 00:00 UTC and 1 ms. NULL where id or layout is. 22023 for a layout that is none, or a number with more bits than it; 22008 for a time that no timestamp can say.';
 
-CREATE FUNCTION idgen_timestamp_layout(id bigint, layout text, epoch timestamptz DEFAULT NULL, unit interval DEFAULT NULL)
+CREATE FUNCTION @extschema@.idgen_timestamp_layout(id bigint, layout text, epoch timestamptz DEFAULT NULL, unit interval DEFAULT NULL)
     RETURNS timestamptz
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_timestamp_layout';
-COMMENT ON FUNCTION idgen_timestamp_layout(bigint, text, timestamptz, interval) IS
+COMMENT ON FUNCTION @extschema@.idgen_timestamp_layout(bigint, text, timestamptz, interval) IS
 'When an id of any layout was made: the generated_at of idgen_decode_layout().';
 
 -- time as a range of ids
 
-CREATE FUNCTION idgen_min_id(at timestamptz) RETURNS bigint
+CREATE FUNCTION @extschema@.idgen_min_id(at timestamptz) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_min_id';
-COMMENT ON FUNCTION idgen_min_id(timestamptz) IS
+COMMENT ON FUNCTION @extschema@.idgen_min_id(timestamptz) IS
 'The bound for which id >= idgen_min_id(at) means idgen_timestamp(id) >= at, of every id of the default generator. 0 before its epoch; 22008 where all ids are earlier.';
 
-CREATE FUNCTION idgen_max_id(at timestamptz) RETURNS bigint
+CREATE FUNCTION @extschema@.idgen_max_id(at timestamptz) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_max_id';
-COMMENT ON FUNCTION idgen_max_id(timestamptz) IS
+COMMENT ON FUNCTION @extschema@.idgen_max_id(timestamptz) IS
 'The bound for which id <= idgen_max_id(at) means idgen_timestamp(id) <= at, of every id of the default generator. -1 before its epoch. Ids can run ahead of the clock by idgen.max_ahead, so id <= idgen_max_id(now()) can miss some that exist.';
 
-CREATE FUNCTION idgen_min_id(at timestamptz, generator text) RETURNS bigint
+CREATE FUNCTION @extschema@.idgen_min_id(at timestamptz, generator text) RETURNS bigint
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_min_id_generator';
-COMMENT ON FUNCTION idgen_min_id(timestamptz, text) IS
+COMMENT ON FUNCTION @extschema@.idgen_min_id(timestamptz, text) IS
 'As idgen_min_id(at), of the ids of a generator. 42704 where there is no such generator.';
 
-CREATE FUNCTION idgen_max_id(at timestamptz, generator text) RETURNS bigint
+CREATE FUNCTION @extschema@.idgen_max_id(at timestamptz, generator text) RETURNS bigint
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_max_id_generator';
-COMMENT ON FUNCTION idgen_max_id(timestamptz, text) IS
+COMMENT ON FUNCTION @extschema@.idgen_max_id(timestamptz, text) IS
 'As idgen_max_id(at), of the ids of a generator. 42704 where there is no such generator.';
 
 -- moving in
 
-CREATE FUNCTION idgen_adopt(table_name regclass, column_name name, generator text DEFAULT NULL) RETURNS SETOF text
+CREATE FUNCTION @extschema@.idgen_adopt(table_name regclass, column_name name, generator text DEFAULT NULL) RETURNS SETOF text
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 10000 ROWS 3
     AS 'MODULE_PATHNAME', 'idgen_sql_adopt';
-COMMENT ON FUNCTION idgen_adopt(regclass, name, text) IS
+COMMENT ON FUNCTION @extschema@.idgen_adopt(regclass, name, text) IS
 'Makes idgen_next(), or that of a generator, the default of a bigint column that has had other ids (plain, serial or identity), and says what it did, a line each. All in one transaction, under the lock that ALTER TABLE takes. 55000 where existing ids are not all below the new ones; 42804 for a column that can''t hold ids of 64 bits, with the statement that widens an integer. For the table''s owner.';
 
-CREATE FUNCTION idgen_fill_past(table_name regclass, column_name name, time_column name,
+CREATE FUNCTION @extschema@.idgen_fill_past(table_name regclass, column_name name, time_column name,
     generator text DEFAULT NULL, worker_id integer DEFAULT NULL) RETURNS bigint
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100000
     AS 'MODULE_PATHNAME', 'idgen_sql_fill_past';
-COMMENT ON FUNCTION idgen_fill_past(regclass, name, name, text, integer) IS
+COMMENT ON FUNCTION @extschema@.idgen_fill_past(regclass, name, name, text, integer) IS
 'Gives every row whose column_name is NULL an id of the time in time_column, in the order of these times, and returns how many. The ids have a worker id that no server may have, the layout''s last unless worker_id says otherwise: so none meets an id that a server issues, and what the column has of it already is not met either. Ids of rows that were deleted may come again, and another table has the same unless it is given another worker_id. 25000 in a transaction that does not see all rows. 22008 where a time is missing, to come, or before the epoch; 55000 where the worker id is this server''s or may be leased.';
 
 -- checks before trouble
 
-CREATE FUNCTION idgen_check(OUT severity text, OUT object text, OUT finding text, OUT advice text)
+CREATE FUNCTION @extschema@.idgen_check(OUT severity text, OUT object text, OUT finding text, OUT advice text)
     RETURNS SETOF record
     LANGUAGE sql STABLE PARALLEL RESTRICTED COST 10000 ROWS 10
 BEGIN ATOMIC
     WITH RECURSIVE ours (oid) AS (
-        VALUES ('idgen_next()'::regprocedure), ('idgen_next(text)'::regprocedure),
-               ('idgen_next_text(text,text)'::regprocedure)),
+        VALUES ('@extschema@.idgen_next()'::regprocedure), ('@extschema@.idgen_next(text)'::regprocedure),
+               ('@extschema@.idgen_next_text(text,text)'::regprocedure)),
     -- What a domain is made of in the end.
     bases (oid, base) AS (
         SELECT oid, oid FROM pg_type WHERE typtype <> 'd'
@@ -253,7 +257,7 @@ BEGIN ATOMIC
             expression, 'idgen_next(?:_text\(''[^'']*''(?:::text)?, |\()(?:''((?:[^'']|'''')*)''(?:::text)?)?\)', 'g') call),
     widths AS (
         SELECT g.name, (SELECT sum(split_part(field, ':', 2)::integer) FROM string_to_table(g.layout, ',') field) AS bits
-        FROM idgen_generator g),
+        FROM @extschema@.idgen_generator g),
     settings AS (
         SELECT current_setting('idgen.worker_source', true) = 'lease' AS leased,
                current_setting('idgen.max_workers', true)::bigint AS workers,
@@ -267,22 +271,22 @@ BEGIN ATOMIC
     SELECT 'warning', 'generator ' || quote_ident(name),
            'Its time field runs out at ' || runs_out_at || '.',
            'Columns with its ids need another generator, or another key, before then.'
-    FROM idgen_generators WHERE runs_out_at < now() + interval '5 years'
+    FROM @extschema@.idgen_generators WHERE runs_out_at < now() + interval '5 years'
     UNION ALL
     SELECT 'error', 'generator ' || quote_ident(name),
            'It has ' || g.workers || ' worker ids, and "idgen.max_workers" is ' || s.workers || '.',
            'Lower "idgen.max_workers" on all servers of the prefix, or use a generator with a wider worker field.'
-    FROM idgen_generators g, settings s WHERE s.leased AND g.workers < s.workers
+    FROM @extschema@.idgen_generators g, settings s WHERE s.leased AND g.workers < s.workers
     UNION ALL
     SELECT 'error', 'generator ' || quote_ident(name),
            'Its ticks are ' || unit || ' long; with the settings as they are they can be ' || longest_ms || ' ms.',
            'Make "idgen.ceiling_window", or "idgen.lease_window", or "idgen.max_ahead" longer.'
-    FROM idgen_generator, settings WHERE extract(epoch FROM unit) * 1000 > longest_ms
+    FROM @extschema@.idgen_generator, settings WHERE extract(epoch FROM unit) * 1000 > longest_ms
     UNION ALL
     SELECT 'error', min(object),
            'Ids of different generators can meet in it: ' || string_agg(DISTINCT quote_ident(n.generator), ', ') || '.',
            'Make the defaults of the table and of its partitions or children one.'
-    FROM named n JOIN idgen_generator g ON g.name = n.generator JOIN parents p ON p.relation = n.attrelid
+    FROM named n JOIN @extschema@.idgen_generator g ON g.name = n.generator JOIN parents p ON p.relation = n.attrelid
     WHERE NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = p.root)
     GROUP BY p.root, n.attname
     HAVING count(DISTINCT (g.layout, g.epoch, g.unit, g.region_id, g.app_id)) > 1
@@ -290,7 +294,7 @@ BEGIN ATOMIC
     SELECT DISTINCT 'error', object, 'Its default names the generator ' || quote_ident(generator) || ', which does not exist.',
            'Make the generator again as it was, or set another default.'
     FROM named n
-    WHERE NOT EXISTS (SELECT FROM idgen_generator g WHERE g.name = n.generator)
+    WHERE NOT EXISTS (SELECT FROM @extschema@.idgen_generator g WHERE g.name = n.generator)
     UNION ALL
     SELECT DISTINCT 'error', object, 'It is of type ' || format_type(atttypid, NULL) || ', which does not hold every id.',
            'ALTER TABLE ' || attrelid::regclass || ' ALTER COLUMN ' || quote_ident(attname) || ' TYPE bigint;'
@@ -330,123 +334,123 @@ BEGIN ATOMIC
     WHERE t.tgenabled <> 'A'
     GROUP BY t.tgrelid;
 END;
-COMMENT ON FUNCTION idgen_check() IS
+COMMENT ON FUNCTION @extschema@.idgen_check() IS
 'What will be trouble, a row each: a generator that runs out within five years; two generators whose ids can meet in one column; a default that names no generator; a column that can''t hold every id, or still owns a sequence; a worker field smaller than the range that is leased from; ticks too long for the settings; a worker id that is not leased on a server with standbys, subscribers or subscriptions; a table of definitions whose triggers are not enabled always. No rows: nothing was found.';
 -- text forms
 
-CREATE FUNCTION idgen_to_base32(id bigint) RETURNS text
+CREATE FUNCTION @extschema@.idgen_to_base32(id bigint) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_to_base32';
-COMMENT ON FUNCTION idgen_to_base32(bigint) IS
+COMMENT ON FUNCTION @extschema@.idgen_to_base32(bigint) IS
 'An id in Crockford''s base32, as TSIDs have it: 13 characters of 0-9 and A-Z without I, L, O and U, which sort like unsigned ids under COLLATE "C". Any bigint has one; a negative one counts as 2^64 more.';
 
-CREATE FUNCTION idgen_from_base32(text text) RETURNS bigint
+CREATE FUNCTION @extschema@.idgen_from_base32(text text) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_from_base32';
-COMMENT ON FUNCTION idgen_from_base32(text) IS
+COMMENT ON FUNCTION @extschema@.idgen_from_base32(text) IS
 'The id that idgen_to_base32() wrote. Exactly 13 characters, in either case; I and L are read as 1, O as 0. 22P02 for anything else, 22003 above 2^64 - 1.';
 
-CREATE FUNCTION idgen_to_base58(id bigint) RETURNS text
+CREATE FUNCTION @extschema@.idgen_to_base58(id bigint) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_to_base58';
-COMMENT ON FUNCTION idgen_to_base58(bigint) IS
+COMMENT ON FUNCTION @extschema@.idgen_to_base58(bigint) IS
 'An id in base58 with Bitcoin''s alphabet: at most 11 characters of 1-9, A-Z and a-z without I, O and l. They don''t sort like ids. Any bigint has one; a negative one counts as 2^64 more.';
 
-CREATE FUNCTION idgen_from_base58(text text) RETURNS bigint
+CREATE FUNCTION @extschema@.idgen_from_base58(text text) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_from_base58';
-COMMENT ON FUNCTION idgen_from_base58(text) IS
+COMMENT ON FUNCTION @extschema@.idgen_from_base58(text) IS
 'The id that idgen_to_base58() wrote. 1 to 11 characters; case matters; only the id 0 begins with 1. 22P02 for anything else, 22003 above 2^64 - 1.';
 
-CREATE FUNCTION idgen_to_base62(id bigint) RETURNS text
+CREATE FUNCTION @extschema@.idgen_to_base62(id bigint) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_to_base62';
-COMMENT ON FUNCTION idgen_to_base62(bigint) IS
+COMMENT ON FUNCTION @extschema@.idgen_to_base62(bigint) IS
 'An id in base62: 11 characters of 0-9, A-Z and a-z, which sort like unsigned ids under COLLATE "C". Any bigint has one; a negative one counts as 2^64 more.';
 
-CREATE FUNCTION idgen_from_base62(text text) RETURNS bigint
+CREATE FUNCTION @extschema@.idgen_from_base62(text text) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_from_base62';
-COMMENT ON FUNCTION idgen_from_base62(text) IS
+COMMENT ON FUNCTION @extschema@.idgen_from_base62(text) IS
 'The id that idgen_to_base62() wrote. Exactly 11 characters; case matters. 22P02 for anything else, 22003 above 2^64 - 1.';
 
-CREATE FUNCTION idgen_to_hex(id bigint) RETURNS text
+CREATE FUNCTION @extschema@.idgen_to_hex(id bigint) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_to_hex';
-COMMENT ON FUNCTION idgen_to_hex(bigint) IS
+COMMENT ON FUNCTION @extschema@.idgen_to_hex(bigint) IS
 'An id in hexadecimal: 16 characters of 0-9 and a-f, which sort like unsigned ids. Any bigint has one; a negative one counts as 2^64 more.';
 
-CREATE FUNCTION idgen_from_hex(text text) RETURNS bigint
+CREATE FUNCTION @extschema@.idgen_from_hex(text text) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_from_hex';
-COMMENT ON FUNCTION idgen_from_hex(text) IS
+COMMENT ON FUNCTION @extschema@.idgen_from_hex(text) IS
 'The id that idgen_to_hex() wrote. Exactly 16 characters, in either case, without a prefix. 22P02 for anything else.';
 
-CREATE FUNCTION idgen_to_unsigned(id bigint) RETURNS text
+CREATE FUNCTION @extschema@.idgen_to_unsigned(id bigint) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_to_unsigned';
-COMMENT ON FUNCTION idgen_to_unsigned(bigint) IS
+COMMENT ON FUNCTION @extschema@.idgen_to_unsigned(bigint) IS
 'An id in decimal digits without a sign: of a negative bigint those of the same 64 bits, 2^63 and above. Of any other the same as its own text.';
 
-CREATE FUNCTION idgen_from_unsigned(text text) RETURNS bigint
+CREATE FUNCTION @extschema@.idgen_from_unsigned(text text) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_from_unsigned';
-COMMENT ON FUNCTION idgen_from_unsigned(text) IS
+COMMENT ON FUNCTION @extschema@.idgen_from_unsigned(text) IS
 'The id that idgen_to_unsigned() wrote. 1 to 20 digits, no sign, no spaces, no leading zeros; from 2^63 on the same 64 bits as a negative bigint. 22P02 for anything else, 22003 above 2^64 - 1.';
 
-CREATE FUNCTION uuid_to_ulid(uuid uuid) RETURNS text
+CREATE FUNCTION @extschema@.uuid_to_ulid(uuid uuid) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_uuid_to_ulid';
-COMMENT ON FUNCTION uuid_to_ulid(uuid) IS
+COMMENT ON FUNCTION @extschema@.uuid_to_ulid(uuid) IS
 'The 128 bits of a UUID, of any version, as a ULID: 26 characters of Crockford''s base32, which sort like UUIDs under COLLATE "C". A ULID begins with 48 bits of Unix milliseconds, as a UUID of version 7 does.';
 
-CREATE FUNCTION uuid_from_ulid(text text) RETURNS uuid
+CREATE FUNCTION @extschema@.uuid_from_ulid(text text) RETURNS uuid
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_uuid_from_ulid';
-COMMENT ON FUNCTION uuid_from_ulid(text) IS
+COMMENT ON FUNCTION @extschema@.uuid_from_ulid(text) IS
 'The 128 bits of a ULID as a UUID; of one that uuid_to_ulid() wrote, that UUID. Exactly 26 characters, in either case; I and L are read as 1, O as 0. A ULID made elsewhere has random bits where a UUID has its version, so uuid_v7_timestamp() refuses most of them. 22P02 for anything else, 22003 above 2^128 - 1 (the first character is at most 7).';
 
 -- UUIDs
 
-CREATE FUNCTION uuid_v7() RETURNS uuid
+CREATE FUNCTION @extschema@.uuid_v7() RETURNS uuid
     LANGUAGE c VOLATILE PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_uuid_v7';
-COMMENT ON FUNCTION uuid_v7() IS
+COMMENT ON FUNCTION @extschema@.uuid_v7() IS
 'A new UUID of version 7 (RFC 9562): Unix milliseconds, a 16-bit counter (section 6.2, method 1), 58 random bits. Strictly increasing over all sessions of the server where idgen is in shared_preload_libraries, else within the session. Never waits and never fails for want of a number. Its time lags the clock by a tick of the kernel''s coarse clock at the most (4 ms, as a rule), and leads it only past 32,768 UUIDs in one millisecond, or by as much as a clock was set back until that is caught up with.';
 
-CREATE FUNCTION uuid_v7_timestamp(uuid uuid) RETURNS timestamptz
+CREATE FUNCTION @extschema@.uuid_v7_timestamp(uuid uuid) RETURNS timestamptz
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_uuid_v7_timestamp';
-COMMENT ON FUNCTION uuid_v7_timestamp(uuid) IS
+COMMENT ON FUNCTION @extschema@.uuid_v7_timestamp(uuid) IS
 'The time in a UUID of version 7, whoever made it, in whole milliseconds. 22023 for any other version or variant.';
 
-CREATE FUNCTION uuid_v7_decode(uuid uuid, OUT generated_at timestamptz, OUT rand_a integer, OUT rand_b bigint)
+CREATE FUNCTION @extschema@.uuid_v7_decode(uuid uuid, OUT generated_at timestamptz, OUT rand_a integer, OUT rand_b bigint)
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 2
     AS 'MODULE_PATHNAME', 'idgen_sql_uuid_v7_decode';
-COMMENT ON FUNCTION uuid_v7_decode(uuid) IS
+COMMENT ON FUNCTION @extschema@.uuid_v7_decode(uuid) IS
 'The fields of a UUID of version 7, named as in RFC 9562: its time, rand_a (12 bits) and rand_b (62 bits). 22023 for any other version or variant.';
 
-CREATE FUNCTION uuid_v7(at timestamptz) RETURNS uuid
+CREATE FUNCTION @extschema@.uuid_v7(at timestamptz) RETURNS uuid
     LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_uuid_v7_at';
-COMMENT ON FUNCTION uuid_v7(timestamptz) IS
+COMMENT ON FUNCTION @extschema@.uuid_v7(timestamptz) IS
 'A UUID of version 7 for a row of the past: with the millisecond of that time, rounded down, and 74 random bits. Those of one millisecond are in no order. 22008 before 1970 and after 10889-08-02 05:31:50.655 UTC.';
 
-CREATE FUNCTION uuid_v7_min(at timestamptz) RETURNS uuid
+CREATE FUNCTION @extschema@.uuid_v7_min(at timestamptz) RETURNS uuid
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_uuid_v7_min';
-COMMENT ON FUNCTION uuid_v7_min(timestamptz) IS
+COMMENT ON FUNCTION @extschema@.uuid_v7_min(timestamptz) IS
 'The lower bound of a time range in UUIDs of version 7, for the index on the UUIDs themselves: id >= uuid_v7_min(t) exactly where uuid_v7_timestamp(id) >= t. Any time will do; past the last time that a UUID has, the max UUID, which no UUID of version 7 reaches.';
 
-CREATE FUNCTION uuid_v7_max(at timestamptz) RETURNS uuid
+CREATE FUNCTION @extschema@.uuid_v7_max(at timestamptz) RETURNS uuid
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_uuid_v7_max';
-COMMENT ON FUNCTION uuid_v7_max(timestamptz) IS
+COMMENT ON FUNCTION @extschema@.uuid_v7_max(timestamptz) IS
 'The upper bound of a time range in UUIDs of version 7, for the index on the UUIDs themselves: id <= uuid_v7_max(t) exactly where uuid_v7_timestamp(id) <= t. Any time will do; before 1970, the nil UUID, which every UUID of version 7 is above.';
 
 -- watching it
 
-CREATE FUNCTION idgen_status(
+CREATE FUNCTION @extschema@.idgen_status(
     OUT state text, OUT reason text, OUT advice text, OUT worker_id integer, OUT worker_source text,
     OUT ceiling timestamptz, OUT ceiling_left interval, OUT drift interval, OUT clock_ahead interval,
     OUT ids_issued bigint,
@@ -455,104 +459,104 @@ CREATE FUNCTION idgen_status(
     OUT last_error text, OUT last_error_at timestamptz, OUT worker_pid integer,
     OUT server_version text, OUT library_version text)
     LANGUAGE c VOLATILE PARALLEL SAFE COST 10
-    AS 'MODULE_PATHNAME', 'idgen_sql_status_0_3';
-COMMENT ON FUNCTION idgen_status() IS
+    AS 'MODULE_PATHNAME', 'idgen_sql_status';
+COMMENT ON FUNCTION @extschema@.idgen_status() IS
 'One row: is id generation healthy (state is ''ok''), why not, and what to do. ceiling: no id has a later time, and a restart goes on from it; ceiling_left: until the id clock reaches it. drift: how far the next id is ahead of the id clock. clock_ahead: how far the id clock is ahead of the wall clock. ids_issued: since the server started. Of a leased worker id: lease_holder, as others see this server (host|port|directory); lease_expires_at, by the store''s clock; last_renewal_at and how long the store''s last answer took; renewal_failures in a row.';
 
-CREATE FUNCTION idgen_wait_ready(timeout interval DEFAULT '30 s') RETURNS boolean
+CREATE FUNCTION @extschema@.idgen_wait_ready(timeout interval DEFAULT '30 s') RETURNS boolean
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_wait_ready';
-COMMENT ON FUNCTION idgen_wait_ready(interval) IS
+COMMENT ON FUNCTION @extschema@.idgen_wait_ready(interval) IS
 'Waits until the server can give ids: true, or false where timeout has passed first. For deployments and tests. 55000 where idgen is not in shared_preload_libraries.';
 
-CREATE FUNCTION idgen_stat_get_backends(
+CREATE FUNCTION @extschema@.idgen_stat_get_backends(
     OUT pid integer, OUT ids bigint, OUT blocks bigint, OUT lost_ids bigint, OUT waits bigint, OUT waited interval,
     OUT waiting boolean, OUT waiting_for interval)
     RETURNS SETOF record
     LANGUAGE c VOLATILE PARALLEL SAFE COST 10 ROWS 100
     AS 'MODULE_PATHNAME', 'idgen_sql_stat_backends';
-COMMENT ON FUNCTION idgen_stat_get_backends() IS
+COMMENT ON FUNCTION @extschema@.idgen_stat_get_backends() IS
 'The rows of the view idgen_stat_backends. None where idgen is not in shared_preload_libraries.';
 
-CREATE VIEW idgen_stat_backends AS SELECT * FROM idgen_stat_get_backends();
-GRANT SELECT ON idgen_stat_backends TO PUBLIC;
-COMMENT ON VIEW idgen_stat_backends IS
+CREATE VIEW @extschema@.idgen_stat_backends AS SELECT * FROM @extschema@.idgen_stat_get_backends();
+GRANT SELECT ON @extschema@.idgen_stat_backends TO PUBLIC;
+COMMENT ON VIEW @extschema@.idgen_stat_backends IS
 'What each live backend that has asked for ids has had since it began: ids given out, blocks reserved for them, ids lost in blocks that were dropped, how often and how long it has waited, and whether it waits right now.';
 
-CREATE FUNCTION idgen_stat_get_generators(
+CREATE FUNCTION @extschema@.idgen_stat_get_generators(
     OUT generator text, OUT ids bigint, OUT blocks bigint, OUT lost_ids bigint, OUT waits bigint, OUT waited interval,
     OUT drift interval, OUT max_drift interval, OUT stats_reset timestamptz)
     RETURNS SETOF record
     LANGUAGE c VOLATILE PARALLEL SAFE COST 10 ROWS 1
     AS 'MODULE_PATHNAME', 'idgen_sql_stat_generators';
-COMMENT ON FUNCTION idgen_stat_get_generators() IS
+COMMENT ON FUNCTION @extschema@.idgen_stat_get_generators() IS
 'The rows of the view idgen_stat_generators. None where idgen is not in shared_preload_libraries.';
 
-CREATE VIEW idgen_stat_generators AS SELECT * FROM idgen_stat_get_generators();
-GRANT SELECT ON idgen_stat_generators TO PUBLIC;
-COMMENT ON VIEW idgen_stat_generators IS
+CREATE VIEW @extschema@.idgen_stat_generators AS SELECT * FROM @extschema@.idgen_stat_get_generators();
+GRANT SELECT ON @extschema@.idgen_stat_generators TO PUBLIC;
+COMMENT ON VIEW @extschema@.idgen_stat_generators IS
 'What all backends together have had of each generator since stats_reset, or since the server started: ids, blocks, ids lost in dropped blocks, waits; drift: how far the next id is ahead of the id clock now; max_drift: the furthest.';
 
-CREATE FUNCTION idgen_stat_get_clock(
+CREATE FUNCTION @extschema@.idgen_stat_get_clock(
     OUT ahead interval, OUT right_at timestamptz, OUT steps_back bigint, OUT largest_step_back interval,
     OUT stats_reset timestamptz)
     RETURNS SETOF record
     LANGUAGE c VOLATILE PARALLEL SAFE COST 10 ROWS 1
     AS 'MODULE_PATHNAME', 'idgen_sql_stat_clock';
-COMMENT ON FUNCTION idgen_stat_get_clock() IS
+COMMENT ON FUNCTION @extschema@.idgen_stat_get_clock() IS
 'The row of the view idgen_stat_clock. None where idgen is not in shared_preload_libraries.';
 
-CREATE VIEW idgen_stat_clock AS SELECT * FROM idgen_stat_get_clock();
-GRANT SELECT ON idgen_stat_clock TO PUBLIC;
-COMMENT ON VIEW idgen_stat_clock IS
+CREATE VIEW @extschema@.idgen_stat_clock AS SELECT * FROM @extschema@.idgen_stat_get_clock();
+GRANT SELECT ON @extschema@.idgen_stat_clock TO PUBLIC;
+COMMENT ON VIEW @extschema@.idgen_stat_clock IS
 'The id clock against the wall clock: ahead (negative while a large step forward is waited out) and about when it will be right; how often the wall clock has stepped back since stats_reset, or since the server started, and by how much at the most.';
 
-CREATE FUNCTION idgen_stat_reset() RETURNS void
+CREATE FUNCTION @extschema@.idgen_stat_reset() RETURNS void
     LANGUAGE c VOLATILE PARALLEL SAFE COST 10
     AS 'MODULE_PATHNAME', 'idgen_sql_stat_reset';
-COMMENT ON FUNCTION idgen_stat_reset() IS
+COMMENT ON FUNCTION @extschema@.idgen_stat_reset() IS
 'Sets the counts of idgen_stat_generators and idgen_stat_clock to zero. A live backend''s own row in idgen_stat_backends goes on, but for its largest drift. Superusers only, unless granted.';
-REVOKE ALL ON FUNCTION idgen_stat_reset() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.idgen_stat_reset() FROM PUBLIC;
 
 -- leased worker ids
 
-CREATE FUNCTION idgen_workers(
+CREATE FUNCTION @extschema@.idgen_workers(
     OUT worker_id integer, OUT state text, OUT host text, OUT port integer, OUT data_directory text,
     OUT ceiling timestamptz, OUT expires_at timestamptz, OUT is_self boolean)
     RETURNS SETOF record
     LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 100
     AS 'MODULE_PATHNAME', 'idgen_sql_workers';
-COMMENT ON FUNCTION idgen_workers() IS
+COMMENT ON FUNCTION @extschema@.idgen_workers() IS
 'Every worker id that was ever leased under idgen.lease_prefix, straight from the store: who holds it (state ''held''), held it last (''free'', or ''expired'' where it was never given back); ceiling: no id with it has a later time; expires_at, by the store''s clock. 08006 where the store does not answer, 55000 where none is set. For members of pg_monitor, unless granted.';
-REVOKE ALL ON FUNCTION idgen_workers() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION idgen_workers() TO pg_monitor;
+REVOKE ALL ON FUNCTION @extschema@.idgen_workers() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.idgen_workers() TO pg_monitor;
 
-CREATE FUNCTION idgen_declare_new_prefix() RETURNS timestamptz
+CREATE FUNCTION @extschema@.idgen_declare_new_prefix() RETURNS timestamptz
     LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 10000
     AS 'MODULE_PATHNAME', 'idgen_sql_declare_new_prefix';
-COMMENT ON FUNCTION idgen_declare_new_prefix() IS
+COMMENT ON FUNCTION @extschema@.idgen_declare_new_prefix() IS
 'Says to the lease store that no server has ever had a worker id under idgen.lease_prefix, so that servers need not wait idgen.lease_ttl for what it may have forgotten. Holds for one idgen.lease_ttl, until the time returned, by the store''s clock. The risk: where servers have issued ids under the prefix within that time, ids may repeat. 55000 where the store knows of worker ids leased under it. Superusers only, unless granted.';
-REVOKE ALL ON FUNCTION idgen_declare_new_prefix() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.idgen_declare_new_prefix() FROM PUBLIC;
 
 -- the operator's way out
 
-CREATE FUNCTION idgen_forget_floor() RETURNS timestamptz
+CREATE FUNCTION @extschema@.idgen_forget_floor() RETURNS timestamptz
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_forget_floor';
-COMMENT ON FUNCTION idgen_forget_floor() IS
+COMMENT ON FUNCTION @extschema@.idgen_forget_floor() IS
 'Gives up the floor that a server waits for because earlier ids lie ahead of the clock (see idgen_status()), so that ids begin at the wall clock, and returns it. The risk: ids that were issued up to that time may be issued again when the clock gets there. Safe where the clock was wrong and every id from that time has been deleted, or where none was issued. 55000 where no floor is waited for. Superusers only, unless granted.';
-REVOKE ALL ON FUNCTION idgen_forget_floor() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.idgen_forget_floor() FROM PUBLIC;
 
 -- This script runs where ids are new, so a server without a trace of earlier ones may start at once.
-CREATE FUNCTION idgen_declare_new_server() RETURNS boolean
+CREATE FUNCTION @extschema@.idgen_declare_new_server() RETURNS boolean
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'idgen_sql_declare_new_server';
-SELECT idgen_declare_new_server();
-DROP FUNCTION idgen_declare_new_server();
+SELECT @extschema@.idgen_declare_new_server();
+DROP FUNCTION @extschema@.idgen_declare_new_server();
 
 -- sequencers
 
-CREATE TABLE idgen_sequencer (
+CREATE TABLE @extschema@.idgen_sequencer (
     name text COLLATE "C" PRIMARY KEY,
     key_prefix text,
     start bigint NOT NULL DEFAULT 1,
@@ -564,126 +568,126 @@ CREATE TABLE idgen_sequencer (
     cache integer NOT NULL DEFAULT 1,
     comment text,
     built_in boolean NOT NULL DEFAULT false);
-COMMENT ON TABLE idgen_sequencer IS
+COMMENT ON TABLE @extschema@.idgen_sequencer IS
 'The sequencers of this database, by name; idgen_sequencers shows what their keys begin with in the store. Rows are judged as they come in, never change but for their comment, and are dumped by pg_dump (not the built-in one).';
-GRANT SELECT ON idgen_sequencer TO PUBLIC;
+GRANT SELECT ON @extschema@.idgen_sequencer TO PUBLIC;
 -- Whoever makes the extension, so that he can restore a dump of it, too.
-GRANT INSERT ON idgen_sequencer TO @extowner@;
-SELECT pg_catalog.pg_extension_config_dump('idgen_sequencer', 'WHERE NOT built_in');
+GRANT INSERT ON @extschema@.idgen_sequencer TO @extowner@;
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.idgen_sequencer', 'WHERE NOT built_in');
 
-CREATE FUNCTION idgen_sequencer_changed() RETURNS trigger
+CREATE FUNCTION @extschema@.idgen_sequencer_changed() RETURNS trigger
     LANGUAGE c VOLATILE
     AS 'MODULE_PATHNAME', 'idgen_sql_sequencer_trigger';
-COMMENT ON FUNCTION idgen_sequencer_changed() IS
+COMMENT ON FUNCTION @extschema@.idgen_sequencer_changed() IS
 'Judges every row that comes into idgen_sequencer, and tells all sessions that definitions have changed.';
-REVOKE ALL ON FUNCTION idgen_sequencer_changed() FROM PUBLIC;
-CREATE TRIGGER idgen_sequencer_changed BEFORE INSERT OR UPDATE OR DELETE ON idgen_sequencer
-    FOR EACH ROW EXECUTE FUNCTION idgen_sequencer_changed();
-CREATE TRIGGER idgen_sequencer_emptied BEFORE TRUNCATE ON idgen_sequencer
-    FOR EACH STATEMENT EXECUTE FUNCTION idgen_sequencer_changed();
+REVOKE ALL ON FUNCTION @extschema@.idgen_sequencer_changed() FROM PUBLIC;
+CREATE TRIGGER idgen_sequencer_changed BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.idgen_sequencer
+    FOR EACH ROW EXECUTE FUNCTION @extschema@.idgen_sequencer_changed();
+CREATE TRIGGER idgen_sequencer_emptied BEFORE TRUNCATE ON @extschema@.idgen_sequencer
+    FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.idgen_sequencer_changed();
 -- Also where rows come by logical replication.
-ALTER TABLE idgen_sequencer ENABLE ALWAYS TRIGGER idgen_sequencer_changed;
-ALTER TABLE idgen_sequencer ENABLE ALWAYS TRIGGER idgen_sequencer_emptied;
+ALTER TABLE @extschema@.idgen_sequencer ENABLE ALWAYS TRIGGER idgen_sequencer_changed;
+ALTER TABLE @extschema@.idgen_sequencer ENABLE ALWAYS TRIGGER idgen_sequencer_emptied;
 
-INSERT INTO idgen_sequencer (name, comment, built_in)
+INSERT INTO @extschema@.idgen_sequencer (name, comment, built_in)
     VALUES ('default', 'What the sequence functions without a sequencer use: 1, 2, 3, ...', true);
 
-CREATE VIEW idgen_sequencers AS
+CREATE VIEW @extschema@.idgen_sequencers AS
     SELECT s.name,
            coalesce(s.key_prefix, 'idgen:seq:' || octet_length(d.name) || ':' ||
                replace(replace(replace(d.name, '%', '%25'), '{', '%7B'), '}', '%7D') || ':' || octet_length(s.name) || ':' ||
                replace(replace(replace(s.name, '%', '%25'), '{', '%7B'), '}', '%7D') || ':') AS key_prefix,
            s.start, s.step, s.max_value, s.cycle, s.ttl, s.ttl_mode, s.cache, s.comment
-    FROM idgen_sequencer s, (SELECT current_database()::text AS name) d;
-GRANT SELECT ON idgen_sequencers TO PUBLIC;
-COMMENT ON VIEW idgen_sequencers IS
+    FROM @extschema@.idgen_sequencer s, (SELECT current_database()::text AS name) d;
+GRANT SELECT ON @extschema@.idgen_sequencers TO PUBLIC;
+COMMENT ON VIEW @extschema@.idgen_sequencers IS
 'The sequencers of this database. In the store the last value of a key stands, in decimal, at key_prefix{length:key}, length in bytes; other programs may GET or INCRBY it.';
 
-CREATE FUNCTION idgen_create_sequencer(
+CREATE FUNCTION @extschema@.idgen_create_sequencer(
     name text, key_prefix text DEFAULT NULL, start bigint DEFAULT 1, step bigint DEFAULT 1,
     max_value bigint DEFAULT 9223372036854775807, cycle boolean DEFAULT false, ttl interval DEFAULT NULL,
     ttl_mode text DEFAULT 'from first use', cache integer DEFAULT 1, comment text DEFAULT NULL)
-    RETURNS idgen_sequencers
+    RETURNS @extschema@.idgen_sequencers
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'idgen_sql_create_sequencer';
-COMMENT ON FUNCTION idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) IS
+COMMENT ON FUNCTION @extschema@.idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) IS
 'Makes a sequencer, for idgen_sequence() and the other functions that take one, and returns its row of idgen_sequencers. Its values are start, start + step and so on up to max_value; with cycle they then begin again. ttl: how long a key lives, ''from first use'' or, ''sliding'', from the latest. key_prefix: what its keys begin with in the store, without braces; otherwise the names of the database and the sequencer. cache: with more than 1 a server takes segments of up to so many values at a time (1 to 1,000,000) and gives them from shared memory: no round trip per value, in order on each server but not between servers, and what a server has left is skipped where it is lost. Made again under the same name it goes on with the values in the store. 42710 where the name is taken; 22023 for a negative start, a step below 1, a maximum below either, a ttl with months, a cache out of range; 0A000 for a cache above 1 with cycle or a ttl. For the extension''s owner, unless granted.';
-REVOKE ALL ON FUNCTION idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) TO @extowner@ WITH GRANT OPTION;
+REVOKE ALL ON FUNCTION @extschema@.idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) TO @extowner@ WITH GRANT OPTION;
 
-CREATE FUNCTION idgen_drop_sequencer(name text, if_exists boolean DEFAULT false) RETURNS boolean
+CREATE FUNCTION @extschema@.idgen_drop_sequencer(name text, if_exists boolean DEFAULT false) RETURNS boolean
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'idgen_sql_drop_sequencer';
-COMMENT ON FUNCTION idgen_drop_sequencer(text, boolean) IS
+COMMENT ON FUNCTION @extschema@.idgen_drop_sequencer(text, boolean) IS
 'Drops a sequencer: true, or false where there was none and if_exists is true. Its values stay in the store. 42704 where there is none; 55000 for a built-in one. For the extension''s owner, unless granted.';
-REVOKE ALL ON FUNCTION idgen_drop_sequencer(text, boolean) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION idgen_drop_sequencer(text, boolean) TO @extowner@ WITH GRANT OPTION;
+REVOKE ALL ON FUNCTION @extschema@.idgen_drop_sequencer(text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.idgen_drop_sequencer(text, boolean) TO @extowner@ WITH GRANT OPTION;
 
-CREATE FUNCTION idgen_sequence(key text, count integer DEFAULT 1, sequencer text DEFAULT 'default')
+CREATE FUNCTION @extschema@.idgen_sequence(key text, count integer DEFAULT 1, sequencer text DEFAULT 'default')
     RETURNS TABLE (value bigint)
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000 ROWS 10
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence';
-COMMENT ON FUNCTION idgen_sequence(text, integer, text) IS
+COMMENT ON FUNCTION @extschema@.idgen_sequence(text, integer, text) IS
 'The next count values of a key, in order, over all servers of the store: one step there, nobody else''s values between them. They are given for good: a rollback does not give them back. None for NULL. 2200H where fewer are left before the maximum, and none is taken then; 22023 for a count outside 1 to 1,000,000, or of more than a cycle has; 22023 for a key outside 1 to 512 bytes; 42704 where there is no such sequencer; 08006 where the store does not answer within idgen.store_timeout, 08P01 where what answers is no store, 55000 where none is set or it refuses; 22P02 and 42804 where it has something else at that place. Where the sequencer has a cache: in order, from this server''s segments, which others'' values may lie between; what is left, with a warning, where a batch meets the maximum; 55000 without shared memory, 53400 where there is no room for the key within idgen.store_timeout.';
 
-CREATE FUNCTION idgen_sequence_next(key text, sequencer text DEFAULT 'default') RETURNS bigint
+CREATE FUNCTION @extschema@.idgen_sequence_next(key text, sequencer text DEFAULT 'default') RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence_next';
-COMMENT ON FUNCTION idgen_sequence_next(text, text) IS
+COMMENT ON FUNCTION @extschema@.idgen_sequence_next(text, text) IS
 'The next value of a key, as idgen_sequence() gives it. NULL for NULL.';
 
-CREATE FUNCTION idgen_sequence_next(keys text[], sequencer text DEFAULT 'default')
+CREATE FUNCTION @extschema@.idgen_sequence_next(keys text[], sequencer text DEFAULT 'default')
     RETURNS TABLE (key text, value bigint)
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000 ROWS 10
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence_next_keys';
-COMMENT ON FUNCTION idgen_sequence_next(text[], text) IS
+COMMENT ON FUNCTION @extschema@.idgen_sequence_next(text[], text) IS
 'The next value of each key, a row each in their order, asked for together; a key may be there more than once. Each is a step of its own: where one fails, what the others were given is nobody''s. None for NULL; 22004 for a key that is NULL; 22023 for more than 10,000; otherwise as idgen_sequence().';
 
-CREATE FUNCTION idgen_sequence_set(key text, value bigint, sequencer text DEFAULT 'default') RETURNS void
+CREATE FUNCTION @extschema@.idgen_sequence_set(key text, value bigint, sequencer text DEFAULT 'default') RETURNS void
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence_set';
-COMMENT ON FUNCTION idgen_sequence_set(text, bigint, text) IS
+COMMENT ON FUNCTION @extschema@.idgen_sequence_set(text, bigint, text) IS
 'Makes a value the last one given of a key: the next is value + step. Setting a key back gives values again that were given before. Not undone by a rollback. 22023 for a value below start - step, below 0 or above the maximum; otherwise as idgen_sequence(). For the extension''s owner, unless granted.';
-REVOKE ALL ON FUNCTION idgen_sequence_set(text, bigint, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION idgen_sequence_set(text, bigint, text) TO @extowner@ WITH GRANT OPTION;
+REVOKE ALL ON FUNCTION @extschema@.idgen_sequence_set(text, bigint, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.idgen_sequence_set(text, bigint, text) TO @extowner@ WITH GRANT OPTION;
 
-CREATE FUNCTION idgen_sequence_set_if_not_exists(key text, value bigint, sequencer text DEFAULT 'default') RETURNS boolean
+CREATE FUNCTION @extschema@.idgen_sequence_set_if_not_exists(key text, value bigint, sequencer text DEFAULT 'default') RETURNS boolean
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence_set_if_not_exists';
-COMMENT ON FUNCTION idgen_sequence_set_if_not_exists(text, bigint, text) IS
+COMMENT ON FUNCTION @extschema@.idgen_sequence_set_if_not_exists(text, bigint, text) IS
 'The same where the key has no value yet: true; false, and nothing is changed, where it has one. For the extension''s owner, unless granted.';
-REVOKE ALL ON FUNCTION idgen_sequence_set_if_not_exists(text, bigint, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION idgen_sequence_set_if_not_exists(text, bigint, text) TO @extowner@ WITH GRANT OPTION;
+REVOKE ALL ON FUNCTION @extschema@.idgen_sequence_set_if_not_exists(text, bigint, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.idgen_sequence_set_if_not_exists(text, bigint, text) TO @extowner@ WITH GRANT OPTION;
 
-CREATE FUNCTION idgen_sequence_peek(key text, sequencer text DEFAULT 'default') RETURNS bigint
+CREATE FUNCTION @extschema@.idgen_sequence_peek(key text, sequencer text DEFAULT 'default') RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence_peek';
-COMMENT ON FUNCTION idgen_sequence_peek(text, text) IS
+COMMENT ON FUNCTION @extschema@.idgen_sequence_peek(text, text) IS
 'The last value given of a key, or set; NULL where there is none. Where the sequencer has a cache: the last of the segments that servers have taken. It takes nothing. Errors as idgen_sequence().';
 
-CREATE FUNCTION idgen_sequence_drop(key text, sequencer text DEFAULT 'default') RETURNS boolean
+CREATE FUNCTION @extschema@.idgen_sequence_drop(key text, sequencer text DEFAULT 'default') RETURNS boolean
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence_drop';
-COMMENT ON FUNCTION idgen_sequence_drop(text, text) IS
+COMMENT ON FUNCTION @extschema@.idgen_sequence_drop(text, text) IS
 'Drops a key: it begins at start again. True where it had a value. Not undone by a rollback. Errors as idgen_sequence(). For the extension''s owner, unless granted.';
-REVOKE ALL ON FUNCTION idgen_sequence_drop(text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION idgen_sequence_drop(text, text) TO @extowner@ WITH GRANT OPTION;
+REVOKE ALL ON FUNCTION @extschema@.idgen_sequence_drop(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.idgen_sequence_drop(text, text) TO @extowner@ WITH GRANT OPTION;
 
-CREATE FUNCTION idgen_stat_get_sequences(
+CREATE FUNCTION @extschema@.idgen_stat_get_sequences(
     OUT sequencer text, OUT key text, OUT next_value bigint, OUT values_left bigint, OUT segment_size bigint,
     OUT fetches bigint, OUT waits bigint)
     RETURNS SETOF record
     LANGUAGE c VOLATILE PARALLEL SAFE COST 100 ROWS 100
     AS 'MODULE_PATHNAME', 'idgen_sql_stat_sequences';
-COMMENT ON FUNCTION idgen_stat_get_sequences() IS
+COMMENT ON FUNCTION @extschema@.idgen_stat_get_sequences() IS
 'The rows of the view idgen_stat_sequences. None where idgen is not in shared_preload_libraries.';
-REVOKE ALL ON FUNCTION idgen_stat_get_sequences() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION idgen_stat_get_sequences() TO pg_read_all_stats;
-GRANT EXECUTE ON FUNCTION idgen_stat_get_sequences() TO @extowner@ WITH GRANT OPTION;
+REVOKE ALL ON FUNCTION @extschema@.idgen_stat_get_sequences() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.idgen_stat_get_sequences() TO pg_read_all_stats;
+GRANT EXECUTE ON FUNCTION @extschema@.idgen_stat_get_sequences() TO @extowner@ WITH GRANT OPTION;
 
-CREATE VIEW idgen_stat_sequences AS SELECT * FROM idgen_stat_get_sequences();
-REVOKE ALL ON idgen_stat_sequences FROM PUBLIC;
-GRANT SELECT ON idgen_stat_sequences TO pg_read_all_stats;
-GRANT SELECT ON idgen_stat_sequences TO @extowner@ WITH GRANT OPTION;
-COMMENT ON VIEW idgen_stat_sequences IS
+CREATE VIEW @extschema@.idgen_stat_sequences AS SELECT * FROM @extschema@.idgen_stat_get_sequences();
+REVOKE ALL ON @extschema@.idgen_stat_sequences FROM PUBLIC;
+GRANT SELECT ON @extschema@.idgen_stat_sequences TO pg_read_all_stats;
+GRANT SELECT ON @extschema@.idgen_stat_sequences TO @extowner@ WITH GRANT OPTION;
+COMMENT ON VIEW @extschema@.idgen_stat_sequences IS
 'The keys of this database whose values this server has in segments: next_value, the next it would give, NULL where it has to ask the store; values_left, without asking; segment_size, of the latest; fetches, of segments; waits, calls that had to wait for one. Since the key has had its place. Keys may say something: for pg_read_all_stats.';

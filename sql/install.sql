@@ -15,9 +15,11 @@ SET search_path = '';
 SELECT ids.idgen_next() > 0 AS issues, (ids.idgen_decode(ids.idgen_next())).worker_id;
 CREATE TABLE public.early (id bigint DEFAULT ids.idgen_next());
 RESET search_path;
-ALTER EXTENSION idgen SET SCHEMA public;
+ALTER EXTENSION idgen SET SCHEMA public;  -- refused: what the script made names its own objects by schema
 INSERT INTO early DEFAULT VALUES;
 SELECT id > 0 AS issued FROM early;
 DROP EXTENSION idgen;  -- refused: a default depends on it
 DROP TABLE early;
+DROP EXTENSION idgen;
 DROP SCHEMA ids;
+CREATE EXTENSION idgen;

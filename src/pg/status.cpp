@@ -93,19 +93,8 @@ void AddTail(pg::Row<N>& row, const Status& status) {
 
 extern "C" {
 
-// Of idgen 0.1 and 0.2.
 PG_FUNCTION_INFO_V1(idgen_sql_status);
 PGDLLEXPORT Datum idgen_sql_status(PG_FUNCTION_ARGS) {
-  const Status status = ReadStatus();
-  pg::Row<14> row;
-  AddHead(row, status);
-  AddClock(row, status);
-  AddTail(row, status);
-  return row.Make(fcinfo);
-}
-
-PG_FUNCTION_INFO_V1(idgen_sql_status_0_3);
-PGDLLEXPORT Datum idgen_sql_status_0_3(PG_FUNCTION_ARGS) {
   const Status status = ReadStatus();
   pg::Row<20> row;
   AddHead(row, status);
