@@ -46,7 +46,7 @@ SELECT count(*), count(DISTINCT id) FROM (
 -- One whose time has run out gives none, although the line that it shares goes on.
 SELECT name FROM idgen_create_generator('over', 'time:10,worker:10,sequence:12');
 \echo :LAST_ERROR_SQLSTATE
-INSERT INTO idgen_generator (name, layout) VALUES ('over', 'time:10,worker:10,sequence:12');
+INSERT INTO idgen_catalog.idgen_generator (name, layout) VALUES ('over', 'time:10,worker:10,sequence:12');
 \set VERBOSITY sqlstate
 SELECT idgen_next('over');
 \echo :LAST_ERROR_SQLSTATE
@@ -86,18 +86,18 @@ ORDER BY 1, 2;
 SELECT idgen_comment_on_generator('orders', 'All orders');
 SELECT comment FROM idgen_generators WHERE name = 'orders';
 SELECT idgen_comment_on_generator('orders', NULL);
-UPDATE idgen_generator SET layout = 'wide' WHERE name = 'orders';
+UPDATE idgen_catalog.idgen_generator SET layout = 'wide' WHERE name = 'orders';
 \echo :LAST_ERROR_SQLSTATE
-UPDATE idgen_generator SET name = 'bestellungen' WHERE name = 'orders';
+UPDATE idgen_catalog.idgen_generator SET name = 'bestellungen' WHERE name = 'orders';
 \echo :LAST_ERROR_SQLSTATE
 -- Built-in ones stay.
 SELECT idgen_drop_generator('default');
 \echo :LAST_ERROR_SQLSTATE
-INSERT INTO idgen_generator (name, layout, built_in) VALUES ('more', 'wide', true);
+INSERT INTO idgen_catalog.idgen_generator (name, layout, built_in) VALUES ('more', 'wide', true);
 \echo :LAST_ERROR_SQLSTATE
 -- A row that comes in by INSERT is judged and filled in likewise.
-INSERT INTO idgen_generator (name, layout) VALUES ('plain', 'wide') RETURNING *;
-INSERT INTO idgen_generator (name, layout) VALUES ('bad', 'worker:3,time:41');
+INSERT INTO idgen_catalog.idgen_generator (name, layout) VALUES ('plain', 'wide') RETURNING *;
+INSERT INTO idgen_catalog.idgen_generator (name, layout) VALUES ('bad', 'worker:3,time:41');
 \echo :LAST_ERROR_SQLSTATE
 
 -- Dropped: a default that names it fails, and says whom it misses.
@@ -128,11 +128,11 @@ SELECT idgen_next('eu');
 ROLLBACK;
 SELECT idgen_next('eu') > 0 AS back;
 BEGIN;
-DELETE FROM idgen_generator WHERE NOT built_in;
+DELETE FROM idgen_catalog.idgen_generator WHERE NOT built_in;
 SELECT idgen_next('eu');
 ROLLBACK;
 SELECT idgen_next('eu') > 0 AS back;
-TRUNCATE idgen_generator;
+TRUNCATE idgen_catalog.idgen_generator;
 \echo :LAST_ERROR_SQLSTATE
 
 -- Refused.
@@ -204,8 +204,8 @@ CREATE TRIGGER stolen BEFORE INSERT ON other FOR EACH ROW EXECUTE FUNCTION idgen
 INSERT INTO other VALUES (1);
 \echo :LAST_ERROR_SQLSTATE
 DROP TABLE other;
-INSERT INTO idgen_generator SELECT * FROM idgen_generator WHERE built_in;
-INSERT INTO idgen_generator (name, layout, built_in) VALUES ('default', 'wide', true);
+INSERT INTO idgen_catalog.idgen_generator SELECT * FROM idgen_catalog.idgen_generator WHERE built_in;
+INSERT INTO idgen_catalog.idgen_generator (name, layout, built_in) VALUES ('default', 'wide', true);
 \echo :LAST_ERROR_SQLSTATE
 
 -- Nobody but the owner makes, changes and drops them; everybody uses them.
@@ -216,9 +216,9 @@ SELECT idgen_next('eu') > 0 AS given, (SELECT count(*) > 0 FROM idgen_generators
 :refuse('mine');
 SELECT idgen_drop_generator('eu');
 SELECT idgen_comment_on_generator('eu', 'x');
-INSERT INTO idgen_generator (name, layout) VALUES ('mine', 'wide');
-DELETE FROM idgen_generator;
-TRUNCATE idgen_generator;
+INSERT INTO idgen_catalog.idgen_generator (name, layout) VALUES ('mine', 'wide');
+DELETE FROM idgen_catalog.idgen_generator;
+TRUNCATE idgen_catalog.idgen_generator;
 \set VERBOSITY default
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION idgen_create_generator, idgen_drop_generator TO regress_idgen_user;
@@ -229,4 +229,4 @@ RESET ROLE;
 REVOKE EXECUTE ON FUNCTION idgen_create_generator, idgen_drop_generator FROM regress_idgen_user;
 DROP ROLE regress_idgen_user;
 DROP TABLE shop;
-SELECT count(idgen_drop_generator(name)) FROM idgen_generator WHERE NOT built_in;
+SELECT count(idgen_drop_generator(name)) FROM idgen_catalog.idgen_generator WHERE NOT built_in;

@@ -42,7 +42,12 @@ COMMENT ON FUNCTION @extschema@.idgen_timestamp(bigint) IS
 
 -- generators
 
-CREATE TABLE @extschema@.idgen_generator (
+-- A schema that nobody has in his search_path, so that schema tools leave the tables alone. One that is here already is
+-- somebody else's.
+CREATE SCHEMA idgen_catalog;
+GRANT USAGE ON SCHEMA idgen_catalog TO PUBLIC;
+
+CREATE TABLE idgen_catalog.idgen_generator (
     name text COLLATE "C" PRIMARY KEY,
     layout text NOT NULL,
     epoch timestamptz NOT NULL,
@@ -51,12 +56,12 @@ CREATE TABLE @extschema@.idgen_generator (
     app_id integer,
     comment text,
     built_in boolean NOT NULL DEFAULT false);
-COMMENT ON TABLE @extschema@.idgen_generator IS
+COMMENT ON TABLE idgen_catalog.idgen_generator IS
 'The generators of this database, by name; idgen_generators shows what follows from each. Rows are judged as they come in, never change but for their comment, and are dumped by pg_dump (not the built-in ones).';
-GRANT SELECT ON @extschema@.idgen_generator TO PUBLIC;
+GRANT SELECT ON idgen_catalog.idgen_generator TO PUBLIC;
 -- Whoever makes the extension, so that he can restore a dump of it, too.
-GRANT INSERT ON @extschema@.idgen_generator TO @extowner@;
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.idgen_generator', 'WHERE NOT built_in');
+GRANT INSERT ON idgen_catalog.idgen_generator TO @extowner@;
+SELECT pg_catalog.pg_extension_config_dump('idgen_catalog.idgen_generator', 'WHERE NOT built_in');
 
 CREATE FUNCTION @extschema@.idgen_generator_changed() RETURNS trigger
     LANGUAGE c VOLATILE
@@ -64,15 +69,15 @@ CREATE FUNCTION @extschema@.idgen_generator_changed() RETURNS trigger
 COMMENT ON FUNCTION @extschema@.idgen_generator_changed() IS
 'Judges every row that comes into idgen_generator, and tells all sessions that definitions have changed.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_generator_changed() FROM PUBLIC;
-CREATE TRIGGER idgen_generator_changed BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.idgen_generator
+CREATE TRIGGER idgen_generator_changed BEFORE INSERT OR UPDATE OR DELETE ON idgen_catalog.idgen_generator
     FOR EACH ROW EXECUTE FUNCTION @extschema@.idgen_generator_changed();
-CREATE TRIGGER idgen_generator_emptied BEFORE TRUNCATE ON @extschema@.idgen_generator
+CREATE TRIGGER idgen_generator_emptied BEFORE TRUNCATE ON idgen_catalog.idgen_generator
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.idgen_generator_changed();
 -- Also where rows come by logical replication.
-ALTER TABLE @extschema@.idgen_generator ENABLE ALWAYS TRIGGER idgen_generator_changed;
-ALTER TABLE @extschema@.idgen_generator ENABLE ALWAYS TRIGGER idgen_generator_emptied;
+ALTER TABLE idgen_catalog.idgen_generator ENABLE ALWAYS TRIGGER idgen_generator_changed;
+ALTER TABLE idgen_catalog.idgen_generator ENABLE ALWAYS TRIGGER idgen_generator_emptied;
 
-INSERT INTO @extschema@.idgen_generator (name, layout, comment, built_in)
+INSERT INTO idgen_catalog.idgen_generator (name, layout, comment, built_in)
     VALUES ('default', 'snowflake', 'What idgen_next() and the other functions without a generator use.', true);
 
 CREATE FUNCTION @extschema@.idgen_describe_layout(
@@ -88,7 +93,7 @@ COMMENT ON FUNCTION @extschema@.idgen_describe_layout(text, timestamptz, interva
 CREATE VIEW @extschema@.idgen_generators AS
     SELECT g.name, g.layout, g.epoch, g.unit, g.region_id, g.app_id,
            d.ids_per_second, d.workers, d.runs_out_at, d.example_id, d.note, g.comment
-    FROM @extschema@.idgen_generator g, @extschema@.idgen_describe_layout(g.layout, g.epoch, g.unit, g.region_id, g.app_id) d;
+    FROM idgen_catalog.idgen_generator g, @extschema@.idgen_describe_layout(g.layout, g.epoch, g.unit, g.region_id, g.app_id) d;
 GRANT SELECT ON @extschema@.idgen_generators TO PUBLIC;
 COMMENT ON VIEW @extschema@.idgen_generators IS
 'The generators of this database, and what follows from each: ids per second of one worker, how many workers can have different ids, when the time field runs out, an id of worker 1 as of now.';
@@ -257,7 +262,7 @@ BEGIN ATOMIC
             expression, 'idgen_next(?:_text\(''[^'']*''(?:::text)?, |\()(?:''((?:[^'']|'''')*)''(?:::text)?)?\)', 'g') call),
     widths AS (
         SELECT g.name, (SELECT sum(split_part(field, ':', 2)::integer) FROM string_to_table(g.layout, ',') field) AS bits
-        FROM @extschema@.idgen_generator g),
+        FROM idgen_catalog.idgen_generator g),
     settings AS (
         SELECT current_setting('idgen.worker_source', true) = 'lease' AS leased,
                current_setting('idgen.max_workers', true)::bigint AS workers,
@@ -281,12 +286,12 @@ BEGIN ATOMIC
     SELECT 'error', 'generator ' || quote_ident(name),
            'Its ticks are ' || unit || ' long; with the settings as they are they can be ' || longest_ms || ' ms.',
            'Make "idgen.ceiling_window", or "idgen.lease_window", or "idgen.max_ahead" longer.'
-    FROM @extschema@.idgen_generator, settings WHERE extract(epoch FROM unit) * 1000 > longest_ms
+    FROM idgen_catalog.idgen_generator, settings WHERE extract(epoch FROM unit) * 1000 > longest_ms
     UNION ALL
     SELECT 'error', min(object),
            'Ids of different generators can meet in it: ' || string_agg(DISTINCT quote_ident(n.generator), ', ') || '.',
            'Make the defaults of the table and of its partitions or children one.'
-    FROM named n JOIN @extschema@.idgen_generator g ON g.name = n.generator JOIN parents p ON p.relation = n.attrelid
+    FROM named n JOIN idgen_catalog.idgen_generator g ON g.name = n.generator JOIN parents p ON p.relation = n.attrelid
     WHERE NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = p.root)
     GROUP BY p.root, n.attname
     HAVING count(DISTINCT (g.layout, g.epoch, g.unit, g.region_id, g.app_id)) > 1
@@ -294,7 +299,7 @@ BEGIN ATOMIC
     SELECT DISTINCT 'error', object, 'Its default names the generator ' || quote_ident(generator) || ', which does not exist.',
            'Make the generator again as it was, or set another default.'
     FROM named n
-    WHERE NOT EXISTS (SELECT FROM @extschema@.idgen_generator g WHERE g.name = n.generator)
+    WHERE NOT EXISTS (SELECT FROM idgen_catalog.idgen_generator g WHERE g.name = n.generator)
     UNION ALL
     SELECT DISTINCT 'error', object, 'It is of type ' || format_type(atttypid, NULL) || ', which does not hold every id.',
            'ALTER TABLE ' || attrelid::regclass || ' ALTER COLUMN ' || quote_ident(attname) || ' TYPE bigint;'
@@ -556,7 +561,7 @@ DROP FUNCTION @extschema@.idgen_declare_new_server();
 
 -- sequencers
 
-CREATE TABLE @extschema@.idgen_sequencer (
+CREATE TABLE idgen_catalog.idgen_sequencer (
     name text COLLATE "C" PRIMARY KEY,
     key_prefix text,
     start bigint NOT NULL DEFAULT 1,
@@ -568,12 +573,12 @@ CREATE TABLE @extschema@.idgen_sequencer (
     cache integer NOT NULL DEFAULT 1,
     comment text,
     built_in boolean NOT NULL DEFAULT false);
-COMMENT ON TABLE @extschema@.idgen_sequencer IS
+COMMENT ON TABLE idgen_catalog.idgen_sequencer IS
 'The sequencers of this database, by name; idgen_sequencers shows what their keys begin with in the store. Rows are judged as they come in, never change but for their comment, and are dumped by pg_dump (not the built-in one).';
-GRANT SELECT ON @extschema@.idgen_sequencer TO PUBLIC;
+GRANT SELECT ON idgen_catalog.idgen_sequencer TO PUBLIC;
 -- Whoever makes the extension, so that he can restore a dump of it, too.
-GRANT INSERT ON @extschema@.idgen_sequencer TO @extowner@;
-SELECT pg_catalog.pg_extension_config_dump('@extschema@.idgen_sequencer', 'WHERE NOT built_in');
+GRANT INSERT ON idgen_catalog.idgen_sequencer TO @extowner@;
+SELECT pg_catalog.pg_extension_config_dump('idgen_catalog.idgen_sequencer', 'WHERE NOT built_in');
 
 CREATE FUNCTION @extschema@.idgen_sequencer_changed() RETURNS trigger
     LANGUAGE c VOLATILE
@@ -581,15 +586,15 @@ CREATE FUNCTION @extschema@.idgen_sequencer_changed() RETURNS trigger
 COMMENT ON FUNCTION @extschema@.idgen_sequencer_changed() IS
 'Judges every row that comes into idgen_sequencer, and tells all sessions that definitions have changed.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_sequencer_changed() FROM PUBLIC;
-CREATE TRIGGER idgen_sequencer_changed BEFORE INSERT OR UPDATE OR DELETE ON @extschema@.idgen_sequencer
+CREATE TRIGGER idgen_sequencer_changed BEFORE INSERT OR UPDATE OR DELETE ON idgen_catalog.idgen_sequencer
     FOR EACH ROW EXECUTE FUNCTION @extschema@.idgen_sequencer_changed();
-CREATE TRIGGER idgen_sequencer_emptied BEFORE TRUNCATE ON @extschema@.idgen_sequencer
+CREATE TRIGGER idgen_sequencer_emptied BEFORE TRUNCATE ON idgen_catalog.idgen_sequencer
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.idgen_sequencer_changed();
 -- Also where rows come by logical replication.
-ALTER TABLE @extschema@.idgen_sequencer ENABLE ALWAYS TRIGGER idgen_sequencer_changed;
-ALTER TABLE @extschema@.idgen_sequencer ENABLE ALWAYS TRIGGER idgen_sequencer_emptied;
+ALTER TABLE idgen_catalog.idgen_sequencer ENABLE ALWAYS TRIGGER idgen_sequencer_changed;
+ALTER TABLE idgen_catalog.idgen_sequencer ENABLE ALWAYS TRIGGER idgen_sequencer_emptied;
 
-INSERT INTO @extschema@.idgen_sequencer (name, comment, built_in)
+INSERT INTO idgen_catalog.idgen_sequencer (name, comment, built_in)
     VALUES ('default', 'What the sequence functions without a sequencer use: 1, 2, 3, ...', true);
 
 CREATE VIEW @extschema@.idgen_sequencers AS
@@ -598,7 +603,7 @@ CREATE VIEW @extschema@.idgen_sequencers AS
                replace(replace(replace(d.name, '%', '%25'), '{', '%7B'), '}', '%7D') || ':' || octet_length(s.name) || ':' ||
                replace(replace(replace(s.name, '%', '%25'), '{', '%7B'), '}', '%7D') || ':') AS key_prefix,
            s.start, s.step, s.max_value, s.cycle, s.ttl, s.ttl_mode, s.cache, s.comment
-    FROM @extschema@.idgen_sequencer s, (SELECT current_database()::text AS name) d;
+    FROM idgen_catalog.idgen_sequencer s, (SELECT current_database()::text AS name) d;
 GRANT SELECT ON @extschema@.idgen_sequencers TO PUBLIC;
 COMMENT ON VIEW @extschema@.idgen_sequencers IS
 'The sequencers of this database. In the store the last value of a key stands, in decimal, at key_prefix{length:key}, length in bytes; other programs may GET or INCRBY it.';

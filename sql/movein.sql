@@ -154,4 +154,4 @@ DROP DOMAIN order_id, ticket_id, small, smaller;
 DROP SCHEMA "Odd schema";
 REVOKE USAGE ON SCHEMA public FROM regress_idgen_other;
 DROP ROLE regress_idgen_other;
-SELECT count(idgen_drop_generator(name)) FROM idgen_generator WHERE NOT built_in;
+SELECT count(idgen_drop_generator(name)) FROM idgen_catalog.idgen_generator WHERE NOT built_in;

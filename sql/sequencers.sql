@@ -11,34 +11,34 @@ SELECT name, key_prefix, start, step, max_value, cycle, ttl, ttl_mode, cache FRO
 SELECT key_prefix FROM idgen_create_sequencer('a{}%');
 
 -- Definitions don't change; a comment may.
-UPDATE idgen_sequencer SET comment = 'All orders' WHERE name = 'orders' RETURNING comment;
-UPDATE idgen_sequencer SET step = 1 WHERE name = 'orders';
+UPDATE idgen_catalog.idgen_sequencer SET comment = 'All orders' WHERE name = 'orders' RETURNING comment;
+UPDATE idgen_catalog.idgen_sequencer SET step = 1 WHERE name = 'orders';
 \echo :LAST_ERROR_SQLSTATE
-UPDATE idgen_sequencer SET name = 'bestellungen' WHERE name = 'orders';
+UPDATE idgen_catalog.idgen_sequencer SET name = 'bestellungen' WHERE name = 'orders';
 \echo :LAST_ERROR_SQLSTATE
 -- The built-in one stays.
 SELECT idgen_drop_sequencer('default');
 \echo :LAST_ERROR_SQLSTATE
-INSERT INTO idgen_sequencer (name, built_in) VALUES ('more', true);
+INSERT INTO idgen_catalog.idgen_sequencer (name, built_in) VALUES ('more', true);
 \echo :LAST_ERROR_SQLSTATE
 -- A row that comes in by INSERT is judged likewise.
-INSERT INTO idgen_sequencer (name) VALUES ('plain') RETURNING *;
-INSERT INTO idgen_sequencer (name, step) VALUES ('bad', 0);
+INSERT INTO idgen_catalog.idgen_sequencer (name) VALUES ('plain') RETURNING *;
+INSERT INTO idgen_catalog.idgen_sequencer (name, step) VALUES ('bad', 0);
 \echo :LAST_ERROR_SQLSTATE
-INSERT INTO idgen_sequencer (name, cache) VALUES ('bad', 0);
+INSERT INTO idgen_catalog.idgen_sequencer (name, cache) VALUES ('bad', 0);
 \echo :LAST_ERROR_SQLSTATE
 
 -- The table is not truncated, and its trigger is for no other.
-TRUNCATE idgen_sequencer;
+TRUNCATE idgen_catalog.idgen_sequencer;
 \echo :LAST_ERROR_SQLSTATE
-CREATE TABLE other (LIKE idgen_sequencer);
+CREATE TABLE other (LIKE idgen_catalog.idgen_sequencer);
 CREATE TRIGGER other BEFORE INSERT ON other FOR EACH ROW EXECUTE FUNCTION idgen_sequencer_changed();
 INSERT INTO other DEFAULT VALUES;
 \echo :LAST_ERROR_SQLSTATE
 DROP TABLE other;
 -- What a subscriber to all tables is sent, and has.
-INSERT INTO idgen_sequencer (name, built_in) VALUES ('default', true);
-SELECT count(*) FROM idgen_sequencer WHERE name = 'default';
+INSERT INTO idgen_catalog.idgen_sequencer (name, built_in) VALUES ('default', true);
+SELECT count(*) FROM idgen_catalog.idgen_sequencer WHERE name = 'default';
 
 -- Dropped.
 SELECT idgen_drop_sequencer('plain'), idgen_drop_sequencer('plain', if_exists => true);
@@ -151,9 +151,9 @@ SELECT count(*) > 0 AS listed FROM idgen_sequencers;
 SHOW idgen.sequence_store;
 :refuse('mine');
 SELECT idgen_drop_sequencer('orders');
-INSERT INTO idgen_sequencer (name) VALUES ('mine');
-DELETE FROM idgen_sequencer;
-TRUNCATE idgen_sequencer;
+INSERT INTO idgen_catalog.idgen_sequencer (name) VALUES ('mine');
+DELETE FROM idgen_catalog.idgen_sequencer;
+TRUNCATE idgen_catalog.idgen_sequencer;
 SELECT idgen_sequence_set('k', 1);
 SELECT idgen_sequence_set_if_not_exists('k', 1);
 SELECT idgen_sequence_drop('k');
@@ -176,7 +176,7 @@ SELECT max_value FROM idgen_create_sequencer('orders', max_value => 3, cycle => 
 SELECT * FROM idgen_sequence('k', 4, 'orders');
 \set VERBOSITY default
 SELECT proname, pg_get_function_identity_arguments(oid), provolatile, proparallel FROM pg_proc WHERE proname ~ '^idgen_sequence_|^idgen_sequence$' ORDER BY 1, 2;
-SELECT count(idgen_drop_sequencer(name)) FROM idgen_sequencer WHERE NOT built_in;
+SELECT count(idgen_drop_sequencer(name)) FROM idgen_catalog.idgen_sequencer WHERE NOT built_in;
 
 -- With a cache.
 SELECT name, cache FROM idgen_create_sequencer('cached', cache => 1000000);

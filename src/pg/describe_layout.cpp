@@ -34,6 +34,19 @@ int64 ExampleOf(const core::Definition& definition) {
 
 }  // namespace
 
+namespace idgen::pg {
+
+Facts FactsOf(const core::Definition& definition) {
+  const std::optional<int64_t> end_us = core::EndUs(definition);
+  return {.ids_per_second = core::IdsPerSecond(definition),
+          .workers = int64{1} << definition.layout.worker.width,
+          .runs_out_at = end_us && FitsTimestamp(*end_us) ? TimestampOfUnixUs(*end_us) : 0,
+          .example_id = ExampleOf(definition),
+          .note = NoteOf(definition)};
+}
+
+}  // namespace idgen::pg
+
 extern "C" {
 
 PG_FUNCTION_INFO_V1(idgen_sql_describe_layout);
@@ -41,17 +54,17 @@ PGDLLEXPORT Datum idgen_sql_describe_layout(PG_FUNCTION_ARGS) {
   const core::Definition definition = pg::DefinitionOfArguments(fcinfo, 0);
   char fields[core::kLayoutTextBytes];
   core::WriteLayout(definition.layout, fields);
-  const std::optional<int64_t> end_us = core::EndUs(definition);
+  const pg::Facts facts = pg::FactsOf(definition);
   pg::Row<9> row;
   row.AddText(fields);
   row.Add(TimestampTzGetDatum(pg::TimestampOfUnixMs(definition.layout.epoch_ms)));
   row.Add(pg::IntervalOfUs(definition.unit_us));
   row.Add(Int32GetDatum(static_cast<int32>(core::TotalBits(definition.layout))));
-  row.AddInt(core::IdsPerSecond(definition));
-  row.AddInt(int64{1} << definition.layout.worker.width);
-  end_us&& pg::FitsTimestamp(*end_us) ? row.Add(TimestampTzGetDatum(pg::TimestampOfUnixUs(*end_us))) : row.AddNull();
-  row.AddInt(ExampleOf(definition));
-  row.AddText(NoteOf(definition));
+  row.AddInt(facts.ids_per_second);
+  row.AddInt(facts.workers);
+  row.AddTime(facts.runs_out_at);
+  row.AddInt(facts.example_id);
+  row.AddText(facts.note);
   return row.Make(fcinfo);
 }
 

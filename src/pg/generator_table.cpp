@@ -29,6 +29,20 @@ HeapTuple JudgeNew(HeapTuple row, TupleDesc descriptor, bool* is_default) {
   return heap_modify_tuple_by_cols(row, descriptor, lengthof(columns), columns, values, nulls);
 }
 
+// The row that the view idgen_generators has of it.
+Datum RowOfView(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor) {
+  const pg::Facts facts = pg::FactsOf(pg::DefinitionOfRow(row, descriptor));
+  pg::Row<12> result;
+  for (int column = pg::kNameColumn; column <= pg::kAppColumn; ++column) result.AddColumn(row, column, descriptor);
+  result.AddInt(facts.ids_per_second);
+  result.AddInt(facts.workers);
+  result.AddTime(facts.runs_out_at);
+  result.AddInt(facts.example_id);
+  result.AddText(facts.note);
+  result.AddColumn(row, pg::kCommentColumn, descriptor);
+  return result.Make(fcinfo);
+}
+
 void CheckRoom(const core::Layout& layout) {
   pg::Shared* shared = pg::SharedState();
   if (shared == nullptr || core::FindLine<core::PlainMemory>(shared->server, core::LineLayout(layout)) != nullptr)
@@ -72,10 +86,11 @@ PGDLLEXPORT Datum idgen_sql_create_generator(PG_FUNCTION_ARGS) {
   CheckRoom(definition.layout);
 
   Oid types[] = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INTERVALOID, INT4OID, INT4OID, TEXTOID};
-  return pg::CreateNamed(fcinfo, pg::generators,
-                         "INSERT INTO %s.%s (name, layout, epoch, unit, region_id, app_id, comment) "
-                         "VALUES ($1, coalesce($2, 'snowflake'), $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
-                         types, lengthof(types));
+  return pg::CreateNamed(
+      fcinfo, pg::generators,
+      "INSERT INTO idgen_catalog.idgen_generator (name, layout, epoch, unit, region_id, app_id, comment) "
+      "VALUES ($1, coalesce($2, 'snowflake'), $3, $4, $5, $6, $7)",
+      types, lengthof(types), RowOfView);
 }
 
 PG_FUNCTION_INFO_V1(idgen_sql_drop_generator);
@@ -88,8 +103,10 @@ PGDLLEXPORT Datum idgen_sql_comment_generator(PG_FUNCTION_ARGS) {
   Datum values[] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
   const char nulls[] = {' ', PG_ARGISNULL(1) ? 'n' : ' '};
   SPI_connect();
-  const int changed = pg::QueryNamed(fcinfo, "UPDATE %s.%s SET comment = $2 WHERE name = $1", pg::generators.name, 2,
-                                     types, values, nulls);
+  const int changed =
+      pg::QueryNamed(fcinfo, pg::generators,
+                     "UPDATE idgen_catalog.idgen_generator SET comment = $2 WHERE name OPERATOR(pg_catalog.=) $1", 2,
+                     types, values, nulls);
   SPI_finish();
   if (changed == 0) pg::RaiseNotNamed(pg::generators, name, false);
   PG_RETURN_VOID();

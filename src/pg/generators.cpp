@@ -60,11 +60,15 @@ uint32 ClaimLine(const Generator& generator) {
 
 }  // namespace
 
+constexpr Oid kTypes[kGeneratorColumns] = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INTERVALOID,
+                                           INT4OID, INT4OID, TEXTOID,        BOOLOID};
+
 NamedTable generators = {.kind = "generator",
                          .name = "idgen_generator",
                          .view = "idgen_generators",
                          .comment_column = kCommentColumn,
                          .built_in_column = kBuiltInColumn,
+                         .types = kTypes,
                          .entry_size = sizeof(Generator),
                          .read_row = ReadRow};
 
@@ -152,9 +156,7 @@ GeneratorSite& FindGenerator(FunctionCallInfo fcinfo, int argument, bool issues)
 
 Generator* AllGenerators(FunctionCallInfo fcinfo, int* count) {
   *count = 0;
-  const Oid oid = NamedTableOid(fcinfo, generators, true);
-  if (!OidIsValid(oid)) return nullptr;
-  const Relation table = table_open(oid, AccessShareLock);
+  const Relation table = OpenNamed(fcinfo, generators, AccessShareLock);
   const SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 0, nullptr);
   int room = 16;
   auto* all = static_cast<Generator*>(palloc(sizeof(Generator) * static_cast<Size>(room)));

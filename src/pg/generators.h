@@ -41,7 +41,7 @@ inline GeneratorSite& GeneratorOf(FunctionCallInfo fcinfo, int argument, bool is
 // The same for a function that has other use for fn_extra. Valid until the next call of anything in here.
 const Generator& FetchGenerator(FunctionCallInfo fcinfo, int argument, bool issues);
 
-// All rows of the table in the schema of the function that is called, palloc'ed; *count of them.
+// All rows of the table, palloc'ed; *count of them. Raises what OpenNamed() raises.
 Generator* AllGenerators(FunctionCallInfo fcinfo, int* count);
 
 // Whether the argument is a constant of the call itself. A parameter is none: an expression of PL/pgSQL keeps its call

@@ -42,6 +42,24 @@ void ReadName(const NamedTable& table, const text* given, char* name) {
   memcpy(name, VARDATA_ANY(given), length);
 }
 
+Oid OwnerOfFunction(FunctionCallInfo fcinfo) {
+  const Oid function = fcinfo->flinfo->fn_oid;
+  const HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+  if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for function %u", function);
+  const Oid owner = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->proowner;
+  ReleaseSysCache(tuple);
+  return owner;
+}
+
+bool HasColumns(const NamedTable& table, TupleDesc descriptor) {
+  if (descriptor->natts < table.built_in_column) return false;
+  for (int i = 0; i < table.built_in_column; ++i) {
+    const auto* attribute = TupleDescAttr(descriptor, i);
+    if (attribute->attisdropped || attribute->atttypid != table.types[i]) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 void RaiseNotNamed(const NamedTable& table, const char* name, bool to_be_used) {
@@ -60,16 +78,30 @@ bool BelongsToExtension(FunctionCallInfo fcinfo, Oid relation) {
   return OidIsValid(extension) && getExtensionOfObject(RelationRelationId, relation) == extension;
 }
 
-Oid NamedTableOid(FunctionCallInfo fcinfo, const NamedTable& table, bool missing_ok) {
-  const Oid schema = get_func_namespace(fcinfo->flinfo->fn_oid);
-  Oid oid = OidIsValid(schema) ? get_relname_relid(table.name, schema) : InvalidOid;
-  // Before the extension has such a table anybody may make one of that name.
-  if (OidIsValid(oid) && !BelongsToExtension(fcinfo, oid)) oid = InvalidOid;
-  if (!OidIsValid(oid) && !missing_ok)
-    ereport(ERROR,
-            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("this database has no table \"%s\"", table.name),
-             errhint("ALTER EXTENSION idgen UPDATE makes it.")));
-  return oid;
+Relation OpenNamed(FunctionCallInfo fcinfo, const NamedTable& table, LOCKMODE mode) {
+  const Oid schema = get_namespace_oid(kCatalogSchema, true);
+  const Oid oid = OidIsValid(schema) ? get_relname_relid(table.name, schema) : InvalidOid;
+  if (!OidIsValid(oid))
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("this database has no table \"%s.%s\"", kCatalogSchema, table.name),
+                    errhint("CREATE EXTENSION idgen makes it.")));
+  const Relation relation = table_open(oid, mode);
+  CheckNamed(fcinfo, table, relation);
+  return relation;
+}
+
+void CheckNamed(FunctionCallInfo fcinfo, const NamedTable& table, Relation relation) {
+  const char* problem = nullptr;
+  if (relation->rd_rel->relkind != RELKIND_RELATION || !BelongsToExtension(fcinfo, RelationGetRelid(relation)))
+    problem = "It is not a table of the extension.";
+  else if (relation->rd_rel->relowner != OwnerOfFunction(fcinfo))
+    problem = "Its owner is not the owner of the extension's functions.";
+  else if (!HasColumns(table, RelationGetDescr(relation)))
+    problem = "Its columns are not those that the extension gave it.";
+  if (problem == nullptr) return;
+  ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                  errmsg("table \"%s\" is not as the extension made it", RelationGetRelationName(relation)),
+                  errdetail("%s", problem), errhint("Undo the change, or drop the extension and create it again.")));
 }
 
 void* FetchNamed(FunctionCallInfo fcinfo, NamedTable& table, const text* given) {
@@ -78,9 +110,8 @@ void* FetchNamed(FunctionCallInfo fcinfo, NamedTable& table, const text* given) 
   if (!table.MayBeStale())
     if (void* known = hash_search(table.entries, name, HASH_FIND, nullptr)) return known;
 
-  const Oid oid = NamedTableOid(fcinfo, table, false);
-  const Relation relation = table_open(oid, AccessShareLock);  // invalidations sent so far have arrived then
-  Watch(table, oid);
+  const Relation relation = OpenNamed(fcinfo, table, AccessShareLock);  // invalidations sent so far have arrived then
+  Watch(table, RelationGetRelid(relation));
   HTAB* entries = Entries(table);
   ScanKeyData key;
   ScanKeyInit(&key, kNameColumn, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));

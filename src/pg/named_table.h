@@ -15,6 +15,7 @@ struct NamedTable {
   const char* view;  // "idgen_generators"
   int comment_column;
   int built_in_column;  // the last one; the first is the name
+  const Oid* types;     // of the columns, built_in_column of them
   Size entry_size;      // of what a session keeps of a row: it begins with the name, char[NAMEDATALEN]
   void (*read_row)(HeapTuple row, TupleDesc descriptor, void* entry);  // into zeroes
 
@@ -29,15 +30,23 @@ struct NamedTable {
 
 inline constexpr int kNameColumn = 1;
 
+// Where the tables are: a schema of the extension's own, in nobody's search_path.
+inline constexpr const char* kCatalogSchema = "idgen_catalog";
+
 // What the session keeps of the row that is called so: from its copies, or the table. Raises 42704 where there is none,
-// 55000 where the extension is too old to have the table. Valid until the next call.
+// and what OpenNamed() raises. Valid until the next call.
 void* FetchNamed(FunctionCallInfo fcinfo, NamedTable& table, const text* name);
 
 // Reads the name in a row into a buffer of NAMEDATALEN.
 void ReadNameOfRow(const NamedTable& table, HeapTuple row, TupleDesc descriptor, char* name);
 
-// The oid of the table; raises 55000 where the extension is too old to have it. InvalidOid instead, if `missing_ok`.
-Oid NamedTableOid(FunctionCallInfo fcinfo, const NamedTable& table, bool missing_ok);
+// Opens the table. Raises 55000 unless it is what CheckNamed() wants.
+Relation OpenNamed(FunctionCallInfo fcinfo, const NamedTable& table, LOCKMODE mode);
+
+// Raises 55000 unless the relation is the table as the extension made it: a member of the extension that the called
+// function is a member of, of the same owner as that function, and with columns of the expected types. The owner of an
+// extension may add tables of his own to it, and no Datum of such a table may be read.
+void CheckNamed(FunctionCallInfo fcinfo, const NamedTable& table, Relation relation);
 
 // Whether the relation is a member of the extension that the called function is a member of.
 bool BelongsToExtension(FunctionCallInfo fcinfo, Oid relation);
@@ -54,16 +63,17 @@ Datum RunNamedTrigger(FunctionCallInfo fcinfo, const NamedTable& table, const Na
 // Argument 0, which is to be a name.
 const char* NameArgument(FunctionCallInfo fcinfo, const NamedTable& table);
 
-// Makes the row whose columns, as `insert` names them, are the arguments, and returns that of the view. 42710 where
-// there is one of the name.
-Datum CreateNamed(FunctionCallInfo fcinfo, const NamedTable& table, const char* insert, Oid* types, int count);
+// Makes a row by `insert`, whose parameters are the arguments, and returns what `make_result` makes of the row as it is
+// kept. 42710 if there is one of the name.
+Datum CreateNamed(FunctionCallInfo fcinfo, const NamedTable& table, const char* insert, Oid* types, int count,
+                  Datum (*make_result)(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor));
 
 // Drops the row that argument 0 names, and says whether there was one; 42704 where there is none, unless argument 1.
 Datum DropNamed(FunctionCallInfo fcinfo, const NamedTable& table);
 
-// A query of ours in which %s.%s is the relation of the extension, whose schema can't be a parameter. Within
-// SPI_connect(); the number of rows.
-int QueryNamed(FunctionCallInfo fcinfo, const char* format, const char* relation, int count, Oid* types, Datum* values,
+// Runs a statement of ours on the table, which is checked and locked first; the number of rows. Within SPI_connect().
+// Every name in it is qualified, and every operator is OPERATOR(pg_catalog.…).
+int QueryNamed(FunctionCallInfo fcinfo, const NamedTable& table, const char* sql, int count, Oid* types, Datum* values,
                const char* nulls);
 
 [[noreturn]] void RaiseNotNamed(const NamedTable& table, const char* name, bool to_be_used);

@@ -1,6 +1,5 @@
 // What comes into a table of definitions: its trigger, which has rows judged and tells the sessions; creating and
 // dropping.
-#include "pg/column.h"
 #include "pg/named_table.h"
 
 #include <cstring>
@@ -77,6 +76,7 @@ Datum RunNamedTrigger(FunctionCallInfo fcinfo, const NamedTable& table, const Na
       !BelongsToExtension(fcinfo, RelationGetRelid(relation)))
     ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                     errmsg("this trigger is for the table \"%s\" of the extension", table.name)));
+  CheckNamed(fcinfo, table, relation);
   CacheInvalidateRelcache(relation);
   const TupleDesc descriptor = RelationGetDescr(relation);
   const TriggerEvent event = fired->tg_event;
@@ -84,7 +84,7 @@ Datum RunNamedTrigger(FunctionCallInfo fcinfo, const NamedTable& table, const Na
     ereport(ERROR,
             (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("table \"%s\" can't be truncated", table.name),
              errdetail("It has the built-in %s, which stays.", table.kind),
-             errhint("DELETE FROM %s WHERE NOT built_in;", table.name)));
+             errhint("DELETE FROM %s.%s WHERE NOT built_in;", kCatalogSchema, table.name)));
   if (TRIGGER_FIRED_BY_INSERT(event)) return PointerGetDatum(JudgeNew(table, trigger, fired->tg_trigtuple, descriptor));
   if (TRIGGER_FIRED_BY_UPDATE(event)) {
     JudgeChange(table, trigger, fired->tg_trigtuple, fired->tg_newtuple, descriptor);
@@ -102,15 +102,16 @@ const char* NameArgument(FunctionCallInfo fcinfo, const NamedTable& table) {
   return name;
 }
 
-int QueryNamed(FunctionCallInfo fcinfo, const char* format, const char* relation, int count, Oid* types, Datum* values,
+int QueryNamed(FunctionCallInfo fcinfo, const NamedTable& table, const char* sql, int count, Oid* types, Datum* values,
                const char* nulls) {
-  const int result =
-      SPI_execute_with_args(psprintf(format, ExtensionSchema(fcinfo), relation), count, types, values, nulls, false, 0);
+  table_close(OpenNamed(fcinfo, table, RowExclusiveLock), NoLock);
+  const int result = SPI_execute_with_args(sql, count, types, values, nulls, false, 0);
   if (result < 0) elog(ERROR, "idgen: query failed: %s", SPI_result_code_string(result));
   return static_cast<int>(SPI_processed);
 }
 
-Datum CreateNamed(FunctionCallInfo fcinfo, const NamedTable& table, const char* insert, Oid* types, int count) {
+Datum CreateNamed(FunctionCallInfo fcinfo, const NamedTable& table, const char* insert, Oid* types, int count,
+                  Datum (*make_result)(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor)) {
   auto* values = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(count)));
   auto* nulls = static_cast<char*>(palloc(static_cast<Size>(count)));
   for (int i = 0; i < count; ++i) {
@@ -118,20 +119,25 @@ Datum CreateNamed(FunctionCallInfo fcinfo, const NamedTable& table, const char* 
     nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
   }
   SPI_connect();
-  if (QueryNamed(fcinfo, insert, table.name, count, types, values, nulls) == 0)
+  if (QueryNamed(fcinfo, table, psprintf("%s ON CONFLICT DO NOTHING RETURNING *", insert), count, types, values,
+                 nulls) == 0)
     ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
                     errmsg("%s \"%s\" already exists", table.kind, TextDatumGetCString(values[0]))));
-  QueryNamed(fcinfo, "SELECT * FROM %s.%s WHERE name = $1", table.view, 1, types, values, nulls);
-  const HeapTupleHeader row = SPI_returntuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc);
+  const HeapTuple row = SPI_copytuple(SPI_tuptable->vals[0]);
   SPI_finish();
-  PG_RETURN_HEAPTUPLEHEADER(row);
+  const Relation relation = OpenNamed(fcinfo, table, NoLock);
+  const Datum result = make_result(fcinfo, row, RelationGetDescr(relation));
+  table_close(relation, NoLock);
+  return result;
 }
 
 Datum DropNamed(FunctionCallInfo fcinfo, const NamedTable& table) {
   Oid types[] = {TEXTOID};
   Datum values[] = {PG_GETARG_DATUM(0)};
   SPI_connect();
-  const int dropped = QueryNamed(fcinfo, "DELETE FROM %s.%s WHERE name = $1", table.name, 1, types, values, nullptr);
+  const int dropped = QueryNamed(
+      fcinfo, table, psprintf("DELETE FROM %s.%s WHERE name OPERATOR(pg_catalog.=) $1", kCatalogSchema, table.name), 1,
+      types, values, nullptr);
   SPI_finish();
   if (dropped == 0 && !PG_GETARG_BOOL(1)) RaiseNotNamed(table, text_to_cstring(PG_GETARG_TEXT_PP(0)), false);
   PG_RETURN_BOOL(dropped > 0);

@@ -42,11 +42,21 @@ class Row {
     nulls_[count_++] = false;
   }
   void AddNull() { nulls_[count_++] = true; }
+  // A column of a row that was read.
+  void AddColumn(HeapTuple row, int column, TupleDesc descriptor) {
+    values_[count_] = heap_getattr(row, column, descriptor, &nulls_[count_]);
+    ++count_;
+  }
   void AddText(const char* text) { text == nullptr ? AddNull() : Add(CStringGetTextDatum(text)); }
   void AddInt(int64 number) { Add(Int64GetDatum(number)); }
   void AddTime(TimestampTz time) { time == 0 ? AddNull() : Add(TimestampTzGetDatum(time)); }
 
-  Datum Make(FunctionCallInfo fcinfo) { return RowOf(RowDescriptor(fcinfo), values_, nulls_); }
+  Datum Make(FunctionCallInfo fcinfo) {
+    const TupleDesc descriptor = RowDescriptor(fcinfo);
+    if (descriptor->natts != count_)
+      elog(ERROR, "idgen: a row of %d columns was made, not of %d", count_, descriptor->natts);
+    return RowOf(descriptor, values_, nulls_);
+  }
   void Store(FunctionCallInfo fcinfo) {
     auto* result = reinterpret_cast<ReturnSetInfo*>(fcinfo->resultinfo);
     tuplestore_putvalues(result->setResult, result->setDesc, values_, nulls_);

@@ -1,4 +1,5 @@
 // The table idgen_sequencer: how its trigger judges what comes in; creating and dropping.
+#include "pg/row.h"
 #include "pg/sequencers.h"
 
 using namespace idgen;
@@ -8,6 +9,18 @@ namespace {
 HeapTuple JudgeNew(HeapTuple row, TupleDesc descriptor, bool* is_default) {
   *is_default = pg::DefinitionOfSequencerRow(row, descriptor) == sequencer::Definition{};
   return row;
+}
+
+// The row that the view idgen_sequencers has of it.
+Datum RowOfView(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor) {
+  pg::Row<10> result;
+  result.AddColumn(row, pg::kNameColumn, descriptor);
+  char prefix[sequencer::kPrefixBuffer];
+  pg::PrefixOfRow(row, descriptor, prefix);
+  result.AddText(prefix);
+  for (int column = pg::kSequencerStart; column <= pg::kSequencerComment; ++column)
+    result.AddColumn(row, column, descriptor);
+  return result.Make(fcinfo);
 }
 
 constexpr pg::NamedTrigger kTrigger = {
@@ -47,12 +60,12 @@ PGDLLEXPORT Datum idgen_sql_create_sequencer(PG_FUNCTION_ARGS) {
   JudgeArguments(fcinfo);
 
   Oid types[] = {TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, BOOLOID, INTERVALOID, TEXTOID, INT4OID, TEXTOID};
-  return pg::CreateNamed(
-      fcinfo, pg::sequencers,
-      "INSERT INTO %s.%s (name, key_prefix, start, step, max_value, cycle, ttl, ttl_mode, cache, comment) "
-      "VALUES ($1, $2, coalesce($3, 1), coalesce($4, 1), coalesce($5, 9223372036854775807), "
-      "coalesce($6, false), $7, coalesce($8, 'from first use'), coalesce($9, 1), $10) ON CONFLICT DO NOTHING",
-      types, lengthof(types));
+  return pg::CreateNamed(fcinfo, pg::sequencers,
+                         "INSERT INTO idgen_catalog.idgen_sequencer "
+                         "(name, key_prefix, start, step, max_value, cycle, ttl, ttl_mode, cache, comment) "
+                         "VALUES ($1, $2, coalesce($3, 1), coalesce($4, 1), coalesce($5, 9223372036854775807), "
+                         "coalesce($6, false), $7, coalesce($8, 'from first use'), coalesce($9, 1), $10)",
+                         types, lengthof(types), RowOfView);
 }
 
 PG_FUNCTION_INFO_V1(idgen_sql_drop_sequencer);

@@ -66,23 +66,34 @@ void ReadRow(HeapTuple row, TupleDesc descriptor, void* entry) {
   auto* sequencer = static_cast<Sequencer*>(entry);
   ReadNameOfRow(sequencers, row, descriptor, sequencer->name);
   sequencer->definition = DefinitionOfSequencerRow(row, descriptor);
-  bool is_null;
-  const Datum prefix = heap_getattr(row, kSequencerPrefix, descriptor, &is_null);
-  if (is_null)
-    sequencer::WriteDefaultPrefix(get_database_name(MyDatabaseId), sequencer->name, sequencer->prefix);
-  else
-    strlcpy(sequencer->prefix, TextDatumGetCString(prefix), sizeof sequencer->prefix);
+  PrefixOfRow(row, descriptor, sequencer->prefix);
 }
 
 }  // namespace
+
+constexpr Oid kTypes[kSequencerColumns] = {TEXTOID,     TEXTOID, INT8OID, INT8OID, INT8OID, BOOLOID,
+                                           INTERVALOID, TEXTOID, INT4OID, TEXTOID, BOOLOID};
 
 NamedTable sequencers = {.kind = "sequencer",
                          .name = "idgen_sequencer",
                          .view = "idgen_sequencers",
                          .comment_column = kSequencerComment,
                          .built_in_column = kSequencerBuiltIn,
+                         .types = kTypes,
                          .entry_size = sizeof(Sequencer),
                          .read_row = ReadRow};
+
+void PrefixOfRow(HeapTuple row, TupleDesc descriptor, char (&prefix)[sequencer::kPrefixBuffer]) {
+  bool is_null;
+  const Datum chosen = heap_getattr(row, kSequencerPrefix, descriptor, &is_null);
+  if (!is_null) {
+    strlcpy(prefix, TextDatumGetCString(chosen), sizeof prefix);
+    return;
+  }
+  char name[NAMEDATALEN];
+  ReadNameOfRow(sequencers, row, descriptor, name);
+  sequencer::WriteDefaultPrefix(get_database_name(MyDatabaseId), name, prefix);
+}
 
 sequencer::Definition ParseSequencer(const SequencerText& given) {
   sequencer::Definition definition;

@@ -59,4 +59,7 @@ sequencer::Definition ParseSequencer(const SequencerText& given);
 // The definition in a row, judged anew: a row may have come in past the trigger.
 sequencer::Definition DefinitionOfSequencerRow(HeapTuple row, TupleDesc descriptor);
 
+// What its keys begin with in the store: as it was chosen, or from the names of database and sequencer.
+void PrefixOfRow(HeapTuple row, TupleDesc descriptor, char (&prefix)[sequencer::kPrefixBuffer]);
+
 }  // namespace idgen::pg

@@ -110,7 +110,7 @@ $server = $moved;
 # Binary upgrade. The new cluster has another system identifier and no local file; taken along, the file is foreign there,
 # but what it says still counts.
 insert($server);
-my $definitions = q(SELECT * FROM idgen_generator ORDER BY name; SELECT * FROM idgen_sequencer ORDER BY name; SELECT tgname, tgenabled FROM pg_trigger WHERE tgname LIKE 'idgen%' ORDER BY 1);
+my $definitions = q(SELECT * FROM idgen_catalog.idgen_generator ORDER BY name; SELECT * FROM idgen_catalog.idgen_sequencer ORDER BY name; SELECT tgname, tgenabled FROM pg_trigger WHERE tgname LIKE 'idgen%' ORDER BY 1);
 $server->safe_psql('postgres', q(SELECT idgen_create_generator('flake', 'sonyflake'); SELECT idgen_create_sequencer('fast', cache => 1000)));
 my $defined = $server->safe_psql('postgres', $definitions);
 $server->stop;

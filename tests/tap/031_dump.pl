@@ -47,7 +47,7 @@ sub at_once {
     return;
 }
 
-my $rows = 'SELECT * FROM idgen_generator ORDER BY name; SELECT * FROM idgen_sequencer ORDER BY name';
+my $rows = 'SELECT * FROM idgen_catalog.idgen_generator ORDER BY name; SELECT * FROM idgen_catalog.idgen_sequencer ORDER BY name';
 my $ledger = IdgenTest::Ledger->new;    # of the layout of 'orders'
 
 sql('postgres', 'CREATE DATABASE shop');
@@ -72,9 +72,9 @@ like($before, qr/^default\|.*\|t$/m, 'the table has the built-in row');
 $node->command_ok([ 'pg_dump', '-f', "$dir/shop.sql", $node->connstr('shop') ], 'pg_dump, plain');
 $node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/shop.dump", $node->connstr('shop') ], 'pg_dump, custom');
 my $dump = slurp_file("$dir/shop.sql");
-my ($copied) = $dump =~ /^(COPY public\.idgen_generator .*?^\\\.)$/ms;
+my ($copied) = $dump =~ /^(COPY idgen_catalog\.idgen_generator .*?^\\\.)$/ms;
 is(scalar(() = $copied =~ /\tf$/mg), 4, 'the dump has the four rows');
-my ($copied_sequencers) = $dump =~ /^(COPY public\.idgen_sequencer .*?^\\\.)$/ms;
+my ($copied_sequencers) = $dump =~ /^(COPY idgen_catalog\.idgen_sequencer .*?^\\\.)$/ms;
 is(scalar(() = $copied_sequencers =~ /\tf$/mg), 3, 'and the three sequencers');
 unlike($copied_sequencers, qr/^default\t/m, 'without the built-in one');
 unlike($copied, qr/^default\t/m, 'and not the built-in one');
@@ -115,13 +115,13 @@ $node->command_ok([ 'pg_restore', '-a', '--disable-triggers', '--exit-on-error',
     'and the data, with --disable-triggers');
 is($other->safe_psql('past', $rows), $before, 'past the triggers: the same rows');
 my $check = q(SELECT object FROM idgen_check() WHERE finding LIKE 'Not all of its triggers%' ORDER BY 1);
-is($other->safe_psql('past', $check), "table idgen_generator\ntable idgen_sequencer", 'idgen_check() sees that the triggers are not as they were');
+is($other->safe_psql('past', $check), "table idgen_catalog.idgen_generator\ntable idgen_catalog.idgen_sequencer", 'idgen_check() sees that the triggers are not as they were');
 $other->safe_psql('past', $other->safe_psql('past', q(SELECT advice FROM idgen_check() WHERE object LIKE 'table idgen%')));
 is($other->safe_psql('past', $check), '', 'and its advice mends them');
 is($other->safe_psql('postgres', $check), '', 'where they are as they were there is nothing to say');
 my $knows = $other->background_psql('past', on_error_stop => 0);
 $ledger->add(undef, $knows->query_safe(q(SELECT idgen_next('orders'))));
-$other->safe_psql('past', q(SET session_replication_role = replica; DELETE FROM idgen_generator WHERE name = 'orders'));
+$other->safe_psql('past', q(SET session_replication_role = replica; DELETE FROM idgen_catalog.idgen_generator WHERE name = 'orders'));
 $knows->query(q(SELECT idgen_next('orders')));
 like($knows->{stderr}, qr/generator "orders" does not exist/, 'so that what comes by replication is seen by an open session');
 $knows->quit;
@@ -133,7 +133,7 @@ is(restore($other, 'bare', slurp_file("$dir/schema.sql")), '', 'restored');
 like(error_of($other, 'INSERT INTO orders DEFAULT VALUES', 'bare'), qr/ERROR:  42704: generator "orders" does not exist/,
     'a schema without its generators: the error names the missing one');
 $node->command_ok([ 'pg_dump', '-t', 'orders', '-f', "$dir/table.sql", $node->connstr('shop') ], 'pg_dump, one table');
-unlike(slurp_file("$dir/table.sql"), qr/^COPY public\.idgen_generator/m, 'a table alone comes without them, too');
+unlike(slurp_file("$dir/table.sql"), qr/^COPY idgen_catalog\.idgen_generator/m, 'a table alone comes without them, too');
 
 # --- forged dumps
 
@@ -155,7 +155,7 @@ foreach my $name (sort keys %forged) {
     $other->safe_psql('postgres', 'CREATE DATABASE forged');
     like(restore($other, 'forged', $dump =~ s/$of/$line/r), $reason, "a dump with $name is refused");
 }
-my $change = 'UPDATE public.idgen_generator SET %s;';
+my $change = 'UPDATE idgen_catalog.idgen_generator SET %s;';
 like(restore($other, 'postgres', sprintf($change, q(layout = 'time:41,worker:9,sequence:12' WHERE name = 'orders'))),
     qr/ERROR:  55000: generator "orders" can't be changed\nDETAIL:  Its column "layout" would be/, 'an UPDATE of a layout is refused');
 like(restore($other, 'postgres', sprintf($change, q(epoch = epoch + interval '1 ms' WHERE name = 'orders'))),
@@ -164,7 +164,7 @@ like(restore($other, 'postgres', sprintf($change, q(name = 'bestellungen' WHERE 
     qr/ERROR:  55000: .*\nDETAIL:  Its column "name" would be/, 'of a name');
 like(restore($other, 'postgres', sprintf($change, q(built_in = true WHERE name = 'orders'))), qr/ERROR:  55000/, 'of built_in');
 is(restore($other, 'postgres', sprintf($change, q(comment = 'another' WHERE name = 'orders'))), '', 'one of a comment is not');
-like(restore($other, 'postgres', q(DELETE FROM idgen_generator WHERE name = 'default')), qr/ERROR:  55000: .*is built in/,
+like(restore($other, 'postgres', q(DELETE FROM idgen_catalog.idgen_generator WHERE name = 'default')), qr/ERROR:  55000: .*is built in/,
     'nor can the built-in row be deleted');
 is($other->safe_psql('postgres', q(SELECT count(*) FROM idgen_generators WHERE name IN ('default', 'orders'))), 2, 'all is as it was');
 
@@ -243,7 +243,7 @@ sub attempt {
 
 my $none = qr/ERROR:  generator "y" does not exist/;
 my $make_y = q(SELECT name FROM idgen_create_generator('y', 'wide'););
-my $layout_of_y = q(SELECT fields FROM idgen_generator g, idgen_describe_layout(layout) WHERE name = 'y';);
+my $layout_of_y = q(SELECT fields FROM idgen_catalog.idgen_generator g, idgen_describe_layout(layout) WHERE name = 'y';);
 my ($out, $err);
 ($out, $err) = attempt("BEGIN; $make_y SELECT idgen_next('y') > 0; ROLLBACK; SELECT idgen_next('y');");
 is($out, 't', 'a transaction uses the generator that it makes');
@@ -287,10 +287,10 @@ my %refused = (
     'create'            => q(SELECT idgen_create_generator('z')),
     'drop'              => q(SELECT idgen_drop_generator('y')),
     'comment on'        => q(SELECT idgen_comment_on_generator('y', 'mine')),
-    'insert'            => q(INSERT INTO idgen_generator (name, layout) VALUES ('z', 'wide')),
-    'update'            => q(UPDATE idgen_generator SET comment = 'mine'),
-    'delete'            => q(DELETE FROM idgen_generator),
-    'truncate'          => q(TRUNCATE idgen_generator),
+    'insert'            => q(INSERT INTO idgen_catalog.idgen_generator (name, layout) VALUES ('z', 'wide')),
+    'update'            => q(UPDATE idgen_catalog.idgen_generator SET comment = 'mine'),
+    'delete'            => q(DELETE FROM idgen_catalog.idgen_generator),
+    'truncate'          => q(TRUNCATE idgen_catalog.idgen_generator),
     'call the trigger'  => q(CREATE TEMPORARY TABLE t (name text); CREATE TRIGGER t BEFORE INSERT ON t EXECUTE FUNCTION idgen_generator_changed()),
 );
 like(error_of($node, "SET ROLE app; $refused{$_}", 'shop'), qr/ERROR:  42501: permission denied/, "a role without rights can't $_")
@@ -301,12 +301,12 @@ is(sql('shop', q(SET ROLE app; SELECT count(*) > 4 FROM idgen_generators)), 't',
 sql('shop', 'GRANT EXECUTE ON FUNCTION idgen_create_generator TO app');
 is(sql('shop', q(SET ROLE app; SELECT name FROM idgen_create_generator('z'))), 'z', 'granted, it creates');
 like(error_of($node, q(SET ROLE app; SELECT idgen_drop_generator('z')), 'shop'), qr/ERROR:  42501/, 'and still drops nothing');
-is( sql('shop', <<'SQL'), 'z2|public.idgen_generator', 'objects of its own in the way mislead nothing');
+is( sql('shop', <<'SQL'), 'z2|idgen_catalog.idgen_generator', 'objects of its own in the way mislead nothing');
 SET ROLE app;
-CREATE TEMPORARY TABLE idgen_generator (LIKE public.idgen_generator);
+CREATE TEMPORARY TABLE idgen_generator (LIKE idgen_catalog.idgen_generator);
 SET search_path = pg_temp, public;
 CREATE TEMPORARY TABLE made AS SELECT name FROM idgen_create_generator('z2');
-SELECT m.name, g.tableoid::regclass FROM made m JOIN public.idgen_generator g USING (name);
+SELECT m.name, g.tableoid::regclass FROM made m JOIN idgen_catalog.idgen_generator g USING (name);
 SQL
 
 # A database's owner, who is no superuser, makes the extension, its generators, and a dump that he can restore.
@@ -317,8 +317,8 @@ $node->command_ok([ 'psql', '-X', '-v', 'ON_ERROR_STOP=1', @as_joe, '-c', 'CREAT
 	'the owner of a database makes the extension and a generator, and lets others');
 $node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/joe.dump", @as_joe ], 'he dumps it');
 $node->command_ok([ 'pg_restore', '-e', '-U', 'joe', '-d', $node->connstr('joes2'), "$dir/joe.dump" ], 'and restores it');
-is(sql('joes2', 'SELECT name, comment FROM idgen_generator WHERE NOT built_in'), 'his|mine', 'with its generator');
-is(sql('joes2', 'SELECT name, key_prefix, step, ttl FROM idgen_sequencer WHERE NOT built_in'), 'his|his:|5|2 days', 'and its sequencer');
+is(sql('joes2', 'SELECT name, comment FROM idgen_catalog.idgen_generator WHERE NOT built_in'), 'his|mine', 'with its generator');
+is(sql('joes2', 'SELECT name, key_prefix, step, ttl FROM idgen_catalog.idgen_sequencer WHERE NOT built_in'), 'his|his:|5|2 days', 'and its sequencer');
 is(sql('joes2', q(SET ROLE app; SELECT name FROM idgen_create_generator('granted'))), 'granted', 'and with whom he let');
 $node->stop;
 
@@ -331,14 +331,14 @@ wait_for_ids($full);
 like(error_of($full, q(SELECT idgen_create_generator('small', 'js53'))),
     qr/ERROR:  55000: this server's worker id 100 does not fit the layout\nDETAIL:  The layout's worker field has 6 bits, for worker ids from 0 to 63\.\nHINT:  /,
     'a worker id too large for a layout is refused, with both numbers');
-$full->safe_psql('postgres', q(INSERT INTO idgen_generator (name, layout) VALUES ('restored', 'js53')));
+$full->safe_psql('postgres', q(INSERT INTO idgen_catalog.idgen_generator (name, layout) VALUES ('restored', 'js53')));
 like(error_of($full, q(SELECT idgen_next('restored'))), qr/ERROR:  55000: this server's worker id 100 does not fit the layout\nDETAIL:  .*0 to 63/,
     'also where the generator came with a dump');
 $full->safe_psql('postgres', q(SELECT idgen_create_generator('second', 'time:41,worker:10,sequence:11'); SELECT idgen_next('second')));
 my $no_room = qr/ERROR:  53400: (no id can be given: )?the server has no room for another layout\nDETAIL:  .*\b2 are in use.*\nHINT:  Raise "idgen.max_generators" and restart the server/;
 like(error_of($full, q(SELECT idgen_create_generator('third', 'time:41,worker:11,sequence:11'))), $no_room,
     'past idgen.max_generators, another layout is refused');
-$full->safe_psql('postgres', q(INSERT INTO idgen_generator (name, layout) VALUES ('third', 'time:41,worker:11,sequence:11')));
+$full->safe_psql('postgres', q(INSERT INTO idgen_catalog.idgen_generator (name, layout) VALUES ('third', 'time:41,worker:11,sequence:11')));
 like(error_of($full, q(SELECT idgen_next('third'))), $no_room, 'as is an id of one that came with a dump');
 is($full->safe_psql('postgres', q(SELECT count(DISTINCT id) FROM (SELECT idgen_next() UNION ALL SELECT idgen_next('second')) t (id))), 2,
     'the others go on');

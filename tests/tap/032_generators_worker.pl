@@ -33,7 +33,7 @@ like(error_of("SELECT idgen_create_generator('narrow', 'js53')"),
 	qr/ERROR:  55000: this server's worker id 100 does not fit the layout.*worker ids from 0 to 63.*HINT/s, 'refused: worker id 100 of 64');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM idgen_generators'), '1', 'nothing was made');
 # As restored from another server's dump.
-$node->safe_psql('postgres', "INSERT INTO idgen_generator (name, layout) VALUES ('narrow', 'js53')");
+$node->safe_psql('postgres', "INSERT INTO idgen_catalog.idgen_generator (name, layout) VALUES ('narrow', 'js53')");
 like(error_of("SELECT idgen_next('narrow')"), qr/ERROR:  55000: this server's worker id 100 does not fit the layout/, 'and gives no id');
 is($node->safe_psql('postgres', "SELECT (idgen_decode(64 * 64 + 63 * 64, 'narrow')).worker_id"), '63', 'but is read');
 set('idgen.worker_id = 63');

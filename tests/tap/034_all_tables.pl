@@ -23,7 +23,7 @@ my $subscriber = server('subscriber', 2);
 $publisher->safe_psql('postgres', "SELECT idgen_create_generator('before', 'wide'); CREATE PUBLICATION everything FOR ALL TABLES");
 $subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION everything CONNECTION \$\$" . $publisher->connstr('postgres') . "\$\$ PUBLICATION everything");
 $subscriber->wait_for_subscription_sync($publisher, 'everything');
-is($subscriber->safe_psql('postgres', 'SELECT name, built_in FROM idgen_generator ORDER BY name'), "before|f\ndefault|t", 'the first copy brings what is not there');
+is($subscriber->safe_psql('postgres', 'SELECT name, built_in FROM idgen_catalog.idgen_generator ORDER BY name'), "before|f\ndefault|t", 'the first copy brings what is not there');
 
 my $session = $subscriber->background_psql('postgres');
 is($session->query_safe("SELECT (idgen_decode(idgen_next('before'), 'before')).worker_id"), '2', 'a session uses it');
