@@ -60,3 +60,7 @@ SELECT fields, tick_epoch, tick_unit, bits, ids_per_second, workers, runs_out_at
 FROM idgen_describe_layout('time:63', unit => '1 day');
 SELECT fields, bits, ids_per_second, workers, note FROM idgen_describe_layout('sequence:62,time:1');
 SELECT fields, note FROM idgen_describe_layout(NULL);
+-- Time is the last field of all 64 bits.
+SELECT fields, bits, ids_per_second, workers, runs_out_at - tick_epoch AS lasts, note,
+       now() - idgen_timestamp_layout(example_id, fields, tick_epoch) BETWEEN '-1 s' AND '1 h' AS example_is_of_now
+FROM idgen_describe_layout('sequence:32,time:32', epoch => date_trunc('day', now()) - interval '10 days');

@@ -88,13 +88,14 @@ constexpr Layout LineLayout(Layout layout) noexcept {
   return layout;
 }
 
-// One past the last position on that line of which an id of this layout can be made. Ids are never negative: a time
-// field that reaches the highest bit is used while that bit is zero.
-constexpr uint64_t EndOfIds(const Layout& layout) noexcept {
-  const unsigned time_bits = std::min<unsigned>(layout.time.width, 63u - layout.time.shift);
-  return uint64_t{1} << (time_bits + layout.sequence.width);
+// The last tick of which a positive id can be made: a time field that reaches the highest bit is used while that bit is
+// zero.
+constexpr uint64_t LastTick(const Layout& layout) noexcept {
+  return (uint64_t{1} << std::min<unsigned>(layout.time.width, 63u - layout.time.shift)) - 1;
 }
-constexpr uint64_t LastTick(const Layout& layout) noexcept { return (EndOfIds(layout) >> layout.sequence.width) - 1; }
+// One past the last position on that line of which an id of this layout can be made. The layout is one in which ids can
+// be issued: where time is not first, positions have no meaning, and could need more than 64 bits.
+constexpr uint64_t EndOfIds(const Layout& layout) noexcept { return (LastTick(layout) + 1) << layout.sequence.width; }
 
 // Of one worker. At most 2^63 - 1.
 int64_t IdsPerSecond(const Definition& definition) noexcept;

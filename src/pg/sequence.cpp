@@ -88,6 +88,7 @@ void CheckAnswer(const pg::Sequencer& sequencer, const Operation& operation, con
 
 // One operation on the key in argument 0 of the sequencer in argument `argument`.
 Answer Ask(FunctionCallInfo fcinfo, int argument, Operation operation) {
+  RequirePreload();
   const pg::Sequencer sequencer = pg::FetchSequencer(fcinfo, argument);
   const text* key = PG_GETARG_TEXT_PP(0);
   char room[sequencer::kMaxStoreKeyBytes];

@@ -197,7 +197,7 @@ settings($node, store_is($good));
 ok_renews($node, 'and back');
 $node->safe_psql('postgres', 'CREATE ROLE ordinary');
 like(error_of($node, 'SET ROLE ordinary; SHOW idgen.lease_store'), qr/ERROR:  42501: /, 'an ordinary role may not see the store');
-like(error_of($node, 'SET ROLE ordinary; SHOW idgen.lease_password_file'), qr/ERROR:  42501: |^$/, 'nor need it see where the password is');
+like(error_of($node, 'SET ROLE ordinary; SHOW idgen.lease_password_file'), qr/ERROR:  42501: /, 'nor where the password is');
 
 sub ok_secret {
     my ($text, $name) = @_;

@@ -123,6 +123,15 @@ TEST(Definition, A64BitLayoutIssuesWhileItsHighestBitIsZero) {
   EXPECT_EQ(LineLayout(kDefaultLayout), kDefaultLayout);
 }
 
+TEST(Definition, TheLastTickIsThatOfTheTimeFieldWhereverItStands) {
+  for (const char* text : {"sequence:32,time:32", "worker:31,sequence:1,time:32", "sequence:31,time:32,worker:1"}) {
+    const Definition last = Of(text);
+    EXPECT_EQ(LastTick(last.layout), (uint64_t{1} << 32) - 1) << text;
+    EXPECT_EQ(EndUs(last), (last.layout.epoch_ms + (int64_t{1} << 32)) * 1000) << text;
+  }
+  EXPECT_EQ(LastTick(Of("time:1,sequence:63").layout), 0u);
+}
+
 TEST(Definition, LayoutsThatWouldGiveTheSameIdsShareALine) {
   const Layout line = LineLayout(kDefaultLayout);
   EXPECT_EQ(LineLayout(Of("time:30,worker:10,sequence:12").layout), line);
