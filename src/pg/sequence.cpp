@@ -1,7 +1,9 @@
 // idgen_sequence() and what belongs to it: the arguments are made an operation, the answer a row or an error.
+#include "pg/errors.h"
 #include "pg/segments.h"
 #include "pg/sequence_marks.h"
 #include "pg/sequencers.h"
+#include "pg/shmem.h"
 
 #include <cstring>
 #include <new>
@@ -15,6 +17,11 @@ using sequencer::Operation;
 using Outcome = sequencer::Answer::Outcome;
 
 constexpr int kMaxKeys = 10000;
+
+// Before the store is looked at: without shared memory there are no marks, so that values could be repeated unnoticed.
+void RequirePreload() {
+  if (pg::SharedState() == nullptr) pg::RaiseNotPreloaded();
+}
 
 // The name of a key in the store; `room` has kMaxStoreKeyBytes.
 sequencer::StoreKey ReadKey(const pg::Sequencer& sequencer, const text* key, char* room) {
@@ -160,6 +167,7 @@ extern "C" {
 PG_FUNCTION_INFO_V1(idgen_sql_sequence);
 PGDLLEXPORT Datum idgen_sql_sequence(PG_FUNCTION_ARGS) {
   if (SRF_IS_FIRSTCALL()) {
+    RequirePreload();
     FuncCallContext* call = SRF_FIRSTCALL_INIT();
     const MemoryContext caller = MemoryContextSwitchTo(call->multi_call_memory_ctx);
     auto* batch = static_cast<Batch*>(palloc0(sizeof(Batch)));
@@ -188,6 +196,7 @@ PG_FUNCTION_INFO_V1(idgen_sql_sequence_next);
 PGDLLEXPORT Datum idgen_sql_sequence_next(PG_FUNCTION_ARGS) {
   int64 value;
   if (likely(pg::TakeAtOnce(PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1), &value))) PG_RETURN_INT64(value);
+  RequirePreload();
   if (!pg::FetchSequencer(fcinfo, 1).definition.HasSegments())
     PG_RETURN_INT64(Ask(fcinfo, 1, {.kind = Operation::Kind::kNext, .definition = {}}).grant.Value(0));
   pg::Pieces taken;
@@ -197,6 +206,7 @@ PGDLLEXPORT Datum idgen_sql_sequence_next(PG_FUNCTION_ARGS) {
 
 PG_FUNCTION_INFO_V1(idgen_sql_sequence_next_keys);
 PGDLLEXPORT Datum idgen_sql_sequence_next_keys(PG_FUNCTION_ARGS) {
+  RequirePreload();
   Datum* given;
   bool* nulls;
   int count;
