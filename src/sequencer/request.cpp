@@ -2,6 +2,7 @@
 #include "sequencer/request.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 
 #include "sequencer/decimal.h"
@@ -22,6 +23,7 @@ static_assert(kMaxCount < INT64_MAX / kMaxCount);
 class Words {
  public:
   void Add(string_view word) noexcept {
+    assert(count_ < kMax);
     words_[count_] = word.data();
     sizes_[count_++] = word.size();
   }
@@ -33,7 +35,8 @@ class Words {
   void AddTo(wire::Commands* commands) const noexcept { commands->Add(count_, words_, sizes_); }
 
  private:
-  static constexpr int kMax = 16 + 2 * kMaxPowers;
+  // EVALSHA, script, number of keys, three keys, verb, two words on the TTL; those of AddNext(); those of a raise.
+  static constexpr int kMax = 9 + 7 + 2 * kMaxPowers + 3;
   const char* words_[kMax];
   size_t sizes_[kMax];
   char texts_[kMax][kDecimalBytes];
@@ -64,7 +67,8 @@ void AddNext(const Operation& operation, Words* words) noexcept {
     words->Add("");
   words->AddFlag(definition.cycle);
   words->AddNumber(count);
-  if (!definition.cycle || count > CountOf(definition)) return;
+  // A raise goes round nowhere: the script would take these for what the raise says.
+  if (!definition.cycle || count > CountOf(definition) || operation.kind == Kind::kRaise) return;
   for (int64_t power = 1; power < count; power *= 2) {
     words->AddNumber(power * definition.step);
     words->AddNumber(definition.max_value - power * definition.step);

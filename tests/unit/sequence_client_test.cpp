@@ -418,6 +418,25 @@ TEST(SequenceClient, AValueCountsAlsoWhereItsGenerationIsElsewhere) {
   EXPECT_EQ(world.answers[0].generation, 0);
 }
 
+// The most words that a command can have, and no power of two among those that say how far to raise.
+TEST(SequenceClient, ARaiseOfACycleIsNoLongerThanAnyOther) {
+  World world;
+  const Definition definition = {.max_value = 2 * kMaxCount, .cycle = true};
+  Operation operation = {.kind = Kind::kRaise,
+                         .definition = definition,
+                         .count = kMaxCount,
+                         .value = 9,
+                         .mark = {.generation = 7, .value = 100}};
+  world.Ask(operation);
+  const Command& heard = world.Heard();
+  ASSERT_EQ(heard.size(), 18u);
+  EXPECT_EQ(Command(heard.begin() + 15, heard.end()), (Command{"7", "100", "9"}));
+  World other;
+  operation.kind = Kind::kNext;
+  other.Ask(operation);
+  EXPECT_EQ(other.Heard().size(), 15u + 2 * 20);
+}
+
 TEST(SequenceClient, RaisesAStoreThatHasForgotten) {
   World world;
   const Operation raise = {
