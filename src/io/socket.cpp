@@ -114,7 +114,12 @@ int64_t Socket::Receive(char* bytes, size_t capacity) noexcept {
 
 Wants Socket::wants(bool has_to_send) const noexcept {
   const bool tls_writes = tls_ != nullptr && tls_->wants_write();
-  return {.fd = fd_, .read = !connecting_, .write = connecting_ || has_to_send || tls_writes};
+  // What has been decrypted already does not make the socket readable.
+  const bool has_received = tls_ != nullptr && tls_->has_received();
+  return {.fd = fd_,
+          .read = !connecting_,
+          .write = connecting_ || has_to_send || tls_writes,
+          .wake_boot_us = has_received ? 0 : kNever};
 }
 
 void Socket::Close() noexcept {

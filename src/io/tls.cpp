@@ -140,6 +140,8 @@ int64_t Tls::Receive(char* bytes, size_t capacity) noexcept {
   return result > 0 ? result : Judge(result);
 }
 
+bool Tls::has_received() const noexcept { return SSL_pending(SessionOf(session_)) > 0; }
+
 #else
 
 bool Tls::Built() noexcept { return false; }
@@ -153,6 +155,7 @@ int64_t Tls::Judge(int) noexcept { return -EPROTO; }
 int Tls::Handshake() noexcept { return -EPROTO; }
 int64_t Tls::Send(const char*, size_t) noexcept { return -EPROTO; }
 int64_t Tls::Receive(char*, size_t) noexcept { return -EPROTO; }
+bool Tls::has_received() const noexcept { return false; }
 
 #endif
 

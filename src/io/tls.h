@@ -22,6 +22,8 @@ class Tls {
   int64_t Send(const char* bytes, size_t size) noexcept;
   int64_t Receive(char* bytes, size_t capacity) noexcept;
   bool wants_write() const noexcept { return wants_write_; }
+  // Bytes are there to be received of which the socket knows nothing any more.
+  bool has_received() const noexcept;
   const char* problem() const noexcept { return problem_; }
 
  private:

@@ -1,0 +1,122 @@
+// TLS over a real socket: what has been decrypted and not yet been received is not waited for.
+#ifdef IDGEN_TLS
+#include "io/tls.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <unistd.h>
+
+#include "io/socket.h"
+
+namespace idgen::io {
+namespace {
+
+// A server with a certificate of its own for 127.0.0.1, in the same thread as its client.
+class Server {
+ public:
+  Server() {
+    EVP_PKEY* key = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256");
+    X509* certificate = X509_new();
+    X509_set_version(certificate, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
+    X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+    X509_set_pubkey(certificate, key);
+    X509_NAME* name = X509_get_subject_name(certificate);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("store"), -1, -1, 0);
+    X509_set_issuer_name(certificate, name);
+    X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "IP:127.0.0.1");
+    X509_add_ext(certificate, extension, -1);
+    X509_EXTENSION_free(extension);
+    X509_sign(certificate, key, EVP_sha256());
+    const int file = mkstemp(path_);
+    FILE* stream = fdopen(file, "w");
+    PEM_write_X509(stream, certificate);
+    fclose(stream);
+    context_ = SSL_CTX_new(TLS_server_method());
+    SSL_CTX_use_certificate(context_, certificate);
+    SSL_CTX_use_PrivateKey(context_, key);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+
+    listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    auto* own = reinterpret_cast<sockaddr_in*>(&address_.storage);
+    own->sin_family = AF_INET;
+    own->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address_.size = sizeof *own;
+    EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(own), address_.size), 0);
+    EXPECT_EQ(listen(listener_, 1), 0);
+    EXPECT_EQ(getsockname(listener_, reinterpret_cast<sockaddr*>(own), &address_.size), 0);
+  }
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+  ~Server() {
+    SSL_free(session_);
+    SSL_CTX_free(context_);
+    close(fd_);
+    close(listener_);
+    unlink(path_);
+  }
+
+  void Accept() {
+    fd_ = accept(listener_, nullptr, nullptr);
+    fcntl(fd_, F_SETFL, O_NONBLOCK);
+    session_ = SSL_new(context_);
+    SSL_set_fd(session_, fd_);
+    SSL_set_accept_state(session_);
+  }
+  void Step() { SSL_do_handshake(session_); }
+  int Write(const std::string& bytes) { return SSL_write(session_, bytes.data(), static_cast<int>(bytes.size())); }
+
+  const Address& address() const { return address_; }
+  const char* certificate() const { return path_; }
+
+ private:
+  char path_[32] = "/tmp/idgen_tls_test.XXXXXX";
+  SSL_CTX* context_ = nullptr;
+  SSL* session_ = nullptr;
+  Address address_;
+  int listener_ = -1;
+  int fd_ = -1;
+};
+
+TEST(Tls, WhatIsDecryptedIsNotWaitedFor) {
+  Server server;
+  Socket socket;
+  ASSERT_EQ(socket.Open(server.address()), 0);
+  server.Accept();
+  ASSERT_EQ(socket.Encrypt({.ca_file = server.certificate()}, "127.0.0.1"), 0) << socket.problem();
+  int connected = 0;
+  for (int turns = 0; turns < 1000 && connected == 0; ++turns) {
+    connected = socket.Connected();
+    server.Step();
+    usleep(1000);
+  }
+  ASSERT_EQ(connected, 1) << socket.problem();
+  ASSERT_EQ(server.Write(std::string(16000, 'x')), 16000) << "one record";
+  std::vector<char> bytes(8000);
+  int64_t size = 0;
+  for (int turns = 0; turns < 1000 && size == 0; ++turns) {
+    size = socket.Receive(bytes.data(), bytes.size());
+    if (size == 0) usleep(1000);
+  }
+  ASSERT_EQ(size, 8000);
+  EXPECT_EQ(socket.wants(false).wake_boot_us, 0) << "the socket has nothing more";
+  ASSERT_EQ(socket.Receive(bytes.data(), bytes.size()), 8000);
+  EXPECT_EQ(socket.wants(false).wake_boot_us, kNever);
+  socket.Close();
+}
+
+}  // namespace
+}  // namespace idgen::io
+#endif
