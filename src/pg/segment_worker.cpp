@@ -37,16 +37,23 @@ void Stop(SIGNAL_ARGS) {
   errno = saved_errno;
 }
 
-// Calls what may raise. False, with the error gone, where it did: `problem` says it then.
+// Calls what may raise. False, with the error gone, if it did: `problem` says it then. A stop ends it, also one that came
+// before it began, unless `at_end`.
 template <class Call>
-bool Attempt(char* problem, Size problem_size, const Call& call) {
+bool Attempt(char* problem, Size problem_size, bool at_end, const Call& call) {
   const MemoryContext context = CurrentMemoryContext;
   volatile bool done = true;
   is_asking = true;
   PG_TRY();
-  { call(); }
+  {
+    // Set before the flag is read, so that a signal either finds it or is found.
+    pg_memory_barrier();
+    if (ShutdownRequestPending && !at_end) ereport(ERROR, (errmsg("the server stops")));
+    call();
+  }
   PG_CATCH();
   {
+    ConditionVariableCancelSleep();
     MemoryContextSwitchTo(context);
     ErrorData* error = CopyErrorData();
     FlushErrorState();
@@ -123,7 +130,7 @@ bool Serve(SegmentPlace& place) {
   LWLockRelease(table.lock);
   if (!is_wanted) return true;
   char problem[512];
-  if (Attempt(problem, sizeof problem, [&place] { Fetch(place, 0, true, io::BootUs() + StoreTimeoutUs()); }))
+  if (Attempt(problem, sizeof problem, false, [&place] { Fetch(place, 0, true, io::BootUs() + StoreTimeoutUs()); }))
     return true;
   if (!ShutdownRequestPending && limit.Allows(io::BootUs()))
     ereport(LOG, (errmsg("idgen can't fetch values of sequences ahead: %s", problem),
@@ -141,7 +148,7 @@ void GiveAllBack() {
     ClosePlace(table.places[i], &rest);
     LWLockRelease(table.lock);
     char problem[512];
-    if (!Attempt(problem, sizeof problem, [until_us] { GiveBack(rest, until_us); })) return;
+    if (!Attempt(problem, sizeof problem, true, [until_us] { GiveBack(rest, until_us); })) return;
   }
 }
 
@@ -155,11 +162,12 @@ int64 SyncNowAndThen() {
   if (wait_us > 0) return wait_us;
   table.wants_sync.store(0);
   char problem[512];
-  const bool done = Attempt(problem, sizeof problem, [] { SyncAllMarks(); });
+  const bool done = Attempt(problem, sizeof problem, false, [] { SyncAllMarks(); });
   synced_at_us = io::BootUs();
   if (done) return -1;
   table.wants_sync.store(1);
-  if (limit.Allows(synced_at_us)) ereport(LOG, (errmsg("idgen can't keep how far sequences have come: %s", problem)));
+  if (!ShutdownRequestPending && limit.Allows(synced_at_us))
+    ereport(LOG, (errmsg("idgen can't keep how far sequences have come: %s", problem)));
   return kPauseUs;
 }
 

@@ -53,6 +53,17 @@ void AbandonFetch(int, Datum) {
   if (own_fetch != nullptr) EndFetch(nullptr, 0, 0, 0, 0);
 }
 
+// The set or drop that this process is in the middle of.
+struct KeyChange {
+  bool is_open;
+  uint64 store;
+  Size key_size;
+  char key[sequencer::kMaxStoreKeyBytes];
+};
+KeyChange key_change = {};
+
+void AbandonKeyChange(int, Datum) { EndKeyChange(true); }
+
 [[noreturn]] void RaiseNoSegment() {
   ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("the sequence store does not answer"),
                   errdetail("Values of the key are asked for by others, and none has come within %lld ms.",
@@ -265,13 +276,25 @@ void WantSegment(SegmentPlace& place, uint64 tenure) {
   LWLockRelease(table.lock);
 }
 
-void ForgetSegments(const sequencer::StoreKey& key) {
-  SegmentTable* table = Segments();
-  if (table == nullptr) return;
-  const uint64 store = StoreIdentity();
-  LWLockAcquire(table->lock, LW_EXCLUSIVE);
-  ForgetSegments(*table, key, store);
-  LWLockRelease(table->lock);
+void BeginKeyChange(const sequencer::StoreKey& key) {
+  static bool registered = false;
+  if (Segments() == nullptr) return;
+  if (!registered) before_shmem_exit(AbandonKeyChange, Datum{0});
+  registered = true;
+  key_change.store = StoreIdentity();
+  key_change.key_size = key.size;
+  memcpy(key_change.key, key.bytes, key.size);
+  key_change.is_open = true;
+}
+
+void EndKeyChange(bool changed) {
+  if (!key_change.is_open) return;
+  key_change.is_open = false;
+  if (!changed) return;
+  SegmentTable& table = *Segments();
+  LWLockAcquire(table.lock, LW_EXCLUSIVE);
+  ForgetSegments(table, {key_change.key, key_change.key_size}, key_change.store);
+  LWLockRelease(table.lock);
 }
 
 }  // namespace idgen::pg

@@ -76,8 +76,10 @@ inline bool TakeAtOnce(const text* key, const text* sequencer, int64* value) {
   return true;
 }
 
-// What this server has of a key is given up: it was set or dropped, or may have been.
-void ForgetSegments(const sequencer::StoreKey& key);
+// Around a set or drop: what this server has of the key is given up when it ends, unless it has changed nothing. If the
+// process ends in the middle (FATAL unwinds no PG_TRY), likewise: the store may have carried it out.
+void BeginKeyChange(const sequencer::StoreKey& key);
+void EndKeyChange(bool changed);
 
 // One segment for a place, from the store; for who is its only fetcher, and called without the lock. `need`: it is to
 // have so many values at the least, if there are so many. The answer is kOk also where somebody gave up meanwhile what

@@ -111,13 +111,12 @@ Answer Ask(FunctionCallInfo fcinfo, int argument, Operation operation) {
                               static_cast<long long>(Max(sequencer.definition.Before(), int64{0})),
                               static_cast<long long>(sequencer.definition.max_value))));
   Answer answer;
+  if (sets || operation.kind == Operation::Kind::kDrop) pg::BeginKeyChange(store_key);
   PG_TRY();
   pg::AskStoreAboveMarks(operation, &store_key, &answer, 1);
   PG_FINALLY();
-  // Also where no answer came: it may have been carried out.
-  const bool changes_nothing =
-      operation.kind == Operation::Kind::kSetIfNone && answer.outcome == Outcome::kOk && !answer.had;
-  if ((sets || operation.kind == Operation::Kind::kDrop) && !changes_nothing) pg::ForgetSegments(store_key);
+  // Without an answer it may have been carried out.
+  pg::EndKeyChange(operation.kind != Operation::Kind::kSetIfNone || answer.outcome != Outcome::kOk || answer.had);
   PG_END_TRY();
   CheckAnswer(sequencer, operation, answer, key, store_key);
   return answer;

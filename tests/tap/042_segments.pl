@@ -142,6 +142,41 @@ warm('set');
 is(ask(q(SELECT idgen_sequence_set('set', 7, 'plain'))), '', 'a set through another sequencer of the same prefix');
 is(next_of('set'), 8, 'counts as well');
 
+# Who sets or drops is ended while the store is silent: it may have done what it was asked, so nothing that was held goes on.
+sub backend_of { my ($name) = @_; return ask("SELECT pid FROM pg_stat_activity WHERE application_name = '$name' AND state = 'active' AND wait_event_type = 'Extension'") }
+sub start_change {
+    my ($name, $change) = @_;
+    $store->pause;
+    my $load = start_load($node, "SET application_name = '$name'; SET idgen.store_timeout = '1min'; SELECT $change;", 1);
+    ok(wait_until { backend_of($name) ne '' }, "$name waits for the store");
+    return $load;
+}
+foreach ([ 'set', q(idgen_sequence_set('ended', 10, 's')), 10 ], [ 'set_if_not_exists', q(idgen_sequence_set_if_not_exists('ended', 10, 's')), undef ], [ 'drop', q(idgen_sequence_drop('ended', 's')), '' ]) {
+    my ($name, $change, $becomes) = @$_;
+    $held = warm('ended');
+    my $end = stored('ended');
+    my $load = start_change($name, $change);
+    ask('SELECT pg_terminate_backend(' . backend_of($name) . ')');
+    finish_load($load);
+    like(slurp_file("$load->{file}.err"), qr/terminating connection/, 'it is ended');
+    $store->resume;
+    is(left('ended'), 0, "after a $name that was ended the server holds nothing");
+    $becomes //= $end;
+    ok(wait_until { stored('ended') eq $becomes }, 'the store has carried it out');
+    is(next_of('ended'), ($becomes || 0) + 1, 'and the key goes on from there');
+}
+foreach my $mode (qw(fast immediate)) {
+    warm('ended');
+    my $load = start_change("before_$mode", q(idgen_sequence_set('ended', 20, 's')));
+    $node->stop($mode);
+    finish_load($load);
+    $store->resume;
+    $node->start;
+    ok(wait_until { stored('ended') eq '20' }, "the store has carried it out after a $mode shutdown");
+    is(next_of('ended'), 21, 'and the key goes on from there');
+    ask(q(SELECT idgen_sequence_drop('ended', 's')));
+}
+
 # --- more keys than there is room for
 
 warm('evicted');
@@ -295,6 +330,34 @@ is(ask("SELECT min(v) > $last AND count(DISTINCT v) = 5000 FROM (SELECT idgen_se
 like(slurp_file($node->logfile), qr/had forgotten values of "s:\{9:forgotten\}"/, 'which is logged');
 ask(q(SELECT idgen_sequence_drop('forgotten', 's')));
 is(next_of('forgotten'), 1, 'a drop still begins anew');
+
+# --- the process that fetches ahead is told to stop just before it asks a store that is silent
+
+my $signal = "$dir/signal";
+$nodes[1]->append_conf('postgresql.conf', "idgen.store_timeout = '1min'");
+$nodes[1]->stop;
+{
+    local $ENV{LD_PRELOAD}         = IdgenTest::shim('signal_shim');
+    local $ENV{IDGEN_SIGNAL_FILE}  = $signal;
+    local $ENV{IDGEN_SIGNAL_TITLE} = 'idgen segments';
+    $nodes[1]->start;
+}
+warm('signal', $nodes[1]);
+sub fetchers {
+    my ($postmaster) = slurp_file($nodes[1]->data_dir . '/postmaster.pid') =~ /^(\d+)/;
+    my @children = grep { (IdgenTest::process($_) // { parent => 0 })->{parent} == $postmaster } map { m{(\d+)$} } glob('/proc/[0-9]*');
+    return scalar grep { (eval { slurp_file("/proc/$_/cmdline") } // '') =~ /idgen segments/ } @children;
+}
+is(fetchers(), 1, 'a process that fetches ahead');
+$store->pause;
+append_to_file($signal, '');
+$held = left('signal', $nodes[1]);
+ask("SELECT count(idgen_sequence_next('signal', 's')) FROM generate_series(1, $held)", $nodes[1]);
+$began = time;
+usleep(50_000) while time - $began < 30 && (-e $signal || fetchers() > 0);
+ok(!-e $signal && fetchers() == 0, 'does not wait for it');
+$store->resume;
+$nodes[1]->append_conf('postgresql.conf', "idgen.store_timeout = '2s'");
 
 # --- without a place for the process that fetches ahead, and on a standby
 
