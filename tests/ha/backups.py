@@ -1,0 +1,90 @@
+# Backups with pgbackrest: a server that was restored into another directory, in place of the original or beside it.
+import datetime
+import time
+
+from clients import TABLES, Clients
+from processes import run, wait_until
+from servers import Server
+from stores import Redis
+
+
+class Pgbackrest:
+    """A stanza for one server, in a repository of the run's own."""
+
+    def __init__(self, folder, server):
+        self.config = f'{folder}/pgbackrest.conf'
+        with open(self.config, 'w') as out:
+            out.write(f'[global]\nrepo1-path={folder}/repo\nlog-path={folder}\nlock-path={folder}/lock\n'
+                      f'spool-path={folder}/spool\nstart-fast=y\nrepo1-retention-full=2\n\n'
+                      f'[main]\npg1-path={server.data}\npg1-port={server.port}\npg1-socket-path={server.folder}\n'
+                      'pg1-user=postgres\n')
+        server.set({'archive_mode': 'on', 'archive_command': ' '.join(self.command('archive-push', '%p'))})
+        server.stop()
+        server.start()
+        run(*self.command('stanza-create'))
+
+    def command(self, *words):
+        return ['pgbackrest', f'--config={self.config}', '--stanza=main', *words]
+
+    def backup(self):
+        run(*self.command('backup'))
+
+    def restore(self, data, *options):
+        run(*self.command(f'--pg1-path={data}', *options, 'restore'))
+
+
+def run_one(folder, name, settings, to_a_time=False, beside=False, seconds=10):
+    """The original gives ids before and after its backup. The copy gives them for some seconds; beside: so does the original."""
+    original, copy = Server(f'{folder}/original', settings).make(), Server(f'{folder}/copy', settings)
+    pgbackrest = Pgbackrest(folder, original)
+    original.sql('CREATE EXTENSION idgen')
+    if 'idgen.lease_store' in settings:
+        wait_until(lambda: original.sql('SELECT idgen_declare_new_prefix()'), 'declaration')
+    original.sql(TABLES)
+    clients = Clients({'original': original.dsn, 'copy': copy.dsn}, f'{folder}/ids')
+    clients.wait_for_ids()
+    pgbackrest.backup()
+    time.sleep(3)
+    target = datetime.datetime.now().astimezone().isoformat(' ')
+    time.sleep(5)
+    original.sql('SELECT pg_switch_wal()')
+    if not beside:
+        original.stop()
+    pgbackrest.restore(copy.data, *(['--type=time', f'--target={target}', '--target-action=promote'] if to_a_time else []))
+    copy.configure()
+    copy.set({'archive_mode': 'off'})
+    copy.start()
+    copy_taker, copy_other = clients.takers[1], clients.others[1]
+    wait_until(lambda: copy_taker.commits, 'id from the copy', 180)
+    first_state = copy.status()
+    time.sleep(seconds)
+    clients.stop()
+    row = {'scenario': name, 'ids given': f'{clients.ledger.given:,}', 'duplicates': f'{clients.ledger.duplicates:,}',
+           'first row to first id': f'{copy_taker.commits[0] - copy_other.commits[0]:.1f} s',
+           'the copy says at first': first_state, 'and at last': copy.status()}
+    if beside:
+        row['the original says'] = original.status()
+        original.stop()
+    copy.stop()
+    print(row, flush=True)
+    return row
+
+
+def with_pgbackrest(folder):
+    redis = Redis(f'{folder}/redis')
+    lease = {'idgen.worker_source': 'lease', 'idgen.lease_store': redis.url}
+    static = {'idgen.worker_id': 1}
+    rows = [run_one(f'{folder}/static', 'static, restored in place of the original', static),
+            run_one(f'{folder}/static-time', '... to a point in time', static, to_a_time=True),
+            run_one(f'{folder}/lease', 'leased, restored in place of the original', lease),
+            run_one(f'{folder}/lease-time', '... to a point in time', {**lease, 'idgen.lease_prefix': 'second'}, to_a_time=True),
+            run_one(f'{folder}/lease-beside', 'leased, restored beside the original',
+                    {**lease, 'idgen.lease_prefix': 'third'}, to_a_time=True, beside=True)]
+    redis.stop()
+    return rows
+
+
+def twins(folder):
+    """What not to do."""
+    return [run_one(folder, 'static, restored beside the original, same worker id', {'idgen.worker_id': 1},
+                    to_a_time=True, beside=True, seconds=150)]

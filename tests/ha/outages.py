@@ -1,0 +1,89 @@
+# What outages of the store of leased worker ids cost a server that lives on, and one that is restarted meanwhile.
+import signal
+import time
+
+from clients import TABLES, Clients, Measurement
+from processes import wait_until
+from servers import Server
+from stores import Redis, WatchedRedis
+
+SETTLED_FOR = 5
+
+
+class Leased:
+    """One server that leases its worker id from `store`, and its clients."""
+
+    def __init__(self, folder, store, replicas=0):
+        self.server = Server(f'{folder}/server', {
+            'idgen.worker_source': 'lease', 'idgen.lease_store': store.url, 'idgen.redis_replicas': replicas}).make()
+        self.server.sql('CREATE EXTENSION idgen')
+        wait_until(lambda: self.server.sql('SELECT idgen_declare_new_prefix()'), 'declaration')
+        self.server.sql(TABLES)
+        self.clients = Clients({'server': self.server.dsn}, f'{folder}/ids')
+        self.clients.wait_for_ids()
+
+    def measure(self, outage):
+        time.sleep(SETTLED_FOR)
+        measurement = Measurement(self.clients)
+        outage()
+        self.clients.wait_for_ids()
+        time.sleep(SETTLED_FOR)
+        return measurement.finish()
+
+    def stop(self):
+        self.clients.stop()
+        self.server.stop()
+
+
+def silent(redis, seconds):
+    """The Redis does not answer, and has forgotten nothing when it answers again."""
+    redis.signal(signal.SIGSTOP)
+    time.sleep(seconds)
+    redis.signal(signal.SIGCONT)
+
+
+def down(redis, seconds):
+    """The Redis is killed, and started again later with what its append-only file has."""
+    redis.kill()
+    time.sleep(seconds)
+    redis.start()
+
+
+def one_redis(folder):
+    rows = []
+    for name, outage in ('silent', silent), ('down, then started again', down):
+        for seconds in 10, 30, 60:
+            here = f'{folder}/{outage.__name__}-{seconds}'
+            redis = Redis(f'{here}/redis')
+            leased = Leased(here, redis)
+            rows.append({'scenario': f'Redis {name}: {seconds} s', **leased.measure(lambda: outage(redis, seconds))})
+            print(rows[-1], flush=True)
+            leased.stop()
+            redis.stop()
+    return rows
+
+
+def replicated(folder):
+    rows = []
+    for replicas in 1, 2:
+        here = f'{folder}/{replicas}'
+        redis = WatchedRedis(f'{here}/redis')
+        leased = Leased(here, redis, replicas)
+
+        def restarted_meanwhile():
+            lost = redis.a_replica()
+            lost.kill()
+            leased.server.stop('immediate')
+            leased.server.start()
+            time.sleep(40)
+            lost.start()
+
+        for name, outage in (('a replica lost for 10 s', lambda: down(redis.a_replica(), 10)),
+                             ('a replica lost for 40 s', lambda: down(redis.a_replica(), 40)),
+                             ('a replica lost for 40 s, PostgreSQL crashes meanwhile', restarted_meanwhile),
+                             ('the master lost for 40 s', lambda: down(redis.master(), 40))):
+            rows.append({'scenario': f'redis_replicas = {replicas}: {name}', **leased.measure(outage)})
+            print(rows[-1], flush=True)
+        leased.stop()
+        redis.stop()
+    return rows

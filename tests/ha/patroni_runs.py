@@ -1,0 +1,56 @@
+# Fail-overs under Patroni, once for each way to give the nodes their worker ids.
+import os
+
+import failovers
+from cluster import Cluster
+from clients import TABLES, Clients
+from stores import Redis
+
+ORDINARY = [('switchover', failovers.switchover, 3),
+            ('kill -9 of the primary', failovers.killed, 3),
+            ('kill -9 of the primary, restarted in place', failovers.killed_and_restarted, 1),
+            ('kill -9 of the primary and its Patroni', failovers.node_killed, 1),
+            ('frozen primary', failovers.frozen, 1),
+            ('dead Patroni, two live primaries', failovers.two_primaries, 1)]
+TWO_PRIMARIES = ORDINARY[-1:]
+
+
+def per_node(folder):
+    return run_one(folder, ORDINARY, {}, lambda n: {'idgen.worker_id': n}, 'CREATE EXTENSION idgen')
+
+
+def leased(folder):
+    redis = Redis(f'{folder}/redis')
+    try:
+        return run_one(folder, ORDINARY, {'idgen.worker_source': 'lease', 'idgen.lease_store': redis.url}, lambda n: {},
+                       'CREATE EXTENSION idgen', 'SELECT idgen_declare_new_prefix()')
+    finally:
+        redis.stop()
+
+
+def twins(folder):
+    """What not to do: one static worker id in the cluster-wide configuration."""
+    return run_one(folder, TWO_PRIMARIES, {'idgen.worker_id': 1}, lambda n: {}, 'CREATE EXTENSION idgen')
+
+
+def run_one(folder, scenarios, parameters, parameters_of, *bootstrap):
+    script = f'{folder}/post_bootstrap'
+    with open(script, 'w') as out:
+        out.write('#!/bin/sh\nexec psql -X -v ON_ERROR_STOP=1 -d "$1" ' + ' '.join(f"-c '{sql}'" for sql in bootstrap) + '\n')
+    os.chmod(script, 0o755)
+    cluster = Cluster(folder, parameters, parameters_of, script)
+    clients = None
+    try:
+        cluster.primary().sql(TABLES)
+        clients = Clients({node.name: node.dsn for node in cluster.nodes}, f'{folder}/ids')
+        rows = []
+        for name, scenario, times in scenarios:
+            for n in range(times):
+                rows.append({'scenario': f'{name} ({n + 1})' if times > 1 else name,
+                             **failovers.measured(cluster, clients, scenario)})
+                print(rows[-1], flush=True)
+        return rows
+    finally:
+        if clients:
+            clients.stop()
+        cluster.stop()

@@ -1,0 +1,63 @@
+# A PostgreSQL server of a run's own, without anything that watches it.
+import atexit
+import os
+
+import psycopg2
+
+from processes import free_port, run
+
+
+def sql(dsn, statement, *values):
+    """The rows of one statement, in a connection of its own."""
+    connection = psycopg2.connect(dsn, connect_timeout=2)
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else None
+    finally:
+        connection.close()
+
+
+class Server:
+    """`settings` are lines of postgresql.conf as {name: value}."""
+
+    def __init__(self, folder, settings):
+        self.folder, self.data, self.port, self.settings = folder, f'{folder}/data', free_port(), settings
+        self.dsn = f'host=127.0.0.1 port={self.port} user=postgres dbname=postgres'
+        os.makedirs(folder)
+        atexit.register(self.stop, 'immediate')
+
+    def make(self):
+        run('initdb', '-D', self.data, '-U', 'postgres', '-A', 'trust', '-k')
+        self.configure()
+        self.start()
+        return self
+
+    def configure(self):
+        """For a data directory that is there."""
+        self.set({'shared_preload_libraries': 'idgen', 'listen_addresses': '127.0.0.1', 'port': self.port,
+                  'unix_socket_directories': self.folder, 'shared_buffers': '32MB', **self.settings})
+
+    def set(self, settings):
+        with open(f'{self.data}/postgresql.conf', 'a') as out:
+            out.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+
+    def start(self):
+        run('pg_ctl', '-D', self.data, '-l', f'{self.folder}/log', '-w', '-t', '120', 'start')
+
+    def stop(self, mode='fast'):
+        if os.path.exists(f'{self.data}/postmaster.pid'):
+            run('pg_ctl', '-D', self.data, '-m', mode, '-w', 'stop')
+
+    def sql(self, statement, *values):
+        return sql(self.dsn, statement, *values)
+
+    def status(self):
+        """What idgen_status() says, in one line."""
+        state, reason, advice = self.sql('SELECT state, reason, advice FROM idgen_status()')[0]
+        return f'{state}: {reason or ""} {advice or ""}'.rstrip(' :')
+
+    def log(self):
+        with open(f'{self.folder}/log') as file:
+            return file.read()
