@@ -51,12 +51,15 @@ PGDLLEXPORT Datum idgen_sql_adopt(PG_FUNCTION_ARGS) {
   CheckAbove(column, new_id);
 
   const char* generator = PG_ARGISNULL(2) ? "" : quote_literal_cstr(text_to_cstring(PG_GETARG_TEXT_PP(2)));
-  const char* expression = psprintf("%s.idgen_next(%s)", pg::ExtensionSchema(fcinfo), generator);
+  const char* schema = pg::ExtensionSchema(fcinfo);
+  const char* expression = psprintf("%s.idgen_next(%s)", schema, generator);
+  // Others may have functions of that name in the schema: only an exact match is ours for sure.
+  const char* exact = PG_ARGISNULL(2) ? expression : psprintf("%s.idgen_next(%s::pg_catalog.text)", schema, generator);
   if (column.identity) {
     pg::Execute(psprintf("ALTER TABLE %s ALTER COLUMN %s DROP IDENTITY", column.table, column.name));
     Say(fcinfo, psprintf("dropped the identity of column %s, and its sequence", column.name));
   }
-  pg::Execute(psprintf("ALTER TABLE %s ALTER COLUMN %s SET DEFAULT %s", column.table, column.name, expression));
+  pg::Execute(psprintf("ALTER TABLE %s ALTER COLUMN %s SET DEFAULT %s", column.table, column.name, exact));
   Say(fcinfo, psprintf("set the default of column %s to %s", column.name, expression));
   if (const char* sequence = pg::OwnedSequence(column); sequence != nullptr) {
     pg::Execute(psprintf("ALTER SEQUENCE %s OWNED BY NONE", sequence));

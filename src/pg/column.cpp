@@ -22,6 +22,14 @@ void CheckType(const Column& column, const char* text, Oid type, bool generated)
                   : errhint("Ids of a generator are bigints.")));
 }
 
+Oid OwnerOfTable(Oid table) {
+  const HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+  if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for relation %u", table);
+  const Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+  ReleaseSysCache(tuple);
+  return owner;
+}
+
 }  // namespace
 
 uint64 Execute(const char* sql) {
@@ -76,6 +84,22 @@ Column LockColumn(Oid table, const char* name, const char* lock_mode) {
   ReleaseSysCache(tuple);
   CheckType(column, psprintf("column %s of table %s", column.name, column.table), type, generated);
   return column;
+}
+
+Caller BecomeOwner(const Column& column) {
+  Caller caller = {};
+  GetUserIdAndSecContext(&caller.user, &caller.security_context);
+  const Oid owner = OwnerOfTable(column.table_oid);
+  caller.changed = owner != caller.user && OwnsTable(column.table_oid, caller.user);
+  if (caller.changed)
+    SetUserIdAndSecContext(owner, caller.security_context | SECURITY_LOCAL_USERID_CHANGE |
+                                      SECURITY_RESTRICTED_OPERATION |
+                                      (has_bypassrls_privilege(caller.user) ? SECURITY_NOFORCE_RLS : 0));
+  return caller;
+}
+
+void BecomeCaller(const Caller& caller) {
+  if (caller.changed) SetUserIdAndSecContext(caller.user, caller.security_context);
 }
 
 const char* OwnedSequence(const Column& column) {

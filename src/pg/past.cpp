@@ -73,13 +73,27 @@ uint32 PastWorker(FunctionCallInfo fcinfo, const core::Layout& layout, int argum
   return worker;
 }
 
+// A cast from a type that somebody has made would run a function of his.
+void CheckTimeColumn(const pg::Column& column, const char* name, const char* quoted) {
+  const AttrNumber number = get_attnum(column.table_oid, name);
+  if (number <= 0)
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("table %s has no column %s", column.table, quoted)));
+  const Oid type = get_atttype(column.table_oid, number);
+  if (getBaseType(type) < FirstNormalObjectId) return;
+  ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                  errmsg("column %s of table %s is of type %s, which is not a built-in type", quoted, column.table,
+                         format_type_be(type)),
+                  errhint("Copy the times to a column of type timestamp with time zone.")));
+}
+
 // Times that no id of the past can have: before the epoch, to come, or none at all.
 void CheckTimes(const pg::Column& column, const char* time, const core::Definition& definition) {
   const char* epoch = timestamptz_to_str(pg::TimestampOfUnixUs(definition.layout.epoch_ms * core::kUsPerMs));
   pg::Execute(
       psprintf("SELECT pg_catalog.count(*) FILTER (WHERE %s IS NULL), "
-               "pg_catalog.count(*) FILTER (WHERE %s::timestamptz < %s::timestamptz), "
-               "pg_catalog.count(*) FILTER (WHERE %s::timestamptz > pg_catalog.statement_timestamp()) "
+               "pg_catalog.count(*) FILTER (WHERE %s::pg_catalog.timestamptz OPERATOR(pg_catalog.<) "
+               "%s::pg_catalog.timestamptz), pg_catalog.count(*) FILTER (WHERE %s::pg_catalog.timestamptz "
+               "OPERATOR(pg_catalog.>) pg_catalog.statement_timestamp()) "
                "FROM %s WHERE %s IS NULL",
                time, time, quote_literal_cstr(epoch), time, column.table, column.name));
   const auto count = [](int number) {
@@ -124,16 +138,22 @@ PGDLLEXPORT Datum idgen_sql_fill_past(PG_FUNCTION_ARGS) {
   SPI_connect();
   const int settings = pg::SeeAllRows();
   const pg::Column column = pg::LockColumn(PG_GETARG_OID(0), NameStr(*PG_GETARG_NAME(1)), "SHARE ROW EXCLUSIVE");
-  const char* time = quote_identifier(NameStr(*PG_GETARG_NAME(2)));
+  const char* time_name = NameStr(*PG_GETARG_NAME(2));
+  const char* time = quote_identifier(time_name);
+  CheckTimeColumn(column, time_name, time);
+  const pg::Caller caller = pg::BecomeOwner(column);
   CheckTimes(column, time, definition);
 
-  Rows taken(psprintf("SELECT %s::bigint FROM %s WHERE (%s::bigint >> %d) & %llu = %u ORDER BY 1", column.name,
-                      column.table, column.name, layout.worker.shift,
-                      static_cast<unsigned long long>(layout.worker.MaxValue()), worker));
-  Rows rows(psprintf("SELECT tableoid, ctid, %s::timestamptz FROM %s WHERE %s IS NULL ORDER BY 3, 1, 2", time,
-                     column.table, column.name));
+  Rows taken(
+      psprintf("SELECT %s::bigint FROM %s WHERE ((%s::bigint OPERATOR(pg_catalog.>>) %d) OPERATOR(pg_catalog.&) "
+               "%llu::bigint) OPERATOR(pg_catalog.=) %u::bigint ORDER BY 1",
+               column.name, column.table, column.name, layout.worker.shift,
+               static_cast<unsigned long long>(layout.worker.MaxValue()), worker));
+  Rows rows(psprintf("SELECT tableoid, ctid, %s::pg_catalog.timestamptz FROM %s WHERE %s IS NULL ORDER BY 3, 1, 2",
+                     time, column.table, column.name));
   Oid types[] = {INT8OID, OIDOID, TIDOID};
-  const SPIPlanPtr update = SPI_prepare(psprintf("UPDATE %s SET %s = $1 WHERE tableoid = $2 AND ctid = $3 RETURNING %s",
+  const SPIPlanPtr update = SPI_prepare(psprintf("UPDATE %s SET %s = $1 WHERE tableoid OPERATOR(pg_catalog.=) $2 "
+                                                 "AND ctid OPERATOR(pg_catalog.=) $3 RETURNING %s",
                                                  column.table, column.name, column.name),
                                         lengthof(types), types);
   if (update == nullptr) elog(ERROR, "idgen: update failed: %s", SPI_result_code_string(SPI_result));
@@ -166,7 +186,8 @@ PGDLLEXPORT Datum idgen_sql_fill_past(PG_FUNCTION_ARGS) {
   }
   taken.Close();
   rows.Close();
-  AtEOXact_GUC(true, settings);
+  AtEOXact_GUC(!caller.changed, settings);
+  pg::BecomeCaller(caller);
   SPI_finish();
   PG_RETURN_INT64(filled);
 }

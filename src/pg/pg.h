@@ -8,6 +8,7 @@ extern "C" {
 #include "access/htup_details.h"
 #include "access/parallel.h"
 #include "access/table.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "catalog/dependency.h"
@@ -40,6 +41,7 @@ extern "C" {
 #include "storage/lwlock.h"
 #include "storage/proc.h"
 #include "storage/shmem.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
@@ -74,6 +76,15 @@ inline int BackendIndex() noexcept {
   return MyProcNumber;
 #else
   return MyBackendId - 1;
+#endif
+}
+
+// Whether the role has the rights of the table's owner.
+inline bool OwnsTable(Oid table, Oid role) {
+#if PG_VERSION_NUM >= 160000
+  return object_ownercheck(RelationRelationId, table, role);
+#else
+  return pg_class_ownercheck(table, role);
 #endif
 }
 
