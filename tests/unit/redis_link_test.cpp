@@ -255,9 +255,18 @@ TEST(RedisLink, AnEndlessReplyIsAFailure) {
 
 TEST(RedisLink, ControlCharactersDoNotReachTheProblem) {
   RedisWorld world;
-  world.At(kFirst).answers["PING"] = "-LOADING \x1b[31m\x07red\nline\x7f\r\n";
+  world.At(kFirst).answers["PING"] = "-LOADING \x1b[31m\x07red\x7f\r\n";
   EXPECT_EQ(world.Exchange(), State::kFailed);
-  EXPECT_EQ(world.Problem(), "10.0.0.1:6379: the store says: LOADING ?[31m?red?line?");
+  EXPECT_EQ(world.Problem(), "10.0.0.1:6379: the store says: LOADING ?[31m?red?");
+}
+
+// hiredis takes it for a part of the error up to 1.0, and for a breach of the protocol from then on.
+TEST(RedisLink, ALineBreakWithinAnErrorDoesNotReachTheProblem) {
+  RedisWorld world;
+  world.At(kFirst).answers["PING"] = "-LOADING two\nlines\r\n";
+  EXPECT_EQ(world.Exchange(), State::kFailed);
+  EXPECT_NE(world.Problem(), "");
+  EXPECT_EQ(world.Problem().find('\n'), std::string::npos) << world.Problem();
 }
 
 TEST(RedisLink, ALongErrorIsCutShort) {
