@@ -11,6 +11,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "wire/printable.h"
+
 namespace idgen::io {
 namespace {
 
@@ -438,9 +440,7 @@ void RedisLink::Explain(const char* format, ...) noexcept {
              target_.host, static_cast<unsigned>(target_.port), what);
   else
     snprintf(problem_, sizeof problem_, "%.104s: %s", target_.host, what);
-  // What a server says is shown to people: one line, no control characters.
-  for (char* c = problem_; *c != '\0'; ++c)
-    if (static_cast<unsigned char>(*c) < ' ' || static_cast<unsigned char>(*c) >= 127) *c = '?';
+  wire::MakePrintable(problem_);  // a part of it is what a server said
 }
 
 Wants RedisLink::wants(int64_t now_us) const noexcept {

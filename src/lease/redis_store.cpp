@@ -9,6 +9,7 @@
 #include "core/identity.h"
 #include "core/time.h"
 #include "lease/redis_script.h"
+#include "wire/printable.h"
 
 namespace idgen::lease {
 namespace {
@@ -70,11 +71,6 @@ Why WhyOf(const char* text) noexcept {
 
 bool IsNoScript(const redisReply* reply) noexcept {
   return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOSCRIPT", 8) == 0;
-}
-
-void Clean(char* text) noexcept {
-  for (char* c = text; *c != '\0'; ++c)
-    if (static_cast<unsigned char>(*c) < ' ' || static_cast<unsigned char>(*c) >= 127) *c = '?';
 }
 
 // What the store must keep: a change that its replicas have to have, too.
@@ -179,9 +175,7 @@ bool RedisStore::Step(int64_t now_us, StoreReply* reply) noexcept {
         snprintf(problem_, sizeof problem_, "only %lld of the %d replicas that idgen.redis_replicas asks for have it",
                  waited->integer, settings_.replicas);
       else
-        snprintf(problem_, sizeof problem_, "the store does not wait for replicas: %.200s",
-                 waited->str != nullptr ? waited->str : "");
-      Clean(problem_);
+        NoteWords("the store does not wait for replicas", waited);
       *reply = StoreReply();
     }
   }
@@ -199,12 +193,17 @@ void RedisStore::NoteScript(const redisReply* loaded) noexcept {
 
 const char* RedisStore::problem() const noexcept { return *problem_ != '\0' ? problem_ : link_.problem(); }
 
+// `what`, and what the store says of it.
+void RedisStore::NoteWords(const char* what, const redisReply* said) noexcept {
+  snprintf(problem_, sizeof problem_, "%s: %.300s", what, said->str != nullptr ? said->str : "");
+  wire::MakePrintable(problem_);
+}
+
 StoreReply RedisStore::Misread(const redisReply* reply) noexcept {
   if (reply->type == REDIS_REPLY_ERROR)
-    snprintf(problem_, sizeof problem_, "the store says: %.300s", reply->str);
+    NoteWords("the store says", reply);
   else
     snprintf(problem_, sizeof problem_, "the store's answer is not one of the lease's");
-  Clean(problem_);
   return {};
 }
 

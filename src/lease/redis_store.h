@@ -38,6 +38,7 @@ class RedisStore final : public LeaseStore {
   bool KnowsNoScript() const noexcept;
   void NoteScript(const redisReply* loaded) noexcept;
   StoreReply Read(const redisReply* reply) noexcept;
+  void NoteWords(const char* what, const redisReply* said) noexcept;
   StoreReply Misread(const redisReply* reply) noexcept;
   StoreReply ReadAcquired(const redisReply* reply) noexcept;
 

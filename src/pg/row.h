@@ -3,6 +3,10 @@
 
 #include "pg/pg.h"
 
+#include "wire/printable.h"
+
+#include <cstring>
+
 namespace idgen::pg {
 
 // The descriptor of the row that the function returns. Lives as long as its call site.
@@ -48,6 +52,13 @@ class Row {
     ++count_;
   }
   void AddText(const char* text) { text == nullptr ? AddNull() : Add(CStringGetTextDatum(text)); }
+  // Of text that came from elsewhere, in whatever encoding.
+  void AddPrintable(const char* text) {
+    const Size capacity = wire::PrintableBytes(strlen(text));
+    auto* printable = static_cast<char*>(palloc(capacity));
+    wire::WritePrintable(text, printable, capacity);
+    AddText(printable);
+  }
   void AddInt(int64 number) { Add(Int64GetDatum(number)); }
   void AddTime(TimestampTz time) { time == 0 ? AddNull() : Add(TimestampTzGetDatum(time)); }
 

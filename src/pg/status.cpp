@@ -73,7 +73,7 @@ void AddLease(pg::Row<N>& row, const Status& status) {
   char problem[256];
   const bool leased = status.worker.leased && status.identity;
   const bool known = leased && pg::ReadLeaseConfig(&config, problem, sizeof problem);
-  row.AddText(known ? pstrdup(config.holder) : nullptr);
+  known ? row.AddPrintable(config.holder) : row.AddNull();
   row.AddTime(leased && view.expiry_ms != 0 ? pg::TimestampOfUnixMs(view.expiry_ms) : 0);
   row.AddTime(view.renewed_at_ms != 0 ? pg::TimestampOfUnixMs(view.renewed_at_ms) : 0);
   view.latency_us != 0 ? row.Add(pg::IntervalOfUs(view.latency_us)) : row.AddNull();

@@ -5,6 +5,7 @@
 #include "io/host.h"
 #include "lease/worker_number.h"
 #include "pg/settings.h"
+#include "wire/printable.h"
 
 #include <cstdarg>
 #include <cstdlib>
@@ -22,6 +23,7 @@ void Refuse(WorkerId& id, const char* format, ...) {
   va_start(arguments, format);
   vsnprintf(id.problem, sizeof id.problem, format, arguments);
   va_end(arguments);
+  wire::MakePrintable(id.problem);
   id.had = false;
 }
 
@@ -84,6 +86,7 @@ WorkerId ResolveWorkerId() {
     case lease::NumberSource::kIp: FromAddress(id); break;
     case lease::NumberSource::kLease: break;  // not a number that could be read
   }
+  wire::MakePrintable(id.source);
   if (id.had && !kField.Fits(id.number))
     Refuse(id, "Worker id %u, from %s, does not fit the layout, whose %d bits hold 0 to %llu.", id.number, id.source,
            kField.width, static_cast<unsigned long long>(kField.MaxValue()));

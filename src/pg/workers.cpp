@@ -5,6 +5,7 @@
 #include "pg/row.h"
 #include "pg/shmem.h"
 #include "pg/store_call.h"
+#include "sequencer/decimal.h"
 
 #include <cstring>
 
@@ -14,25 +15,28 @@ namespace {
 
 constexpr int kColumns = 8;
 
+// Null for what no port can be.
+void AddPort(pg::Row<kColumns>& row, const char* digits) {
+  int64 port;
+  const bool is_port = sequencer::ReadDecimal(digits, &port) && port >= 1 && port <= 65535;
+  is_port ? row.Add(Int32GetDatum(static_cast<int32>(port))) : row.AddNull();
+}
+
 void AddHolder(pg::Row<kColumns>& row, const char* holder) {
   // host|port|directory: a host name holds no bar, and what follows the second is the directory's.
-  // Another server may have another encoding.
   char* host = pstrdup(holder);
-  if (!pg_verify_mbstr(GetDatabaseEncoding(), host, static_cast<int>(strlen(host)), true))
-    for (char* c = host; *c != '\0'; ++c)
-      if (IS_HIGHBIT_SET(*c)) *c = '?';
   char* port = strchr(host, '|');
   char* directory = port == nullptr ? nullptr : strchr(port + 1, '|');
   if (directory == nullptr) {
-    row.AddText(host);
+    row.AddPrintable(host);
     row.AddNull();
     row.AddNull();
     return;
   }
   *port = *directory = '\0';
-  row.AddText(host);
-  row.Add(Int32GetDatum(atoi(port + 1)));
-  row.AddText(directory + 1);
+  row.AddPrintable(host);
+  AddPort(row, port + 1);
+  row.AddPrintable(directory + 1);
 }
 
 int ByWorker(const void* a, const void* b) {

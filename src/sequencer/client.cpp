@@ -100,10 +100,7 @@ bool Client::TakeReplies() noexcept {
         call_ = SaysNoScript(reply) ? ScriptCall::kWhole : ScriptCall::kBySha;
         return false;
       }
-      if (answer.outcome == Outcome::kUnasked) {
-        answer.outcome = Outcome::kRefused;
-        strncpy(answer.problem, reply->type == REDIS_REPLY_ERROR ? reply->str : "?", sizeof answer.problem - 1);
-      }
+      if (answer.outcome == Outcome::kUnasked) Refuse(reply->type == REDIS_REPLY_ERROR ? reply->str : "?", &answer);
       break;
     }
   }

@@ -7,6 +7,7 @@
 
 #include "sequencer/decimal.h"
 #include "sequencer/redis_script.h"
+#include "wire/printable.h"
 
 namespace idgen::sequencer {
 namespace {
@@ -111,10 +112,7 @@ void ReadError(const Operation& operation, const char* error, Answer* answer) no
   } else if (Has(error, "not an integer")) {
     answer->outcome = Outcome::kNotAValue;
   } else {
-    answer->outcome = Outcome::kRefused;
-    strncpy(answer->problem, error, sizeof answer->problem - 1);
-    for (char* c = answer->problem; *c != '\0'; ++c)
-      if (static_cast<unsigned char>(*c) < ' ' || static_cast<unsigned char>(*c) >= 127) *c = '?';
+    Refuse(error, answer);
   }
 }
 
@@ -305,6 +303,11 @@ void ReadReplies(const Operation& operation, const redisReply* const* replies, i
     case Kind::kDrop:
     case Kind::kReturn: answer->outcome = ReadChange(reply, answer); break;
   }
+}
+
+void Refuse(const char* words, Answer* answer) noexcept {
+  answer->outcome = Outcome::kRefused;
+  wire::WritePrintable(words, answer->problem);
 }
 
 bool SaysNoScript(const redisReply* reply) noexcept {

@@ -87,6 +87,9 @@ bool RefusesMany(const redisReply* reply) noexcept;
 // overflow (by_script is set).
 void ReadReplies(const Operation& operation, const redisReply* const* replies, int count, Answer* answer) noexcept;
 
+// The store does not do it, and says so in `words`.
+void Refuse(const char* words, Answer* answer) noexcept;
+
 bool SaysNoScript(const redisReply* reply) noexcept;
 
 }  // namespace idgen::sequencer

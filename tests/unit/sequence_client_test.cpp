@@ -147,6 +147,17 @@ TEST(SequenceClient, SendsTheWholeScriptToAServerThatHasForgottenIt) {
   EXPECT_EQ(world.answers[0].outcome, Outcome::kOk);
 }
 
+TEST(SequenceClient, WhatTheStoreSaysIsPrintable) {
+  for (const char* word : {"NOSCRIPT", "OOM"}) {  // one that is asked again until it is given up, and one that is not
+    World world;
+    world.At(kFirst).answers["EVAL"] = world.At(kFirst).answers["EVALSHA"] =
+        std::string("-") + word + " \xff\x1b[31m\x07\r\n";
+    ASSERT_EQ(world.Ask({.definition = kCounted}), State::kDone);
+    EXPECT_EQ(world.answers[0].outcome, Outcome::kRefused);
+    EXPECT_STREQ(world.answers[0].problem, (std::string(word) + " \\xff\\x1b[31m\\x07").c_str());
+  }
+}
+
 TEST(SequenceClient, AsksTheScriptWhereAnIncrbyWouldOverflow) {
   World world;
   world.At(kFirst).answers["INCRBY"] = "-ERR increment or decrement would overflow\r\n";
