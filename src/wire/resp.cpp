@@ -18,9 +18,11 @@ template <class Count>
 void* CreateBoundedArray(const redisReadTask* task, Count elements) {
   int depth = 0;
   for (const redisReadTask* outer = task; outer != nullptr; outer = outer->parent) ++depth;
-  // Taken for "out of memory".
-  if (static_cast<unsigned long long>(elements) > Replies::kMaxElements || depth > Replies::kMaxDepth) return nullptr;
-  return original_functions.createArray(task, elements);
+  auto* refusal = static_cast<const char**>(task->privdata);
+  if (static_cast<unsigned long long>(elements) > Replies::kMaxElements) *refusal = "an array has too many elements";
+  if (depth > Replies::kMaxDepth) *refusal = "arrays nest too deeply";
+  // hiredis calls that "out of memory".
+  return *refusal == nullptr ? original_functions.createArray(task, elements) : nullptr;
 }
 
 }  // namespace
@@ -101,6 +103,7 @@ bool Replies::Reset() noexcept {
   bounded_functions = original_functions;
   bounded_functions.createArray = CreateBoundedArray;
   reader_->fn = &bounded_functions;
+  reader_->privdata = &refusal_;
   return true;
 }
 
@@ -116,7 +119,7 @@ redisReply* Replies::Next() noexcept {
   if (reader_ == nullptr || error_ != nullptr) return nullptr;
   void* reply = nullptr;
   if (redisReaderGetReply(reader_, &reply) != REDIS_OK) {
-    error_ = reader_->errstr;
+    error_ = refusal_ != nullptr ? refusal_ : reader_->errstr;
     return nullptr;
   }
   return static_cast<redisReply*>(reply);
@@ -126,7 +129,7 @@ void Replies::Free() noexcept {
   if (reader_ != nullptr) redisReaderFree(reader_);
   reader_ = nullptr;
   fed_ = 0;
-  error_ = nullptr;
+  error_ = refusal_ = nullptr;
 }
 
 }  // namespace idgen::wire

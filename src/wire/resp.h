@@ -49,6 +49,10 @@ class Replies {
   // Of all replies of an exchange: 1,024 workers with the longest holders stay below.
   static constexpr size_t kMaxBytes = size_t{4} << 20;
 
+  Replies() = default;
+  Replies(const Replies&) = delete;
+  Replies& operator=(const Replies&) = delete;
+
   bool Reset() noexcept;                   // of a new connection; false where there is no memory
   void BeginAnew() noexcept { fed_ = 0; }  // of a new exchange: the bounds are an exchange's
   // False, with error() set, for what is no reply, too long, or more than memory holds.
@@ -63,6 +67,7 @@ class Replies {
   redisReader* reader_ = nullptr;
   size_t fed_ = 0;
   const char* error_ = nullptr;
+  const char* refusal_ = nullptr;  // why an array was not made; hiredis is given its address
 };
 
 }  // namespace idgen::wire

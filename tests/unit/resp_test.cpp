@@ -153,7 +153,8 @@ TEST(Replies, AnArrayThatClaimsBillionsOfElementsIsAnError) {
     OwnReplies replies;
     replies.FeedText("*" + count + "\r\n");
     EXPECT_EQ(replies.Take(), nullptr);
-    EXPECT_NE(replies.error(), nullptr) << count;
+    ASSERT_NE(replies.error(), nullptr) << count;
+    EXPECT_EQ(std::string(replies.error()).find("emory"), std::string::npos) << count << ": " << replies.error();
   }
 }
 
@@ -180,7 +181,17 @@ TEST(Replies, TooDeepNestingIsAnError) {
     replies.FeedText("*1\r\n");
     ASSERT_EQ(replies.Take(), nullptr);
   }
-  EXPECT_NE(replies.error(), nullptr);
+  EXPECT_STREQ(replies.error(), "arrays nest too deeply");
+}
+
+TEST(Replies, AfterTooDeepNestingAnotherErrorIsItself) {
+  OwnReplies replies;
+  for (int depth = 0; depth < 1000; ++depth) replies.FeedText("*1\r\n");
+  EXPECT_EQ(replies.Take(), nullptr);
+  ASSERT_TRUE(replies.Reset());
+  replies.FeedText("?\r\n");
+  EXPECT_EQ(replies.Take(), nullptr);
+  EXPECT_STRNE(replies.error(), "arrays nest too deeply");
 }
 
 }  // namespace
