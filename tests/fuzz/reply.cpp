@@ -1,0 +1,81 @@
+// What the store of sequences answers, whatever it is: an answer that counts has just the values that were asked for,
+// within the definition's, and what it says is printable.
+#include "operation.h"
+
+namespace {
+
+using namespace idgen;
+using fuzz::Require;
+using sequencer::Answer;
+using sequencer::Operation;
+using Outcome = Answer::Outcome;
+
+bool GivesValues(const Operation& operation) {
+  using Kind = Operation::Kind;
+  return operation.kind == Kind::kNext || operation.kind == Kind::kSegment || operation.kind == Kind::kRaise;
+}
+
+void CheckValues(const Operation& operation, const sequencer::Grant& grant) {
+  const sequencer::Definition& definition = operation.definition;
+  Require(grant.count == operation.count, "as many values as were asked for");
+  Require(grant.unbroken >= 0 && grant.unbroken <= grant.count, "some of them before it begins again");
+  Require(definition.cycle || grant.unbroken == grant.count, "it begins again only when it may");
+  // At both ends, and where it begins again.
+  for (const int64_t near : {int64_t{0}, grant.unbroken, grant.count}) {
+    for (int64_t i = std::max<int64_t>(near - 2, 0); i < std::min(near + 2, grant.count); ++i) {
+      const int64_t value = grant.Value(i);
+      Require(value >= definition.start && value <= definition.max_value, "a value of the definition");
+      if (i > 0 && i != grant.unbroken)
+        Require(value - grant.Value(i - 1) == definition.step, "values follow one another by the step");
+      if (i == grant.unbroken && i < grant.count) Require(value == definition.start, "it begins again at the start");
+    }
+  }
+}
+
+void CheckAnswer(const Operation& operation, const Answer& answer) {
+  const std::string_view problem(answer.problem, strnlen(answer.problem, sizeof answer.problem));
+  Require(problem.size() < sizeof answer.problem && fuzz::IsPrintable(problem), "what it says is printable");
+  Require(answer.generation >= 0 && answer.number >= 0 && answer.number_before >= 0, "numbers are not negative");
+  if (answer.outcome == Outcome::kOk && GivesValues(operation)) CheckValues(operation, answer.grant);
+  if (answer.outcome == Outcome::kOk && operation.kind == Operation::Kind::kPeek)
+    Require(answer.last >= 0, "a value is not negative");
+  if (answer.outcome == Outcome::kOk && operation.kind == Operation::Kind::kWriter)
+    Require(answer.writer != 0, "a writer has a number");
+  if (answer.outcome == Outcome::kFull && answer.had)
+    sequencer::LeftAfter(operation.definition, answer.last);  // as the error tells it
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
+  fuzz::Input input(bytes, size);
+  const Operation operation = fuzz::OperationOf(&input);
+  const bool by_script = (input.Byte() & 1) != 0;
+  const std::string_view stream = input.Rest();
+  wire::Replies replies;
+  if (!replies.Feed(stream.data(), stream.size())) return replies.Free(), 0;
+  const int count = sequencer::CommandCount(operation, by_script);
+  Require(count == 1 || count == 2, "one command or two");
+  redisReply* got[2] = {};
+  while ((got[0] = replies.Next()) != nullptr) {
+    if (count > 1) got[1] = replies.Next();
+    if (count == 1 || got[1] != nullptr) {
+      Answer answer;
+      answer.by_script = by_script;
+      const redisReply* const given[] = {got[0], got[1]};
+      sequencer::ReadReplies(operation, given, count, &answer);
+      CheckAnswer(operation, answer);
+      Answer answers[3];
+      sequencer::ReadGenerations(got[0], answers, 3);
+      for (const Answer& each : answers) Require(each.generation >= 0, "generations are not negative");
+      sequencer::RefusesMany(got[0]);
+      sequencer::SaysNoScript(got[0]);
+    }
+    for (redisReply*& reply : got) {
+      if (reply != nullptr) freeReplyObject(reply);
+      reply = nullptr;
+    }
+  }
+  replies.Free();
+  return 0;
+}

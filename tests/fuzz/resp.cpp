@@ -1,0 +1,93 @@
+// Redis' protocol: what is read does not depend on the pieces in which it comes and stays within its bounds, and
+// commands are read as they were written.
+#include "fuzz.h"
+
+#include "wire/resp.h"
+
+namespace {
+
+using namespace idgen;
+using fuzz::Require;
+
+// All of a reply.
+std::string TextOf(const redisReply& reply, int depth) {
+  Require(depth <= wire::Replies::kMaxDepth + 1, "a reply nests no deeper than is allowed");
+  std::string text = "(" + std::to_string(reply.type);
+  if (reply.type == REDIS_REPLY_ARRAY) {
+    Require(static_cast<size_t>(reply.elements) <= wire::Replies::kMaxElements, "an array has no more than is allowed");
+    for (size_t i = 0; i < static_cast<size_t>(reply.elements); ++i) text += TextOf(*reply.element[i], depth + 1);
+  } else if (reply.str != nullptr) {
+    text += " " + std::string(reply.str, static_cast<size_t>(reply.len));
+  } else {
+    text += " " + std::to_string(reply.integer);
+  }
+  return text + ")";
+}
+
+std::string ReadInPieces(std::string_view bytes, size_t piece) {
+  wire::Replies replies;
+  std::string all;
+  bool good = true;
+  for (size_t at = 0; at < bytes.size() && good; at += piece) {
+    const std::string next(bytes.substr(at, piece));
+    good = replies.Feed(next.data(), next.size());
+    while (redisReply* reply = good ? replies.Next() : nullptr) {
+      all += TextOf(*reply, 0);
+      freeReplyObject(reply);
+    }
+    good = good && replies.error() == nullptr;
+  }
+  if (replies.error() != nullptr) {
+    Require(*replies.error() != '\0', "an error is told");
+    Require(replies.Next() == nullptr && !replies.Feed("+OK\r\n", 5), "nothing is read after an error");
+    all += " error";
+  }
+  replies.Free();
+  return all;
+}
+
+void WriteAndRead(std::string_view bytes) {
+  const char* arguments[wire::Commands::kMaxArguments];
+  size_t sizes[wire::Commands::kMaxArguments];
+  int count = 0;
+  fuzz::Input input(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  while (!input.empty() && count < wire::Commands::kMaxArguments) {
+    const std::string_view argument = input.Text(input.Byte());
+    arguments[count] = argument.data();
+    sizes[count++] = argument.size();
+  }
+  if (count == 0) return;
+  wire::Commands commands;
+  commands.Add(count, arguments, sizes);
+  commands.Add(count, arguments, sizes);
+  Require(commands.ok() && commands.count() == 2, "commands are added");
+  wire::Replies replies;
+  Require(replies.Feed(commands.bytes(), commands.size()), "commands are as replies are");
+  for (int i = 0; i < 2; ++i) {
+    redisReply* reply = replies.Next();
+    Require(reply != nullptr && reply->type == REDIS_REPLY_ARRAY && static_cast<int>(reply->elements) == count,
+            "a command is an array of its arguments");
+    for (int k = 0; k < count; ++k) {
+      const redisReply& element = *reply->element[k];
+      Require(element.type == REDIS_REPLY_STRING && std::string_view(element.str, static_cast<size_t>(element.len)) ==
+                                                        std::string_view(arguments[k], sizes[k]),
+              "an argument is read as it was written");
+    }
+    freeReplyObject(reply);
+  }
+  Require(!replies.has_more() && replies.Next() == nullptr, "nothing follows the last command");
+  replies.Free();
+  commands.Free();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
+  fuzz::Input input(bytes, size);
+  const size_t piece = size_t{input.Byte()} + 1;
+  const std::string_view stream = input.Rest();
+  Require(ReadInPieces(stream, stream.size() + 1) == ReadInPieces(stream, piece),
+          "replies are the same in whatever pieces they come");
+  WriteAndRead(stream);
+  return 0;
+}
