@@ -43,10 +43,35 @@ Datum RowOfView(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor) {
   return result.Make(fcinfo);
 }
 
-void CheckRoom(const core::Layout& layout) {
+// The definitions in the table fit into the database's share, so that ids of each can be asked for after a restart.
+void CheckShare(FunctionCallInfo fcinfo, const core::Layout& line) {
+  int count;
+  const pg::Generator* all = pg::AllGenerators(fcinfo, &count);
+  int distinct = 1;
+  for (int i = 0; i < count; ++i) {
+    const core::Layout other = core::LineLayout(all[i].definition.layout);
+    if (other == line) return;
+    bool is_first = other != core::LineLayout(core::kDefaultLayout);
+    for (int j = 0; j < i && is_first; ++j) is_first = core::LineLayout(all[j].definition.layout) != other;
+    if (is_first) ++distinct;
+  }
+  if (distinct <= pg::MaxGeneratorsPerDatabase()) return;
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+       errmsg("database \"%s\" has no room for another layout", get_database_name(MyDatabaseId)),
+       errdetail("Its generators have %d besides the built-in one, and \"idgen.max_generators_per_database\" is %d.",
+                 distinct - 1, pg::MaxGeneratorsPerDatabase()),
+       errhint("Generators of one layout, epoch, unit, region and app count once. A superuser can raise the setting "
+               "for the database with ALTER DATABASE.")));
+}
+
+void CheckRoom(FunctionCallInfo fcinfo, const core::Layout& layout) {
+  const core::Layout line = core::LineLayout(layout);
+  if (line == core::LineLayout(core::kDefaultLayout)) return;
+  CheckShare(fcinfo, line);
   pg::Shared* shared = pg::SharedState();
-  if (shared == nullptr || core::FindLine<core::PlainMemory>(shared->server, core::LineLayout(layout)) != nullptr)
-    return;
+  if (shared == nullptr || core::FindLine<core::PlainMemory>(shared->server, line) != nullptr) return;
   if (shared->server.line_count.load() >= static_cast<uint64>(pg::MaxGenerators()))
     ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED), errmsg("the server has no room for another layout"),
                     errdetail("%d are in use since it was started, those of dropped generators and of other databases "
@@ -76,14 +101,14 @@ PGDLLEXPORT Datum idgen_sql_create_generator(PG_FUNCTION_ARGS) {
   pg::CheckIssuable(definition);
   pg::CheckServerCanIssue(definition);
   if (definition.layout.epoch_ms >= core::MsOf(io::WallUs()))
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("generator epoch must be in the past"),
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the epoch of a generator can't be to come"),
                     errdetail("It is %s.", pg::TimeText(definition.layout.epoch_ms))));
   if (const std::optional<int64_t> end_us = core::EndUs(definition); end_us && *end_us <= io::WallUs())
     ereport(ERROR,
             (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the layout's time field has run out already"),
              errdetail("Its %d bits end at %s.", definition.layout.time.width, pg::TimeText(core::MsOf(*end_us))),
              errhint("Give it more bits, or a later epoch.")));
-  CheckRoom(definition.layout);
+  CheckRoom(fcinfo, definition.layout);
 
   Oid types[] = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INTERVALOID, INT4OID, INT4OID, TEXTOID};
   return pg::CreateNamed(

@@ -29,32 +29,60 @@ int64 IdClockMs(const core::ServerState& server) noexcept {
   return core::MsOf(io::BootUs() + core::ClockOffsetUs<PlainMemory>(server));
 }
 
-// The line of the generator's layout, made where there is none.
+// Lines that this database was the first to ask an id of. Under the lock.
+int OwnLines(const Shared& shared) {
+  int own = 0;
+  for (uint64 i = 0; i < shared.server.line_count.load(); ++i)
+    if (shared.line_database[i] == MyDatabaseId) ++own;
+  return own;
+}
+
+[[noreturn]] void RaiseShareUsed(const Generator& generator, int own) {
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+       errmsg("no id can be given: database \"%s\" has used up its share of layouts", get_database_name(MyDatabaseId)),
+       errdetail("It was the first to use %d layouts since the server was started, those of dropped generators among "
+                 "them, and \"idgen.max_generators_per_database\" is %d; generator \"%s\" would need another.",
+                 own, MaxGeneratorsPerDatabase(), generator.name),
+       errhint("A restart frees what dropped generators used. A superuser can raise the setting for the database with "
+               "ALTER DATABASE.")));
+}
+
+[[noreturn]] void RaiseNoRoom(const Generator& generator, int own) {
+  ereport(ERROR,
+          (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+           errmsg("no id can be given: the server has no room for another layout"),
+           errdetail("Generator \"%s\" would be the first of its layout since the server was started, and %d are in "
+                     "use, those of dropped generators among them; %d of them were first used by this database.",
+                     generator.name, MaxGenerators(), own),
+           errhint("Raise \"idgen.max_generators\" and restart the server.")));
+}
+
+// The line of the generator's layout, made if there is none.
 uint32 ClaimLine(const Generator& generator) {
   Shared* shared = SharedState();
   if (shared == nullptr) RaiseNotPreloaded();
   core::ServerState& server = shared->server;
   const core::Layout layout = core::LineLayout(generator.definition.layout);
   core::Line* line = core::FindLine<core::PlainMemory>(server, layout);
-  if (line == nullptr) {
-    CheckServerCanIssue(generator.definition);
-    // A line whose epoch is to come would issue the id 0, and lift what a clean stop releases.
-    if (layout.epoch_ms >= IdClockMs(server))
-      ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                      errmsg("no id can be given: the epoch of generator \"%s\" is in the future", generator.name),
-                      errdetail("It is %s.", TimeText(layout.epoch_ms))));
-    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    line = core::FindOrMakeLine<core::PlainMemory>(server, layout, static_cast<uint64>(MaxGenerators()));
-    LWLockRelease(shared->lock);
-  }
-  if (line == nullptr)
-    ereport(ERROR,
-            (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-             errmsg("no id can be given: the server has no room for another layout"),
-             errdetail("Generator \"%s\" would be the first of its layout since the server was started, and %d are in "
-                       "use, those of dropped generators and of other databases among them.",
-                       generator.name, MaxGenerators()),
-             errhint("Raise \"idgen.max_generators\" and restart the server.")));
+  if (line != nullptr) return static_cast<uint32>(line - server.lines);
+  CheckServerCanIssue(generator.definition);
+  // A line whose epoch is to come would issue the id 0, and lift what a clean stop releases.
+  if (layout.epoch_ms >= IdClockMs(server))
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("no id can be given: the epoch of generator \"%s\" is still to come", generator.name),
+                    errdetail("It is %s.", TimeText(layout.epoch_ms))));
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  const int own = OwnLines(*shared);
+  const uint64 before = server.line_count.load();
+  const bool has_share = own < MaxGeneratorsPerDatabase();
+  line = has_share ? core::FindOrMakeLine<core::PlainMemory>(server, layout, static_cast<uint64>(MaxGenerators()))
+                   : core::FindLine<core::PlainMemory>(server, layout);
+  if (line != nullptr && server.line_count.load() > before) shared->line_database[before] = MyDatabaseId;
+  LWLockRelease(shared->lock);
+  if (line == nullptr && !has_share) RaiseShareUsed(generator, own);
+  if (line == nullptr) RaiseNoRoom(generator, own);
   return static_cast<uint32>(line - server.lines);
 }
 

@@ -25,6 +25,7 @@ int ceiling_window_ms = 10000;
 int max_clock_step_ms = 60000;
 int block_size = 256;
 int max_generators = 64;
+int max_generators_per_database = 16;
 
 const struct config_enum_entry kWorkerSources[] = {
     {"static", static_cast<int>(lease::NumberSource::kStatic), false},
@@ -78,6 +79,11 @@ void DefineSettings() {
                             "databases. What a dropped generator used is free after a restart.",
                             &max_generators, 64, 1, static_cast<int>(core::kMaxLines), PGC_POSTMASTER, 0, nullptr,
                             nullptr, nullptr);
+  DefineCustomIntVariable(
+      "idgen.max_generators_per_database", "How many layouts of ids a database may be the first to use.",
+      "So that one database can't use up what idgen.max_generators gives to all. For superusers to set, "
+      "also with ALTER DATABASE.",
+      &max_generators_per_database, 16, 0, static_cast<int>(core::kMaxLines), PGC_SUSET, 0, nullptr, nullptr, nullptr);
   DefineLeaseSettings();
   DefineSequenceSettings();
   DefineSegmentSettings();
@@ -88,6 +94,7 @@ void DefineSettings() {
 int MaxWaitMs() noexcept { return max_wait_ms; }
 
 int MaxGenerators() noexcept { return max_generators; }
+int MaxGeneratorsPerDatabase() noexcept { return max_generators_per_database; }
 
 lease::NumberSource WorkerNumberSource() noexcept { return static_cast<lease::NumberSource>(worker_source); }
 const char* WorkerEnv() noexcept { return worker_env; }

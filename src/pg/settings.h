@@ -13,6 +13,7 @@ int MaxWaitMs() noexcept;
 
 // How many layouts the server has room for: idgen.max_generators as it was when the server started.
 int MaxGenerators() noexcept;
+int MaxGeneratorsPerDatabase() noexcept;
 
 lease::NumberSource WorkerNumberSource() noexcept;
 const char* WorkerEnv() noexcept;

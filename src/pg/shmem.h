@@ -39,6 +39,7 @@ struct Shared {
   LWLock* lock;                 // the lines lock of core, and of `status` and `totals_at_reset`
   WorkerStatus status;
   core::LineTotals totals_at_reset[core::kMaxLines];
+  Oid line_database[core::kMaxLines];  // which database first asked for an id of the line; guarded by `lock`
   int slot_count;
   core::BackendSlot slots[FLEXIBLE_ARRAY_MEMBER];
 };
