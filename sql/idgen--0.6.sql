@@ -105,7 +105,7 @@ CREATE FUNCTION @extschema@.idgen_create_generator(
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'idgen_sql_create_generator';
 COMMENT ON FUNCTION @extschema@.idgen_create_generator(text, text, timestamptz, interval, integer, integer, text) IS
-'Makes a generator, for idgen_next(name) and the other functions that take one, and returns its row of idgen_generators. Time comes first in its layout, and there is a worker field; at most 63 bits, or 64 while the highest is zero. Generators of one layout, epoch, unit, region and app share their ids: none is given twice. Never changed afterwards. 42710 where the name is taken; 22023 for a layout in which no ids can be issued; 55000 where this server''s worker ids don''t fit it; 53400 past idgen.max_generators. For whoever made the extension, unless granted.';
+'Makes a generator, for idgen_next(name) and the other functions that take one, and returns its row of idgen_generators. Time comes first in its layout, and there is a worker field; at most 63 bits, or 64 while the highest is zero. Generators of one layout, epoch, unit, region and app share their ids: none is given twice. Never changed afterwards. 42710 where the name is taken; 22023 for a layout in which no ids can be issued; 55000 where this server''s worker ids don''t fit it; 53400 past idgen.max_generators, or idgen.max_generators_per_database. For whoever made the extension, unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_create_generator(text, text, timestamptz, interval, integer, integer, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_create_generator(text, text, timestamptz, interval, integer, integer, text) TO @extowner@ WITH GRANT OPTION;
 
@@ -129,7 +129,7 @@ CREATE FUNCTION @extschema@.idgen_next(generator text) RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_next_generator';
 COMMENT ON FUNCTION @extschema@.idgen_next(text) IS
-'A new id of a generator, as idgen_next() gives them. NULL for NULL. Raises 42704 where there is no such generator, 53400 where the server has no room for another layout (idgen.max_generators), and what idgen_next() raises.';
+'A new id of a generator, as idgen_next() gives them. NULL for NULL. Raises 42704 where there is no such generator, 53400 where the server has no room for another layout (idgen.max_generators) or this database has used up its share (idgen.max_generators_per_database), and what idgen_next() raises.';
 
 CREATE FUNCTION @extschema@.idgen_batch(count bigint, generator text) RETURNS SETOF bigint
     LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1 ROWS 1000
@@ -466,7 +466,7 @@ CREATE FUNCTION @extschema@.idgen_status(
     LANGUAGE c VOLATILE PARALLEL SAFE COST 10
     AS 'MODULE_PATHNAME', 'idgen_sql_status';
 COMMENT ON FUNCTION @extschema@.idgen_status() IS
-'One row: is id generation healthy (state is ''ok''), why not, and what to do. ceiling: no id has a later time, and a restart goes on from it; ceiling_left: until the id clock reaches it. drift: how far the next id is ahead of the id clock. clock_ahead: how far the id clock is ahead of the wall clock. ids_issued: since the server started. Of a leased worker id: lease_holder, as others see this server (host|port|directory); lease_expires_at, by the store''s clock; last_renewal_at and how long the store''s last answer took; renewal_failures in a row.';
+'One row: is id generation healthy (state is ''ok''), why not, and what to do. ceiling: no id has a later time, and a restart goes on from it; ceiling_left: until the id clock reaches it. drift: how far the next id is ahead of the id clock. clock_ahead: how far the id clock is ahead of the wall clock. ids_issued: since the server started. Of a leased worker id: lease_holder, as others see this server (host|port|directory); lease_expires_at, by the store''s clock; last_renewal_at and how long the store''s last answer took; renewal_failures in a row. lease_holder, last_error, and hosts, ports and directories in worker_source and reason are for members of pg_monitor.';
 
 CREATE FUNCTION @extschema@.idgen_wait_ready(timeout interval DEFAULT '30 s') RETURNS boolean
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000

@@ -64,6 +64,8 @@ class RedisLink {
   Wants wants(int64_t now_us) const noexcept;
   // What the last failure was, and with whom.
   const char* problem() const noexcept { return problem_; }
+  // The same without whom, for those who may not know where the store is.
+  const char* reason() const noexcept { return problem_ + reason_at_; }
   void Close() noexcept;
 
  private:
@@ -145,6 +147,7 @@ class RedisLink {
   int known_count_ = 0;
   int known_next_ = 0;
   char problem_[512] = {};
+  size_t reason_at_ = 0;
 };
 
 }  // namespace idgen::io

@@ -17,10 +17,14 @@ struct Diagnosis {
 // A copy, taken under the lock.
 WorkerStatus CopyStatus(const Shared& shared);
 
-Diagnosis Diagnose(const WorkerStatus& status);
+// In full, or without hosts, ports and what was read from the host: see audience.h.
+Diagnosis Diagnose(const WorkerStatus& status, bool in_full);
 
 // Of a server whose worker id is leased, or to be. `state` is nullptr where the lease is well.
-Diagnosis DiagnoseLease(const WorkerStatus& status);
+Diagnosis DiagnoseLease(const WorkerStatus& status, bool in_full);
+
+// Why there is no worker id.
+const char* WhyNoWorkerId(const WorkerStatus& status, bool in_full);
 
 // Unix milliseconds as the server log writes times; palloc'ed.
 const char* TimeText(int64 unix_ms);

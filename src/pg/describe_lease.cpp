@@ -2,7 +2,6 @@
 #include "pg/describe.h"
 
 #include "io/clock.h"
-#include "pg/lease_settings.h"
 
 namespace idgen::pg {
 namespace {
@@ -35,7 +34,7 @@ Diagnosis OfBusy(const WorkerStatus& status) {
               "the first of them is free at %s at the earliest.",
               until),
           "After crashes it ends by itself; see the server log for why. Servers that have host name, port and data "
-          "directory in common cannot be told apart: idgen_workers() shows them, and another port helps."};
+          "directory in common can't be told apart: idgen_workers() shows them, and another port helps."};
     case Why::kAhead:
       return {
           "waiting",
@@ -53,30 +52,27 @@ Diagnosis OfBusy(const WorkerStatus& status) {
   }
 }
 
-const char* Failure(const lease::LeaseView& view) {
-  return psprintf("The lease store has failed since %s (failures in a row: %d): %s.", TimeText(view.failing_since_ms),
-                  view.failures, view.problem);
+const char* Failure(const lease::LeaseView& view, bool in_full) {
+  return psprintf("The lease store has failed since %s (failures in a row: %d)%s%s.", TimeText(view.failing_since_ms),
+                  view.failures, in_full ? ": " : "", in_full ? view.problem : "");
 }
 
 constexpr const char* kFailingAdvice =
-    "The server keeps trying. If the store is well, see \"idgen.lease_store\", \"idgen.lease_password_file\" and the "
-    "\"idgen.lease_tls_...\" settings, and reload.";
+    "Mend the store, or \"idgen.lease_store\" and what belongs to it, and reload; it is tried again all the time.";
 
 }  // namespace
 
-Diagnosis DiagnoseLease(const WorkerStatus& status) {
+Diagnosis DiagnoseLease(const WorkerStatus& status, bool in_full) {
   const lease::LeaseView& view = status.lease;
   if (!status.worker_id.had)
-    return {
-        "refused", pstrdup(status.worker_id.problem),
-        *ShownStore() == '\0' ? "Set \"idgen.lease_store\" and reload." : "Change one of these settings and reload."};
+    return {"refused", WhyNoWorkerId(status, in_full), "Set \"idgen.lease_store\" and what belongs to it, and reload."};
   if (status.view.phase == Phase::kWaiting)
     return {
         "waiting",
         psprintf("The wall clock is more than 30 days past the store's clock, %.0f s.", Seconds(view.store_lags_us)),
         "It is believed once it has stayed so for 30 seconds. If it is wrong, set it."};
   if (status.view.phase != Phase::kHolding) {
-    if (view.failures > 0) return {"failing", Failure(view), kFailingAdvice};
+    if (view.failures > 0) return {"failing", Failure(view, in_full), kFailingAdvice};
     if (view.busy != Why::kNone) return OfBusy(status);
     return {"starting", "The background worker is leasing a worker id.", nullptr};
   }
@@ -85,7 +81,7 @@ Diagnosis DiagnoseLease(const WorkerStatus& status) {
     return {"failing",
             psprintf(id_clock_ms < status.view.ceiling_ms ? "%s Ids can be given until %s."
                                                           : "%s No ids can be given since %s.",
-                     Failure(view), TimeText(status.view.ceiling_ms)),
+                     Failure(view, in_full), TimeText(status.view.ceiling_ms)),
             kFailingAdvice};
   // Ids with a worker id of before, from a clock that was ahead: the line goes only forward.
   if (status.view.short_of_ceiling && view.store_lags_us < core::kUsPerSecond)

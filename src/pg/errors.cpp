@@ -3,6 +3,7 @@
 
 #include "core/definition.h"
 #include "io/clock.h"
+#include "pg/audience.h"
 #include "pg/describe.h"
 #include "pg/generators.h"
 #include "pg/settings.h"
@@ -15,15 +16,16 @@ using core::Outcome;
 using core::Reservation;
 
 [[noreturn]] void RaiseNoIdentity(int64 waited_ms) {
-  const Diagnosis diagnosis = Diagnose(CopyStatus(*SharedState()));
-  if (RecoveryInProgress())
-    ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION), errmsg("no id can be given during recovery"),
-                    errdetail("%s", diagnosis.reason), errhint("%s", diagnosis.advice)));
+  const WorkerStatus status = CopyStatus(*SharedState());
+  const Diagnosis diagnosis = Diagnose(status, MaySeeServer()), logged = Diagnose(status, true);
+  constexpr const char* kLate = "It came too late.";
   ereport(ERROR,
-          (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+          (errcode(RecoveryInProgress() ? ERRCODE_READ_ONLY_SQL_TRANSACTION : ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
            errmsg("no id can be given: the server has no worker identity"),
-           errdetail("%s Waited %lld ms.", diagnosis.reason != nullptr ? diagnosis.reason : "It came too late.",
+           errdetail("%s Waited %lld ms.", diagnosis.reason != nullptr ? diagnosis.reason : kLate,
                      static_cast<long long>(waited_ms)),
+           errdetail_log("%s Waited %lld ms.", logged.reason != nullptr ? logged.reason : kLate,
+                         static_cast<long long>(waited_ms)),
            errhint("%s%sSELECT * FROM idgen_status() shows more.", diagnosis.advice != nullptr ? diagnosis.advice : "",
                    diagnosis.advice != nullptr ? " " : "")));
 }
@@ -45,16 +47,18 @@ using core::Reservation;
   // Where the settings have changed since the line was made.
   CheckServerCanIssue({.layout = layout, .unit_us = layout.unit_ms * core::kUsPerMs});
   const WorkerStatus status = CopyStatus(*SharedState());
-  const Diagnosis diagnosis = Diagnose(status);
-  ereport(
-      ERROR,
-      (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("no id can be given: the durable ceiling is reached"),
-       errdetail("The ceiling is %s, and the background worker has not raised it. Waited %lld ms.%s%s",
-                 TimeText(refused.limit_ms), static_cast<long long>(waited_ms), diagnosis.reason != nullptr ? " " : "",
-                 diagnosis.reason != nullptr ? diagnosis.reason : ""),
-       errhint("%s", diagnosis.reason != nullptr && diagnosis.advice != nullptr
-                         ? diagnosis.advice
-                         : "See last_error of idgen_status(), and the server log.")));
+  const Diagnosis diagnosis = Diagnose(status, MaySeeServer()), logged = Diagnose(status, true);
+  const auto detail = [&](const Diagnosis& told) {
+    return psprintf("The ceiling is %s, and the background worker has not raised it. Waited %lld ms.%s%s",
+                    TimeText(refused.limit_ms), static_cast<long long>(waited_ms), told.reason != nullptr ? " " : "",
+                    told.reason != nullptr ? told.reason : "");
+  };
+  ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                  errmsg("no id can be given: the durable ceiling is reached"), errdetail("%s", detail(diagnosis)),
+                  errdetail_log("%s", detail(logged)),
+                  errhint("%s", diagnosis.reason != nullptr && diagnosis.advice != nullptr
+                                    ? diagnosis.advice
+                                    : "See last_error of idgen_status(), and the server log.")));
 }
 
 }  // namespace

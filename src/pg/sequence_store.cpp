@@ -6,6 +6,7 @@
 #include "io/socket.h"
 #include "pg/lease_settings.h"
 #include "pg/store_url.h"
+#include "pg/audience.h"
 #include "pg/wait.h"
 
 #include <new>
@@ -77,12 +78,13 @@ void Open() {
     own->config.url = store_url.url;
     own->config.password_file[0] = '\0';  // another store's
   } else if (!has_lease_store) {
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("no sequence store is configured"),
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("there is no store for sequences"),
                     errdetail("Neither \"idgen.sequence_store\" nor \"idgen.lease_store\" is set."),
                     errhint("Set \"idgen.sequence_store\", and reload.")));
   }
   if (!AcquireExternalFD())
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("no file descriptor is left for a connection")));
+    ereport(ERROR,
+            (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("there is no file descriptor left for a connection")));
   own->is_open = true;
   own->config_count = store_access_count;
   own->link.Configure(own->config.StoreSettings().link);
@@ -117,13 +119,16 @@ void Wait(int64 now_us) {
 
 [[noreturn]] void RaiseNoAnswer() {
   const sequencer::Client& client = own->client;
+  const char* unsure = client.is_unsure() ? " It may have carried out what it was asked, and was not asked again: "
+                                            "values that it has given so are nobody's."
+                                          : "";
+  // Without the address it begins the sentence.
+  char* shown = pstrdup(MaySeeServer() ? client.problem() : client.reason());
+  if (!MaySeeServer()) *shown = static_cast<char>(pg_toupper(static_cast<unsigned char>(*shown)));
   ereport(ERROR,
           (errcode(client.is_garbled() ? ERRCODE_PROTOCOL_VIOLATION : ERRCODE_CONNECTION_FAILURE),
-           errmsg("the sequence store does not answer"),
-           errdetail("%s.%s", client.problem(),
-                     client.is_unsure() ? " It may have carried out what it was asked, and was not asked again: "
-                                          "values that it has given so are nobody's."
-                                        : ""),
+           errmsg("the sequence store does not answer"), errdetail("%s.%s", shown, unsure),
+           errdetail_log("%s.%s", client.problem(), unsure),
            errhint("See \"%s\" and \"idgen.store_timeout\".", has_url ? "idgen.sequence_store" : "idgen.lease_store")));
 }
 
@@ -171,8 +176,8 @@ bool AskStore(const sequencer::Operation& operation, const sequencer::StoreKey* 
   for (int i = 0; i < count; ++i) {
     if (answers[i].outcome != sequencer::Answer::Outcome::kMisread) continue;
     Close();
-    ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION), errmsg("unexpected reply from sequence store"),
-                    errdetail("What answers is not a Redis, or not one that can run this request."),
+    ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION), errmsg("the sequence store's answer is none"),
+                    errdetail("It answers, and not to what it was asked."),
                     errhint("See \"%s\".", has_url ? "idgen.sequence_store" : "idgen.lease_store")));
   }
   return own->client.came_from_one();

@@ -1,6 +1,7 @@
 // idgen_status(): is it healthy, and if not, what do I do?
 #include "pg/pg.h"
 
+#include "pg/audience.h"
 #include "pg/describe.h"
 #include "pg/lease_settings.h"
 #include "pg/row.h"
@@ -17,6 +18,7 @@ struct Status {
   bool preloaded;
   pg::WorkerStatus worker;
   pg::Diagnosis diagnosis;
+  bool in_full;
   core::Identity identity;
 };
 
@@ -24,15 +26,22 @@ Status ReadStatus() {
   const pg::Shared* shared = pg::SharedState();
   Status status = {};
   status.preloaded = shared != nullptr;
+  status.in_full = pg::MaySeeServer();
   if (!status.preloaded) {
     status.diagnosis = {"not preloaded", "The library is not in \"shared_preload_libraries\".",
                         "Add idgen to \"shared_preload_libraries\" in postgresql.conf and restart the server."};
     return status;
   }
   status.worker = pg::CopyStatus(*shared);
-  status.diagnosis = pg::Diagnose(status.worker);
+  status.diagnosis = pg::Diagnose(status.worker, status.in_full);
   status.identity = core::Identity(shared->server.identity.load());
   return status;
+}
+
+// The source names the host, an address of it, or a variable.
+bool IsOfHost() {
+  const lease::NumberSource source = pg::WorkerNumberSource();
+  return source != lease::NumberSource::kStatic && source != lease::NumberSource::kLease;
 }
 
 template <int N>
@@ -42,7 +51,7 @@ void AddHead(pg::Row<N>& row, const Status& status) {
   row.AddText(status.diagnosis.advice);
   if (status.identity) {
     row.Add(Int32GetDatum(static_cast<int32>(status.identity.worker())));
-    row.AddText(status.worker.worker_id.source);
+    row.AddText(status.in_full || !IsOfHost() ? status.worker.worker_id.source : "the host");
     row.AddTime(pg::TimestampOfUnixMs(status.identity.ceiling_ms()));
   } else {
     for (int i = 0; i < 3; ++i) row.AddNull();
@@ -73,17 +82,16 @@ void AddLease(pg::Row<N>& row, const Status& status) {
   char problem[256];
   const bool leased = status.worker.leased && status.identity;
   const bool known = leased && pg::ReadLeaseConfig(&config, problem, sizeof problem);
-  known ? row.AddPrintable(config.holder) : row.AddNull();
+  known && status.in_full ? row.AddPrintable(config.holder) : row.AddNull();
   row.AddTime(leased && view.expiry_ms != 0 ? pg::TimestampOfUnixMs(view.expiry_ms) : 0);
   row.AddTime(view.renewed_at_ms != 0 ? pg::TimestampOfUnixMs(view.renewed_at_ms) : 0);
   view.latency_us != 0 ? row.Add(pg::IntervalOfUs(view.latency_us)) : row.AddNull();
-  // A number in every state: exporters would turn NULL into NaN.
-  row.Add(Int32GetDatum(status.worker.leased ? view.failures : 0));
+  status.worker.leased ? row.Add(Int32GetDatum(view.failures)) : row.AddNull();
 }
 
 template <int N>
 void AddTail(pg::Row<N>& row, const Status& status) {
-  row.AddText(status.worker.last_error_at != 0 ? pstrdup(status.worker.last_error) : nullptr);
+  row.AddText(status.worker.last_error_at != 0 && status.in_full ? pstrdup(status.worker.last_error) : nullptr);
   row.AddTime(status.worker.last_error_at);
   status.worker.pid != 0 ? row.Add(Int32GetDatum(status.worker.pid)) : row.AddNull();
   row.AddText(GetConfigOption("server_version", false, false));

@@ -21,6 +21,7 @@ class Client {
   State Step(int64_t now_us) noexcept;
   io::Wants wants(int64_t now_us) const noexcept { return link_.wants(now_us); }
   const char* problem() const noexcept { return link_.problem(); }
+  const char* reason() const noexcept { return link_.reason(); }  // the same without whom
   // After kFailed: values may have been given, or a change made, that nobody was told of.
   bool is_unsure() const noexcept { return unsure_; }
   bool is_garbled() const noexcept { return link_.is_garbled(); }

@@ -1,0 +1,105 @@
+# What a role without rights does not learn of the server, and what a database can't take from the others.
+use strict;
+use warnings;
+
+use IdgenTest;
+use PostgreSQL::Test::Utils;
+use StoreTest;
+use Test::More;
+
+# --- hosts, ports and directories are for pg_monitor
+
+my $store = StoreTest::Redis->new(appendonly => 'no');
+my $node  = lease_server('leased', $store, start => 1);
+$node->append_conf('postgresql.conf', "idgen.store_timeout = '300ms'\nidgen.max_wait = '100ms'\n");
+$node->safe_psql('postgres', <<'SQL');
+CREATE ROLE app LOGIN;
+CREATE ROLE watcher LOGIN IN ROLE pg_monitor;
+SELECT idgen_sequence_next('a');
+DO $$
+DECLARE f regprocedure;
+BEGIN
+    FOR f IN SELECT oid FROM pg_proc WHERE proname LIKE 'idgen\_sequence%' AND prorettype <> 'trigger'::regtype LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO app, watcher', f);
+    END LOOP;
+END $$;
+SQL
+my $place = $store->port;
+my $data  = $node->data_dir;
+
+sub told {
+    my ($role, $sql) = @_;
+    my ($status, $out, $error) = $node->psql('postgres', "\\set VERBOSITY verbose\n$sql", extra_params => [ '-U', $role ]);
+    return "$out\n$error";
+}
+my %asked = (
+    status   => 'SELECT * FROM idgen_status()',
+    id       => 'SELECT idgen_next()',
+    sequence => q(SELECT idgen_sequence_next('a')));
+
+wait_until_ok($node, "leased");
+unlike(told('app', $asked{status}), qr/\b$place\b|\Q$data\E|\bin\b.*\|.*\|/, 'well: an ordinary role sees no place');
+is(told('app', 'SELECT lease_holder IS NULL, lease_expires_at IS NOT NULL, state FROM idgen_status()'), "t|t|ok\n", 'but the state of the lease');
+like(told('watcher', $asked{status}), qr/\Q$data\E/, 'pg_monitor sees the holder');
+
+$store->kill9;
+$node->reload;
+wait_until { told('watcher', 'SELECT state FROM idgen_status()') =~ /failing/ } or fail('the store fails');
+wait_until { told('app', $asked{id}) =~ /ERROR/ } or fail('ids end');
+foreach my $what (sort keys %asked) {
+    my $from = log_position($node);
+    my $app = told('app', $asked{$what});
+    unlike($app, qr/\b$place\b|\Q$data\E/, "store down, $what: an ordinary role sees no place");
+    like($app, qr/lease store has failed since|store does not answer.*Connection refused/s, "store down, $what: it sees what is the matter");
+    ok_logged($node, qr/DETAIL:.*:$place: Connection refused/, $from, "store down, $what: the log has the place") if $what ne 'status';
+    like(told('watcher', $asked{$what}), qr/:$place: Connection refused/, "store down, $what: pg_monitor sees it");
+}
+$node->stop;
+
+# --- a share of the layouts for each database
+
+$node = new_server('shared');
+$node->start;
+$node->safe_psql('postgres', <<'SQL');
+CREATE ROLE tenant LOGIN;
+CREATE ROLE reader LOGIN;
+CREATE DATABASE greedy OWNER tenant;
+CREATE DATABASE modest OWNER tenant;
+SQL
+
+sub as { my ($role, $database, $sql) = @_; return $node->psql($database, "\\set VERBOSITY verbose\n$sql", extra_params => [ '-U', $role ]) }
+sub is_given { my ($role, $database, $sql, $name) = @_; return is((as($role, $database, $sql))[0], 0, $name) }
+sub is_refused {
+    my ($role, $database, $sql, $pattern, $name) = @_;
+    return like((as($role, $database, $sql))[2], $pattern, $name);
+}
+my $make = q(SELECT idgen_next((idgen_create_generator('e%d', epoch => timestamptz '2020-01-01' + %d * interval '1 day')).name) > 0);
+
+as('tenant', $_, 'CREATE EXTENSION idgen') foreach qw(greedy modest);
+my $made = 0;
+++$made while $made < 64 && (as('tenant', 'greedy', sprintf($make, $made, $made)))[0] == 0;
+is($made, 16, 'a database makes as many layouts as its share');
+is_refused('tenant', 'greedy', sprintf($make, 99, 99), qr/53400: database "greedy".*16.*idgen\.max_generators_per_database/s, 'and the error says whose share is full');
+is_given('tenant', 'greedy', q(SELECT idgen_create_generator('twin', epoch => '2020-01-01')), 'a layout that it has already takes no more');
+is_given('tenant', 'modest', sprintf($make, $_, $_), "another database has its own: $_") foreach (0, 1, 50);
+# Dropping frees no line before a restart.
+as('tenant', 'greedy', q(SELECT idgen_drop_generator('e15')));
+is_given('tenant', 'greedy', q(SELECT idgen_create_generator('after', epoch => '2019-01-01')), 'after a drop there is room for a row');
+is_refused('tenant', 'greedy', q(SELECT idgen_next('after')), qr/53400: .*database "greedy".*first/s, 'but not for a line, before a restart');
+is_refused('tenant', 'greedy', 'SET idgen.max_generators_per_database = 100', qr/42501/, 'the tenant has no way to raise it');
+is_refused('tenant', 'greedy', 'ALTER DATABASE greedy SET idgen.max_generators_per_database = 100', qr/42501/, 'nor for his database');
+
+$node->restart;
+my $all = q(SELECT count(idgen_next(name)) FROM idgen_generators);
+foreach my $database ('greedy', 'modest') {
+    my $count = $node->safe_psql($database, 'SELECT count(*) FROM idgen_generators');
+    is((as('reader', $database, $all))[1], $count, "$database: after a restart an ordinary role has ids of all generators");
+}
+$node->safe_psql('postgres', 'ALTER DATABASE greedy SET idgen.max_generators_per_database = 18');
+is_given('tenant', 'greedy', sprintf($make, 60, 60), 'a superuser raises it for a database');
+$node->safe_psql('postgres', 'ALTER DATABASE modest SET idgen.max_generators_per_database = 0');
+is_refused('tenant', 'modest', sprintf($make, 61, 61), qr/53400: database "modest"/, 'or ends it');
+is_given('reader', 'modest', 'SELECT idgen_next()', 'the default generator is nobody\'s share');
+
+$store->stop if $store->running;
+done_testing();
