@@ -13,6 +13,8 @@ SELECT count(idgen_next()) FROM generate_series(1, 12345);
 SELECT ids_issued - :before AS issued FROM idgen_status();
 \c
 SELECT ids_issued - :before AS issued FROM idgen_status();
+-- For exporters, which make NaN of NULL: a number, also without a lease.
+SELECT renewal_failures FROM idgen_status();
 -- The background worker is named in the process list.
 SELECT encode(pg_read_binary_file(format('/proc/%s/cmdline', worker_pid)), 'escape') LIKE '%idgen worker%' AS named
 FROM idgen_status();

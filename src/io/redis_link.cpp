@@ -22,6 +22,19 @@ bool StartsWith(const char* text, const char* prefix) noexcept { return strncmp(
 
 bool IsError(const redisReply* reply) noexcept { return reply->type == REDIS_REPLY_ERROR; }
 
+constexpr size_t kShown = 200;  // of an error of the store
+constexpr const char* kRestHidden = " (the rest is not shown, as it may repeat the password)";
+
+// How much of an error may be shown that came after AUTH: some servers repeat a command that they do not know, password
+// and all. Known texts of Redis, Valkey and their proxies are shown whole, of others the first word.
+size_t ShownAfterAuth(const char* error) noexcept {
+  for (const char* safe : {"WRONGPASS ", "NOPERM ", "NOAUTH ", "DENIED ", "LOADING ", "ERR invalid password",
+                           "ERR AUTH <password> called without", "ERR Client sent AUTH, but no password",
+                           "ERR wrong number of arguments", "ERR max number of clients", "ERR No such master"})
+    if (StartsWith(error, safe)) return kShown;
+  return std::min(strcspn(error, " "), kShown - 1);
+}
+
 // The first line of a file. False where it can't be read or is too long.
 bool ReadFirstLine(const char* path, char* line, size_t capacity) noexcept {
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -147,7 +160,7 @@ void RedisLink::StepResolving(int64_t now_us) noexcept {
       address_ = first_address_ % resolver_.count();
       return Connect(resolver_.address(address_), now_us);
     case Resolver::State::kFailed:
-      Explain("the host name can't be resolved: %s", resolver_.problem());
+      Explain("the host name cannot be resolved: %s", resolver_.problem());
       return ConnectKnown(now_us);
     case Resolver::State::kBusy:
     case Resolver::State::kIdle: return;
@@ -203,7 +216,7 @@ bool RedisLink::AddAuth() noexcept {
   const char* password = settings_.url.password;
   if (*settings_.password_file != '\0') {
     if (!ReadFirstLine(settings_.password_file, line, sizeof line)) {
-      Explain("the password file (idgen.lease_password_file) can't be read, or its first line is too long");
+      Explain("the password file (idgen.lease_password_file) cannot be read, or its first line is too long");
       return false;
     }
     password = line;
@@ -312,7 +325,8 @@ void RedisLink::TakeSentinel(int64_t now_us) noexcept {
     }
   }
   if (IsError(reply))
-    Explain("Sentinel says: %.*s", static_cast<int>(strcspn(reply->str, " ")), reply->str);
+    Explain("Sentinel says: %.*s%s", static_cast<int>(ShownAfterAuth(reply->str)), reply->str,
+            ShownAfterAuth(reply->str) < kShown ? kRestHidden : "");
   else
     Explain("Sentinel knows no master \"%s\"", settings_.url.master);
   NextSeed(now_us);
@@ -321,9 +335,9 @@ void RedisLink::TakeSentinel(int64_t now_us) noexcept {
 void RedisLink::TakeLogin(int64_t now_us) noexcept {
   for (int i = 0; i < reply_count_; ++i) {
     if (!IsError(replies_[i])) continue;
-    // Of AUTH the first word only: some servers repeat the command that they did not understand, password and all.
-    const size_t size = i == 0 && has_auth_ ? strcspn(replies_[i]->str, " ") : size_t{200};
-    Explain("the log-in is refused: %.*s", static_cast<int>(size), replies_[i]->str);
+    const size_t size = i == 0 && has_auth_ ? ShownAfterAuth(replies_[i]->str) : kShown;
+    Explain("the log-in is refused: %.*s%s", static_cast<int>(size), replies_[i]->str,
+            size < kShown ? kRestHidden : "");
     return Fail();
   }
   if (reader_.has_more()) {  // it would be taken for the exchange's answer
@@ -382,7 +396,7 @@ bool RedisLink::Moved(const char* error, int64_t now_us) noexcept {
   const char* space = strchr(error, ' ');
   space = space == nullptr ? nullptr : strchr(space + 1, ' ');
   wire::Endpoint to;
-  if (space == nullptr || !wire::ParseEndpoint(space + 1, space + 1 + strcspn(space + 1, " "), 0, &to) ||
+  if (space == nullptr || wire::ParseEndpoint(space + 1, space + 1 + strcspn(space + 1, " "), 0, &to) != nullptr ||
       to.port == 0) {
     // "MOVED 1234 :6380" is the same host with another port.
     if (space == nullptr || space[1] != ':' || atoi(space + 2) <= 0 || atoi(space + 2) > 65535) return false;

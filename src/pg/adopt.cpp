@@ -29,7 +29,7 @@ void CheckAbove(const pg::Column& column, int64 new_id) {
   const int64 largest = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &none));
   if (none || largest < new_id) return;
   ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                  errmsg("column %s of table %s has ids that new ones do not lie above", column.name, column.table),
+                  errmsg("column %s of table %s contains ids not lower than new ids", column.name, column.table),
                   errdetail("The largest is %lld; a new id is %lld.", static_cast<long long>(largest),
                             static_cast<long long>(new_id)),
                   errhint("Use a generator whose ids are larger: one with an earlier epoch.")));
@@ -43,7 +43,7 @@ PG_FUNCTION_INFO_V1(idgen_sql_adopt);
 PGDLLEXPORT Datum idgen_sql_adopt(PG_FUNCTION_ARGS) {
   InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the table and its column can't be null")));
+    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the table and its column cannot be null")));
   SPI_connect();
   const int settings = pg::SeeAllRows();
   const pg::Column column = pg::LockColumn(PG_GETARG_OID(0), NameStr(*PG_GETARG_NAME(1)), "ACCESS EXCLUSIVE");

@@ -16,7 +16,7 @@ void CheckType(const Column& column, const char* text, Oid type, bool generated)
   const bool narrow = base == INT2OID || base == INT4OID;
   ereport(ERROR,
           (errcode(ERRCODE_DATATYPE_MISMATCH),
-           errmsg("%s is of type %s, which can't hold ids of 64 bits", text, format_type_be(type)),
+           errmsg("%s is of type %s, which cannot hold ids of 64 bits", text, format_type_be(type)),
            narrow ? errhint("ALTER TABLE %s ALTER COLUMN %s TYPE bigint; and likewise the columns that refer to it.",
                             column.table, column.name)
                   : errhint("Ids of a generator are bigints.")));

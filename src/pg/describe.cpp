@@ -5,6 +5,7 @@
 #include "pg/settings.h"
 
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 
 namespace idgen::pg {
@@ -15,16 +16,38 @@ using lease::Verdict;
 
 constexpr int64 kWarnBeforeEndMs = 5 * 365 * core::kMsPerDay;
 
+// What to set where no worker id could be had.
+const char* WorkerIdAdvice() {
+  switch (WorkerNumberSource()) {
+    case lease::NumberSource::kHostname:
+      return "Give the host a name that ends in \"-\" and the worker id, or set another \"idgen.worker_source\" and "
+             "reload.";
+    case lease::NumberSource::kEnv:
+      return "Start the server with a worker id in the environment variable that \"idgen.worker_env\" names, or set "
+             "another \"idgen.worker_source\" and reload.";
+    case lease::NumberSource::kIp:
+      return "Set \"idgen.worker_interface\", or another \"idgen.worker_source\", and reload.";
+    case lease::NumberSource::kStatic:
+    case lease::NumberSource::kLease: break;
+  }
+  return "Set \"idgen.worker_id\" and reload.";
+}
+
 Diagnosis OfWait(const lease::View& view) {
   const char* floor = TimeText(view.floor_ms);
   switch (view.verdict) {
     case Verdict::kFloorAhead:
       return {
-          "waiting", psprintf("Ids up to %s may have been issued, which is ahead of the wall clock.", floor),
-          "It ends by itself within \"idgen.max_ahead\" + \"idgen.ceiling_window\". If the clock is wrong, set it."};
+          "waiting",
+          psprintf("Earlier ids may lie up to %s, which is ahead of the wall clock; new ids will lie above that.",
+                   floor),
+          psprintf(
+              "Ids flow again in %.0f s at most (\"idgen.max_ahead\" + \"idgen.ceiling_window\"), not only when the "
+              "clock reads that time. If the clock is wrong, set it.",
+              ceil(static_cast<double>(CurrentSettings().max_ahead_ms + CurrentSettings().window_ms) / 1000))};
     case Verdict::kFloorFarAhead:
       return {
-          "refused", psprintf("Ids up to %s may have been issued, more than a day ahead of the wall clock.", floor),
+          "refused", psprintf("Earlier ids may lie up to %s, more than a day ahead of the wall clock.", floor),
           "If the clock is wrong, set it; ids then flow by themselves. If it was wrong before, idgen_forget_floor() "
           "gives the floor up, at the risk that its COMMENT describes."};
     case Verdict::kClockFarAhead:
@@ -55,8 +78,8 @@ Diagnosis OfHealth(const WorkerStatus& status) {
                      static_cast<double>(-ahead_us) / core::kUsPerSecond),
             "It is taken when it has lasted for 30 seconds. If the clock is wrong, set it."};
   if (*status.settings_problem != '\0')
-    return {"ok", psprintf("Settings of before are kept. %s", status.settings_problem),
-            "Mend the settings, and reload."};
+    return {"ok", psprintf("The previous settings are kept. %s", status.settings_problem),
+            "Correct the settings and reload."};
   if (status.leased && status.lease.may_evict)
     return {"ok", "The lease store drops keys when its memory runs short (\"maxmemory-policy\" allkeys-...).",
             "Set its \"maxmemory-policy\" to noeviction: a dropped key makes all servers' leases run out."};
@@ -64,7 +87,7 @@ Diagnosis OfHealth(const WorkerStatus& status) {
     return {
         "ok", nullptr,
         "The store fails over, and a master that is cut off would go on renewing leases that the new one gives away: "
-        "set \"idgen.redis_replicas\" to the number of replicas that such a master can't have."};
+        "set \"idgen.redis_replicas\" to the number of replicas that such a master cannot have."};
   if (status.leased) return {"ok", nullptr, nullptr};
   if (!status.worker_id_chosen)
     return {"ok", nullptr,
@@ -101,7 +124,7 @@ Diagnosis Diagnose(const WorkerStatus& status, bool in_full) {
   if (IsBinaryUpgrade) return {"off", "The server runs in binary-upgrade mode.", nullptr};
   if (status.pid == 0)
     return {"starting", "The background worker \"idgen worker\" is not running.",
-            "It is started again within a second; if it is not, see the server log and \"max_worker_processes\"."};
+            "It is restarted within a second; if it is not, see the server log and \"max_worker_processes\"."};
   const bool stopping = status.view.phase == Phase::kReleasing || status.view.phase == Phase::kStopped;
   if (status.leased && !stopping) {
     const Diagnosis diagnosis = DiagnoseLease(status, in_full);
@@ -110,9 +133,9 @@ Diagnosis Diagnose(const WorkerStatus& status, bool in_full) {
   const char* failure =
       status.view.source_error == 0
           ? nullptr
-          : psprintf("The file \"%s%s\" can't be read or written: %s.", in_full ? psprintf("%s/", DataDir) : "",
+          : psprintf("The file \"%s%s\" cannot be read or written: %s.", in_full ? psprintf("%s/", DataDir) : "",
                      io::CeilingFile::kName, strerror(status.view.source_error));
-  constexpr const char* kFileAdvice = "Mend the file system; the worker tries again every fraction of a second.";
+  constexpr const char* kFileAdvice = "Repair the file system; the worker retries several times a second.";
   switch (status.view.phase) {
     case Phase::kIdle:
       return {"idle", "Nobody has asked for an id yet, and there is no trace of earlier ones.",
@@ -123,15 +146,13 @@ Diagnosis Diagnose(const WorkerStatus& status, bool in_full) {
     case Phase::kSecuring:
       if (failure != nullptr) return {"failing", failure, kFileAdvice};
       return {"starting", "The background worker is finding out where ids may go on.", nullptr};
-    case Phase::kReplacing: return {"starting", "The background worker is giving up its former worker id.", nullptr};
+    case Phase::kReplacing: return {"starting", "The background worker is giving up its previous worker id.", nullptr};
     case Phase::kReleasing:
     case Phase::kStopped: return {"stopped", "The background worker is ending.", nullptr};
     case Phase::kHolding: break;
   }
   if (failure != nullptr) return {"failing", failure, kFileAdvice};
-  if (!status.worker_id.had)
-    return {"refused", WhyNoWorkerId(status, in_full),
-            "Set \"idgen.worker_source\" and what belongs to it, and reload."};
+  if (!status.worker_id.had) return {"refused", WhyNoWorkerId(status, in_full), WorkerIdAdvice()};
   return OfHealth(status);
 }
 

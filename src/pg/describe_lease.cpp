@@ -2,6 +2,7 @@
 #include "pg/describe.h"
 
 #include "io/clock.h"
+#include "pg/lease_settings.h"
 
 namespace idgen::pg {
 namespace {
@@ -34,7 +35,7 @@ Diagnosis OfBusy(const WorkerStatus& status) {
               "the first of them is free at %s at the earliest.",
               until),
           "After crashes it ends by itself; see the server log for why. Servers that have host name, port and data "
-          "directory in common can't be told apart: idgen_workers() shows them, and another port helps."};
+          "directory in common cannot be told apart: idgen_workers() shows them, and another port helps."};
     case Why::kAhead:
       return {
           "waiting",
@@ -58,14 +59,17 @@ const char* Failure(const lease::LeaseView& view, bool in_full) {
 }
 
 constexpr const char* kFailingAdvice =
-    "Mend the store, or \"idgen.lease_store\" and what belongs to it, and reload; it is tried again all the time.";
+    "The server keeps trying. If the store is well, see \"idgen.lease_store\", \"idgen.lease_password_file\" and the "
+    "\"idgen.lease_tls_...\" settings, and reload.";
 
 }  // namespace
 
 Diagnosis DiagnoseLease(const WorkerStatus& status, bool in_full) {
   const lease::LeaseView& view = status.lease;
   if (!status.worker_id.had)
-    return {"refused", WhyNoWorkerId(status, in_full), "Set \"idgen.lease_store\" and what belongs to it, and reload."};
+    return {
+        "refused", WhyNoWorkerId(status, in_full),
+        *ShownStore() == '\0' ? "Set \"idgen.lease_store\" and reload." : "Change one of these settings and reload."};
   if (status.view.phase == Phase::kWaiting)
     return {
         "waiting",

@@ -19,8 +19,11 @@ using core::Reservation;
   const WorkerStatus status = CopyStatus(*SharedState());
   const Diagnosis diagnosis = Diagnose(status, MaySeeServer()), logged = Diagnose(status, true);
   constexpr const char* kLate = "It came too late.";
+  if (RecoveryInProgress())
+    ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION), errmsg("no id can be given during recovery"),
+                    errdetail("%s", diagnosis.reason), errhint("%s", diagnosis.advice)));
   ereport(ERROR,
-          (errcode(RecoveryInProgress() ? ERRCODE_READ_ONLY_SQL_TRANSACTION : ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+          (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
            errmsg("no id can be given: the server has no worker identity"),
            errdetail("%s Waited %lld ms.", diagnosis.reason != nullptr ? diagnosis.reason : kLate,
                      static_cast<long long>(waited_ms)),

@@ -28,7 +28,7 @@ PGDLLEXPORT Datum idgen_sql_forget_floor(PG_FUNCTION_ARGS) {
   if (shared == nullptr) pg::RaiseNotPreloaded();
   const lease::View view = pg::CopyStatus(*shared).view;
   if (!WaitsForFloor(view))
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("there is no floor that idgen waits for"),
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("idgen is not waiting for a floor"),
                     errdetail("The server is in state \"%s\".", pg::Diagnose(pg::CopyStatus(*shared), false).state),
                     errhint("This function is for a server that idgen_status() shows as refused or waiting because "
                             "earlier ids lie ahead of the clock.")));

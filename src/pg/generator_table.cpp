@@ -101,7 +101,7 @@ PGDLLEXPORT Datum idgen_sql_create_generator(PG_FUNCTION_ARGS) {
   pg::CheckIssuable(definition);
   pg::CheckServerCanIssue(definition);
   if (definition.layout.epoch_ms >= core::MsOf(io::WallUs()))
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the epoch of a generator can't be to come"),
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("generator epoch must be in the past"),
                     errdetail("It is %s.", pg::TimeText(definition.layout.epoch_ms))));
   if (const std::optional<int64_t> end_us = core::EndUs(definition); end_us && *end_us <= io::WallUs())
     ereport(ERROR,

@@ -71,7 +71,7 @@ uint32 ClaimLine(const Generator& generator) {
   // A line whose epoch is to come would issue the id 0, and lift what a clean stop releases.
   if (layout.epoch_ms >= IdClockMs(server))
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                    errmsg("no id can be given: the epoch of generator \"%s\" is still to come", generator.name),
+                    errmsg("no id can be given: the epoch of generator \"%s\" is in the future", generator.name),
                     errdetail("It is %s.", TimeText(layout.epoch_ms))));
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
   const int own = OwnLines(*shared);

@@ -66,12 +66,13 @@ void Load() {
   }
   FreeFile(stream);
   if (!is_ours)
-    ereport(LOG, (errmsg("idgen: the file \"%s\" is not taken", kFile),
-                  errdetail("It is of another version, or damaged. How far sequences have come is learnt anew.")));
+    ereport(LOG, (errmsg("idgen: ignoring file \"%s\"", kFile),
+                  errdetail("It is of another version, or damaged. How far sequences have come is learnt again from "
+                            "their next values.")));
   else if (damaged > 0 || read < head.places)
-    ereport(LOG, (errmsg("idgen: some of the file \"%s\" is not taken", kFile),
+    ereport(LOG, (errmsg("idgen: ignoring parts of file \"%s\"", kFile),
                   errdetail("Of %llu records %llu are damaged, and %llu missing. How far their sequences have come is "
-                            "learnt anew.",
+                            "learnt again from their next values.",
                             static_cast<unsigned long long>(head.places), static_cast<unsigned long long>(damaged),
                             static_cast<unsigned long long>(head.places - read))));
 }

@@ -59,7 +59,7 @@ void JudgeChange(const NamedTable& table, const NamedTrigger& trigger, HeapTuple
     const auto* attribute = TupleDescAttr(descriptor, column - 1);
     if (was_null == is_null && (was_null || datum_image_eq(was, is, attribute->attbyval, attribute->attlen))) continue;
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                    errmsg("%s \"%s\" can't be changed", table.kind, NameOf(before, descriptor)),
+                    errmsg("%s \"%s\" cannot be changed", table.kind, NameOf(before, descriptor)),
                     errdetail("Its column \"%s\" would be.%s", NameStr(attribute->attname), trigger.why_kept),
                     errhint("%s", trigger.instead)));
   }
@@ -82,7 +82,7 @@ Datum RunNamedTrigger(FunctionCallInfo fcinfo, const NamedTable& table, const Na
   const TriggerEvent event = fired->tg_event;
   if (!TRIGGER_FIRED_FOR_ROW(event))
     ereport(ERROR,
-            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("table \"%s\" can't be truncated", table.name),
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("table \"%s\" cannot be truncated", table.name),
              errdetail("It has the built-in %s, which stays.", table.kind),
              errhint("DELETE FROM %s.%s WHERE NOT built_in;", kCatalogSchema, table.name)));
   if (TRIGGER_FIRED_BY_INSERT(event)) return PointerGetDatum(JudgeNew(table, trigger, fired->tg_trigtuple, descriptor));
@@ -96,7 +96,7 @@ Datum RunNamedTrigger(FunctionCallInfo fcinfo, const NamedTable& table, const Na
 
 const char* NameArgument(FunctionCallInfo fcinfo, const NamedTable& table) {
   if (PG_ARGISNULL(0))
-    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the name of a %s can't be null", table.kind)));
+    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the name of a %s cannot be null", table.kind)));
   const char* name = text_to_cstring(PG_GETARG_TEXT_PP(0));
   CheckName(table, name);
   return name;

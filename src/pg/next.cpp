@@ -23,8 +23,10 @@ core::TextForm FormNamed(const text* given) {
   const std::string_view name(VARDATA_ANY(given), static_cast<size_t>(VARSIZE_ANY_EXHDR(given)));
   for (const NamedForm& form : kForms)
     if (name == form.name) return form.form;
-  ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("ids have no text form of that name"),
-                  errhint("The forms are decimal, base32, base58, base62 and hex.")));
+  ereport(ERROR,
+          (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unrecognized text form: \"%s\"", text_to_cstring(given)),
+           errhint("Text forms are decimal, base32, base58, base62 and hex. A generator is the second argument, as "
+                   "in idgen_next_text('decimal', 'orders').")));
 }
 
 Datum TextOf(core::TextForm form, int64 id) {
@@ -45,7 +47,7 @@ FuncCallContext* StartBatch(FunctionCallInfo fcinfo, int argument) {
   if (count < 0)
     ereport(ERROR,
             (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-             errmsg("a batch can't have %lld ids", static_cast<long long>(count)), errhint("Ask for 0 or more.")));
+             errmsg("a batch cannot have %lld ids", static_cast<long long>(count)), errhint("Ask for 0 or more.")));
   core::BackendSlot& slot = pg::OwnSlot();
   const pg::Generator generator = argument != 0 ? pg::FetchGenerator(fcinfo, argument, true) : pg::Generator{};
   FuncCallContext* call = SRF_FIRSTCALL_INIT();

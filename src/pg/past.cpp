@@ -104,10 +104,10 @@ void CheckTimes(const pg::Column& column, const char* time, const core::Definiti
   ereport(ERROR,
           (errcode(ERRCODE_DATETIME_FIELD_OVERFLOW), errmsg("some rows have a time that no id of the past can have"),
            errdetail("Of the rows of table %s without an id %lld have no time, %lld one before the epoch, %s, and %lld "
-                     "one that is still to come.",
+                     "one in the future.",
                      column.table, static_cast<long long>(count(1)), static_cast<long long>(count(2)), epoch,
                      static_cast<long long>(count(3))),
-           errhint("Mend their times, or use a generator with an earlier epoch.")));
+           errhint("Correct their times, or use a generator with an earlier epoch.")));
 }
 
 // The position that an id has under this worker; false for one of another.
@@ -125,7 +125,7 @@ PG_FUNCTION_INFO_V1(idgen_sql_fill_past);
 PGDLLEXPORT Datum idgen_sql_fill_past(PG_FUNCTION_ARGS) {
   for (int i = 0; i < 3; ++i)
     if (PG_ARGISNULL(i))
-      ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the table and its columns can't be null")));
+      ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the table and its columns cannot be null")));
   const core::Definition definition =
       PG_ARGISNULL(3) ? core::Definition{} : pg::FetchGenerator(fcinfo, 3, false).definition;
   const core::Layout layout = core::LineLayout(definition.layout);

@@ -133,7 +133,7 @@ bool Serve(SegmentPlace& place) {
   if (Attempt(problem, sizeof problem, false, [&place] { Fetch(place, 0, true, io::BootUs() + StoreTimeoutUs()); }))
     return true;
   if (!ShutdownRequestPending && limit.Allows(io::BootUs()))
-    ereport(LOG, (errmsg("idgen can't fetch values of sequences ahead: %s", problem),
+    ereport(LOG, (errmsg("idgen cannot fetch values of sequences ahead: %s", problem),
                   errhint("Sessions ask the store themselves when they run out.")));
   WantAgain(place);
   return false;
@@ -167,7 +167,7 @@ int64 SyncNowAndThen() {
   if (done) return -1;
   table.wants_sync.store(1);
   if (!ShutdownRequestPending && limit.Allows(synced_at_us))
-    ereport(LOG, (errmsg("idgen can't keep how far sequences have come: %s", problem)));
+    ereport(LOG, (errmsg("idgen cannot record how far sequences have come: %s", problem)));
   return kPauseUs;
 }
 

@@ -35,7 +35,7 @@ sequencer::StoreKey ReadKey(const pg::Sequencer& sequencer, const text* key, cha
 void CheckCount(const pg::Sequencer& sequencer, int64 count) {
   if (count < 1 || count > sequencer::kMaxCount)
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("a batch can't have %lld values", static_cast<long long>(count)),
+                    errmsg("a batch cannot have %lld values", static_cast<long long>(count)),
                     errdetail("It can have 1 to %lld.", static_cast<long long>(sequencer::kMaxCount))));
   const int64 all = sequencer::CountOf(sequencer.definition);
   if (sequencer.definition.cycle && count > all)
@@ -59,7 +59,7 @@ void CheckCount(const pg::Sequencer& sequencer, int64 count) {
        errdetail("%s, the maximum of sequencer \"%s\" is %lld: %lld %s left, and %lld %s asked for. None was taken.",
                  last, sequencer.name, static_cast<long long>(definition.max_value), left, left == 1 ? "is" : "are",
                  static_cast<long long>(operation.count), operation.count == 1 ? "was" : "were"),
-       left > 0 ? errhint("Ask for so many as are left.") : 0));
+       left > 0 ? errhint("Ask for no more than are left.") : 0));
 }
 
 // Raises where the answer is an error.
@@ -105,7 +105,7 @@ Answer Ask(FunctionCallInfo fcinfo, int argument, Operation operation) {
   const bool sets = operation.kind == Operation::Kind::kSet || operation.kind == Operation::Kind::kSetIfNone;
   if (sets && !sequencer::MaySet(sequencer.definition, operation.value))
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("a sequence of sequencer \"%s\" can't be set to %lld", sequencer.name,
+                    errmsg("a sequence of sequencer \"%s\" cannot be set to %lld", sequencer.name,
                            static_cast<long long>(operation.value)),
                     errdetail("The last value given is from %lld to %lld.",
                               static_cast<long long>(Max(sequencer.definition.Before(), int64{0})),
@@ -211,7 +211,7 @@ PGDLLEXPORT Datum idgen_sql_sequence_next_keys(PG_FUNCTION_ARGS) {
   int count;
   deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TEXTOID, -1, false, TYPALIGN_INT, &given, &nulls, &count);
   if (count > kMaxKeys)
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a batch can't have %d keys", count),
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a batch cannot have %d keys", count),
                     errdetail("It can have %d at the most.", kMaxKeys)));
   const pg::Sequencer sequencer = pg::FetchSequencer(fcinfo, 1);
   const Operation operation = {.kind = Operation::Kind::kNext, .definition = sequencer.definition};
@@ -219,7 +219,7 @@ PGDLLEXPORT Datum idgen_sql_sequence_next_keys(PG_FUNCTION_ARGS) {
   auto* answers = static_cast<Answer*>(palloc(sizeof(Answer) * static_cast<Size>(count)));
   for (int i = 0; i < count; ++i) {
     if (nulls[i])
-      ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the key of a sequence can't be null"),
+      ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the key of a sequence cannot be null"),
                       errdetail("Key %d of %d is.", i + 1, count)));
     const text* key = DatumGetTextPP(given[i]);
     const auto room = strlen(sequencer.prefix) + static_cast<size_t>(VARSIZE_ANY_EXHDR(key)) + 32;

@@ -78,13 +78,12 @@ void Open() {
     own->config.url = store_url.url;
     own->config.password_file[0] = '\0';  // another store's
   } else if (!has_lease_store) {
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("there is no store for sequences"),
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("no sequence store is configured"),
                     errdetail("Neither \"idgen.sequence_store\" nor \"idgen.lease_store\" is set."),
                     errhint("Set \"idgen.sequence_store\", and reload.")));
   }
   if (!AcquireExternalFD())
-    ereport(ERROR,
-            (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("there is no file descriptor left for a connection")));
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("no file descriptor is left for a connection")));
   own->is_open = true;
   own->config_count = store_access_count;
   own->link.Configure(own->config.StoreSettings().link);
@@ -176,8 +175,8 @@ bool AskStore(const sequencer::Operation& operation, const sequencer::StoreKey* 
   for (int i = 0; i < count; ++i) {
     if (answers[i].outcome != sequencer::Answer::Outcome::kMisread) continue;
     Close();
-    ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION), errmsg("the sequence store's answer is none"),
-                    errdetail("It answers, and not to what it was asked."),
+    ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION), errmsg("unexpected reply from sequence store"),
+                    errdetail("What answers is not a Redis, or not one that can run this request."),
                     errhint("See \"%s\".", has_url ? "idgen.sequence_store" : "idgen.lease_store")));
   }
   return own->client.came_from_one();

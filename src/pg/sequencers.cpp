@@ -53,7 +53,7 @@ void Check(const sequencer::Definition& definition) {
       return Refuse("invalid cache of a sequencer",
                     psprintf("It is %d; it can be from 1 to %d values.", definition.cache, sequencer::kMaxCache));
     case Fault::kSegments:
-      return Refuse(psprintf("a sequencer with a %s can't have a cache", definition.cycle ? "cycle" : "TTL"),
+      return Refuse(psprintf("a sequencer with a %s cannot have a cache", definition.cycle ? "cycle" : "TTL"),
                     psprintf("It would be of %d values, which a server would go on giving %s.", definition.cache,
                              definition.cycle ? "after others have begun again" : "after the key has expired"),
                     "Leave \"cache\" out: every call is a step in the store then.", ERRCODE_FEATURE_NOT_SUPPORTED);

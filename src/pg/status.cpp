@@ -86,7 +86,8 @@ void AddLease(pg::Row<N>& row, const Status& status) {
   row.AddTime(leased && view.expiry_ms != 0 ? pg::TimestampOfUnixMs(view.expiry_ms) : 0);
   row.AddTime(view.renewed_at_ms != 0 ? pg::TimestampOfUnixMs(view.renewed_at_ms) : 0);
   view.latency_us != 0 ? row.Add(pg::IntervalOfUs(view.latency_us)) : row.AddNull();
-  status.worker.leased ? row.Add(Int32GetDatum(view.failures)) : row.AddNull();
+  // A number in every state: exporters would turn NULL into NaN.
+  row.Add(Int32GetDatum(status.worker.leased ? view.failures : 0));
 }
 
 template <int N>

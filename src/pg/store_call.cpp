@@ -37,12 +37,11 @@ void StoreCall::Run(lease::StoreRequest::Kind kind, Use use, void* context) {
   auto* client = new (palloc(sizeof(Client))) Client();
   char problem[256];
   if (!ReadLeaseConfig(&client->config, problem, sizeof problem))
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("there is no lease store to ask"),
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("no lease store is configured"),
                     errdetail("%s", problem), errhint("Set \"idgen.lease_store\", and reload.")));
   const uint32 wait_event = NewWaitEvent("IdgenLeaseStore");
   if (!AcquireExternalFD())
-    ereport(ERROR,
-            (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("there is no file descriptor left for a connection")));
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("no file descriptor is left for a connection")));
   PG_TRY();
   {
     client->store.Configure(client->config.StoreSettings());
@@ -54,7 +53,8 @@ void StoreCall::Run(lease::StoreRequest::Kind kind, Use use, void* context) {
     if (reply.outcome == lease::StoreReply::Outcome::kFailed)
       ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("the lease store does not answer"),
                       errdetail("%s.", client->store.problem()),
-                      errhint("See \"idgen.lease_store\" and what belongs to it.")));
+                      errhint("If the store is well, see \"idgen.lease_store\", \"idgen.lease_password_file\" and the "
+                              "\"idgen.lease_tls_...\" settings.")));
     use(client->store, reply, context);
   }
   PG_FINALLY();

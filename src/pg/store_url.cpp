@@ -14,7 +14,7 @@ bool RefuseUrl(const char* setting, const char* problem) {
   // In PostgreSQL's own words the value would be in the message, and its password in the log.
   GUC_check_errcode(ERRCODE_INVALID_PARAMETER_VALUE);
   GUC_check_errmsg("invalid value for parameter \"%s\"", setting);
-  GUC_check_errdetail("Of the URL of the store: %s.", problem);
+  GUC_check_errdetail("The URL of the store is invalid: %s.", problem);
   GUC_check_errhint(
       "For example redis://127.0.0.1:6379, rediss://user:password@host/0, "
       "redis+sentinel://host:26379/mymaster or unix:///run/redis/redis.sock.");
@@ -38,7 +38,7 @@ bool CheckStoreUrl(const char* setting, const StoreUrl* inherited, char** value,
     if (size + sizeof kHidden > sizeof accepted->shown) return RefuseUrl(setting, "it is too long");
     if (const char* problem = wire::ParseRedisUrl(*value, &url)) return RefuseUrl(setting, problem);
     if (url.tls && !io::Tls::Built())
-      return RefuseUrl(setting, "idgen was built without TLS, so that rediss:// can't be used");
+      return RefuseUrl(setting, "idgen was built without TLS, so that rediss:// cannot be used");
     accepted = static_cast<StoreUrl*>(GucAllocate(sizeof(StoreUrl)));
     if (accepted == nullptr) return false;
     accepted->url = url;

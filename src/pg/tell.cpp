@@ -96,11 +96,12 @@ void Teller::Tell(const Event& event) const {
     case Event::Kind::kSourceFailed: {
       if (LeasedNow()) {
         ereport(LOG, (errmsg("idgen: the lease store fails: %s", CopyStatus(shared_).lease.problem),
-                      errdetail("Tried again until it succeeds; this is logged once.")));
+                      errdetail("The worker retries until it succeeds; this is logged once.")));
         break;
       }
       const char* text = psprintf("could not read or write \"%s\": %s", path_, strerror(event.error));
-      ereport(LOG, (errmsg("idgen: %s", text), errdetail("Tried again until it succeeds; this is logged once.")));
+      ereport(LOG,
+              (errmsg("idgen: %s", text), errdetail("The worker retries until it succeeds; this is logged once.")));
       RememberError(shared_, text);
       break;
     }

@@ -24,10 +24,10 @@ core::DecodedUuid7 DecodeOrRaise(const pg_uuid_t* datum) {
   memcpy(uuid.bytes, datum->data, sizeof uuid.bytes);
   const int version = core::UuidVersion(uuid);
   if (version < 0)
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the UUID is not of version 7"),
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("UUID is not version 7"),
                     errdetail("Its variant is not that of RFC 9562.")));
   if (version != 7)
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the UUID is not of version 7"),
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("UUID is not version 7"),
                     errdetail("Its version is %d.", version)));
   return core::DecodeUuid7(uuid);
 }

@@ -40,9 +40,9 @@ void Watch::LookAtDrift(const Shared& shared, int64 boot_us) {
   if (ahead_since_us_ == 0) ahead_since_us_ = boot_us;
   if (drift_told_ || boot_us - ahead_since_us_ < core::kUsPerSecond || !drift_limit_.Allows(boot_us)) return;
   drift_told_ = true;
-  ereport(LOG, (errmsg("idgen: ids have run ahead of the id clock for more than a second, now by %lld ms",
-                       static_cast<long long>(drift_us / core::kUsPerMs)),
-                errdetail("Callers wait when they are ahead by \"idgen.max_ahead\", %lld ms.",
+  ereport(LOG, (errmsg("idgen: ids have been ahead of the id clock for more than a second"),
+                errdetail("The next id is %lld ms ahead. Callers wait at \"idgen.max_ahead\", %lld ms.",
+                          static_cast<long long>(drift_us / core::kUsPerMs),
                           static_cast<long long>(CurrentSettings().max_ahead_ms))));
 }
 
@@ -51,10 +51,15 @@ void Watch::LookAtWaits(const Totals& totals, int64 boot_us) {
   began_ = true;
   if (totals.waits < told_.waits) told_ = totals;  // a live backend's counters were read in the middle of a change
   if (totals.waited_us <= told_.waited_us || !waits_limit_.Allows(boot_us)) return;
-  ereport(LOG, (errmsg("idgen: callers have waited for ids %llu times, %.3f s in all, since this was last logged",
-                       static_cast<unsigned long long>(totals.waits - told_.waits),
-                       static_cast<double>(totals.waited_us - told_.waited_us) / core::kUsPerSecond),
-                errhint("idgen_stat_generators and idgen_status() show why.")));
+  const uint64 waits = totals.waits - told_.waits;
+  const double seconds = static_cast<double>(totals.waited_us - told_.waited_us) / core::kUsPerSecond;
+  ereport(LOG,
+          (waits == 0
+               ? errmsg("idgen: callers are still waiting for ids, %.3f s in total since the last such line", seconds)
+               : errmsg_plural("idgen: callers waited for ids %llu time, %.3f s in total",
+                               "idgen: callers waited for ids %llu times, %.3f s in total",
+                               static_cast<unsigned long>(waits), static_cast<unsigned long long>(waits), seconds),
+           errhint("idgen_stat_generators and idgen_status() show why.")));
   told_ = totals;
 }
 

@@ -108,7 +108,7 @@ void Service::ReadSettings() {
     worker_id_.had = wanted_ != kNoSource;
     if (!worker_id_.had) strlcpy(worker_id_.problem, settings_problem_, sizeof worker_id_.problem);
     if (*settings_problem_ != '\0' && worker_id_.had)
-      ereport(LOG, (errmsg("idgen keeps its settings of before: %s", settings_problem_)));
+      ereport(LOG, (errmsg("idgen keeps its previous settings: %s", settings_problem_)));
   } else {
     worker_id_ = ResolveWorkerId();
     wanted_ = kStaticSource;
@@ -169,7 +169,7 @@ long Service::Turn(bool stop) {
   LWLockRelease(shared_.lock);
 
   if (!leased() && request.kind == lease::Request::Kind::kRaise && file_.CloseIfGone())
-    ereport(LOG, (errmsg("idgen: the file \"%s\" was removed or replaced; it is written anew", file_.path())));
+    ereport(LOG, (errmsg("idgen: the file \"%s\" was removed or replaced; it is written again", file_.path())));
   if (request.kind != lease::Request::Kind::kNone) source().Submit(request, io::ReadInstant());
   lease::Answer answer;
   while (source().Poll(io::ReadInstant(), &answer)) {

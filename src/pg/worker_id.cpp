@@ -40,7 +40,7 @@ void FromSetting(WorkerId& id) {
 void FromHostname(WorkerId& id) {
   char hostname[io::kMaxHostname];
   if (const int error = io::ReadHostname(hostname); error != 0)
-    return Refuse(id, "The host name can't be read: %s.", strerror(-error));
+    return Refuse(id, "The host name cannot be read: %s.", strerror(-error));
   snprintf(id.source, sizeof id.source, "host name %.100s", hostname);
   Accept(id, lease::NumberOfHostname(hostname));
   if (!id.had) Refuse(id, "The host name \"%s\" does not end in a '-' and a number.", hostname);
@@ -58,7 +58,7 @@ void FromEnvironment(WorkerId& id) {
 void FromAddress(WorkerId& id) {
   uint32_t addresses[io::kMaxAddresses];
   const int count = io::ReadAddresses(WorkerInterface(), addresses);
-  if (count < 0) return Refuse(id, "The host's addresses can't be read: %s.", strerror(-count));
+  if (count < 0) return Refuse(id, "The host's addresses cannot be read: %s.", strerror(-count));
   const lease::AddressNumber found = lease::NumberOfAddresses(addresses, static_cast<size_t>(count), kField.width);
   const uint32_t a = found.address;
   snprintf(id.source, sizeof id.source, "low %d bits of %u.%u.%u.%u", kField.width, a >> 24, a >> 16 & 255,

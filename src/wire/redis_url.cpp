@@ -77,8 +77,8 @@ const char* ParseHosts(const char* begin, const char* end, uint16_t default_port
     if (url->endpoint_count == kMaxEndpoints) return "it names more than 8 hosts";
     if (begin != comma && *begin != '[' && Find(begin, comma, ':') != FindLast(begin, comma, ':'))
       return "an IPv6 address must stand in brackets";
-    if (!ParseEndpoint(begin, comma, default_port, &url->endpoints[url->endpoint_count++]))
-      return "a host is missing, too long, or has a port that is none";
+    if (const char* problem = ParseEndpoint(begin, comma, default_port, &url->endpoints[url->endpoint_count++]))
+      return problem;
     if (comma == end) return nullptr;
     begin = comma + 1;
   }
@@ -103,26 +103,30 @@ bool Endpoint::operator==(const Endpoint& other) const noexcept {
   return port == other.port && strcmp(host, other.host) == 0;
 }
 
-bool ParseEndpoint(const char* begin, const char* end, uint16_t default_port, Endpoint* endpoint) noexcept {
+const char* ParseEndpoint(const char* begin, const char* end, uint16_t default_port, Endpoint* endpoint) noexcept {
   const char *host_begin = begin, *host_end, *rest;
   if (begin != end && *begin == '[') {
     host_begin = begin + 1;
     host_end = Find(host_begin, end, ']');
-    if (host_end == end) return false;
+    if (host_end == end) return "the bracket after an IPv6 address is missing";
     rest = host_end + 1;
   } else {
     // An IPv6 address without brackets, as MOVED writes it, has its port after the last colon.
     host_end = rest = FindLast(begin, end, ':');
   }
-  if (host_begin == host_end || static_cast<size_t>(host_end - host_begin) >= sizeof endpoint->host) return false;
+  if (host_begin == host_end) return "a host name is missing";
+  if (static_cast<size_t>(host_end - host_begin) >= sizeof endpoint->host)
+    return "a host name is longer than 255 bytes";
   for (const char* c = host_begin; c != host_end; ++c)
-    if (*c <= ' ' || *c == '/' || *c == '@' || *c == 127) return false;
+    if (*c <= ' ' || *c == '/' || *c == '@' || *c == 127) return "a host name has a character that no host name has";
   int port = default_port;
-  if (rest != end && (*rest != ':' || !Number(rest + 1, end, 65535, &port) || port == 0)) return false;
+  if (rest != end && *rest != ':') return "after the bracket of an IPv6 address only a port may follow";
+  if (rest != end && (!Number(rest + 1, end, 65535, &port) || port == 0))
+    return "a port is not a number from 1 to 65535";
   memcpy(endpoint->host, host_begin, static_cast<size_t>(host_end - host_begin));
   endpoint->host[host_end - host_begin] = '\0';
   endpoint->port = static_cast<uint16_t>(port);
-  return true;
+  return nullptr;
 }
 
 const char* ParseRedisUrl(const char* text, RedisUrl* url) noexcept {

@@ -41,7 +41,7 @@ struct RedisUrl {
 // nullptr, or what is wrong with `text`, which ends in a zero. An empty text is an error, too.
 const char* ParseRedisUrl(const char* text, RedisUrl* url) noexcept;
 
-// "host", "host:port", "[address]:port": what MOVED and a list of hosts hold. False where it is none.
-bool ParseEndpoint(const char* begin, const char* end, uint16_t default_port, Endpoint* endpoint) noexcept;
+// "host", "host:port", "[address]:port": what MOVED and a list of hosts hold. nullptr, or what is wrong with it.
+const char* ParseEndpoint(const char* begin, const char* end, uint16_t default_port, Endpoint* endpoint) noexcept;
 
 }  // namespace idgen::wire

@@ -1,56 +1,32 @@
-# Backups with pgbackrest: a server that was restored into another directory, in place of the original or beside it.
+# Backups: a server that was restored into another directory, in place of the original or beside it.
 import datetime
 import time
 
+from backup_tools import Barman, Pgbackrest
 from clients import TABLES, Clients
-from processes import run, wait_until
+from processes import wait_until
 from servers import Server
 from stores import Redis
 
 
-class Pgbackrest:
-    """A stanza for one server, in a repository of the run's own."""
-
-    def __init__(self, folder, server):
-        self.config = f'{folder}/pgbackrest.conf'
-        with open(self.config, 'w') as out:
-            out.write(f'[global]\nrepo1-path={folder}/repo\nlog-path={folder}\nlock-path={folder}/lock\n'
-                      f'spool-path={folder}/spool\nstart-fast=y\nrepo1-retention-full=2\n\n'
-                      f'[main]\npg1-path={server.data}\npg1-port={server.port}\npg1-socket-path={server.folder}\n'
-                      'pg1-user=postgres\n')
-        server.set({'archive_mode': 'on', 'archive_command': ' '.join(self.command('archive-push', '%p'))})
-        server.stop()
-        server.start()
-        run(*self.command('stanza-create'))
-
-    def command(self, *words):
-        return ['pgbackrest', f'--config={self.config}', '--stanza=main', *words]
-
-    def backup(self):
-        run(*self.command('backup'))
-
-    def restore(self, data, *options):
-        run(*self.command(f'--pg1-path={data}', *options, 'restore'))
-
-
-def run_one(folder, name, settings, to_a_time=False, beside=False, seconds=10):
+def run_one(folder, name, settings, tool=Pgbackrest, to_a_time=False, beside=False, seconds=10):
     """The original gives ids before and after its backup. The copy gives them for some seconds; beside: so does the original."""
     original, copy = Server(f'{folder}/original', settings).make(), Server(f'{folder}/copy', settings)
-    pgbackrest = Pgbackrest(folder, original)
+    backups = tool(folder, original)
     original.sql('CREATE EXTENSION idgen')
     if 'idgen.lease_store' in settings:
         wait_until(lambda: original.sql('SELECT idgen_declare_new_prefix()'), 'declaration')
     original.sql(TABLES)
     clients = Clients({'original': original.dsn, 'copy': copy.dsn}, f'{folder}/ids')
     clients.wait_for_ids()
-    pgbackrest.backup()
+    backups.backup()
     time.sleep(3)
     target = datetime.datetime.now().astimezone().isoformat(' ')
     time.sleep(5)
     original.sql('SELECT pg_switch_wal()')
     if not beside:
         original.stop()
-    pgbackrest.restore(copy.data, *(['--type=time', f'--target={target}', '--target-action=promote'] if to_a_time else []))
+    backups.restore(copy.data, target if to_a_time else None)
     copy.configure()
     copy.set({'archive_mode': 'off'})
     copy.start()
@@ -66,6 +42,7 @@ def run_one(folder, name, settings, to_a_time=False, beside=False, seconds=10):
         row['the original says'] = original.status()
         original.stop()
     copy.stop()
+    backups.stop()
     print(row, flush=True)
     return row
 
@@ -80,6 +57,15 @@ def with_pgbackrest(folder):
             run_one(f'{folder}/lease-time', '... to a point in time', {**lease, 'idgen.lease_prefix': 'second'}, to_a_time=True),
             run_one(f'{folder}/lease-beside', 'leased, restored beside the original',
                     {**lease, 'idgen.lease_prefix': 'third'}, to_a_time=True, beside=True)]
+    redis.stop()
+    return rows
+
+
+def with_barman(folder):
+    redis = Redis(f'{folder}/redis')
+    lease = {'idgen.worker_source': 'lease', 'idgen.lease_store': redis.url}
+    rows = [run_one(f'{folder}/static', 'static, to a point in time', {'idgen.worker_id': 1}, Barman, to_a_time=True),
+            run_one(f'{folder}/lease', 'leased, to a point in time', lease, Barman, to_a_time=True)]
     redis.stop()
     return rows
 

@@ -5,8 +5,8 @@ import os
 import signal
 import urllib.request
 
-from processes import Daemon, children_of, free_port, signal_all, wait_until
-from servers import sql
+from processes import Daemon, free_port, signal_all, wait_until
+from servers import postgres_processes, sql
 from stores import Etcd
 
 # A leader is replaced when it has been silent for ttl seconds.
@@ -64,25 +64,14 @@ class Node:
     def is_primary(self):
         return not self.sql('SELECT pg_is_in_recovery()')[0][0]
 
-    def processes(self):
-        """Of this node's PostgreSQL; none if it is not running, whatever an old postmaster.pid says."""
-        try:
-            with open(f'{self.data}/postmaster.pid') as file:
-                postmaster = int(file.readline())
-            if os.readlink(f'/proc/{postmaster}/cwd') != self.data:
-                return []
-        except OSError:
-            return []
-        return [postmaster] + children_of(postmaster)
-
     def kill_postgres(self):
-        signal_all(self.processes(), signal.SIGKILL)
+        signal_all(postgres_processes(self.data), signal.SIGKILL)
 
     def kill_patroni(self):
         self.patroni.kill()
 
     def freeze(self):
-        self.frozen = [self.patroni.process.pid] + self.processes()
+        self.frozen = [self.patroni.process.pid] + postgres_processes(self.data)
         signal_all(self.frozen, signal.SIGSTOP)
 
     def thaw(self):

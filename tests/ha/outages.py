@@ -13,9 +13,9 @@ SETTLED_FOR = 5
 class Leased:
     """One server that leases its worker id from `store`, and its clients."""
 
-    def __init__(self, folder, store, replicas=0):
+    def __init__(self, folder, store, settings):
         self.server = Server(f'{folder}/server', {
-            'idgen.worker_source': 'lease', 'idgen.lease_store': store.url, 'idgen.redis_replicas': replicas}).make()
+            'idgen.worker_source': 'lease', 'idgen.lease_store': store.url, **settings}).make()
         self.server.sql('CREATE EXTENSION idgen')
         wait_until(lambda: self.server.sql('SELECT idgen_declare_new_prefix()'), 'declaration')
         self.server.sql(TABLES)
@@ -51,15 +51,21 @@ def down(redis, seconds):
 
 def one_redis(folder):
     rows = []
-    for name, outage in ('silent', silent), ('down, then started again', down):
-        for seconds in 10, 30, 60:
-            here = f'{folder}/{outage.__name__}-{seconds}'
-            redis = Redis(f'{here}/redis')
-            leased = Leased(here, redis)
-            rows.append({'scenario': f'Redis {name}: {seconds} s', **leased.measure(lambda: outage(redis, seconds))})
-            print(rows[-1], flush=True)
-            leased.stop()
-            redis.stop()
+
+    def run_one(name, outage, seconds, settings):
+        here = f'{folder}/{len(rows)}'
+        redis = Redis(f'{here}/redis')
+        leased = Leased(here, redis, settings)
+        rows.append({'scenario': f'{name}: {seconds} s', **leased.measure(lambda: outage(redis, seconds))})
+        print(rows[-1], flush=True)
+        leased.stop()
+        redis.stop()
+
+    for seconds in 10, 30, 60:
+        run_one('Redis silent', silent, seconds, {})
+    for seconds in 10, 30, 60:
+        run_one('Redis down, then started again', down, seconds, {})
+    run_one('... with idgen.lease_store_durable', down, 60, {'idgen.lease_store_durable': 'on'})
     return rows
 
 
@@ -68,7 +74,7 @@ def replicated(folder):
     for replicas in 1, 2:
         here = f'{folder}/{replicas}'
         redis = WatchedRedis(f'{here}/redis')
-        leased = Leased(here, redis, replicas)
+        leased = Leased(here, redis, {'idgen.redis_replicas': replicas})
 
         def restarted_meanwhile():
             lost = redis.a_replica()

@@ -1,10 +1,11 @@
 # A PostgreSQL server of a run's own, without anything that watches it.
 import atexit
 import os
+import signal
 
 import psycopg2
 
-from processes import free_port, run
+from processes import children_of, free_port, run, signal_all
 
 
 def sql(dsn, statement, *values):
@@ -17,6 +18,18 @@ def sql(dsn, statement, *values):
             return cursor.fetchall() if cursor.description else None
     finally:
         connection.close()
+
+
+def postgres_processes(data):
+    """Of the server in this data directory; none if it is not running, whatever an old postmaster.pid says."""
+    try:
+        with open(f'{data}/postmaster.pid') as file:
+            postmaster = int(file.readline())
+        if os.readlink(f'/proc/{postmaster}/cwd') != data:
+            return []
+    except OSError:
+        return []
+    return [postmaster] + children_of(postmaster)
 
 
 class Server:
@@ -47,8 +60,11 @@ class Server:
         run('pg_ctl', '-D', self.data, '-l', f'{self.folder}/log', '-w', '-t', '120', 'start')
 
     def stop(self, mode='fast'):
-        if os.path.exists(f'{self.data}/postmaster.pid'):
+        if postgres_processes(self.data):
             run('pg_ctl', '-D', self.data, '-m', mode, '-w', 'stop')
+
+    def kill(self):
+        signal_all(postgres_processes(self.data), signal.SIGKILL)
 
     def sql(self, statement, *values):
         return sql(self.dsn, statement, *values)

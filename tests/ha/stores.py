@@ -21,7 +21,7 @@ class Etcd:
 
 
 class Redis:
-    """One Redis. What it has acknowledged it may lose in a crash: the last second."""
+    """One Redis. It may be killed, and started again with all that it had acknowledged."""
 
     def __init__(self, folder, replica_of=None):
         os.makedirs(folder)
@@ -32,7 +32,7 @@ class Redis:
     def start(self):
         following = ['--replicaof', '127.0.0.1', str(self.replica_of.port)] if self.replica_of else []
         self.daemon = Daemon(f'{self.folder}/log', 'redis-server', '--port', str(self.port), '--bind', '127.0.0.1',
-                             '--dir', self.folder, '--save', '', '--appendonly', 'yes', '--appendfsync', 'everysec',
+                             '--dir', self.folder, '--save', '', '--appendonly', 'yes', '--appendfsync', 'always',
                              '--repl-diskless-sync-delay', '0', *following)
         wait_until(lambda: self.cli('ping').strip() == 'PONG', 'Redis')
 

@@ -142,7 +142,7 @@ foreach (@obstacles) {
     my $worker = pid_of_worker($server);
     ok_logged($server, qr/LOG:  idgen: could not read or write ".*idgen\.ceiling": $reason/, $position, "$what: the log says so");
     like(error_of($server, q(SET idgen.max_wait = '300ms'; SELECT idgen_next();)),
-        qr/ERROR:  55000: no id can be given.*\nDETAIL:  The file ".*idgen\.ceiling" can't be read or written: $reason.*\nHINT:  /,
+        qr/ERROR:  55000: no id can be given.*\nDETAIL:  The file ".*idgen\.ceiling" cannot be read or written: $reason.*\nHINT:  /,
         "$what: so does the error");
     is($server->safe_psql('postgres', 'SELECT state, reason LIKE $$%idgen.ceiling%$$, advice IS NOT NULL FROM idgen_status()'),
         'failing|t|t', "$what: and the status");
@@ -162,7 +162,7 @@ $ledger->check('a damaged file');
     take();
     my $position = log_position($server);
     unlink($file) or die "could not unlink $file: $!";
-    ok_logged($server, qr/LOG:  idgen: the file ".*idgen\.ceiling" was removed or replaced; it is written anew/, $position,
+    ok_logged($server, qr/LOG:  idgen: the file ".*idgen\.ceiling" was removed or replaced; it is written again/, $position,
         'taken away from the running server: the log says so');
     ok(wait_until { -e $file }, 'taken away from the running server: it is written anew');
     $server->stop('immediate');

@@ -60,7 +60,7 @@ $beside->start;
 
 # A hot standby.
 $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
-like(error_of($standby, $_), qr/ERROR:  25006: no id can be given.*\nDETAIL:  .*hot standby.*\nHINT:  .*promotion/,
+like(error_of($standby, $_), qr/ERROR:  25006: no id can be given during recovery\nDETAIL:  .*hot standby.*\nHINT:  .*promotion/,
     "a hot standby refuses $_")
   foreach 'SELECT idgen_next();', 'SELECT idgen_next_text();', 'SELECT * FROM idgen_batch(3);';
 is($standby->safe_psql('postgres', 'SELECT state, worker_id IS NULL, worker_pid IS NULL FROM idgen_status()'), 'standby|t|t',

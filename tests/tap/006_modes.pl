@@ -148,7 +148,7 @@ unlink(ceiling_file($server)) or die "could not unlink: $!";
 $server->append_conf('postgresql.conf', "idgen.ceiling_window = '1h'\nidgen.max_wait = '1h'");
 $clock->start($server);
 like(error_of($server, q(SET idgen.max_wait = '100ms'; SELECT idgen_next();)),
-    qr/ERROR:  55000: no id can be given.*\nDETAIL:  Ids up to .* ahead of the wall clock.*\nHINT:  .*"idgen.max_ahead" \+ "idgen.ceiling_window"/,
+    qr/ERROR:  55000: no id can be given.*\nDETAIL:  Earlier ids may lie up to .* ahead of the wall clock.*\nHINT:  .*"idgen.max_ahead" \+ "idgen.ceiling_window"/,
     'idgen.max_wait ends a wait, and the error says what is waited for');
 like(error_of($server, q(SET statement_timeout = '100ms'; SELECT idgen_next();)), qr/ERROR:  57014: .*statement timeout/,
     'statement_timeout ends a wait');
@@ -189,7 +189,7 @@ my $released = waiter('release');
 is($server->safe_psql('postgres', "SELECT idgen_forget_floor() > clock_timestamp() + interval '1 h'"), 't', 'idgen_forget_floor() says what it gives up');
 ok($released->{run}->finish, 'and ends the wait');
 like($released->{out}, qr/^\d+$/, 'with an id');
-like(error_of($server, 'SELECT idgen_forget_floor();'), qr/ERROR:  55000: there is no floor that idgen waits for/, 'it is refused where nothing is waited for');
+like(error_of($server, 'SELECT idgen_forget_floor();'), qr/ERROR:  55000: idgen is not waiting for a floor/, 'it is refused where nothing is waited for');
 $server->stop;
 
 $ledger->check('modes');

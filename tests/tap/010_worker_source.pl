@@ -51,7 +51,7 @@ set_and_expect(
 	[ "idgen.worker_source = 'env'" ],
 	qq{state = 'refused' AND reason LIKE '%no environment variable "SHARD_ID"%'},
 	'an environment variable that is not there');
-like(refused('no environment variable'), qr/"idgen.worker_source"/, 'the hint names the setting');
+like(refused('no environment variable'), qr/HINT:  .*"idgen.worker_env".*"idgen.worker_source"/, 'the hint names the settings');
 set_and_expect(
 	[ "idgen.worker_env = 'NOT_A_NUMBER'" ],
 	qq{state = 'refused' AND reason LIKE '%"42a", not a worker id%'},

@@ -45,7 +45,31 @@ ok($node->poll_query_until('postgres', "SELECT NOT waiting FROM idgen_stat_backe
 $waiter->quit;
 cmp_ok($node->safe_psql('postgres', "SELECT extract(epoch FROM waited) * 1000 FROM idgen_stat_generators"),
 	'>', 0, 'the time waited is added up when the session has ended');
+
+# Ids that are asked for faster than their layout has them are ahead of the clock all the time, which the log tells once.
+$node->safe_psql('postgres', "SELECT idgen_create_generator('slow', 'js53')");
+my $position = log_position($node);
+my $hasty = $node->background_psql('postgres', on_error_stop => 0);
+$hasty->query_until(qr/started/, "\\echo started\nSELECT count(id) FROM (SELECT idgen_batch(1000000000000, 'slow') AS id) ids;\n");
+ok_logged($node, qr/LOG:  idgen: ids have been ahead of the id clock for more than a second\n.*DETAIL:  The next id is \d+ ms ahead\. Callers wait at "idgen.max_ahead", 100 ms\./,
+	$position, 'the log tells of ids that are ahead for long');
+ok($node->poll_query_until('postgres', "SELECT count(pg_cancel_backend(pid)) > 0 FROM pg_stat_activity WHERE query ~ 'slow' AND pid <> pg_backend_pid()"), 'cancelled');
+$hasty->quit;
 $node->stop;
+
+# Somebody who waits, and goes on waiting while a new background worker begins to look.
+my $alone = new_server('alone', conf => "idgen.worker_source = 'lease'\nidgen.lease_store = 'redis://127.0.0.1:1'\nidgen.max_wait = '1h'");
+$alone->start;
+$alone->safe_psql('postgres', 'CREATE EXTENSION idgen');
+$waiter = $alone->background_psql('postgres', on_error_stop => 0);
+$waiter->query_until(qr/started/, "\\echo started\nSELECT idgen_next();\n");
+ok_logged($alone, qr/LOG:  idgen: callers waited for ids 1 time, \d+\.\d+ s in total\n/, 0, 'the log tells of a wait');
+$position = log_position($alone);
+ok(kill_worker($alone, 'TERM'), 'the worker ends');
+ok_logged($alone, qr/LOG:  idgen: callers are still waiting for ids, \d+\.\d+ s in total since the last such line\n/, $position, 'and of one that goes on');
+$alone->safe_psql('postgres', "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query ~ 'idgen_next' AND pid <> pg_backend_pid()");
+$waiter->quit;
+$alone->stop;
 
 # Where clocks stand still, ids run ahead of them for certain: 4,096 a millisecond, and then max_ahead is reached.
 my $shim = PostgreSQL::Test::Utils::tempdir() . '/still_clock.so';

@@ -139,8 +139,28 @@ TEST(RedisLink, ARefusedLogInFailsAndSendsNothingMore) {
   RedisWorld world("redis://:wrong@10.0.0.1");
   world.At(kFirst).answers["AUTH"] = "-WRONGPASS invalid username-password pair\r\n";
   EXPECT_EQ(world.Exchange(), State::kFailed);
-  EXPECT_EQ(world.Problem(), "10.0.0.1:6379: the log-in is refused: WRONGPASS");
+  EXPECT_EQ(world.Problem(), "10.0.0.1:6379: the log-in is refused: WRONGPASS invalid username-password pair");
   EXPECT_EQ(world.At(kFirst).Verbs(), "AUTH");
+}
+
+TEST(RedisLink, TellsWhyALogInIsRefusedButNotThePassword) {
+  const std::string refused = "10.0.0.1:6379: the log-in is refused: ";
+  const std::string hidden = " (the rest is not shown, as it may repeat the password)";
+  for (const std::string told :
+       {"ERR AUTH <password> called without any password configured for the default user. Are you sure?",
+        "ERR Client sent AUTH, but no password is set", "ERR invalid password", "DENIED Redis is in protected mode"}) {
+    RedisWorld world("redis://:secret@10.0.0.1");
+    world.At(kFirst).answers["AUTH"] = "-" + told + "\r\n";
+    EXPECT_EQ(world.Exchange(), State::kFailed);
+    EXPECT_EQ(world.Problem(), refused + told);
+  }
+  for (const std::string echo :
+       {"ERR unknown command `AUTH`, with args beginning with: `secret`", "ERR secret", "E secret"}) {
+    RedisWorld world("redis://:secret@10.0.0.1");
+    world.At(kFirst).answers["AUTH"] = "-" + echo + "\r\n";
+    EXPECT_EQ(world.Exchange(), State::kFailed);
+    EXPECT_EQ(world.Problem(), refused + echo.substr(0, echo.find(' ')) + hidden);
+  }
 }
 
 TEST(RedisLink, ErrorsAreRepliesToo) {
@@ -445,7 +465,7 @@ TEST(RedisLink, TriesEveryAddressOfANameOnce) {
 TEST(RedisLink, ANameThatIsNotResolvedIsAProblem) {
   RedisWorld world("redis://cache");
   EXPECT_EQ(world.Exchange(), State::kFailed);
-  EXPECT_EQ(world.Problem(), "cache:6379: the host name can't be resolved: no such name");
+  EXPECT_EQ(world.Problem(), "cache:6379: the host name cannot be resolved: no such name");
 }
 
 TEST(RedisLink, TheLastGoodAddressStandsInForANameThatIsNotResolved) {
@@ -666,7 +686,7 @@ TEST(RedisLink, AMasterThatSentinelDoesNotKnowIsAProblem) {
     const char* answer;
     const char* problem;
   } cases[] = {{"*-1\r\n", "10.0.0.9:26379: Sentinel knows no master \"mymaster\""},
-               {"-ERR No such master\r\n", "10.0.0.9:26379: Sentinel says: ERR"},
+               {"-ERR No such master\r\n", "10.0.0.9:26379: Sentinel says: ERR No such master"},
                {"*1\r\n$1\r\nx\r\n", "10.0.0.9:26379: Sentinel knows no master \"mymaster\""},
                {"*2\r\n:1\r\n:2\r\n", "10.0.0.9:26379: Sentinel knows no master \"mymaster\""},
                {"*2\r\n$1\r\nh\r\n$5\r\n70000\r\n", "10.0.0.9:26379: Sentinel knows no master \"mymaster\""}};

@@ -157,6 +157,21 @@ TEST(RedisUrl, RefusesAHostThatIsNone) {
   EXPECT_FALSE(IsGood("redis://" + std::string(256, 'h')));
 }
 
+TEST(RedisUrl, TellsWhatIsWrongWithAHost) {
+  const auto problem = [](const std::string& hosts) {
+    RedisUrl url;
+    return std::string(ParseRedisUrl(("redis://" + hosts).c_str(), &url));
+  };
+  EXPECT_EQ(problem(""), "a host name is missing");
+  EXPECT_EQ(problem("a,,b"), "a host name is missing");
+  EXPECT_EQ(problem(std::string(256, 'h')), "a host name is longer than 255 bytes");
+  EXPECT_EQ(problem("a b"), "a host name has a character that no host name has");
+  EXPECT_EQ(problem("a:65536"), "a port is not a number from 1 to 65535");
+  EXPECT_EQ(problem("a:"), "a port is not a number from 1 to 65535");
+  EXPECT_EQ(problem("[::1"), "the bracket after an IPv6 address is missing");
+  EXPECT_EQ(problem("[::1]1"), "after the bracket of an IPv6 address only a port may follow");
+}
+
 // What follows its last colon would be taken for a port.
 TEST(RedisUrl, RefusesAnIpv6AddressWithoutBrackets) {
   for (const char* host : {"2001:db8::1", "::1", "fe80::1:7000"})
@@ -197,7 +212,7 @@ TEST(RedisUrl, KeepsNothingOfTheUrlBefore) {
 
 std::string ReadEndpoint(const char* text) {
   Endpoint endpoint;
-  return ParseEndpoint(text, text + strlen(text), 0, &endpoint) ? Shown(endpoint) : "";
+  return ParseEndpoint(text, text + strlen(text), 0, &endpoint) == nullptr ? Shown(endpoint) : "";
 }
 
 // As MOVED writes it.
