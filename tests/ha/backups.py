@@ -12,11 +12,11 @@ from stores import Redis
 def run_one(folder, name, settings, tool=Pgbackrest, to_a_time=False, beside=False, seconds=10):
     """The original gives ids before and after its backup. The copy gives them for some seconds; beside: so does the original."""
     original, copy = Server(f'{folder}/original', settings).make(), Server(f'{folder}/copy', settings)
-    backups = tool(folder, original)
     original.sql('CREATE EXTENSION idgen')
     if 'idgen.lease_store' in settings:
         wait_until(lambda: original.sql('SELECT idgen_declare_new_prefix()'), 'declaration')
     original.sql(TABLES)
+    backups = tool(folder, original)
     clients = Clients({'original': original.dsn, 'copy': copy.dsn}, f'{folder}/ids')
     clients.wait_for_ids()
     backups.backup()

@@ -16,7 +16,8 @@ TWO_PRIMARIES = ORDINARY[-1:]
 
 
 def per_node(folder):
-    return run_one(folder, ORDINARY, {}, lambda n: {'idgen.worker_id': n}, 'CREATE EXTENSION idgen')
+    """The node's own wins over the cluster-wide one; if it did not, two live primaries would repeat ids."""
+    return run_one(folder, ORDINARY, {'idgen.worker_id': 0}, lambda n: {'idgen.worker_id': n}, 'CREATE EXTENSION idgen')
 
 
 def leased(folder):
