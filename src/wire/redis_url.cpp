@@ -118,7 +118,7 @@ const char* ParseEndpoint(const char* begin, const char* end, uint16_t default_p
   if (static_cast<size_t>(host_end - host_begin) >= sizeof endpoint->host)
     return "a host name is longer than 255 bytes";
   for (const char* c = host_begin; c != host_end; ++c)
-    if (*c <= ' ' || *c == '/' || *c == '@' || *c == 127) return "a host name has a character that no host name has";
+    if (*c <= ' ' || *c == '/' || *c == '@' || *c >= 127) return "a host name has a character that no host name has";
   int port = default_port;
   if (rest != end && *rest != ':') return "after the bracket of an IPv6 address only a port may follow";
   if (rest != end && (!Number(rest + 1, end, 65535, &port) || port == 0))

@@ -143,7 +143,7 @@ int main(int count, char** arguments) {
       seeds.push_back(Read(argument));
     }
   }
-  if (seeds.empty()) seeds.emplace_back();
+  seeds.emplace_back();  // libFuzzer begins with the empty input, too
   for (const int signal_number : {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL}) signal(signal_number, KeepInput);
 
   uint64_t done = 0;
