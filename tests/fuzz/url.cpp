@@ -84,7 +84,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
     Require(*problem != '\0', "why it is refused");
   wire::Endpoint endpoint;
   const char* no_endpoint = wire::ParseEndpoint(text.data(), text.data() + text.size(), 1, &endpoint);
-  if (no_endpoint == nullptr)
-    Require(endpoint.port > 0 && *endpoint.host != '\0', "an endpoint is a host and a port");
+  if (no_endpoint == nullptr) Require(endpoint.port > 0 && *endpoint.host != '\0', "an endpoint is a host and a port");
   return 0;
 }
