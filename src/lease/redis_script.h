@@ -70,13 +70,14 @@ local function records()
   return found
 end
 
--- token, holder, workers, reach -> ok, worker, floor, expiry, now, eviction | busy, until, why, now
-local function acquire(token, holder, workers, reach)
+-- token, holder, lowest worker id, highest and one, reach -> ok, worker, floor, expiry, now, eviction
+--                                                         | busy, until, why, now
+local function acquire(token, holder, first, past, reach)
   local closed_until = open()
   local found = records()
   local expiry = digits(now_ms + ttl)
   local chosen, lowest, highest, first_expiry, own_expiry, own = nil, nil, NEVER, nil, nil, 0
-  for worker = 0, workers - 1 do
+  for worker = first, past - 1 do
     local record = found[worker]
     if record and record.token == token and record.expiry > now then  -- the answer to the same request was lost
       write(worker, record.ceiling, expiry, token, record.floor, holder)
@@ -186,7 +187,9 @@ local function declare_new()
   return {'ok', until_time}
 end
 
-if verb == 'acquire' then return acquire(ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])) end
+if verb == 'acquire' then
+  return acquire(ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]))
+end
 if verb == 'renew' then return renew(ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]) end
 if verb == 'release' then return release(ARGV[3], ARGV[4]) end
 if verb == 'list' then return list() end

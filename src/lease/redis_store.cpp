@@ -93,13 +93,13 @@ void RedisStore::Begin(const StoreRequest& request, int64_t now_us) noexcept {
 void RedisStore::Ask(int64_t now_us) noexcept {
   wire::Commands& commands = link_.NewExchange();
   // Also where the server turned out, while it was asked, to be another, or not to know the script.
-  const bool first = link_.will_be_first() || (link_.was_first() && !told_first_);
-  told_first_ = first && Changes(request_.kind);
+  const bool is_first = link_.will_be_first() || (link_.was_first() && !told_first_);
+  told_first_ = is_first && Changes(request_.kind);
   const char* words[wire::Commands::kMaxArguments];
   int count = 0;
   const auto add = [&words, &count](const char* word) { words[count++] = word; };
   TimeDigits ttl, ceiling, last_expiry, floor;
-  char worker[16] = "", workers[16], reach[24];
+  char worker[16] = "", first[16], past[16], reach[24];
   add(how_ == How::kBySha ? "EVALSHA" : "EVAL");
   add(how_ == How::kBySha ? script_sha_ : kRedisLeaseScript);
   add("1");
@@ -113,8 +113,10 @@ void RedisStore::Ask(int64_t now_us) noexcept {
       verb("acquire");
       add(request_.token);
       add(settings_.holder);
-      snprintf(workers, sizeof workers, "%u", settings_.workers);
-      add(workers);
+      snprintf(first, sizeof first, "%u", settings_.min_worker);
+      add(first);
+      snprintf(past, sizeof past, "%u", settings_.max_workers);
+      add(past);
       snprintf(reach, sizeof reach, "%" PRId64, kReachMs);
       add(reach);
       break;
@@ -127,7 +129,7 @@ void RedisStore::Ask(int64_t now_us) noexcept {
       add(Digits(request_.ceiling_ms, ceiling));
       add(Digits(request_.last_expiry_ms, last_expiry));
       add(settings_.durable ? "1" : "0");
-      add(first ? "1" : "0");
+      add(is_first ? "1" : "0");
       add(Digits(request_.floor_ms, floor));
       break;
     case Kind::kRelease:
@@ -210,8 +212,8 @@ StoreReply RedisStore::Misread(const redisReply* reply) noexcept {
 StoreReply RedisStore::ReadAcquired(const redisReply* reply) noexcept {
   StoreReply result{.outcome = Outcome::kOk};
   int64_t worker = 0;
-  if (!Parse(Text(reply, 1), 0, &worker) || worker >= settings_.workers || !Time(reply, 2, &result.floor_ms) ||
-      !Time(reply, 3, &result.expiry_ms) || !Time(reply, 4, &result.store_now_ms))
+  if (!Parse(Text(reply, 1), 0, &worker) || worker < settings_.min_worker || worker >= settings_.max_workers ||
+      !Time(reply, 2, &result.floor_ms) || !Time(reply, 3, &result.expiry_ms) || !Time(reply, 4, &result.store_now_ms))
     return Misread(reply);
   result.worker = static_cast<uint32_t>(worker);
   result.may_evict = strncmp(Text(reply, 5), "allkeys", 7) == 0;

@@ -6,12 +6,13 @@
 
 namespace idgen::lease {
 
-// Texts outlive the settings' use. What several servers must agree on: prefix, workers, ttl.
+// Texts outlive the settings' use. What several servers must agree on: prefix, range, ttl.
 struct RedisStoreSettings {
   io::RedisLinkSettings link;
   const char* prefix = "";
   const char* holder = "";
-  uint32_t workers = 0;  // range [0, workers)
+  uint32_t min_worker = 0;  // worker ids in [min_worker, max_workers) are leased
+  uint32_t max_workers = 0;
   int64_t ttl_ms = 0;
   int replicas = 0;      // that must have a change before it counts
   bool durable = false;  // the operator's word that the store keeps what it acknowledged

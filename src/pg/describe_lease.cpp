@@ -44,12 +44,12 @@ Diagnosis OfBusy(const WorkerStatus& status) {
                    until),
           "It ends by itself. Raise \"idgen.max_workers\" on all servers to have more worker ids."};
     default:
-      return {
-          "waiting",
-          psprintf("All worker ids that \"idgen.max_workers\" allows are leased; the first lease that is not renewed "
-                   "runs out at %s.",
-                   until),
-          "idgen_workers() shows who holds them. Raise \"idgen.max_workers\" on all servers, or stop one."};
+      return {"waiting",
+              psprintf(
+                  "All worker ids from \"idgen.min_worker\" to below \"idgen.max_workers\" are leased; the first lease "
+                  "that is not renewed runs out at %s.",
+                  until),
+              "idgen_workers() shows who holds them. Raise \"idgen.max_workers\" on all servers, or stop one."};
   }
 }
 

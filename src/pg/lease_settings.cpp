@@ -28,6 +28,7 @@ char* password_file = nullptr;
 char* tls_ca_file = nullptr;
 char* tls_cert_file = nullptr;
 char* tls_key_file = nullptr;
+int min_worker = 0;
 int max_workers = 1024;
 int ttl_ms = 30000;
 int window_ms = -1;
@@ -84,7 +85,12 @@ void DefineLeaseSettings() {
   DefineCustomStringVariable("idgen.lease_prefix", "The key in the store under which worker ids are leased.",
                              "Servers whose ids must differ have the same store, prefix and range.", &prefix,
                              "idgen:worker", PGC_SIGHUP, 0, CheckPrefix, nullptr, nullptr);
-  DefineCustomIntVariable("idgen.max_workers", "Worker ids from 0 up to this number, exclusive, are leased.", nullptr,
+  DefineCustomIntVariable("idgen.min_worker", "The lowest worker id that is leased.",
+                          "Below it worker ids are left to servers with static ones.", &min_worker, 0, 0,
+                          static_cast<int>(core::kDefaultLayout.worker.MaxValue()), PGC_SIGHUP, 0, nullptr, nullptr,
+                          nullptr);
+  DefineCustomIntVariable("idgen.max_workers",
+                          "Worker ids from idgen.min_worker up to this number, exclusive, are leased.", nullptr,
                           &max_workers, 1024, 1, static_cast<int>(core::kDefaultLayout.worker.MaxValue()) + 1,
                           PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
   DefineCustomIntVariable(
@@ -145,12 +151,16 @@ bool ReadLeaseConfig(LeaseConfig* config, char* problem, size_t problem_size) {
                   "\"idgen.lease_window\" (%lld ms) and \"idgen.max_ahead\" (%lld ms) together exceed "
                   "\"idgen.lease_ttl\" (%d ms).",
                   static_cast<long long>(window), static_cast<long long>(max_ahead_ms), ttl_ms);
+  if (min_worker >= max_workers)
+    return Refuse(problem, problem_size, "\"idgen.min_worker\" (%d) is not less than \"idgen.max_workers\" (%d).",
+                  min_worker, max_workers);
   char hostname[io::kMaxHostname];
   if (io::ReadHostname(hostname) != 0) strlcpy(hostname, "?", sizeof hostname);
   ReadStoreAccess(config);
   strlcpy(config->prefix, prefix, sizeof config->prefix);
   snprintf(config->holder, sizeof config->holder, "%s|%d|%s", hostname, PostPortNumber, DataDir);
-  config->workers = static_cast<uint32>(max_workers);
+  config->min_worker = static_cast<uint32>(min_worker);
+  config->max_workers = static_cast<uint32>(max_workers);
   config->ttl_ms = ttl_ms;
   config->window_ms = window;
   config->timeout_us = timeout_ms * core::kUsPerMs;
@@ -168,7 +178,8 @@ lease::RedisStoreSettings LeaseConfig::StoreSettings() const noexcept {
                    .timeout_us = timeout_us};
   settings.prefix = prefix;
   settings.holder = holder;
-  settings.workers = workers;
+  settings.min_worker = min_worker;
+  settings.max_workers = max_workers;
   settings.ttl_ms = ttl_ms;
   settings.replicas = replicas;
   settings.durable = durable;
@@ -186,7 +197,8 @@ uint64 LeaseConfig::Key() const noexcept {
   Mix(&hash, url.master, strlen(url.master) + 1);
   Mix(&hash, &url.db, sizeof url.db);
   Mix(&hash, prefix, strlen(prefix) + 1);
-  Mix(&hash, &workers, sizeof workers);
+  Mix(&hash, &min_worker, sizeof min_worker);
+  Mix(&hash, &max_workers, sizeof max_workers);
   return hash < kFirstKey ? kFirstKey : hash;
 }
 

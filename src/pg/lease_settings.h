@@ -18,7 +18,8 @@ struct LeaseConfig {
   char tls_ca_file[MAXPGPATH];
   char tls_cert_file[MAXPGPATH];
   char tls_key_file[MAXPGPATH];
-  uint32 workers;
+  uint32 min_worker;
+  uint32 max_workers;
   int64 ttl_ms;
   int64 window_ms;
   int64 connect_timeout_us;

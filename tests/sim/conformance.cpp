@@ -203,7 +203,8 @@ std::string Describe(const StoreReply& reply) {
 std::string Describe(const Call& call) {
   const StoreRequest& request = call.request;
   std::string text = Format("%s by holder %d, ttl %" PRId64, NameOf(request.kind), call.holder, call.ttl_ms);
-  if (request.kind == Kind::kAcquire) text += Format(", workers %d", call.workers);
+  if (request.kind == Kind::kAcquire)
+    text += Format(", worker ids from %d to below %d", call.min_worker, call.max_workers);
   if (request.kind == Kind::kRelease && !request.worker_known) text += ", worker not known";
   if (request.kind == Kind::kRenew || (request.kind == Kind::kRelease && request.worker_known))
     text += Format(", worker %u", request.worker);
@@ -263,12 +264,13 @@ class Client {
  public:
   ~Client() { link_.Close(); }  // memory and sockets are not given back by destructors
 
-  void Configure(const wire::RedisUrl& url, const std::string& key, int holder, int workers, int64_t ttl_ms,
-                 bool durable) {
+  void Configure(const wire::RedisUrl& url, const std::string& key, int holder, int min_worker, int max_workers,
+                 int64_t ttl_ms, bool durable) {
     key_ = key;
     holder_name_ = HolderName(holder);
     call_.holder = holder;
-    call_.workers = workers;
+    call_.min_worker = min_worker;
+    call_.max_workers = max_workers;
     call_.ttl_ms = ttl_ms;
     call_.reach_ms = kReachMs;
     call_.durable = durable;
@@ -277,7 +279,8 @@ class Client {
     settings.link.connect_timeout_us = settings.link.timeout_us = 5 * core::kUsPerSecond;
     settings.prefix = key_.c_str();
     settings.holder = holder_name_.c_str();
-    settings.workers = static_cast<uint32_t>(workers);
+    settings.min_worker = static_cast<uint32_t>(min_worker);
+    settings.max_workers = static_cast<uint32_t>(max_workers);
     settings.ttl_ms = ttl_ms;
     settings.durable = durable;
     store_.Configure(settings);
@@ -380,8 +383,10 @@ class Sequence {
 
   void Configure(int client) {
     const int64_t ttl_ms = random_.Chance(0.7) ? ttl_ms_ : random_.LogBetween(20, 400);
-    const int workers = random_.Chance(0.8) ? workers_ : static_cast<int>(random_.Between(1, kMostWorkers));
-    clients_[client].Configure(run_.url, key_, client % kHolders, workers, ttl_ms, random_.Chance(durable_));
+    const int max_workers = random_.Chance(0.8) ? workers_ : static_cast<int>(random_.Between(1, kMostWorkers));
+    const int min_worker = random_.Chance(0.6) ? 0 : static_cast<int>(random_.Between(0, max_workers - 1));
+    clients_[client].Configure(run_.url, key_, client % kHolders, min_worker, max_workers, ttl_ms,
+                               random_.Chance(durable_));
   }
 
   int64_t Near(int64_t ms, int64_t by) { return std::max<int64_t>(ms + random_.Between(-by, by), 0); }

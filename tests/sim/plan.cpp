@@ -34,6 +34,7 @@ Plan Plan::Of(uint64_t seed) {
   plan.preempt = random.Chance(0.2) ? 0.3 : 0.02;
   plan.twins = random.Chance(0.1);
   plan.proxied = random.Chance(0.2);
+  plan.min_worker = static_cast<int>(random.Between(0, 2));
   return plan;
 }
 

@@ -22,9 +22,9 @@ class Script {
     const int64_t expiry_ms = now_ms_ + call_.ttl_ms;
     int chosen = -1, own = 0;
     int64_t lowest_ms = 0, highest_ms = 0, first_expiry_ms = -1, own_expiry_ms = -1;
-    if (state_.records.size() < static_cast<size_t>(call_.workers))
-      state_.records.resize(static_cast<size_t>(call_.workers));
-    for (int worker = 0; worker < call_.workers; ++worker) {
+    if (state_.records.size() < static_cast<size_t>(call_.max_workers))
+      state_.records.resize(static_cast<size_t>(call_.max_workers));
+    for (int worker = call_.min_worker; worker < call_.max_workers; ++worker) {
       Record& record = state_.records[static_cast<size_t>(worker)];
       const int64_t record_expiry_ms = ExpiryOf(record);
       if (record.there && !record.free && (record_expiry_ms > now_ms_ || breaks_.resurrected) &&

@@ -35,7 +35,8 @@ struct RedisState {
 struct Call {
   lease::StoreRequest request;
   int holder = 0;
-  int workers = 0;
+  int min_worker = 0;
+  int max_workers = 0;
   int64_t ttl_ms = 0;
   int64_t reach_ms = 60000;
   bool durable = false;

@@ -121,7 +121,8 @@ lease::Wishes Server::CurrentWishes() {
   wishes.leased = wanted_ != 0;
   wishes.has_worker = true;
   // Above those that are leased, and no other server's.
-  wishes.worker = static_cast<uint32_t>(plan.workers + index_) + static_turn_ * static_cast<uint32_t>(plan.servers);
+  wishes.worker = static_cast<uint32_t>(plan.min_worker + plan.workers + index_) +
+                  static_turn_ * static_cast<uint32_t>(plan.servers);
   wishes.asked_for = life_->asked_for;
   wishes.stop = stopping_;
   return wishes;

@@ -7,7 +7,8 @@ void SimStore::Begin(const lease::StoreRequest& request, int64_t now_us) noexcep
   Call call;
   call.request = request;
   call.holder = world_.plan_.twins ? server_ / 2 : server_;
-  call.workers = world_.plan_.workers;
+  call.min_worker = world_.plan_.min_worker;
+  call.max_workers = world_.plan_.min_worker + world_.plan_.workers;
   call.ttl_ms = world_.plan_.ttl_ms;
   call.durable = world_.plan_.store == StoreKind::kLinearizable;
   call.first = !connected_;

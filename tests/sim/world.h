@@ -45,6 +45,7 @@ struct Plan {
   int servers = 4;
   int static_servers = 1;  // of them
   int backends = 3;
+  int min_worker = 0;  // worker ids from here on are leased, so many of them:
   int workers = 8;
   StoreKind store = StoreKind::kForgetful;
   int replicas = 0;

@@ -26,8 +26,12 @@ const std::string kSha(40, 'a');
 struct StoreWorld : RedisWorld {
   explicit StoreWorld(const char* url = "redis://10.0.0.1") : RedisWorld(url) {
     At(kRedis).answers["SCRIPT"] = Bulk(kSha);
-    store_settings = {
-        .link = settings, .prefix = "my:prefix", .holder = "h|5432|/data", .workers = 100, .ttl_ms = 30000};
+    store_settings = {.link = settings,
+                      .prefix = "my:prefix",
+                      .holder = "h|5432|/data",
+                      .min_worker = 3,
+                      .max_workers = 100,
+                      .ttl_ms = 30000};
     Configure();
   }
   void Configure() { store.Configure(store_settings); }
@@ -142,7 +146,7 @@ TEST(RedisStore, SendsEachVerbsArguments) {
   const std::string ttl = "0000000000030000", holder = "h|5432|/data";
 
   world.Ask(Kind::kAcquire);
-  EXPECT_EQ(world.LastArguments(), (Command{"acquire", ttl, kToken, holder, "100", "60000"}));
+  EXPECT_EQ(world.LastArguments(), (Command{"acquire", ttl, kToken, holder, "3", "100", "60000"}));
   world.Ask(renewal);
   EXPECT_EQ(world.LastArguments(), (Command{"renew", ttl, "7", kToken, holder, "0001767225621000", "0001767225630000",
                                             "1", "0", "0001767225600000"}));
@@ -348,6 +352,7 @@ TEST(RedisStore, AMalformedAnswerIsAFailureWithAProblem) {
                                   "*2\r\n$2\r\nok\r\n:7\r\n",
                                   "*2\r\n$2\r\nok\r\n$-1\r\n"};
   const std::string of_acquire[] = {Array({"ok", "100", kNow, kNow, kNow, ""}),
+                                    Array({"ok", "2", kNow, kNow, kNow, ""}),
                                     Array({"ok", "4294967303", kNow, kNow, kNow, ""}),
                                     Array({"ok", "", kNow, kNow, kNow, ""}),
                                     Array({"ok", "7", kNow, kNow}),

@@ -1,0 +1,90 @@
+# Three servers move from static to leased worker ids, one by one and under load, by the statements of docs/operations.md
+# as they stand there; and what becomes of servers whose range changes.
+use strict;
+use warnings;
+
+use IdgenTest;
+use PostgreSQL::Test::Utils;
+use StoreTest;
+use Test::More;
+
+my ($section) = slurp_file('docs/operations.md') =~ /^### From static to leased worker ids\n(.*?)^##/ms
+  or die 'the procedure is not in docs/operations.md';
+my ($set, $declare, $switch, $look, $widen) = my @blocks = $section =~ /```sql\n(.*?)```/gs;
+is(scalar @blocks, 5, 'the procedure has five blocks of statements');
+
+my $store = StoreTest::Redis->new;
+my $url   = $store->url;
+ok($set =~ s/redis:[^']*/$url/, 'the store of the example is that of the test');
+
+my $fleet   = StoreTest::Fleet->new;
+my @servers = map { lease_server("server$_", '', conf => "idgen.worker_source = 'static'\nidgen.worker_id = $_\n") } 0 .. 2;
+$_->start foreach @servers;
+$fleet->add(@servers);
+$fleet->ok_flows('three servers with static worker ids issue');
+
+# ALTER SYSTEM is not for a transaction block, which one string of several statements is.
+sub run_block {
+    my ($node, $block) = @_;
+    return map { $node->safe_psql('postgres', $_) } split(/;\n/, $block);
+}
+
+# --- 1. the settings
+
+run_block($_, $set) foreach @servers;
+foreach my $server (@servers) {
+    ok_status($server, "state = 'ok' AND current_setting('idgen.min_worker') = '3'", 'the settings are there');
+    is(worker_id_of($server), (grep { $servers[$_] == $server } 0 .. 2)[0], 'and the worker id is the static one');
+}
+
+# --- 2. nobody has leased here before
+
+ok(wait_until { eval { run_block($servers[0], $declare); 1 } }, 'the prefix is declared new');
+
+# --- 3. one after the other
+
+my @ceilings;
+foreach my $n (0 .. 2) {
+    my ($seen) = run_block($servers[$n], $switch);
+    my ($worker, $ceiling) = split(/\|/, $seen);
+    is($worker, $n, "server$n was still the static one");
+    push(@ceilings, $ceiling);
+    ok(wait_until { (run_block($servers[$n], $look))[0] eq 'ok|t' }, "server$n leases") or diag(last_words($servers[$n]));
+    $fleet->ok_flows("ids flow on all servers while server$n has moved");
+}
+is(join(',', sort map { worker_id_of($_) } @servers), '3,4,5', 'the worker ids are from the range');
+is(join(',', sort map { $_->{worker_id} } $store->held), '3,4,5', 'as the store has them');
+
+# --- 4. the former static worker ids as well
+
+my $latest = (sort @ceilings)[-1];
+ok(wait_until { $servers[0]->safe_psql('postgres', "SELECT now() > '$latest'") eq 't' }, 'the latest ceiling passes');
+run_block($_, $widen) foreach @servers;
+ok(wait_until { join(',', sort map { $_->{worker_id} } $store->held) eq '0,1,2' }, 'the former static worker ids are leased')
+  or diag(join("\n", worker_rows($servers[0])));
+ok_status($_, "state = 'ok'", 'the server is well') foreach @servers;
+$fleet->ok_flows('ids flow on all servers');
+
+# --- a range that changes, and one that is none
+
+settings($servers[1], 'idgen.min_worker = 7');    # ALTER SYSTEM goes before
+$servers[1]->safe_psql('postgres', 'ALTER SYSTEM RESET idgen.min_worker');
+$servers[1]->reload;
+ok_status($servers[1], "state = 'ok' AND worker_id = 7", 'a worker id below a raised minimum is given up for another');
+settings($servers[1], 'idgen.min_worker = 9', 'idgen.max_workers = 9');
+ok_status($servers[1], q(state = 'ok' AND worker_id = 7 AND reason LIKE '%"idgen.min_worker" (9) is not less than "idgen.max_workers" (9)%'),
+    'an empty range is not taken over');
+$fleet->ok_flows('and ids flow on', $servers[1]);
+settings($servers[1], 'idgen.max_workers = 10');
+ok_status($servers[1], "state = 'ok' AND worker_id = 9", 'a range of one');
+settings($servers[2], 'idgen.min_worker = 9', 'idgen.max_workers = 10');
+$servers[2]->safe_psql('postgres', 'ALTER SYSTEM RESET idgen.min_worker');
+$servers[2]->reload;
+ok_status($servers[2], q(state = 'waiting' AND reason LIKE '%from "idgen.min_worker" to below "idgen.max_workers"%'),
+    'who finds none left in it waits, and is told');
+settings($servers[2], 'idgen.max_workers = 11');
+ok_status($servers[2], "state = 'ok' AND worker_id = 10", 'until there is one');
+
+$fleet->check('from static to leased');
+$_->stop foreach @servers;
+done_testing();
