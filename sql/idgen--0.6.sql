@@ -219,6 +219,21 @@ CREATE FUNCTION @extschema@.idgen_fill_past(table_name regclass, column_name nam
 COMMENT ON FUNCTION @extschema@.idgen_fill_past(regclass, name, name, text, integer) IS
 'Gives every row whose column_name is NULL an id of the time in time_column, in the order of these times, and returns how many. The ids have a worker id that no server may have, the layout''s last unless worker_id says otherwise: so none meets an id that a server issues, and what the column has of it already is not met either. Ids of rows that were deleted may come again, and another table has the same unless it is given another worker_id. 25000 in a transaction that does not see all rows. 22008 where a time is missing, to come, or before the epoch; 55000 where the worker id is this server''s or may be leased.';
 
+-- is it healthy
+
+CREATE FUNCTION @extschema@.idgen_status(
+    OUT state text, OUT reason text, OUT advice text, OUT worker_id integer, OUT worker_source text,
+    OUT ceiling timestamptz, OUT ceiling_left interval, OUT drift interval, OUT clock_ahead interval,
+    OUT ids_issued bigint,
+    OUT lease_holder text, OUT lease_expires_at timestamptz, OUT last_renewal_at timestamptz,
+    OUT renewal_latency interval, OUT renewal_failures integer,
+    OUT last_error text, OUT last_error_at timestamptz, OUT worker_pid integer,
+    OUT server_version text, OUT library_version text)
+    LANGUAGE c VOLATILE PARALLEL SAFE COST 10
+    AS 'MODULE_PATHNAME', 'idgen_sql_status';
+COMMENT ON FUNCTION @extschema@.idgen_status() IS
+'One row: is id generation healthy (state is ''ok''), why not, and what to do; ''warning'' if ids flow and another server issues the same. ceiling: no id has a later time, and a restart goes on from it; ceiling_left: until the id clock reaches it. drift: how far the next id is ahead of the id clock. clock_ahead: how far the id clock is ahead of the wall clock. ids_issued: since the server started. Of a leased worker id: lease_holder, as others see this server (host|port|directory); lease_expires_at, by the store''s clock; last_renewal_at and how long the store''s last answer took; renewal_failures in a row. lease_holder, last_error, and hosts, ports and directories in worker_source and reason are for members of pg_monitor.';
+
 -- checks before trouble
 
 CREATE FUNCTION @extschema@.idgen_check(OUT severity text, OUT object text, OUT finding text, OUT advice text)
@@ -330,6 +345,8 @@ BEGIN ATOMIC
     WHERE NOT leased
     HAVING count(*) > 0
     UNION ALL
+    SELECT 'error', 'server', reason, advice FROM @extschema@.idgen_status() WHERE state = 'warning'
+    UNION ALL
     SELECT 'warning', 'table ' || t.tgrelid::regclass,
            'Not all of its triggers are enabled always, as pg_restore --disable-triggers leaves them: what comes by replication is not judged, and open sessions do not see it.',
            string_agg('ALTER TABLE ' || t.tgrelid::regclass || ' ENABLE ALWAYS TRIGGER ' || quote_ident(t.tgname) || ';', ' ' ORDER BY t.tgname)
@@ -340,7 +357,7 @@ BEGIN ATOMIC
     GROUP BY t.tgrelid;
 END;
 COMMENT ON FUNCTION @extschema@.idgen_check() IS
-'What will be trouble, a row each: a generator that runs out within five years; two generators whose ids can meet in one column; a default that names no generator; a column that can''t hold every id, or still owns a sequence; a worker field smaller than the range that is leased from; ticks too long for the settings; a worker id that is not leased on a server with standbys, subscribers or subscriptions; a table of definitions whose triggers are not enabled always. No rows: nothing was found.';
+'What will be trouble, a row each: a generator that runs out within five years; two generators whose ids can meet in one column; a default that names no generator; a column that can''t hold every id, or still owns a sequence; a worker field smaller than the range that is leased from; ticks too long for the settings; whatever idgen_status() warns of; a worker id that is not leased on a server with standbys, subscribers or subscriptions; a table of definitions whose triggers are not enabled always. No rows: nothing was found.';
 -- text forms
 
 CREATE FUNCTION @extschema@.idgen_to_base32(id bigint) RETURNS text
@@ -455,19 +472,6 @@ COMMENT ON FUNCTION @extschema@.uuid_v7_max(timestamptz) IS
 
 -- watching it
 
-CREATE FUNCTION @extschema@.idgen_status(
-    OUT state text, OUT reason text, OUT advice text, OUT worker_id integer, OUT worker_source text,
-    OUT ceiling timestamptz, OUT ceiling_left interval, OUT drift interval, OUT clock_ahead interval,
-    OUT ids_issued bigint,
-    OUT lease_holder text, OUT lease_expires_at timestamptz, OUT last_renewal_at timestamptz,
-    OUT renewal_latency interval, OUT renewal_failures integer,
-    OUT last_error text, OUT last_error_at timestamptz, OUT worker_pid integer,
-    OUT server_version text, OUT library_version text)
-    LANGUAGE c VOLATILE PARALLEL SAFE COST 10
-    AS 'MODULE_PATHNAME', 'idgen_sql_status';
-COMMENT ON FUNCTION @extschema@.idgen_status() IS
-'One row: is id generation healthy (state is ''ok''), why not, and what to do. ceiling: no id has a later time, and a restart goes on from it; ceiling_left: until the id clock reaches it. drift: how far the next id is ahead of the id clock. clock_ahead: how far the id clock is ahead of the wall clock. ids_issued: since the server started. Of a leased worker id: lease_holder, as others see this server (host|port|directory); lease_expires_at, by the store''s clock; last_renewal_at and how long the store''s last answer took; renewal_failures in a row. lease_holder, last_error, and hosts, ports and directories in worker_source and reason are for members of pg_monitor.';
-
 CREATE FUNCTION @extschema@.idgen_wait_ready(timeout interval DEFAULT '30 s') RETURNS boolean
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_wait_ready';
@@ -532,7 +536,7 @@ CREATE FUNCTION @extschema@.idgen_workers(
     LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 100
     AS 'MODULE_PATHNAME', 'idgen_sql_workers';
 COMMENT ON FUNCTION @extschema@.idgen_workers() IS
-'Every worker id that was ever leased under idgen.lease_prefix, straight from the store: who holds it (state ''held''), held it last (''free'', or ''expired'' where it was never given back); ceiling: no id with it has a later time; expires_at, by the store''s clock. 08006 where the store does not answer, 55000 where none is set. For members of pg_monitor, unless granted.';
+'Every worker id that was ever leased under idgen.lease_prefix, straight from the store: who holds it (state ''held''), held it last (''free'', or ''expired'' where it was never given back), and who says that it is its static one (''static''); ceiling: no id with it has a later time; expires_at, by the store''s clock. 08006 where the store does not answer, 55000 where none is set. For members of pg_monitor, unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_workers() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_workers() TO pg_monitor;
 

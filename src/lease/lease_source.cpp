@@ -105,6 +105,7 @@ void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, An
       answer->ask_again_us = BusyForUs(reply);
       return;
     case StoreReply::Outcome::kLost:
+      rivals_.Forget(&view_.rival);
       memo_.token[0] = '\0';
       memo_.worker_known = false;
       view_.lost = reply.why;
@@ -118,6 +119,7 @@ void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, An
   }
   answer->outcome = Outcome::kOk;
   if (request_.kind == Kind::kRelease) {
+    rivals_.Forget(&view_.rival);
     view_.expiry_ms = 0;
     return;
   }
@@ -128,10 +130,12 @@ void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, An
     memo_.floor_ms = reply.floor_ms;
     memo_.worker_known = true;
     view_.may_evict = reply.may_evict;
+    rivals_.Forget(&view_.rival);
     answer->worker = reply.worker;
     answer->floor_ms = reply.floor_ms;
   } else {
     view_.renewed_at_ms = core::MsOf(now.wall_us);
+    rivals_.Note(reply, memo_.worker, rules_.ttl_ms, now, &view_.rival);
     answer->granted_ms = std::min(reply.granted_ms, request_.ceiling_ms);
   }
 }

@@ -6,6 +6,7 @@
 
 #include "lease/identity_source.h"
 #include "lease/keeper.h"
+#include "lease/rivals.h"
 #include "lease/store.h"
 
 namespace idgen::lease {
@@ -45,6 +46,7 @@ struct LeaseView {
   int64_t busy_until_ms = 0;                      // by the store's clock
   StoreReply::Why lost = StoreReply::Why::kNone;  // why the last lease was lost
   bool may_evict = false;
+  RivalView rival;         // a server that has the leased worker id as its static one
   char problem[512] = {};  // the last failure
 };
 
@@ -87,6 +89,7 @@ class LeaseSource final : public IdentitySource {
   TokenMaker make_token_;
   LeaseRules rules_;
   LeaseView view_;
+  Rivals rivals_;
   Request request_;
   bool asked_ = false;  // the store was asked, and has not answered
   bool nothing_to_release_ = false;

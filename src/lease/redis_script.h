@@ -3,6 +3,7 @@
 //
 //   field    value
 //   w<n>     the record of worker id n: ceiling | expiry | token | floor | holder; floor: of the last acquisition
+//   s<n>     the same of the server that last said that n is its static worker id; its floor is not used
 //   born     since when the hash is known to be whole
 //   wrote    run id and replication id of the Redis that wrote the hash last
 //   ttl      the longest TTL in use: the quarantine
@@ -58,27 +59,29 @@ local function read(worker)
   local record = redis.call('HGET', key, 'w' .. worker)
   return record and parse(record)
 end
-local function write(worker, ceiling, expiry, token, floor, holder)
-  redis.call('HSET', key, 'w' .. worker, table.concat({ceiling, expiry, token, floor, holder}, '|'))
+local function put(field, ceiling, expiry, token, floor, holder)
+  redis.call('HSET', key, field, table.concat({ceiling, expiry, token, floor, holder}, '|'))
 end
+local function write(worker, ...) put('w' .. worker, ...) end
+-- Of leases, and of static worker ids.
 local function records()
-  local found, all = {}, redis.call('HGETALL', key)
+  local found, all = {w = {}, s = {}}, redis.call('HGETALL', key)
   for i = 1, #all, 2 do
-    local worker = string.match(all[i], '^w(%d+)$')
-    if worker then found[tonumber(worker)] = parse(all[i + 1]) end
+    local kind, worker = string.match(all[i], '^([ws])(%d+)$')
+    if worker then found[kind][tonumber(worker)] = parse(all[i + 1]) end
   end
-  return found
+  return found.w, found.s
 end
 
 -- token, holder, lowest worker id, highest and one, reach -> ok, worker, floor, expiry, now, eviction
 --                                                         | busy, until, why, now
 local function acquire(token, holder, first, past, reach)
   local closed_until = open()
-  local found = records()
+  local found, static = records()
   local expiry = digits(now_ms + ttl)
-  local chosen, lowest, highest, first_expiry, own_expiry, own = nil, nil, NEVER, nil, nil, 0
+  local chosen, lowest, highest, first_expiry, static_expiry, own_expiry, own = nil, nil, NEVER, nil, nil, nil, 0
   for worker = first, past - 1 do
-    local record = found[worker]
+    local record, claim = found[worker], static[worker]
     if record and record.token == token and record.expiry > now then  -- the answer to the same request was lost
       write(worker, record.ceiling, expiry, token, record.floor, holder)
       return {'ok', tostring(worker), record.floor, expiry, now, ''}
@@ -90,16 +93,21 @@ local function acquire(token, holder, first, past, reach)
         own = own + 1
         own_expiry = least(own_expiry or record.expiry, record.expiry)
       end
+    elseif claim and claim.expiry > now then
+      static_expiry = least(static_expiry or claim.expiry, claim.expiry)
     else
       -- No holder starts before now: of a record from before something was forgotten the true ceiling isn't known,
       -- but a quarantine has passed, and no ceiling was further ahead.
-      local floor = most(record and record.ceiling or NEVER, now)
+      local floor = most(most(record and record.ceiling or NEVER, claim and claim.ceiling or NEVER), now)
       if not lowest or floor < lowest then chosen, lowest = worker, floor end
     end
   end
   if closed_until then return {'busy', closed_until, 'quarantine', now} end
   if own >= 3 then return {'busy', own_expiry, 'crashes', now} end
-  if not chosen then return {'busy', first_expiry or now, 'full', now} end
+  if not chosen then
+    local until_time = first_expiry or static_expiry or now
+    return {'busy', least(until_time, static_expiry or until_time), 'full', now}
+  end
   if lowest > digits(now_ms + reach) then
     local until_ms = tonumber(lowest) - reach
     return {'busy', least(digits(until_ms), first_expiry or digits(until_ms)), 'ahead', now}
@@ -114,13 +122,14 @@ local function acquire(token, holder, first, past, reach)
   return {'ok', tostring(chosen), lowest, expiry, now, eviction}
 end
 
--- worker, token, holder, ceiling, the expiry of the last reply, durable, first, floor -> ok, granted, expiry, now
+-- worker, token, holder, ceiling, the expiry of the last reply, durable, first, floor -> ok, granted, expiry, now, rival
 --                                                                                     | lost, why, now
+-- rival: another server that says that this is its static worker id; or ''.
 -- The floor tells one acquisition with a token from another: a copy of the request for it may land long after, when
 -- others have had the worker id in between. What is stored is never lowered. `granted` is what may be used of `ceiling`. Only the first renewal over a connection
 -- asks who wrote last, a third of the work: acquire asks always, so this decides no more than when a quarantine begins.
 local function renew(worker, token, holder, ceiling, last_expiry, durable, first, floor)
-  local seen = redis.call('HMGET', key, 'ttl', 'w' .. worker)
+  local seen = redis.call('HMGET', key, 'ttl', 'w' .. worker, 's' .. worker)
   local longest = seen[1] and tonumber(seen[1])
   if first == '1' or not seen[2] or not longest or longest < ttl then open() else quarantine = longest end
   local record = seen[2] and parse(seen[2])
@@ -147,14 +156,32 @@ local function renew(worker, token, holder, ceiling, last_expiry, durable, first
   end
   local expiry = digits(now_ms + ttl)
   write(worker, stored, expiry, token, floor, holder)
-  return {'ok', granted, expiry, now}
+  local claim = seen[3] and parse(seen[3])
+  local rival = ''
+  if claim and claim.expiry > now and claim.holder ~= holder then rival = claim.holder end
+  return {'ok', granted, expiry, now, rival}
+end
+
+-- A server says that it is there with a static worker id. It takes nothing by that, and leaves leases alone; but a
+-- worker id that is somebody's static one is not leased, and whoever leases it later starts above `ceiling`.
+-- worker, token, holder, ceiling -> ok, now, what the rival has the worker id by ('', 'static', 'lease'), rival
+-- Each writes over what the other wrote, so whoever finds another's token where it wrote its own has company.
+local function present(worker, token, holder, ceiling)
+  local seen = redis.call('HMGET', key, 's' .. worker, 'w' .. worker)
+  local claim, lease = seen[1] and parse(seen[1]), seen[2] and parse(seen[2])
+  put('s' .. worker, most(ceiling, claim and claim.ceiling or NEVER), digits(now_ms + ttl), token, NEVER, holder)
+  if claim and claim.token ~= token and claim.expiry > now then return {'ok', now, 'static', claim.holder} end
+  if lease and lease.token ~= FREE and lease.expiry > now and lease.holder ~= holder then
+    return {'ok', now, 'lease', lease.holder}
+  end
+  return {'ok', now, '', ''}
 end
 
 -- worker ('' where the answer to acquire is not known), token -> ok | lost
 local function release(worker, token)
   open()
   if worker == '' then
-    for number, record in pairs(records()) do
+    for number, record in pairs((records())) do
       if record.token == token and record.expiry > now then worker = tostring(number) end
     end
   end
@@ -168,7 +195,7 @@ end
 local function list()
   local answer, all = {'ok', now}, redis.call('HGETALL', key)
   for i = 1, #all, 2 do
-    if string.match(all[i], '^w%d+$') then
+    if string.match(all[i], '^[ws]%d+$') then
       answer[#answer + 1] = all[i]
       answer[#answer + 1] = all[i + 1]
     end
@@ -180,7 +207,7 @@ end
 local function declare_new()
   open()
   local count = 0
-  for _ in pairs(records()) do count = count + 1 end
+  for _ in pairs((records())) do count = count + 1 end
   if count > 0 then return {'in use', tostring(count)} end
   local until_time = digits(now_ms + ttl)
   redis.call('HSET', key, 'new', until_time)
@@ -192,6 +219,7 @@ if verb == 'acquire' then
 end
 if verb == 'renew' then return renew(ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]) end
 if verb == 'release' then return release(ARGV[3], ARGV[4]) end
+if verb == 'present' then return present(ARGV[3], ARGV[4], ARGV[5], ARGV[6]) end
 if verb == 'list' then return list() end
 if verb == 'declare new' then return declare_new() end
 return redis.error_reply('ERR no such operation')

@@ -69,6 +69,12 @@ Why WhyOf(const char* text) noexcept {
   return Why::kNone;
 }
 
+StoreReply::Rival RivalOf(const char* text) noexcept {
+  if (strcmp(text, "static") == 0) return StoreReply::Rival::kStatic;
+  if (strcmp(text, "lease") == 0) return StoreReply::Rival::kLease;
+  return StoreReply::Rival::kNone;
+}
+
 bool IsNoScript(const redisReply* reply) noexcept {
   return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOSCRIPT", 8) == 0;
 }
@@ -137,6 +143,14 @@ void RedisStore::Ask(int64_t now_us) noexcept {
       if (request_.worker_known) snprintf(worker, sizeof worker, "%u", request_.worker);
       add(worker);
       add(request_.token);
+      break;
+    case Kind::kPresent:
+      verb("present");
+      snprintf(worker, sizeof worker, "%u", request_.worker);
+      add(worker);
+      add(request_.token);
+      add(settings_.holder);
+      add(Digits(request_.ceiling_ms, ceiling));
       break;
     case Kind::kList: verb("list"); break;
     case Kind::kDeclareNew: verb("declare new"); break;
@@ -242,10 +256,16 @@ StoreReply RedisStore::Read(const redisReply* reply) noexcept {
   switch (request_.kind) {
     case Kind::kAcquire: return ReadAcquired(reply);
     case Kind::kRenew:
+      result.rival_holder = Text(reply, 4);
+      if (*result.rival_holder != '\0') result.rival = StoreReply::Rival::kStatic;
       return Time(reply, 1, &result.granted_ms) && Time(reply, 2, &result.expiry_ms) &&
                      Time(reply, 3, &result.store_now_ms)
                  ? result
                  : Misread(reply);
+    case Kind::kPresent:
+      result.rival = RivalOf(Text(reply, 2));
+      result.rival_holder = Text(reply, 3);
+      return Time(reply, 1, &result.store_now_ms) ? result : Misread(reply);
     case Kind::kRelease:
     case Kind::kList: return Time(reply, 1, &result.store_now_ms) ? result : Misread(reply);
     case Kind::kDeclareNew: return Time(reply, 1, &result.until_ms) ? result : Misread(reply);
@@ -263,7 +283,8 @@ bool RedisStore::Record(size_t index, StoreRecord* record) const noexcept {
   const char* field = Text(reply, 2 + 2 * index);
   const char* value = Text(reply, 3 + 2 * index);
   int64_t worker = 0;
-  if (*field != 'w' || !Parse(field + 1, 0, &worker) || worker > core::kMaxWorker || strlen(value) < kHolderAt)
+  if ((*field != 'w' && *field != 's') || !Parse(field + 1, 0, &worker) || worker > core::kMaxWorker ||
+      strlen(value) < kHolderAt)
     return false;
   if (!ParseTime(value, kTimeDigits, &record->ceiling_ms) ||
       !ParseTime(value + kExpiryAt, kTimeDigits, &record->expiry_ms) ||
@@ -272,6 +293,7 @@ bool RedisStore::Record(size_t index, StoreRecord* record) const noexcept {
   record->worker = static_cast<uint32_t>(worker);
   record->token = value + kTokenAt;
   record->free = *record->token == '-';
+  record->is_static = *field == 's';
   record->holder = value + kHolderAt;
   return true;
 }

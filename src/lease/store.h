@@ -14,12 +14,12 @@ inline constexpr size_t kHolderBytes = 1400;
 
 // Compared by the store, never interpreted: host|port|directory. Zero-terminated.
 struct StoreRequest {
-  enum class Kind : uint8_t { kAcquire, kRenew, kRelease, kList, kDeclareNew };
+  enum class Kind : uint8_t { kAcquire, kRenew, kRelease, kList, kDeclareNew, kPresent };
   Kind kind = Kind::kList;
   char token[kTokenBytes + 1] = {};
   bool worker_known = false;  // of a release: the answer to the acquisition may never have come
   uint32_t worker = 0;
-  int64_t ceiling_ms = 0;      // of a renewal
+  int64_t ceiling_ms = 0;      // of a renewal, or of a server with a static worker id
   int64_t last_expiry_ms = 0;  // of a renewal: what the last reply said
   int64_t floor_ms = 0;        // of a renewal: what the acquisition said
 };
@@ -33,6 +33,8 @@ struct StoreReply {
     kFailed,  // not known whether it was carried out; problem() says more
   };
   enum class Why : uint8_t { kNone, kQuarantine, kCrashes, kFull, kAhead, kForgotten, kTaken };
+  // By what another live server has the same worker id.
+  enum class Rival : uint8_t { kNone, kStatic, kLease };
   Outcome outcome = Outcome::kFailed;
   Why why = Why::kNone;
   uint32_t worker = 0;
@@ -42,6 +44,9 @@ struct StoreReply {
   int64_t until_ms = 0;      // busy until, or declared new until; by the store's clock
   int64_t store_now_ms = 0;  // the store's clock; 0 where it was not told
   bool may_evict = false;    // the store is set up to drop records when memory runs short
+  // Of a renewal, and of a server with a static worker id.
+  Rival rival = Rival::kNone;
+  const char* rival_holder = "";  // stays until the store is asked again
 };
 
 // One record, as list shows it. Texts point into the reply.
@@ -51,6 +56,7 @@ struct StoreRecord {
   int64_t expiry_ms = 0;
   int64_t floor_ms = 0;
   bool free = false;
+  bool is_static = false;        // not a lease: a server says that it is its static worker id
   const char* token = nullptr;   // kTokenBytes
   const char* holder = nullptr;  // zero-terminated
 };

@@ -2,6 +2,7 @@
 #include "pg/describe.h"
 
 #include "io/clock.h"
+#include "pg/audience.h"
 #include "pg/settings.h"
 
 #include <cerrno>
@@ -59,8 +60,50 @@ Diagnosis OfWait(const lease::View& view) {
   return {"starting", "The background worker is about to start issuing.", nullptr};
 }
 
+// How long after the uncertain floor the status tells of it: whoever looks once a day finds it.
+constexpr int64 kTellUncertainMs = core::kMsPerDay;
+
+const char* PastText(lease::Past past) {
+  switch (past) {
+    case lease::Past::kMissing: return "The file \"idgen.ceiling\" was missing";
+    case lease::Past::kDamaged: return "The file \"idgen.ceiling\" was damaged";
+    case lease::Past::kCopied: return "The data directory is a copy";
+    case lease::Past::kOtherSystem: return "The file \"idgen.ceiling\" is another cluster's";
+    case lease::Past::kPromoted: return "The server was promoted, or recovered to a point in time";
+    case lease::Past::kKnown:
+    case lease::Past::kNew: break;
+  }
+  return "It is not known what this server has issued";
+}
+
+// Of a static worker id that two servers have: as far as the store tells, and as far as this one's start does.
+Diagnosis OfCompany(const WorkerStatus& status) {
+  const lease::RivalView& rival = status.rival;
+  if (rival.seen())
+    return {"warning",
+            psprintf("Another live server has worker id %u, too, %s, and ids repeat while both issue%s.", rival.worker,
+                     rival.kind == lease::StoreReply::Rival::kLease ? "from a lease" : "as a static one",
+                     MaySeeServer() ? psprintf(": it is \"%s\"", rival.holder) : ""),
+            psprintf("Stop one of the two or give it another worker id at once, and look for ids that both have issued "
+                     "since %s or before.",
+                     TimeText(rival.since_ms))};
+  const int64 floor_ms = status.uncertain_floor_ms;
+  const int64 now_ms = core::MsOf(io::WallUs());
+  if (status.leased || floor_ms == 0 || now_ms > floor_ms + kTellUncertainMs) return {nullptr, nullptr, nullptr};
+  const uint32 worker = status.worker_id.number;
+  return {"ok",
+          psprintf("%s, and this server began above what can have been issued before. If a server that it was made of, "
+                   "or that it replaces, still issues ids with worker id %u, the two issue the same ids %s %s.",
+                   PastText(status.uncertain_past), worker, now_ms < floor_ms ? "from about" : "since about",
+                   TimeText(floor_ms)),
+          "Make sure that no such server runs, or give one of the two another worker id. This is shown for a day, or "
+          "until the server is restarted."};
+}
+
 // Ids flow: what is worth knowing all the same, the most urgent first.
 Diagnosis OfHealth(const WorkerStatus& status) {
+  const Diagnosis company = OfCompany(status);
+  if (company.state != nullptr) return company;
   const int64 end_ms = core::TimeOf(core::kDefaultLayout, core::EndOfLine(core::kDefaultLayout));
   if (end_ms - core::MsOf(io::WallUs()) < kWarnBeforeEndMs)
     return {"ok", psprintf("The layout's time field runs out at %s.", TimeText(end_ms)),
@@ -89,6 +132,9 @@ Diagnosis OfHealth(const WorkerStatus& status) {
         "The store fails over, and a master that is cut off would go on renewing leases that the new one gives away: "
         "set \"idgen.redis_replicas\" to the number of replicas that such a master cannot have."};
   if (status.leased) return {"ok", nullptr, nullptr};
+  if (status.presence_fails)
+    return {"ok", "The store is not reached, so another server with the same static worker id would not be noticed.",
+            "Ids do not depend on it. The server log has the store's last error."};
   if (!status.worker_id_chosen)
     return {"ok", nullptr,
             "Worker id 0 is the built-in default: safe only while no other server issues ids for the same columns. Set "

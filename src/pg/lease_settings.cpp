@@ -3,6 +3,7 @@
 
 #include "core/layout.h"
 #include "io/host.h"
+#include "pg/sequence_store.h"
 #include "pg/settings.h"
 #include "pg/store_url.h"
 
@@ -139,6 +140,26 @@ bool ReadStoreAccess(LeaseConfig* config) {
   return has_store;
 }
 
+namespace {
+
+// The key, and who this server is there.
+void NameServer(LeaseConfig* config) {
+  char hostname[io::kMaxHostname];
+  if (io::ReadHostname(hostname) != 0) strlcpy(hostname, "?", sizeof hostname);
+  strlcpy(config->prefix, prefix, sizeof config->prefix);
+  snprintf(config->holder, sizeof config->holder, "%s|%d|%s", hostname, PostPortNumber, DataDir);
+  config->ttl_ms = ttl_ms;
+  config->timeout_us = timeout_ms * core::kUsPerMs;
+}
+
+}  // namespace
+
+bool ReadPresenceConfig(LeaseConfig* config) {
+  if (!ReadStoreAccess(config) && !ReadSequenceStoreAccess(config)) return false;
+  NameServer(config);
+  return true;
+}
+
 bool ReadLeaseConfig(LeaseConfig* config, char* problem, size_t problem_size) {
   if (!has_store) return Refuse(problem, problem_size, "\"idgen.lease_store\" is not set.");
   const int64 window = window_ms < 0 ? int64{ttl_ms} * 2 / 3 : window_ms;
@@ -154,16 +175,11 @@ bool ReadLeaseConfig(LeaseConfig* config, char* problem, size_t problem_size) {
   if (min_worker >= max_workers)
     return Refuse(problem, problem_size, "\"idgen.min_worker\" (%d) is not less than \"idgen.max_workers\" (%d).",
                   min_worker, max_workers);
-  char hostname[io::kMaxHostname];
-  if (io::ReadHostname(hostname) != 0) strlcpy(hostname, "?", sizeof hostname);
   ReadStoreAccess(config);
-  strlcpy(config->prefix, prefix, sizeof config->prefix);
-  snprintf(config->holder, sizeof config->holder, "%s|%d|%s", hostname, PostPortNumber, DataDir);
+  NameServer(config);
   config->min_worker = static_cast<uint32>(min_worker);
   config->max_workers = static_cast<uint32>(max_workers);
-  config->ttl_ms = ttl_ms;
   config->window_ms = window;
-  config->timeout_us = timeout_ms * core::kUsPerMs;
   config->replicas = replicas;
   config->durable = durable;
   return true;

@@ -44,6 +44,10 @@ bool ReadStoreAccess(LeaseConfig* config);
 // False, and a sentence in `problem`, where the settings can't stand together.
 bool ReadLeaseConfig(LeaseConfig* config, char* problem, size_t problem_size);
 
+// The store that a server with a static worker id tells about it: idgen.lease_store, else idgen.sequence_store. False
+// where neither is set.
+bool ReadPresenceConfig(LeaseConfig* config);
+
 // idgen.max_workers, also where the other settings can't stand together.
 uint32 MaxWorkers() noexcept;
 

@@ -15,7 +15,7 @@ struct SegmentPlace {
   alignas(64) core::Word used;  // the table's turn when it was last used
   core::Word wanted;            // the worker has been asked for a segment, or knows that there is none
   core::Word waits;             // calls that had to wait for a segment
-  core::Word mark;              // its values count when this write of marks is on disk; only grows, also from key to key
+  core::Word mark;  // its values count when this write of marks is on disk; only grows, also from key to key
 
   uint64 hash;
   int32 next;  // in its bucket; -1: none

@@ -37,8 +37,8 @@ void Stop(SIGNAL_ARGS) {
   errno = saved_errno;
 }
 
-// Calls what may raise. False, with the error gone, if it did: `problem` says it then. A stop ends it, also one that came
-// before it began, unless `at_end`.
+// Calls what may raise. False, with the error gone, if it did: `problem` says it then. A stop ends it, also one that
+// came before it began, unless `at_end`.
 template <class Call>
 bool Attempt(char* problem, Size problem_size, bool at_end, const Call& call) {
   const MemoryContext context = CurrentMemoryContext;

@@ -73,15 +73,10 @@ void Open() {
   }
   if (own->is_open && own->config_count == store_access_count) return;
   Close();
-  const bool has_lease_store = ReadStoreAccess(&own->config);
-  if (has_url) {
-    own->config.url = store_url.url;
-    own->config.password_file[0] = '\0';  // another store's
-  } else if (!has_lease_store) {
+  if (!ReadSequenceStoreAccess(&own->config))
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("no sequence store is configured"),
                     errdetail("Neither \"idgen.sequence_store\" nor \"idgen.lease_store\" is set."),
                     errhint("Set \"idgen.sequence_store\", and reload.")));
-  }
   if (!AcquireExternalFD())
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("no file descriptor is left for a connection")));
   own->is_open = true;
@@ -140,6 +135,14 @@ void DefineSequenceSettings() {
   DefineCustomIntVariable("idgen.store_timeout", "How long the store of sequences may take, with connecting.",
                           "For all that one call asks. Then it gets an error.", &store_timeout_ms, 2000, 10, 60 * 1000,
                           PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+}
+
+bool ReadSequenceStoreAccess(LeaseConfig* config) {
+  const bool has_lease_store = ReadStoreAccess(config);
+  if (!has_url) return has_lease_store;
+  config->url = store_url.url;
+  config->password_file[0] = '\0';  // another store's
+  return true;
 }
 
 int64 StoreTimeoutUs() noexcept { return store_timeout_ms * core::kUsPerMs; }

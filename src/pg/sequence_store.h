@@ -9,6 +9,10 @@ namespace idgen::pg {
 
 void DefineSequenceSettings();
 
+// How to reach it: the URL, the files, how long connecting may take. False where no store is set.
+struct LeaseConfig;
+bool ReadSequenceStoreAccess(LeaseConfig* config);
+
 // Asks the store about `count` keys, and returns when every answer is there; answers are fresh. True where all came
 // over one connection. A cancel ends the wait, and the connection with it, so that no late reply is taken for
 // another's. Raises 08006 where no answer came in time, 08P01 for one that is none, 55000 where no store is set.

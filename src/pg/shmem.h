@@ -7,6 +7,7 @@
 #include "core/server_state.h"
 #include "lease/keeper.h"
 #include "lease/lease_source.h"
+#include "lease/rivals.h"
 #include "pg/worker_id.h"
 
 namespace idgen::pg {
@@ -22,6 +23,10 @@ struct WorkerStatus {
   int64 lease_ttl_ms;
   bool lease_unguarded;  // the store fails over, and no replica is waited for
   lease::LeaseView lease;
+  lease::RivalView rival;      // another server with the worker id that is published
+  bool presence_fails;         // the store is not told of the static worker id
+  lease::Past uncertain_past;  // what this server found its file to be when it started, where that was not its own
+  int64_t uncertain_floor_ms;  // where ids began then; 0 where nothing was uncertain
   char settings_problem[256];  // why settings are not taken over, where others are kept
   int64 steps_back;            // of the wall clock, since `stats_reset`
   int64 largest_step_back_us;
@@ -32,11 +37,12 @@ struct WorkerStatus {
 
 struct Shared {
   core::ServerState server;
-  core::Word asked_for;         // a backend has asked for an id
-  core::Word forget_floor;      // the operator gives up the floor that is waited for
-  lease::LeaseMemo lease_memo;  // the worker's alone
-  uint64 source;                // whom the identity is from, and the memo; the worker's alone
-  LWLock* lock;                 // the lines lock of core, and of `status` and `totals_at_reset`
+  core::Word asked_for;                         // a backend has asked for an id
+  core::Word forget_floor;                      // the operator gives up the floor that is waited for
+  lease::LeaseMemo lease_memo;                  // the worker's alone
+  char presence_token[lease::kTokenBytes + 1];  // likewise: of a static worker id
+  uint64 source;                                // whom the identity is from, and the memo; the worker's alone
+  LWLock* lock;                                 // the lines lock of core, and of `status` and `totals_at_reset`
   WorkerStatus status;
   core::LineTotals totals_at_reset[core::kMaxLines];
   Oid line_database[core::kMaxLines];  // which database first asked for an id of the line; guarded by `lock`

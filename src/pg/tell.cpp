@@ -71,6 +71,10 @@ void Teller::Tell(const Event& event) const {
                     errdetail("Ids will be later than %s, above what can have been issued before.",
                               TimeText(event.floor_ms))));
       RememberError(shared_, text);
+      LWLockAcquire(shared_.lock, LW_EXCLUSIVE);
+      shared_.status.uncertain_past = event.past;
+      shared_.status.uncertain_floor_ms = event.floor_ms;
+      LWLockRelease(shared_.lock);
       break;
     }
     case Event::Kind::kHeldBack: {
@@ -140,6 +144,29 @@ void Teller::Tell(const Event& event) const {
                     errdetail("The next start goes on at %s.", TimeText(event.floor_ms))));
       break;
   }
+}
+
+void Teller::TellCompany(const lease::PresenceView& view) const {
+  const lease::RivalView& rival = view.rival;
+  if (watch_.MayTellRival(rival.seen())) {
+    if (rival.seen()) {
+      const char* text = psprintf("another live server has worker id %u", rival.worker);
+      ereport(WARNING, (errmsg("idgen: %s", text),
+                        errdetail("It is \"%s\", and has it %s. Ids repeat while both issue.", rival.holder,
+                                  rival.kind == lease::StoreReply::Rival::kLease ? "from a lease" : "as a static one"),
+                        errhint("Give one of the two another worker id, and look for ids that both have issued.")));
+      RememberError(shared_, text);
+    } else {
+      ereport(LOG, (errmsg("idgen: no other live server has this server's worker id any more")));
+    }
+  }
+  if (!watch_.PresenceChanged(view.failures > 0)) return;
+  if (view.failures > 0)
+    ereport(LOG, (errmsg("idgen: the store could not be told of this server's static worker id: %s", view.problem),
+                  errdetail("Ids flow without it, but another server with the same worker id is not noticed. Tried "
+                            "again until it succeeds; this is logged once.")));
+  else
+    ereport(LOG, (errmsg("idgen: the store is told of this server's static worker id again")));
 }
 
 }  // namespace idgen::pg

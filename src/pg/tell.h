@@ -1,6 +1,7 @@
 // What the background worker says in the log of what happened to the server's identity.
 #pragma once
 
+#include "lease/presence.h"
 #include "pg/shmem.h"
 #include "pg/watch.h"
 
@@ -16,6 +17,8 @@ class Teller {
 
   // The status has been brought up to date.
   void Tell(const lease::Event& event) const;
+  // Another server with this one's worker id, at every turn.
+  void TellCompany(const lease::PresenceView& view) const;
 
  private:
   Shared& shared_;

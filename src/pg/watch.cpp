@@ -4,6 +4,8 @@
 #include "io/clock.h"
 #include "pg/settings.h"
 
+#include <utility>
+
 namespace idgen::pg {
 
 void Watch::Look(const Shared& shared) {
@@ -23,6 +25,17 @@ bool Watch::MayLogStep(lease::Event::Kind kind) noexcept {
                                                    : 3;
   return step_limits_[which].Allows(io::BootUs());
 }
+
+bool Watch::MayTellRival(bool is_seen) noexcept {
+  constexpr int64 kAgainUs = 10 * 60 * core::kUsPerSecond;
+  const int64 boot_us = io::BootUs();
+  if (!is_seen) return std::exchange(rival_told_us_, 0) != 0;
+  if (rival_told_us_ != 0 && boot_us - rival_told_us_ < kAgainUs) return false;
+  rival_told_us_ = boot_us;
+  return true;
+}
+
+bool Watch::PresenceChanged(bool fails) noexcept { return std::exchange(presence_fails_, fails) != fails; }
 
 void Watch::LookAtDrift(const Shared& shared, int64 boot_us) {
   // The next id of a server at rest lies in the tick that is going on, or the one after.

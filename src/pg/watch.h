@@ -25,6 +25,11 @@ class Watch {
   void Look(const Shared& shared);
   // Of the events of clock steps: each kind at most once a minute.
   bool MayLogStep(lease::Event::Kind kind) noexcept;
+  // Whether another server with this one's worker id is to be told of: when it appears, every ten minutes while it is
+  // seen, and when it is gone.
+  bool MayTellRival(bool is_seen) noexcept;
+  // Whether the store, which is told of a static worker id, has begun or ceased to fail.
+  bool PresenceChanged(bool fails) noexcept;
 
  private:
   void LookAtDrift(const Shared& shared, int64 boot_us);
@@ -33,6 +38,8 @@ class Watch {
   LogLimit drift_limit_;
   LogLimit waits_limit_;
   LogLimit step_limits_[4];
+  int64 rival_told_us_ = 0;  // 0: there is none
+  bool presence_fails_ = false;
   int64 ahead_since_us_ = 0;  // ids have run ahead of the id clock since then; 0: they don't
   bool drift_told_ = false;
   bool began_ = false;

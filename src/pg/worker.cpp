@@ -6,6 +6,7 @@
 #include "pg/lease_settings.h"
 #include "pg/settings.h"
 #include "pg/shmem.h"
+#include "pg/static_presence.h"
 #include "pg/tell.h"
 #include "pg/wait.h"
 #include "pg/watch.h"
@@ -49,6 +50,7 @@ class Service {
         link_(socket_, resolver_),
         store_(link_),
         lease_source_(store_, shared.lease_memo, io::MakeToken),
+        presence_(shared),
         keeper_(shared.server, io::ReadInstant(), Origin()) {
     UseSource();
   }
@@ -77,6 +79,7 @@ class Service {
   io::RedisLink link_;
   lease::RedisStore store_;
   lease::LeaseSource lease_source_;
+  StaticPresence presence_;
   uint64 source_ = kStaticSource;  // whom requests go to
   uint64 wanted_ = kStaticSource;  // whom the settings point to
   LeaseConfig lease_config_ = {};  // of `source_`
@@ -99,6 +102,7 @@ lease::Origin Service::Origin() {
 
 void Service::ReadSettings() {
   resolved_at_us_ = io::BootUs();
+  presence_.ReadSettings();
   const WorkerId before = worker_id_;
   worker_id_ = {};
   settings_problem_[0] = '\0';
@@ -177,15 +181,19 @@ long Service::Turn(bool stop) {
     keeper_.Take(answer, io::ReadInstant());
     LWLockRelease(shared_.lock);
   }
+  presence_.Turn(!leased() && !IsLease(wanted_) && !stop);
   ShowView();
   const Teller teller(shared_, watch_, file_.path());
   keeper_.DrainEvents([&teller](const Event& event) { teller.Tell(event); });
   watch_.Look(shared_);
+  teller.TellCompany(leased() ? lease::PresenceView{.rival = lease_source_.view().rival} : presence_.view());
   const int64 sleep_us = Min(keeper_.view().sleep_us, Max(wants().wake_boot_us - io::BootUs(), int64{0}));
   return static_cast<long>((sleep_us + core::kUsPerMs - 1) / core::kUsPerMs);
 }
 
-io::Wants Service::wants() const noexcept { return leased() ? lease_source_.wants(io::BootUs()) : io::Wants(); }
+io::Wants Service::wants() const noexcept {
+  return leased() ? lease_source_.wants(io::BootUs()) : presence_.wants(io::BootUs());
+}
 
 void Service::ShowView() {
   LWLockAcquire(shared_.lock, LW_EXCLUSIVE);
@@ -197,6 +205,8 @@ void Service::ShowView() {
   status.lease_ttl_ms = lease_config_.ttl_ms;
   status.lease_unguarded = lease_config_.url.kind == wire::RedisUrl::Kind::kSentinel && lease_config_.replicas == 0;
   status.lease = lease_source_.view();
+  status.rival = leased() ? status.lease.rival : presence_.view().rival;
+  status.presence_fails = !leased() && presence_.view().failures > 0;
   strlcpy(status.settings_problem, settings_problem_, sizeof status.settings_problem);
   // The log has the first failure of a row, the status the last.
   if (leased() && status.lease.failures > told_failures_) {

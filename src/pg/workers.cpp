@@ -39,6 +39,11 @@ void AddHolder(pg::Row<kColumns>& row, const char* holder) {
   row.AddPrintable(directory + 1);
 }
 
+bool IsOwn(const pg::Shared& shared, const lease::StoreRecord& record) {
+  if (record.is_static) return strncmp(record.token, shared.presence_token, lease::kTokenBytes) == 0;
+  return !record.free && shared.source != 0 && strncmp(record.token, shared.lease_memo.token, lease::kTokenBytes) == 0;
+}
+
 int ByWorker(const void* a, const void* b) {
   const uint32 left = static_cast<const lease::StoreRecord*>(a)->worker;
   const uint32 right = static_cast<const lease::StoreRecord*>(b)->worker;
@@ -58,14 +63,14 @@ void StoreRecords(const lease::RedisStore& store, const lease::StoreReply& reply
   for (size_t i = 0; i < found; ++i) {
     const lease::StoreRecord& record = records[i];
     const bool live = !record.free && record.expiry_ms > reply.store_now_ms;
+    if (record.is_static && !live) continue;
     pg::Row<kColumns> row;
     row.Add(Int32GetDatum(static_cast<int32>(record.worker)));
-    row.AddText(record.free ? "free" : live ? "held" : "expired");
+    row.AddText(record.is_static ? "static" : record.free ? "free" : live ? "held" : "expired");
     AddHolder(row, record.holder);
     row.AddTime(pg::TimestampOfUnixMs(record.ceiling_ms));
     record.free ? row.AddNull() : row.AddTime(pg::TimestampOfUnixMs(record.expiry_ms));
-    row.Add(BoolGetDatum(!record.free && shared != nullptr && shared->source != 0 &&
-                         strncmp(record.token, shared->lease_memo.token, lease::kTokenBytes) == 0));
+    row.Add(BoolGetDatum(shared != nullptr && IsOwn(*shared, record)));
     row.Store(fcinfo);
   }
 }

@@ -75,6 +75,11 @@ std::string Digits(int64_t ms) { return Format("%016" PRId64, ms); }
 // With the separators that a record has, since the script has to find its way past them.
 std::string HolderName(int holder) { return Format("host-%d.example|5432|/var/lib/postgresql/%d", holder, holder); }
 
+const char* HolderText(int holder) {
+  static std::map<int, std::string> names;
+  return names.try_emplace(holder, HolderName(holder)).first->second.c_str();
+}
+
 // The connection that faults go over, and that looks at the hash behind the store's back.
 class Control {
  public:
@@ -164,6 +169,12 @@ class Control {
 
 constexpr uint64_t kAnotherWriter = 1000000;  // and above: none that this Redis ever was
 
+std::string TextOf(const Record& record) {
+  return Digits(record.ceiling_ms) + "|" + Digits(record.expiry_ms) + "|" +
+         (record.free ? std::string(lease::kTokenBytes, '-') : record.token) + "|" + Digits(record.floor_ms) + "|" +
+         HolderName(record.holder);
+}
+
 // What the hash has to look like for the model's state.
 Fields FieldsOf(const RedisState& state, const Control& control) {
   Fields fields;
@@ -174,15 +185,15 @@ Fields FieldsOf(const RedisState& state, const Control& control) {
   for (size_t worker = 0; worker < state.records.size(); ++worker) {
     const Record& record = state.records[worker];
     if (!record.there) continue;
-    fields["w" + std::to_string(worker)] = Digits(record.ceiling_ms) + "|" + Digits(record.expiry_ms) + "|" +
-                                           (record.free ? std::string(lease::kTokenBytes, '-') : record.token) + "|" +
-                                           Digits(record.floor_ms) + "|" + HolderName(record.holder);
+    fields["w" + std::to_string(worker)] = TextOf(record);
   }
+  for (size_t worker = 0; worker < state.claims.size(); ++worker)
+    if (state.claims[worker].there) fields["s" + std::to_string(worker)] = TextOf(state.claims[worker]);
   return fields;
 }
 
 const char* NameOf(Kind kind) {
-  constexpr const char* kNames[] = {"acquire", "renew", "release", "list", "declare new"};
+  constexpr const char* kNames[] = {"acquire", "renew", "release", "list", "declare new", "present"};
   return kNames[static_cast<int>(kind)];
 }
 const char* NameOf(Outcome outcome) {
@@ -196,9 +207,10 @@ const char* NameOf(Why why) {
 
 std::string Describe(const StoreReply& reply) {
   return Format("%s %s worker %u floor %" PRId64 " granted %" PRId64 " expiry %" PRId64 " until %" PRId64
-                " now %" PRId64 "%s",
+                " now %" PRId64 "%s rival %d %s",
                 NameOf(reply.outcome), NameOf(reply.why), reply.worker, reply.floor_ms, reply.granted_ms,
-                reply.expiry_ms, reply.until_ms, reply.store_now_ms, reply.may_evict ? " may evict" : "");
+                reply.expiry_ms, reply.until_ms, reply.store_now_ms, reply.may_evict ? " may evict" : "",
+                static_cast<int>(reply.rival), reply.rival_holder);
 }
 std::string Describe(const Call& call) {
   const StoreRequest& request = call.request;
@@ -223,7 +235,8 @@ std::string Describe(const Fields& fields) {
 bool Same(const StoreReply& a, const StoreReply& b) {
   return a.outcome == b.outcome && a.why == b.why && a.worker == b.worker && a.floor_ms == b.floor_ms &&
          a.granted_ms == b.granted_ms && a.expiry_ms == b.expiry_ms && a.until_ms == b.until_ms &&
-         a.store_now_ms == b.store_now_ms && a.may_evict == b.may_evict;
+         a.store_now_ms == b.store_now_ms && a.may_evict == b.may_evict && a.rival == b.rival &&
+         strcmp(a.rival_holder, b.rival_holder) == 0;
 }
 
 // A socket that remembers what was sent over it: of what the script was told, one thing follows from the connection.
@@ -269,6 +282,7 @@ class Client {
     key_ = key;
     holder_name_ = HolderName(holder);
     call_.holder = holder;
+    call_.name_of = HolderText;
     call_.min_worker = min_worker;
     call_.max_workers = max_workers;
     call_.ttl_ms = ttl_ms;
@@ -318,8 +332,9 @@ class Client {
       }
       const std::string token(record.token, lease::kTokenBytes);
       if (record.free != (token == std::string(lease::kTokenBytes, '-'))) listed["free"] = token;
-      listed["w" + std::to_string(record.worker)] = Digits(record.ceiling_ms) + "|" + Digits(record.expiry_ms) + "|" +
-                                                    token + "|" + Digits(record.floor_ms) + "|" + record.holder;
+      listed[(record.is_static ? "s" : "w") + std::to_string(record.worker)] =
+          Digits(record.ceiling_ms) + "|" + Digits(record.expiry_ms) + "|" + token + "|" + Digits(record.floor_ms) +
+          "|" + record.holder;
     }
     return listed;
   }
@@ -441,7 +456,7 @@ class Sequence {
     if (request.kind == Kind::kList) {
       Fields records;
       for (const auto& field : expected)
-        if (field.first[0] == 'w' && field.first != "wrote") records.insert(field);
+        if ((field.first[0] == 'w' || field.first[0] == 's') && field.first != "wrote") records.insert(field);
       const Fields listed = client.Listed();
       if (listed != records) return Mismatch("the list differs", before, real, modelled, listed, records);
     }
@@ -480,6 +495,18 @@ class Sequence {
     acquires_next_ = false;
     const bool empty =
         std::none_of(state_.records.begin(), state_.records.end(), [](const Record& record) { return record.there; });
+    if (dice != 0 && random_.Chance(0.1)) {
+      request.kind = Kind::kPresent;
+      request.worker_known = true;
+      request.worker = static_cast<uint32_t>(random_.Below(static_cast<uint64_t>(workers_)));
+      request.ceiling_ms = CeilingOf(request, now_ms);
+      if (random_.Chance(0.5) && *claim_token_ != '\0')
+        memcpy(request.token, claim_token_, sizeof request.token);
+      else
+        NewToken(&request);
+      memcpy(claim_token_, request.token, sizeof request.token);
+      return request;
+    }
     if (leases_.empty() || dice < 35) {
       request.kind = Kind::kAcquire;
       if (leases_.empty() || random_.Chance(0.75)) {
@@ -660,6 +687,11 @@ class Sequence {
       record.ceiling_ms += by_ms;
       if (!record.free) record.expiry_ms += by_ms;
     }
+    for (Record& claim : state_.claims) {
+      if (!claim.there) continue;
+      claim.ceiling_ms += by_ms;
+      claim.expiry_ms += by_ms;
+    }
     WriteAll();
   }
   // What an acquisition answers at just that millisecond, or how it leaves the hash, is hardly ever seen otherwise.
@@ -727,6 +759,7 @@ class Sequence {
   double faulty_, durable_;  // how often
   Client clients_[kClients];
   std::vector<Lease> leases_;
+  char claim_token_[lease::kTokenBytes + 1] = {};
   RedisState state_;
   std::string kept_dump_;
   RedisState kept_state_;

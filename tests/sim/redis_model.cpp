@@ -21,7 +21,7 @@ class Script {
     const int64_t closed_until_ms = Open();
     const int64_t expiry_ms = now_ms_ + call_.ttl_ms;
     int chosen = -1, own = 0;
-    int64_t lowest_ms = 0, highest_ms = 0, first_expiry_ms = -1, own_expiry_ms = -1;
+    int64_t lowest_ms = 0, highest_ms = 0, first_expiry_ms = -1, static_expiry_ms = -1, own_expiry_ms = -1;
     if (state_.records.size() < static_cast<size_t>(call_.max_workers))
       state_.records.resize(static_cast<size_t>(call_.max_workers));
     for (int worker = call_.min_worker; worker < call_.max_workers; ++worker) {
@@ -41,7 +41,13 @@ class Script {
         }
         continue;
       }
-      const int64_t recorded_ms = record.there ? record.ceiling_ms : 0;
+      const Record* claim = ClaimOf(static_cast<uint32_t>(worker));
+      if (claim != nullptr && ExpiryOf(*claim) > now_ms_) {
+        static_expiry_ms = static_expiry_ms < 0 ? ExpiryOf(*claim) : std::min(static_expiry_ms, ExpiryOf(*claim));
+        continue;
+      }
+      const int64_t recorded_ms =
+          std::max(record.there ? record.ceiling_ms : 0, claim != nullptr ? claim->ceiling_ms : 0);
       const int64_t floor_ms = breaks_.floor_from_record && record.there ? recorded_ms : std::max(recorded_ms, now_ms_);
       if (chosen < 0 || (floor_ms < lowest_ms && !breaks_.any_worker)) {
         chosen = worker;
@@ -50,7 +56,11 @@ class Script {
     }
     if (closed_until_ms >= 0) return Busy(Why::kQuarantine, closed_until_ms);
     if (own >= 3 && !breaks_.any_number_of_records) return Busy(Why::kCrashes, own_expiry_ms);
-    if (chosen < 0) return Busy(Why::kFull, first_expiry_ms < 0 ? now_ms_ : first_expiry_ms);
+    if (chosen < 0) {
+      int64_t until_ms = first_expiry_ms >= 0 ? first_expiry_ms : static_expiry_ms >= 0 ? static_expiry_ms : now_ms_;
+      if (static_expiry_ms >= 0) until_ms = std::min(until_ms, static_expiry_ms);
+      return Busy(Why::kFull, until_ms);
+    }
     if (lowest_ms > now_ms_ + call_.reach_ms) {
       const int64_t until_ms = lowest_ms - call_.reach_ms;
       return Busy(Why::kAhead, first_expiry_ms < 0 ? until_ms : std::min(until_ms, first_expiry_ms));
@@ -90,7 +100,12 @@ class Script {
     }
     const int64_t expiry_ms = now_ms_ + call_.ttl_ms;
     Write(*found, stored_ms, expiry_ms, call_.request.floor_ms);
-    return {.outcome = Outcome::kOk, .granted_ms = granted_ms, .expiry_ms = expiry_ms, .store_now_ms = now_ms_};
+    StoreReply reply = {
+        .outcome = Outcome::kOk, .granted_ms = granted_ms, .expiry_ms = expiry_ms, .store_now_ms = now_ms_};
+    const Record* claim = ClaimOf(call_.request.worker);
+    if (claim != nullptr && ExpiryOf(*claim) > now_ms_ && claim->holder != call_.holder)
+      SetRival(&reply, StoreReply::Rival::kStatic, *claim);
+    return reply;
   }
 
   StoreReply Release() {
@@ -109,6 +124,21 @@ class Script {
     found->token[0] = '\0';
     if (breaks_.release_lowers) found->ceiling_ms = std::min(found->ceiling_ms, now_ms_);
     return {.outcome = Outcome::kOk, .store_now_ms = now_ms_};
+  }
+
+  StoreReply Present() {
+    const uint32_t worker = call_.request.worker;
+    StoreReply reply = {.outcome = Outcome::kOk, .store_now_ms = now_ms_};
+    const Record* lease = Find(worker);
+    if (state_.claims.size() <= worker) state_.claims.resize(worker + 1);
+    Record& claim = state_.claims[worker];
+    if (claim.there && strcmp(claim.token, call_.request.token) != 0 && ExpiryOf(claim) > now_ms_)
+      SetRival(&reply, StoreReply::Rival::kStatic, claim);
+    else if (lease != nullptr && !lease->free && ExpiryOf(*lease) > now_ms_ && lease->holder != call_.holder)
+      SetRival(&reply, StoreReply::Rival::kLease, *lease);
+    const int64_t ceiling_ms = std::max(call_.request.ceiling_ms, claim.there ? claim.ceiling_ms : 0);
+    Fill(claim, ceiling_ms, now_ms_ + call_.ttl_ms, 0);
+    return reply;
   }
 
   StoreReply DeclareNew() {
@@ -144,6 +174,14 @@ class Script {
     if (worker >= state_.records.size() || !state_.records[worker].there) return nullptr;
     return &state_.records[worker];
   }
+  const Record* ClaimOf(uint32_t worker) const noexcept {
+    if (worker >= state_.claims.size() || !state_.claims[worker].there) return nullptr;
+    return &state_.claims[worker];
+  }
+  void SetRival(StoreReply* reply, StoreReply::Rival kind, const Record& record) const noexcept {
+    reply->rival = kind;
+    reply->rival_holder = call_.name_of != nullptr ? call_.name_of(record.holder) : "";
+  }
   bool Owns(const Record& record) const noexcept {
     return breaks_.no_owner_check || (!record.free && strcmp(record.token, call_.request.token) == 0);
   }
@@ -157,6 +195,9 @@ class Script {
 
   void Write(Record& record, int64_t ceiling_ms, int64_t expiry_ms, int64_t floor_ms) const noexcept {
     state_.touched = static_cast<int>(&record - state_.records.data());
+    Fill(record, ceiling_ms, expiry_ms, floor_ms);
+  }
+  void Fill(Record& record, int64_t ceiling_ms, int64_t expiry_ms, int64_t floor_ms) const noexcept {
     record.there = true;
     record.free = false;
     record.ceiling_ms = ceiling_ms;
@@ -196,6 +237,7 @@ StoreReply Apply(RedisState& state, const Call& call, int64_t now_ms, uint64_t w
     case StoreRequest::Kind::kRenew: return script.Renew();
     case StoreRequest::Kind::kRelease: return script.Release();
     case StoreRequest::Kind::kDeclareNew: return script.DeclareNew();
+    case StoreRequest::Kind::kPresent: return script.Present();
     case StoreRequest::Kind::kList: return {.outcome = Outcome::kOk, .store_now_ms = now_ms};
   }
   return {};

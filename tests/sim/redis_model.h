@@ -28,7 +28,8 @@ struct RedisState {
   int64_t ttl_ms = -1;        // -1: no such field
   int64_t new_until_ms = -1;  // -1: no such field
   std::vector<Record> records;
-  int touched = -1;  // the record that the last call wrote; for replication
+  std::vector<Record> claims;  // of servers with a static worker id
+  int touched = -1;            // the record that the last call wrote; for replication
 };
 
 // What the script is called with beyond the request.
@@ -41,6 +42,7 @@ struct Call {
   int64_t reach_ms = 60000;
   bool durable = false;
   bool first = false;
+  const char* (*name_of)(int holder) = nullptr;  // what a holder is called
 };
 
 // The answer, and the state changed. `now_ms` is TIME, `writer` who the Redis is; never 0.

@@ -504,5 +504,22 @@ TEST(LeaseSource, ShowsWhyTheLastLeaseWasLost) {
   EXPECT_EQ(world.source.view().lost, Why::kForgotten) << "it was";
 }
 
+// ---- a server that has the leased worker id as its static one
+
+TEST(LeaseSource, ARenewalTellsOfAServerWithTheSameStaticWorkerId) {
+  SourceWorld world;
+  world.Claim(7);
+  StoreReply renewed = SourceWorld::Renewed(kNowMs + 5000);
+  world.Ask(Kind::kRaise, renewed, kNowMs + 5000);
+  EXPECT_FALSE(world.source.view().rival.seen());
+  renewed.rival = StoreReply::Rival::kStatic;
+  renewed.rival_holder = "other|5432|/data";
+  world.Ask(Kind::kRaise, renewed, kNowMs + 5000);
+  EXPECT_EQ(world.source.view().rival.worker, 7u);
+  EXPECT_STREQ(world.source.view().rival.holder, "other|5432|/data");
+  world.Ask(Kind::kRaise, SourceWorld::Lost(Why::kTaken));
+  EXPECT_FALSE(world.source.view().rival.seen());
+}
+
 }  // namespace
 }  // namespace idgen::lease

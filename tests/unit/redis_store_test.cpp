@@ -90,6 +90,26 @@ TEST(RedisStore, TheScriptIsCalledWithItsOneKey) {
   }
 }
 
+TEST(RedisStore, ReadsWhoElseHasTheWorkerId) {
+  using Rival = StoreReply::Rival;
+  StoreWorld world;
+  world.Says(Array({"ok", kNow, "static", "other|5432|/data"}));
+  const StoreReply present = world.Ask(Kind::kPresent);
+  EXPECT_EQ(present.outcome, Outcome::kOk);
+  EXPECT_EQ(present.rival, Rival::kStatic);
+  EXPECT_STREQ(present.rival_holder, "other|5432|/data");
+  world.Says(Array({"ok", kNow, "lease", "other|5432|/data"}));
+  EXPECT_EQ(world.Ask(Kind::kPresent).rival, Rival::kLease);
+  world.Says(Array({"ok", kNow, "", ""}));
+  EXPECT_EQ(world.Ask(Kind::kPresent).rival, Rival::kNone);
+  world.Says(kRenewed);
+  EXPECT_EQ(world.Ask(Kind::kRenew).rival, Rival::kNone);
+  world.Says(Array({"ok", "0001767225621000", "0001767225630000", kNow, "other|5432|/data"}));
+  const StoreReply renewed = world.Ask(Kind::kRenew);
+  EXPECT_EQ(renewed.rival, Rival::kStatic);
+  EXPECT_STREQ(renewed.rival_holder, "other|5432|/data");
+}
+
 TEST(RedisStore, AForgottenScriptIsSentWhole) {
   StoreWorld world;
   world.Says(kAcquired);
@@ -145,6 +165,13 @@ TEST(RedisStore, SendsEachVerbsArguments) {
   known_release.worker_known = true;
   const std::string ttl = "0000000000030000", holder = "h|5432|/data";
 
+  StoreRequest present;
+  present.kind = Kind::kPresent;
+  present.worker = 7;
+  present.ceiling_ms = kNowMs + 21000;
+
+  world.Ask(present);
+  EXPECT_EQ(world.LastArguments(), (Command{"present", ttl, "7", kToken, holder, "0001767225621000"}));
   world.Ask(Kind::kAcquire);
   EXPECT_EQ(world.LastArguments(), (Command{"acquire", ttl, kToken, holder, "3", "100", "60000"}));
   world.Ask(renewal);
