@@ -11,7 +11,7 @@ CREATE FUNCTION @extschema@.idgen_next() RETURNS bigint
     LANGUAGE c VOLATILE PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_next';
 COMMENT ON FUNCTION @extschema@.idgen_next() IS
-'A new id: positive, increasing within a session, never given out before by any session of any server with another worker id. Waits up to idgen.max_wait while ids have run ahead of the clock by idgen.max_ahead. Raises 55000 while the server has no worker identity, 53400 past idgen.max_wait, 25006 on a hot standby.';
+'A new id: positive, increasing within a session, never given before by any session of any server with another worker id. Waits up to idgen.max_wait if ids have run ahead of the clock.';
 
 CREATE FUNCTION @extschema@.idgen_next_text() RETURNS text
     LANGUAGE c VOLATILE PARALLEL SAFE COST 1
@@ -32,7 +32,7 @@ CREATE FUNCTION @extschema@.idgen_decode(id bigint,
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 2
     AS 'MODULE_PATHNAME', 'idgen_sql_decode';
 COMMENT ON FUNCTION @extschema@.idgen_decode(bigint) IS
-'The fields of an id of the default generator: 41 bits of milliseconds since 2024-01-01 00:00 UTC, 10 bits worker id, 12 bits sequence. It has no region and no app: these are NULL. 22023 for a negative number; any other is decoded as the layout says, whoever made it.';
+'The fields of an id of the default generator: 41 bits of milliseconds since 2024-01-01 00:00 UTC, 10 bits worker id, 12 bits sequence; no region and no app.';
 
 CREATE FUNCTION @extschema@.idgen_timestamp(id bigint) RETURNS timestamptz
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
@@ -57,7 +57,7 @@ CREATE TABLE idgen_catalog.idgen_generator (
     comment text,
     built_in boolean NOT NULL DEFAULT false);
 COMMENT ON TABLE idgen_catalog.idgen_generator IS
-'The generators of this database, by name; idgen_generators shows what follows from each. Rows are judged as they come in, never change but for their comment, and are dumped by pg_dump (not the built-in ones).';
+'The generators of this database. Use the view idgen_generators and the functions idgen_create_generator() and idgen_drop_generator(). pg_dump dumps its rows but the built-in ones.';
 GRANT SELECT ON idgen_catalog.idgen_generator TO PUBLIC;
 -- Whoever makes the extension, so that he can restore a dump of it, too.
 GRANT INSERT ON idgen_catalog.idgen_generator TO @extowner@;
@@ -88,7 +88,7 @@ CREATE FUNCTION @extschema@.idgen_describe_layout(
     LANGUAGE c STABLE PARALLEL SAFE COST 5
     AS 'MODULE_PATHNAME', 'idgen_sql_describe_layout';
 COMMENT ON FUNCTION @extschema@.idgen_describe_layout(text, timestamptz, interval, integer, integer) IS
-'What a layout is good for, without making anything: its fields, ids per second of one worker, number of workers, when its time runs out, an id of worker 1 as of now. layout: a list of fields with their bits, the highest first, of time, region (or datacenter), app, worker, sequence; or snowflake, genesis, sonyflake, goflakeid, discord, twitter, instagram, js53, wide, which have an epoch and a unit of their own. 22023 for one that is none.';
+'What a layout is good for, without creating anything: its fields, ids per second of one worker, number of workers, when its time runs out, an id of worker 1 as of now.';
 
 CREATE VIEW @extschema@.idgen_generators AS
     SELECT g.name, g.layout, g.epoch, g.unit, g.region_id, g.app_id,
@@ -96,7 +96,7 @@ CREATE VIEW @extschema@.idgen_generators AS
     FROM idgen_catalog.idgen_generator g, @extschema@.idgen_describe_layout(g.layout, g.epoch, g.unit, g.region_id, g.app_id) d;
 GRANT SELECT ON @extschema@.idgen_generators TO PUBLIC;
 COMMENT ON VIEW @extschema@.idgen_generators IS
-'The generators of this database, and what follows from each: ids per second of one worker, how many workers can have different ids, when the time field runs out, an id of worker 1 as of now.';
+'The generators of this database: layout, ids per second of one worker, number of workers, when the time field runs out, an id of worker 1 as of now.';
 
 CREATE FUNCTION @extschema@.idgen_create_generator(
     name text, layout text DEFAULT 'snowflake', epoch timestamptz DEFAULT NULL, unit interval DEFAULT NULL,
@@ -105,7 +105,7 @@ CREATE FUNCTION @extschema@.idgen_create_generator(
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'idgen_sql_create_generator';
 COMMENT ON FUNCTION @extschema@.idgen_create_generator(text, text, timestamptz, interval, integer, integer, text) IS
-'Makes a generator, for idgen_next(name) and the other functions that take one, and returns its row of idgen_generators. Time comes first in its layout, and there is a worker field; at most 63 bits, or 64 while the highest is zero. Generators of one layout, epoch, unit, region and app share their ids: none is given twice. Never changed afterwards. 42710 where the name is taken; 22023 for a layout in which no ids can be issued; 55000 where this server''s worker ids don''t fit it; 53400 past idgen.max_generators, or idgen.max_generators_per_database. For whoever made the extension, unless granted.';
+'Creates a generator, for idgen_next(name) and the other functions that take one. A generator never changes. For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_create_generator(text, text, timestamptz, interval, integer, integer, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_create_generator(text, text, timestamptz, interval, integer, integer, text) TO @extowner@ WITH GRANT OPTION;
 
@@ -113,7 +113,7 @@ CREATE FUNCTION @extschema@.idgen_drop_generator(name text, if_exists boolean DE
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'idgen_sql_drop_generator';
 COMMENT ON FUNCTION @extschema@.idgen_drop_generator(text, boolean) IS
-'Drops a generator: true, or false where there was none and if_exists is true. Column defaults that name it fail from then on; idgen_check() lists them. 42704 where there is none; 55000 for a built-in one. For whoever made the extension, unless granted.';
+'Drops a generator: true, or false if there was none and if_exists is true. Column defaults that name it fail from then on. For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_drop_generator(text, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_drop_generator(text, boolean) TO @extowner@ WITH GRANT OPTION;
 
@@ -129,7 +129,7 @@ CREATE FUNCTION @extschema@.idgen_next(generator text) RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_next_generator';
 COMMENT ON FUNCTION @extschema@.idgen_next(text) IS
-'A new id of a generator, as idgen_next() gives them. NULL for NULL. Raises 42704 where there is no such generator, 53400 where the server has no room for another layout (idgen.max_generators) or this database has used up its share (idgen.max_generators_per_database), and what idgen_next() raises.';
+'A new id of a generator. NULL for NULL.';
 
 CREATE FUNCTION @extschema@.idgen_batch(count bigint, generator text) RETURNS SETOF bigint
     LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1 ROWS 1000
@@ -156,7 +156,7 @@ CREATE FUNCTION @extschema@.idgen_decode(id bigint, generator text,
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 2
     AS 'MODULE_PATHNAME', 'idgen_sql_decode_generator';
 COMMENT ON FUNCTION @extschema@.idgen_decode(bigint, text) IS
-'The fields of an id of a generator; NULL for a field that its layout does not have. 22023 for a number with more bits than the layout, 42704 where there is no such generator. For indexes and generated columns: idgen_decode_layout().';
+'The fields of an id of a generator; NULL for a field that its layout does not have. For indexes and generated columns use idgen_decode_layout().';
 
 CREATE FUNCTION @extschema@.idgen_timestamp(id bigint, generator text) RETURNS timestamptz
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
@@ -169,7 +169,7 @@ CREATE FUNCTION @extschema@.idgen_decode_layout(id bigint, layout text, epoch ti
     LANGUAGE c IMMUTABLE PARALLEL SAFE COST 2
     AS 'MODULE_PATHNAME', 'idgen_sql_decode_layout';
 COMMENT ON FUNCTION @extschema@.idgen_decode_layout(bigint, text, timestamptz, interval) IS
-'The fields of an id of any layout, whoever made it; ids of 64 bits as negative numbers, too (idgen_from_unsigned() reads the decimal form). layout, epoch and unit as in idgen_describe_layout(); without them 2024-01-01 00:00 UTC and 1 ms. NULL where id or layout is. 22023 for a layout that is none, or a number with more bits than it; 22008 for a time that no timestamp can say.';
+'The fields of an id of any layout, whoever made it. layout, epoch and unit as in idgen_describe_layout(); ids of 64 bits are negative numbers.';
 
 CREATE FUNCTION @extschema@.idgen_timestamp_layout(id bigint, layout text, epoch timestamptz DEFAULT NULL, unit interval DEFAULT NULL)
     RETURNS timestamptz
@@ -190,7 +190,7 @@ CREATE FUNCTION @extschema@.idgen_max_id(at timestamptz) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_max_id';
 COMMENT ON FUNCTION @extschema@.idgen_max_id(timestamptz) IS
-'The bound for which id <= idgen_max_id(at) means idgen_timestamp(id) <= at, of every id of the default generator. -1 before its epoch. Ids can run ahead of the clock by idgen.max_ahead, so id <= idgen_max_id(now()) can miss some that exist.';
+'The bound for which id <= idgen_max_id(at) means idgen_timestamp(id) <= at, for every id of the default generator. Ids can run ahead of the clock by idgen.max_ahead.';
 
 CREATE FUNCTION @extschema@.idgen_min_id(at timestamptz, generator text) RETURNS bigint
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
@@ -210,14 +210,14 @@ CREATE FUNCTION @extschema@.idgen_adopt(table_name regclass, column_name name, g
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 10000 ROWS 3
     AS 'MODULE_PATHNAME', 'idgen_sql_adopt';
 COMMENT ON FUNCTION @extschema@.idgen_adopt(regclass, name, text) IS
-'Makes idgen_next(), or that of a generator, the default of a bigint column that has had other ids (plain, serial or identity), and says what it did, a line each. All in one transaction, under the lock that ALTER TABLE takes. 55000 where existing ids are not all below the new ones; 42804 for a column that can''t hold ids of 64 bits, with the statement that widens an integer. For the table''s owner.';
+'Makes idgen_next(), or that of a generator, the default of a bigint column that had other ids (plain, serial or identity), and returns what it did. For the table''s owner.';
 
 CREATE FUNCTION @extschema@.idgen_fill_past(table_name regclass, column_name name, time_column name,
     generator text DEFAULT NULL, worker_id integer DEFAULT NULL) RETURNS bigint
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100000
     AS 'MODULE_PATHNAME', 'idgen_sql_fill_past';
 COMMENT ON FUNCTION @extschema@.idgen_fill_past(regclass, name, name, text, integer) IS
-'Gives every row whose column_name is NULL an id of the time in time_column, in the order of these times, and returns how many. The ids have a worker id that no server may have, the layout''s last unless worker_id says otherwise: so none meets an id that a server issues, and what the column has of it already is not met either. Ids of rows that were deleted may come again, and another table has the same unless it is given another worker_id. 25000 in a transaction that does not see all rows. 22008 where a time is missing, to come, or before the epoch; 55000 where the worker id is this server''s or may be leased.';
+'Gives every row whose column_name is NULL an id of the time in time_column, in the order of these times, under a worker id that no server has. Returns how many.';
 
 -- is it healthy
 
@@ -232,7 +232,7 @@ CREATE FUNCTION @extschema@.idgen_status(
     LANGUAGE c VOLATILE PARALLEL SAFE COST 10
     AS 'MODULE_PATHNAME', 'idgen_sql_status';
 COMMENT ON FUNCTION @extschema@.idgen_status() IS
-'One row: is id generation healthy (state is ''ok''), why not, and what to do; ''warning'' if ids flow and another server issues the same. ceiling: no id has a later time, and a restart goes on from it; ceiling_left: until the id clock reaches it. drift: how far the next id is ahead of the id clock. clock_ahead: how far the id clock is ahead of the wall clock. ids_issued: since the server started. Of a leased worker id: lease_holder, as others see this server (host|port|directory); lease_expires_at, by the store''s clock; last_renewal_at and how long the store''s last answer took; renewal_failures in a row. lease_holder, last_error, and hosts, ports and directories in worker_source and reason are for members of pg_monitor.';
+'One row: is id generation healthy (state is ''ok''), why not, and what to do; worker id, ceiling, drift, the clock, ids issued, the lease, the last error.';
 
 -- checks before trouble
 
@@ -357,14 +357,14 @@ BEGIN ATOMIC
     GROUP BY t.tgrelid;
 END;
 COMMENT ON FUNCTION @extschema@.idgen_check() IS
-'What will be trouble, a row each: a generator that runs out within five years; two generators whose ids can meet in one column; a default that names no generator; a column that can''t hold every id, or still owns a sequence; a worker field smaller than the range that is leased from; ticks too long for the settings; whatever idgen_status() warns of; a worker id that is not leased on a server with standbys, subscribers or subscriptions; a table of definitions whose triggers are not enabled always. No rows: nothing was found.';
+'What will be trouble, one row each: generators that run out, ids that can meet, defaults and columns that do not fit, settings that do not match. No rows: nothing was found.';
 -- text forms
 
 CREATE FUNCTION @extschema@.idgen_to_base32(id bigint) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_to_base32';
 COMMENT ON FUNCTION @extschema@.idgen_to_base32(bigint) IS
-'An id in Crockford''s base32, as TSIDs have it: 13 characters of 0-9 and A-Z without I, L, O and U, which sort like unsigned ids under COLLATE "C". Any bigint has one; a negative one counts as 2^64 more.';
+'An id in Crockford''s base32, as TSIDs have it: 13 characters of 0-9 and A-Z without I, L, O and U, which sort like unsigned ids under COLLATE "C".';
 
 CREATE FUNCTION @extschema@.idgen_from_base32(text text) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
@@ -376,7 +376,7 @@ CREATE FUNCTION @extschema@.idgen_to_base58(id bigint) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_to_base58';
 COMMENT ON FUNCTION @extschema@.idgen_to_base58(bigint) IS
-'An id in base58 with Bitcoin''s alphabet: at most 11 characters of 1-9, A-Z and a-z without I, O and l. They don''t sort like ids. Any bigint has one; a negative one counts as 2^64 more.';
+'An id in base58 with Bitcoin''s alphabet: at most 11 characters of 1-9, A-Z and a-z without I, O and l, which do not sort like ids.';
 
 CREATE FUNCTION @extschema@.idgen_from_base58(text text) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
@@ -424,13 +424,13 @@ CREATE FUNCTION @extschema@.uuid_to_ulid(uuid uuid) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_uuid_to_ulid';
 COMMENT ON FUNCTION @extschema@.uuid_to_ulid(uuid) IS
-'The 128 bits of a UUID, of any version, as a ULID: 26 characters of Crockford''s base32, which sort like UUIDs under COLLATE "C". A ULID begins with 48 bits of Unix milliseconds, as a UUID of version 7 does.';
+'The 128 bits of a UUID, of any version, as a ULID: 26 characters of Crockford''s base32, which sort like UUIDs under COLLATE "C".';
 
 CREATE FUNCTION @extschema@.uuid_from_ulid(text text) RETURNS uuid
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_uuid_from_ulid';
 COMMENT ON FUNCTION @extschema@.uuid_from_ulid(text) IS
-'The 128 bits of a ULID as a UUID; of one that uuid_to_ulid() wrote, that UUID. Exactly 26 characters, in either case; I and L are read as 1, O as 0. A ULID made elsewhere has random bits where a UUID has its version, so uuid_v7_timestamp() refuses most of them. 22P02 for anything else, 22003 above 2^128 - 1 (the first character is at most 7).';
+'The 128 bits of a ULID as a UUID. uuid_v7_timestamp() refuses most ULIDs made elsewhere, which have random bits in place of a version.';
 
 -- UUIDs
 
@@ -438,7 +438,7 @@ CREATE FUNCTION @extschema@.uuid_v7() RETURNS uuid
     LANGUAGE c VOLATILE PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_uuid_v7';
 COMMENT ON FUNCTION @extschema@.uuid_v7() IS
-'A new UUID of version 7 (RFC 9562): Unix milliseconds, a 16-bit counter (section 6.2, method 1), 58 random bits. Strictly increasing over all sessions of the server where idgen is in shared_preload_libraries, else within the session. Never waits and never fails for want of a number. Its time lags the clock by a tick of the kernel''s coarse clock at the most (4 ms, as a rule), and leads it only past 32,768 UUIDs in one millisecond, or by as much as a clock was set back until that is caught up with.';
+'A new UUID of version 7 (RFC 9562), strictly increasing over all sessions of the server if idgen is in shared_preload_libraries, else within the session. Never waits.';
 
 CREATE FUNCTION @extschema@.uuid_v7_timestamp(uuid uuid) RETURNS timestamptz
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
@@ -456,19 +456,19 @@ CREATE FUNCTION @extschema@.uuid_v7(at timestamptz) RETURNS uuid
     LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_uuid_v7_at';
 COMMENT ON FUNCTION @extschema@.uuid_v7(timestamptz) IS
-'A UUID of version 7 for a row of the past: with the millisecond of that time, rounded down, and 74 random bits. Those of one millisecond are in no order. 22008 before 1970 and after 10889-08-02 05:31:50.655 UTC.';
+'A UUID of version 7 for a row of the past: with the millisecond of that time, rounded down, and 74 random bits. UUIDs of one millisecond are in no order.';
 
 CREATE FUNCTION @extschema@.uuid_v7_min(at timestamptz) RETURNS uuid
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_uuid_v7_min';
 COMMENT ON FUNCTION @extschema@.uuid_v7_min(timestamptz) IS
-'The lower bound of a time range in UUIDs of version 7, for the index on the UUIDs themselves: id >= uuid_v7_min(t) exactly where uuid_v7_timestamp(id) >= t. Any time will do; past the last time that a UUID has, the max UUID, which no UUID of version 7 reaches.';
+'The lower bound of a time range in UUIDs of version 7, for the index on the UUIDs: id >= uuid_v7_min(t) if and only if uuid_v7_timestamp(id) >= t.';
 
 CREATE FUNCTION @extschema@.uuid_v7_max(at timestamptz) RETURNS uuid
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_uuid_v7_max';
 COMMENT ON FUNCTION @extschema@.uuid_v7_max(timestamptz) IS
-'The upper bound of a time range in UUIDs of version 7, for the index on the UUIDs themselves: id <= uuid_v7_max(t) exactly where uuid_v7_timestamp(id) <= t. Any time will do; before 1970, the nil UUID, which every UUID of version 7 is above.';
+'The upper bound of a time range in UUIDs of version 7, for the index on the UUIDs: id <= uuid_v7_max(t) if and only if uuid_v7_timestamp(id) <= t.';
 
 -- watching it
 
@@ -490,7 +490,7 @@ COMMENT ON FUNCTION @extschema@.idgen_stat_get_backends() IS
 CREATE VIEW @extschema@.idgen_stat_backends AS SELECT * FROM @extschema@.idgen_stat_get_backends();
 GRANT SELECT ON @extschema@.idgen_stat_backends TO PUBLIC;
 COMMENT ON VIEW @extschema@.idgen_stat_backends IS
-'What each live backend that has asked for ids has had since it began: ids given out, blocks reserved for them, ids lost in blocks that were dropped, how often and how long it has waited, and whether it waits right now.';
+'Per live backend that asked for ids: ids given out, blocks reserved, ids lost in dropped blocks, how often and how long it waited, and whether it waits now.';
 
 CREATE FUNCTION @extschema@.idgen_stat_get_generators(
     OUT generator text, OUT ids bigint, OUT blocks bigint, OUT lost_ids bigint, OUT waits bigint, OUT waited interval,
@@ -504,7 +504,7 @@ COMMENT ON FUNCTION @extschema@.idgen_stat_get_generators() IS
 CREATE VIEW @extschema@.idgen_stat_generators AS SELECT * FROM @extschema@.idgen_stat_get_generators();
 GRANT SELECT ON @extschema@.idgen_stat_generators TO PUBLIC;
 COMMENT ON VIEW @extschema@.idgen_stat_generators IS
-'What all backends together have had of each generator since stats_reset, or since the server started: ids, blocks, ids lost in dropped blocks, waits; drift: how far the next id is ahead of the id clock now; max_drift: the furthest.';
+'Per generator, since stats_reset or the server''s start: ids, blocks, ids lost in dropped blocks, waits; drift, how far the next id is ahead of the id clock; max_drift, the furthest.';
 
 CREATE FUNCTION @extschema@.idgen_stat_get_clock(
     OUT ahead interval, OUT right_at timestamptz, OUT steps_back bigint, OUT largest_step_back interval,
@@ -518,7 +518,7 @@ COMMENT ON FUNCTION @extschema@.idgen_stat_get_clock() IS
 CREATE VIEW @extschema@.idgen_stat_clock AS SELECT * FROM @extschema@.idgen_stat_get_clock();
 GRANT SELECT ON @extschema@.idgen_stat_clock TO PUBLIC;
 COMMENT ON VIEW @extschema@.idgen_stat_clock IS
-'The id clock against the wall clock: ahead (negative while a large step forward is waited out) and about when it will be right; how often the wall clock has stepped back since stats_reset, or since the server started, and by how much at the most.';
+'The id clock against the wall clock: how far ahead, about when it will be right; how often the wall clock stepped back since stats_reset, and by how much at most.';
 
 CREATE FUNCTION @extschema@.idgen_stat_reset() RETURNS void
     LANGUAGE c VOLATILE PARALLEL SAFE COST 10
@@ -536,7 +536,7 @@ CREATE FUNCTION @extschema@.idgen_workers(
     LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 100
     AS 'MODULE_PATHNAME', 'idgen_sql_workers';
 COMMENT ON FUNCTION @extschema@.idgen_workers() IS
-'Every worker id that was ever leased under idgen.lease_prefix, straight from the store: who holds it (state ''held''), held it last (''free'', or ''expired'' where it was never given back), and who says that it is its static one (''static''); ceiling: no id with it has a later time; expires_at, by the store''s clock. 08006 where the store does not answer, 55000 where none is set. For members of pg_monitor, unless granted.';
+'Every worker id ever leased under idgen.lease_prefix, from the store: who holds or held it, its ceiling (no id with it has a later time), when its lease expires. For pg_monitor.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_workers() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_workers() TO pg_monitor;
 
@@ -544,7 +544,7 @@ CREATE FUNCTION @extschema@.idgen_declare_new_prefix() RETURNS timestamptz
     LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 10000
     AS 'MODULE_PATHNAME', 'idgen_sql_declare_new_prefix';
 COMMENT ON FUNCTION @extschema@.idgen_declare_new_prefix() IS
-'Says to the lease store that no server has ever had a worker id under idgen.lease_prefix, so that servers need not wait idgen.lease_ttl for what it may have forgotten. Holds for one idgen.lease_ttl, until the time returned, by the store''s clock. The risk: where servers have issued ids under the prefix within that time, ids may repeat. 55000 where the store knows of worker ids leased under it. Superusers only, unless granted.';
+'Tells the lease store that no server ever had a worker id under idgen.lease_prefix, so that nobody waits idgen.lease_ttl. If servers have issued ids within that time, ids may repeat.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_declare_new_prefix() FROM PUBLIC;
 
 -- the operator's way out
@@ -553,7 +553,7 @@ CREATE FUNCTION @extschema@.idgen_forget_floor() RETURNS timestamptz
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_forget_floor';
 COMMENT ON FUNCTION @extschema@.idgen_forget_floor() IS
-'Gives up the floor that a server waits for because earlier ids lie ahead of the clock (see idgen_status()), so that ids begin at the wall clock, and returns it. The risk: ids that were issued up to that time may be issued again when the clock gets there. Safe where the clock was wrong and every id from that time has been deleted, or where none was issued. 55000 where no floor is waited for. Superusers only, unless granted.';
+'Gives up the floor that a server waits for because earlier ids lie ahead of the clock. Ids that were issued up to that time may be issued again when the clock gets there.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_forget_floor() FROM PUBLIC;
 
 -- This script runs where ids are new, so a server without a trace of earlier ones may start at once.
@@ -578,7 +578,7 @@ CREATE TABLE idgen_catalog.idgen_sequencer (
     comment text,
     built_in boolean NOT NULL DEFAULT false);
 COMMENT ON TABLE idgen_catalog.idgen_sequencer IS
-'The sequencers of this database, by name; idgen_sequencers shows what their keys begin with in the store. Rows are judged as they come in, never change but for their comment, and are dumped by pg_dump (not the built-in one).';
+'The sequencers of this database. Use the view idgen_sequencers and the functions idgen_create_sequencer() and idgen_drop_sequencer(). pg_dump dumps its rows but the built-in one.';
 GRANT SELECT ON idgen_catalog.idgen_sequencer TO PUBLIC;
 -- Whoever makes the extension, so that he can restore a dump of it, too.
 GRANT INSERT ON idgen_catalog.idgen_sequencer TO @extowner@;
@@ -620,7 +620,7 @@ CREATE FUNCTION @extschema@.idgen_create_sequencer(
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'idgen_sql_create_sequencer';
 COMMENT ON FUNCTION @extschema@.idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) IS
-'Makes a sequencer, for idgen_sequence() and the other functions that take one, and returns its row of idgen_sequencers. Its values are start, start + step and so on up to max_value; with cycle they then begin again. ttl: how long a key lives, ''from first use'' or, ''sliding'', from the latest. key_prefix: what its keys begin with in the store, without braces; otherwise the names of the database and the sequencer. cache: with more than 1 a server takes segments of up to so many values at a time (1 to 1,000,000) and gives them from shared memory: no round trip per value, in order on each server but not between servers, and what a server has left is skipped where it is lost. Made again under the same name it goes on with the values in the store. 42710 where the name is taken; 22023 for a negative start, a step below 1, a maximum below either, a ttl with months, a cache out of range; 0A000 for a cache above 1 with cycle or a ttl. For the extension''s owner, unless granted.';
+'Creates a sequencer, for idgen_sequence() and the other functions that take one: start, step, maximum, cycle, TTL, cache, prefix of its keys. For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) TO @extowner@ WITH GRANT OPTION;
 
@@ -628,7 +628,7 @@ CREATE FUNCTION @extschema@.idgen_drop_sequencer(name text, if_exists boolean DE
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'idgen_sql_drop_sequencer';
 COMMENT ON FUNCTION @extschema@.idgen_drop_sequencer(text, boolean) IS
-'Drops a sequencer: true, or false where there was none and if_exists is true. Its values stay in the store. 42704 where there is none; 55000 for a built-in one. For the extension''s owner, unless granted.';
+'Drops a sequencer: true, or false if there was none and if_exists is true. Its values stay in the store. For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_drop_sequencer(text, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_drop_sequencer(text, boolean) TO @extowner@ WITH GRANT OPTION;
 
@@ -637,7 +637,7 @@ CREATE FUNCTION @extschema@.idgen_sequence(key text, count integer DEFAULT 1, se
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000 ROWS 10
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence';
 COMMENT ON FUNCTION @extschema@.idgen_sequence(text, integer, text) IS
-'The next count values of a key, in order, over all servers of the store: one step there, nobody else''s values between them. They are given for good: a rollback does not give them back. None for NULL. 2200H where fewer are left before the maximum, and none is taken then; 22023 for a count outside 1 to 1,000,000, or of more than a cycle has; 22023 for a key outside 1 to 512 bytes; 42704 where there is no such sequencer; 08006 where the store does not answer within idgen.store_timeout, 08P01 where what answers is no store, 55000 where none is set or it refuses; 22P02 and 42804 where it has something else at that place. Where the sequencer has a cache: in order, from this server''s segments, which others'' values may lie between; what is left, with a warning, where a batch meets the maximum; 55000 without shared memory, 53400 where there is no room for the key within idgen.store_timeout.';
+'The next count values of a key, in order, over all servers of the store. They are given for good: a rollback does not give them back.';
 
 CREATE FUNCTION @extschema@.idgen_sequence_next(key text, sequencer text DEFAULT 'default') RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
@@ -650,13 +650,13 @@ CREATE FUNCTION @extschema@.idgen_sequence_next(keys text[], sequencer text DEFA
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000 ROWS 10
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence_next_keys';
 COMMENT ON FUNCTION @extschema@.idgen_sequence_next(text[], text) IS
-'The next value of each key, a row each in their order, asked for together; a key may be there more than once. Each is a step of its own: where one fails, what the others were given is nobody''s. None for NULL; 22004 for a key that is NULL; 22023 for more than 10,000; otherwise as idgen_sequence().';
+'The next value of each key, one row each in their order, asked for together. If one fails, nobody gets what the others were given.';
 
 CREATE FUNCTION @extschema@.idgen_sequence_set(key text, value bigint, sequencer text DEFAULT 'default') RETURNS void
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence_set';
 COMMENT ON FUNCTION @extschema@.idgen_sequence_set(text, bigint, text) IS
-'Makes a value the last one given of a key: the next is value + step. Setting a key back gives values again that were given before. Not undone by a rollback. 22023 for a value below start - step, below 0 or above the maximum; otherwise as idgen_sequence(). For the extension''s owner, unless granted.';
+'Makes a value the last one given of a key: the next is value + step. Setting a key back gives values again. Not undone by a rollback. For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_sequence_set(text, bigint, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_sequence_set(text, bigint, text) TO @extowner@ WITH GRANT OPTION;
 
@@ -699,4 +699,4 @@ REVOKE ALL ON @extschema@.idgen_stat_sequences FROM PUBLIC;
 GRANT SELECT ON @extschema@.idgen_stat_sequences TO pg_read_all_stats;
 GRANT SELECT ON @extschema@.idgen_stat_sequences TO @extowner@ WITH GRANT OPTION;
 COMMENT ON VIEW @extschema@.idgen_stat_sequences IS
-'The keys of this database whose values this server has in segments: next_value, the next it would give, NULL where it has to ask the store; values_left, without asking; segment_size, of the latest; fetches, of segments; waits, calls that had to wait for one. Since the key has had its place. Keys may say something: for pg_read_all_stats.';
+'The keys of this database whose values this server holds in segments: next_value (NULL if it must ask the store), values_left, segment_size, fetches, waits. For pg_read_all_stats.';

@@ -6,6 +6,11 @@ FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
 WHERE d.refclassid = 'pg_extension'::regclass AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
   AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'idgen')
 ORDER BY 1, 2;
+-- In a sentence or two, so that \df+ can be read: the rest is in docs/functions.md.
+SELECT pg_describe_object(classoid, objoid, objsubid) AS object, length(description) FROM pg_description
+WHERE (classoid, objoid) IN (SELECT classid, objid FROM pg_depend WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass
+      AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'idgen'))
+  AND length(description) > 200;
 SET idgen.no_such_setting = 1;
 -- Another schema, and no search_path at all.
 DROP EXTENSION idgen;

@@ -81,7 +81,7 @@ void DefineSettings() {
                             nullptr, nullptr);
   DefineCustomIntVariable(
       "idgen.max_generators_per_database", "How many layouts of ids a database may be the first to use.",
-      "So that one database can't use up what idgen.max_generators gives to all. For superusers to set, "
+      "So that one database cannot use up what idgen.max_generators gives to all. For superusers to set, "
       "also with ALTER DATABASE.",
       &max_generators_per_database, 16, 0, static_cast<int>(core::kMaxLines), PGC_SUSET, 0, nullptr, nullptr, nullptr);
   DefineLeaseSettings();
