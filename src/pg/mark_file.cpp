@@ -2,11 +2,14 @@
 #include "pg/mark_file.h"
 
 #include "io/clock.h"
+#include "io/transport.h"
 #include "pg/segment_worker.h"
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+
+#include <sys/stat.h>
 
 namespace idgen::pg {
 
@@ -23,18 +26,22 @@ shmem_startup_hook_type previous_startup_hook = nullptr;
 
 struct alignas(PG_CACHE_LINE_SIZE) SharedMarks {
   core::Word synced;
-  bool is_unsure;  // a sync failed: nobody knows what of the file is on disk
+  core::Word written;      // so many writes are in the file
+  core::Word keeper;       // pid of who writes and syncs; 0: nobody
+  ConditionVariable kept;  // it has ended
+  // The file as it was written whole. For the keeper. 0: it has not been, or nobody knows what of it is on disk.
+  uint64 inode, device;
   // A mark is being noted. Who is killed in the middle, in an immediate shutdown, leaves it so.
   volatile bool is_changing;
   int64 told_second;  // of the boot-time clock
   int64 told, untold;
-  LWLock* table_lock;
-  LWLock* sync_lock;  // before the table's
+  LWLock* lock;  // never held while the disk is waited for
 };
 SharedMarks* shared = nullptr;  // nullptr where the library is not preloaded
 void* table_memory = nullptr;
 File file = -1;  // of this process
-uint32 write_event = 0, sync_event = 0;
+uint64 file_inode = 0;
+uint32 write_event = 0, sync_event = 0, wait_event = 0;
 
 // The file: this, and a record for each place. Records that are missing protect less, and harm nothing.
 constexpr const char* kFile = "idgen.marks";
@@ -77,34 +84,55 @@ void Load() {
                             static_cast<unsigned long long>(head.places - read))));
 }
 
-// The whole file anew, and synced. For the postmaster, when nobody else is there.
-void Save(bool at_end) {
-  FILE* stream = AllocateFile(kNewFile, PG_BINARY_W);
+// Many at a time, so that others note marks in between. The postmaster, at the start and at the end, is alone.
+bool WriteAll(FILE* stream, bool at_end) {
+  static MarkRecord records[128];
   const sequencer::Marks table = Table();
+  for (size_t place = 0; place < table.places();) {
+    size_t count = 0;
+    if (IsUnderPostmaster) LWLockAcquire(shared->lock, LW_SHARED);
+    while (count < lengthof(records) && place < table.places()) records[count++] = table.Record(place++, at_end);
+    if (IsUnderPostmaster) LWLockRelease(shared->lock);
+    if (fwrite(records, sizeof records[0], count, stream) != count) return false;
+  }
+  return true;
+}
+
+// Writes the whole file anew, and syncs it. False where that can't be, unless it is raised.
+bool Save(bool at_end, int level) {
+  shared->inode = 0;
+  FILE* stream = AllocateFile(kNewFile, PG_BINARY_W);
   FileHead head = {};
   memcpy(head.magic, kMagic, sizeof kMagic);
-  head.places = table.places();
-  bool written = stream != nullptr && fwrite(&head, sizeof head, 1, stream) == 1;
-  for (size_t place = 0; written && place < table.places(); ++place) {
-    const MarkRecord record = table.Record(place, at_end);
-    written = fwrite(&record, sizeof record, 1, stream) == 1;
-  }
-  if (stream != nullptr && FreeFile(stream) != 0) written = false;
-  if (written)
-    (void)durable_rename(kNewFile, kFile, LOG);
+  head.places = Table().places();
+  struct stat made = {};
+  bool written = stream != nullptr && fwrite(&head, sizeof head, 1, stream) == 1 && WriteAll(stream, at_end) &&
+                 fstat(fileno(stream), &made) == 0;
+  const int saved_errno = errno;
+  if (stream != nullptr && FreeFile(stream) != 0)
+    written = false;
   else
-    ereport(LOG, (errcode_for_file_access(), errmsg("could not write file \"%s\": %m", kNewFile)));
+    errno = saved_errno;
+  if (!written) {
+    ereport(level, (errcode_for_file_access(), errmsg("could not write file \"%s\": %m", kNewFile),
+                    errdetail("It is to keep how far sequences have come.")));
+    return false;
+  }
+  if (durable_rename(kNewFile, kFile, level) != 0) return false;
+  shared->device = made.st_dev;
+  shared->inode = made.st_ino;
+  return true;
 }
 
 // After a crash, or a shutdown in the middle of a change, the records that were written ahead are there.
 void SaveAtEnd(int code, Datum) {
-  if (code == 0 && !shared->is_changing) Save(true);
+  if (code == 0 && !shared->is_changing) Save(true, LOG);
 }
 
 void RequestHook() {
   if (previous_request_hook != nullptr) previous_request_hook();
   RequestAddinShmemSpace(MemorySize());
-  RequestNamedLWLockTranche("idgen_marks", 2);
+  RequestNamedLWLockTranche("idgen_marks", 1);
 }
 
 void StartupHook() {
@@ -116,69 +144,153 @@ void StartupHook() {
   marks_synced = &shared->synced;
   if (!found) {
     memset(static_cast<void*>(shared), 0, MemorySize());
-    LWLockPadded* locks = GetNamedLWLockTranche("idgen_marks");
-    shared->table_lock = &locks[0].lock;
-    shared->sync_lock = &locks[1].lock;
+    shared->lock = &GetNamedLWLockTranche("idgen_marks")->lock;
+    ConditionVariableInit(&shared->kept);
   }
   LWLockRelease(AddinShmemInitLock);
   if (IsUnderPostmaster || found || max_marks == 0) return;
   Load();
-  Save(false);
+  if (!Save(false, LOG))
+    ereport(LOG, (errmsg("idgen cannot record how far sequences have come"),
+                  errdetail("Transactions that need that get an error until the file \"%s\" can be written.", kFile)));
   on_shmem_exit(SaveAtEnd, Int32GetDatum(0));  // of the postmaster: no backend lives then
 }
 
 [[noreturn]] void RaiseFileError(const char* what) {
-  ereport(ERROR, (errcode_for_file_access(), errmsg("could not %s file \"%s\": %m", what, kFile),
-                  errdetail("It keeps how far sequences have come. Values that were asked for are skipped, not given."),
-                  errhint("Where the file is missing, the server makes it when it starts.")));
+  ereport(ERROR,
+          (errcode_for_file_access(), errmsg("could not %s file \"%s\": %m", what, kFile),
+           errdetail("It keeps how far sequences have come. Values that were asked for are skipped, not given.")));
 }
 
-File OpenFile() {
-  if (file >= 0) return file;
-  write_event = NewWaitEvent("IdgenMarksWrite");
-  sync_event = NewWaitEvent("IdgenMarksSync");
+// For the keeper, like all that follows down to Keep().
+
+// Opens the file. One that is gone, or another than was written, is written anew: this process, or others, may have the
+// one open that is gone. So is one that could not be synced: the kernel may take pages that it could not write for
+// clean.
+void OpenFile() {
+  struct stat now;
+  const bool is_known = shared->inode != 0;
+  if (!is_known || stat(kFile, &now) != 0 || now.st_ino != shared->inode || now.st_dev != shared->device) {
+    if (is_known) ereport(LOG, (errmsg("idgen: the file \"%s\" is gone, or another; it is written anew", kFile)));
+    Save(false, ERROR);
+  }
+  if (file >= 0 && file_inode != shared->inode) {
+    FileClose(file);
+    file = -1;
+  }
+  if (file >= 0) return;
   file = PathNameOpenFile(kFile, O_RDWR | PG_BINARY);
   if (file < 0) RaiseFileError("open");
-  return file;
+  file_inode = shared->inode;
 }
 
-bool WriteRecord(size_t place) {
-  MarkRecord record = Table().Record(place, false);
-  return FileWrite(file, reinterpret_cast<char*>(&record), sizeof record,
-                   static_cast<off_t>(sizeof(FileHead) + place * sizeof record), write_event) == sizeof record;
+// The next record of the queue; `writes`: where there is none, all up to this one are in the file.
+bool TakeRecord(size_t* place, MarkRecord* record, uint64* writes) {
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  sequencer::Marks table = Table();
+  const bool is_there = table.TakeUnwritten(place);
+  if (is_there) *record = table.Record(*place, false);
+  *writes = table.writes();
+  LWLockRelease(shared->lock);
+  return is_there;
+}
+
+void WriteOut() {
+  size_t place;
+  MarkRecord record;
+  uint64 writes;
+  while (TakeRecord(&place, &record, &writes)) {
+    if (FileWrite(file, reinterpret_cast<char*>(&record), sizeof record,
+                  static_cast<off_t>(sizeof(FileHead) + place * sizeof record), write_event) == sizeof record)
+      continue;
+    const int saved_errno = errno;
+    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+    Table().NoteUnwritten(place);
+    LWLockRelease(shared->lock);
+    errno = saved_errno;
+    RaiseFileError("write");
+  }
+  shared->written.store(writes);
+}
+
+void SyncOut() {
+  const uint64 writes = shared->written.load(), inode = shared->inode;
+  shared->inode = 0;  // unless it is synced
+  if (FileSync(file, sync_event) != 0) RaiseFileError("sync");
+  shared->inode = inode;
+  shared->synced.store(writes);
+}
+
+bool BecomeKeeper() {
+  uint64 nobody = 0;
+  return shared->keeper.compare_exchange_strong(nobody, static_cast<uint64>(MyProcPid));
+}
+
+// Also of who ends in the middle.
+void EndKeeping() {
+  if (shared->keeper.load() != static_cast<uint64>(MyProcPid)) return;
+  shared->keeper.store(0);
+  ConditionVariableBroadcast(&shared->kept);
+}
+
+void EndKeepingAtExit(int, Datum) { EndKeeping(); }
+
+// Until another has ended what it writes or syncs, or longer: the caller looks again.
+void WaitForKeeper(const core::Word& done, uint64 write, int64 until_us) {
+  const int64 left_us = until_us - io::BootUs();
+  if (left_us <= 0)
+    ereport(ERROR, (errcode(ERRCODE_IO_ERROR), errmsg("the disk does not answer"),
+                    errdetail("Process %llu has not finished writing the file \"%s\", which keeps how far sequences "
+                              "have come. Values that were asked for are skipped, not given.",
+                              static_cast<unsigned long long>(shared->keeper.load()), kFile)));
+  const bool is_limited = until_us != io::kNever;
+  ConditionVariablePrepareToSleep(&shared->kept);
+  if (shared->keeper.load() != 0 && write > done.load())
+    ConditionVariableTimedSleep(&shared->kept, is_limited ? static_cast<long>(left_us / core::kUsPerMs + 1) : -1,
+                                wait_event);
+  ConditionVariableCancelSleep();
+}
+
+// Until `done` covers the write: by this process, or by another that writes for all.
+void Keep(const core::Word& done, uint64 write, bool on_disk, int64 until_us) {
+  static bool registered = false;
+  if (!registered) {
+    write_event = NewWaitEvent("IdgenMarksWrite");
+    sync_event = NewWaitEvent("IdgenMarksSync");
+    wait_event = NewWaitEvent("IdgenMarksWait");
+    before_shmem_exit(EndKeepingAtExit, Datum{0});
+    registered = true;
+  }
+  while (write > done.load()) {
+    CHECK_FOR_INTERRUPTS();
+    if (!BecomeKeeper()) {
+      WaitForKeeper(done, write, until_us);
+      continue;
+    }
+    PG_TRY();
+    {
+      OpenFile();
+      WriteOut();
+      if (on_disk) SyncOut();
+    }
+    PG_FINALLY();
+    { EndKeeping(); }
+    PG_END_TRY();
+  }
 }
 
 void BeginChange() {
-  LWLockAcquire(shared->table_lock, LW_EXCLUSIVE);
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
   shared->is_changing = true;
 }
 
-// Writes the record where it has to be: under the lock, so that it is never followed by an older one.
-uint64 EndChange(const sequencer::Marks::Noted& noted) {
-  const bool done = noted.is_doubtful || noted.is_written_ahead || WriteRecord(noted.place);
-  if (!done) Table().NoteUnwritten(noted.place);
-  const int saved_errno = errno;
+void EndChange() {
   shared->is_changing = false;
-  LWLockRelease(shared->table_lock);
-  errno = saved_errno;
-  if (!done) RaiseFileError("write");
-  return noted.write;
+  LWLockRelease(shared->lock);
 }
 
-// False, with errno, where the file is not as the table is, or not on disk. For who holds the lock of syncs.
-bool SyncFile() {
-  LWLockAcquire(shared->table_lock, LW_SHARED);
-  const uint64 writes = Table().writes();
-  // The kernel may take pages that it could not write for clean: everything again.
-  bool done = true;
-  for (size_t place = 0; shared->is_unsure && done && place < Table().places(); ++place) done = WriteRecord(place);
-  LWLockRelease(shared->table_lock);
-  shared->is_unsure = true;
-  if (!done || FileSync(file, sync_event) != 0) return false;
-  shared->is_unsure = false;
-  shared->synced.store(writes);
-  return true;
-}
+// Whose keys the current session's are: by who logged in, which no function changes.
+uint64 Owner() { return MyDatabaseId == InvalidOid ? 0 : static_cast<uint64>(MyDatabaseId) << 32 | GetSessionUserId(); }
 
 void AtTransactionEnd(XactEvent event, void*) {
   if (awaited_mark == 0) return;
@@ -188,8 +300,11 @@ void AtTransactionEnd(XactEvent event, void*) {
     case XACT_EVENT_PARALLEL_PRE_COMMIT:
     case XACT_EVENT_PRE_PREPARE:
       if (write <= MarksSynced()) break;
-      if (synchronous_commit == SYNCHRONOUS_COMMIT_OFF && AskForSync()) break;
-      SyncMarks(write);
+      if (synchronous_commit == SYNCHRONOUS_COMMIT_OFF) {
+        WriteMarks(write, io::kNever);
+        if (AskForSync()) break;
+      }
+      SyncMarks(write, io::kNever);
       break;
     default: break;
   }
@@ -202,8 +317,8 @@ void DefineMarksSetting() {
   if (!process_shared_preload_libraries_in_progress) return;
   DefineCustomIntVariable("idgen.max_sequence_marks",
                           "Of how many keys the server remembers how far their sequences have come.",
-                          "A store that has forgotten is noticed for these, and raised. The key that was used longest "
-                          "ago makes room for another. 0: none is remembered.",
+                          "A store that has forgotten is noticed for these, and raised. Keys that were used once make "
+                          "room first. 0: none is remembered.",
                           &max_marks, 4096, 0, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
 }
 
@@ -218,16 +333,17 @@ void RequestMarksMemory() {
 bool HasMarkMemory() noexcept { return shared != nullptr && max_marks > 0; }
 
 void FindMarks(sequencer::Known* known, int count) {
-  LWLockAcquire(shared->table_lock, LW_EXCLUSIVE);
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
   sequencer::Marks table = Table();
   for (int i = 0; i < count; ++i) known[i] = table.Find(known[i].hash);
-  LWLockRelease(shared->table_lock);
+  LWLockRelease(shared->lock);
 }
 
 int NoteMarksSimply(const sequencer::Known* known, const sequencer::Answer* answers, int count, uint64 writer,
                     uint64* write) {
-  LWLockAcquire(shared->table_lock, LW_EXCLUSIVE);
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
   sequencer::Marks table = Table();
+  const uint64 owner = Owner();
   int noted = 0;
   for (uint64 covered; noted < count && answers[noted].outcome == sequencer::Answer::Outcome::kOk; ++noted) {
     const sequencer::Grant& grant = answers[noted].grant;
@@ -235,60 +351,56 @@ int NoteMarksSimply(const sequencer::Known* known, const sequencer::Answer* answ
         .mark = {.generation = answers[noted].generation, .value = grant.Value(grant.count - 1)},
         .first = grant.Value(0),
         .writer = writer,
-        .losses = known[noted].losses};
+        .losses = known[noted].losses,
+        .owner = owner};
     if (!table.NoteSimply(known[noted], given, &covered)) break;
     *write = Max(*write, covered);
   }
-  LWLockRelease(shared->table_lock);
+  LWLockRelease(shared->lock);
   return noted;
 }
 
-bool NoteMark(const sequencer::KeyHash& key, const sequencer::Marks::Given& given,
-              const sequencer::Definition& definition, uint64* write) {
-  OpenFile();
+bool NoteMark(const sequencer::KeyHash& key, sequencer::Marks::Given given, const sequencer::Definition& definition,
+              uint64* write) {
+  given.owner = Owner();
   BeginChange();
   const sequencer::Marks::Noted noted = Table().Note(key, given, definition, io::BootUs());
-  *write = EndChange(noted);
+  EndChange();
+  *write = noted.write;
   return !noted.is_doubtful;
 }
 
-void TakeMarkBack(const sequencer::KeyHash& key, const sequencer::Mark& noted, int64 value) {
-  OpenFile();
+void TakeMarkBack(const sequencer::KeyHash& key, const sequencer::Mark& noted, int64 value, int64 until_us) {
   BeginChange();
-  EndChange(Table().TakeBack(key, noted, value));
+  const uint64 write = Table().TakeBack(key, noted, value).write;
+  EndChange();
+  WriteMarks(write, until_us);
 }
 
 bool MayTellLoss(int64* untold) {
   constexpr int64 kMost = 10;
   const int64 second = io::BootUs() / core::kUsPerSecond;
-  LWLockAcquire(shared->table_lock, LW_EXCLUSIVE);
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
   if (shared->told_second != second) shared->told = 0;
   shared->told_second = second;
   const bool may = shared->told < kMost;
   *untold = may ? shared->untold : 0;
   shared->untold = may ? 0 : shared->untold + 1;
   if (may) ++shared->told;
-  LWLockRelease(shared->table_lock);
+  LWLockRelease(shared->lock);
   return may;
 }
 
-void SyncMarks(uint64 write) {
-  if (write <= MarksSynced()) return;
-  OpenFile();
-  LWLockAcquire(shared->sync_lock, LW_EXCLUSIVE);
-  const bool done = write <= MarksSynced() || SyncFile();
-  const int saved_errno = errno;
-  LWLockRelease(shared->sync_lock);
-  errno = saved_errno;
-  if (!done) RaiseFileError("sync");
-}
+void WriteMarks(uint64 write, int64 until_us) { Keep(shared->written, write, false, until_us); }
+
+void SyncMarks(uint64 write, int64 until_us) { Keep(shared->synced, write, true, until_us); }
 
 void SyncAllMarks() {
   if (!HasMarkMemory()) return;
-  LWLockAcquire(shared->table_lock, LW_SHARED);
+  LWLockAcquire(shared->lock, LW_SHARED);
   const uint64 writes = Table().writes();
-  LWLockRelease(shared->table_lock);
-  SyncMarks(writes);
+  LWLockRelease(shared->lock);
+  SyncMarks(writes, io::kNever);
 }
 
 }  // namespace idgen::pg

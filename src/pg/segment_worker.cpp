@@ -57,7 +57,7 @@ bool Attempt(char* problem, Size problem_size, bool at_end, const Call& call) {
     MemoryContextSwitchTo(context);
     ErrorData* error = CopyErrorData();
     FlushErrorState();
-    snprintf(problem, problem_size, "%s", error->detail != nullptr ? error->detail : error->message);
+    snprintf(problem, problem_size, error->detail != nullptr ? "%s: %s" : "%s", error->message, error->detail);
     FreeErrorData(error);
     done = false;
   }

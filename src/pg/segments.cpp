@@ -170,7 +170,7 @@ Answer Fetch(SegmentPlace& place, int64 need, bool ahead, int64 until_us) {
       operation.count = Min(left, operation.count);
       CHECK_FOR_INTERRUPTS();
     }
-    if (ahead) SyncMarks(mark);
+    if (ahead) SyncMarks(mark, until_us);
   }
   PG_CATCH();
   {
@@ -186,7 +186,7 @@ void GiveBack(const ReturnedRest& rest, int64 until_us) {
   if (rest.operation.count == 0 || rest.store != StoreIdentity()) return;
   const sequencer::StoreKey key = rest.store_key();
   Answer answer;
-  TakeBackMark(rest.operation, key);
+  TakeBackMark(rest.operation, key, until_us);
   AskStore(rest.operation, &key, &answer, 1, until_us);
 }
 

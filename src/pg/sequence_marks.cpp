@@ -129,10 +129,10 @@ uint64 AskForSegmentAboveMarks(const Operation& operation, const StoreKey& key, 
   return host.write();
 }
 
-void TakeBackMark(const Operation& operation, const StoreKey& key) {
+void TakeBackMark(const Operation& operation, const StoreKey& key, int64 until_us) {
   if (!HasMarkMemory()) return;
   TakeMarkBack(sequencer::HashOf(key.value()), {.generation = operation.mark.generation, .value = operation.value},
-               operation.value - operation.count * operation.definition.step);
+               operation.value - operation.count * operation.definition.step, until_us);
 }
 
 void AskStoreAboveMarks(const Operation& operation, const StoreKey* keys, Answer* answers, int count) {

@@ -19,6 +19,6 @@ uint64 AskForSegmentAboveMarks(const sequencer::Operation& operation, const sequ
                                sequencer::Answer* answer, int64 until_us);
 
 // Before the store is asked to take values back that nobody got: one that is below them afterwards has not forgotten.
-void TakeBackMark(const sequencer::Operation& operation, const sequencer::StoreKey& key);
+void TakeBackMark(const sequencer::Operation& operation, const sequencer::StoreKey& key, int64 until_us);
 
 }  // namespace idgen::pg

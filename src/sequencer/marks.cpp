@@ -50,11 +50,14 @@ uint64_t MarkRecord::Sum() const noexcept {
 
 size_t Marks::Places(size_t marks) noexcept { return (marks + kWays - 1) / kWays * kWays; }
 
-size_t Marks::Bytes(size_t marks) noexcept { return sizeof(Header) + Places(marks) * sizeof(Entry); }
+size_t Marks::Bytes(size_t marks) noexcept {
+  return sizeof(Header) + Places(marks) * (sizeof(Entry) + sizeof(uint32_t));
+}
 
 Marks::Marks(void* memory, size_t marks) noexcept
     : header_(static_cast<Header*>(memory)),
       entries_(reinterpret_cast<Entry*>(header_ + 1)),
+      next_unwritten_(reinterpret_cast<uint32_t*>(entries_ + Places(marks))),
       buckets_(Places(marks) / kWays) {}
 
 Marks::Entry* Marks::FindEntry(const KeyHash& key) noexcept {
@@ -64,16 +67,73 @@ Marks::Entry* Marks::FindEntry(const KeyHash& key) noexcept {
   return nullptr;
 }
 
-Marks::Entry* Marks::OldestOf(const KeyHash& key) noexcept {
+// Of the entries of a bucket that are protected, or are not: the one that goes. A newcomer counts as one of its
+// owner's.
+Marks::Entry* Marks::LeastOf(Entry* bucket, bool are_protected, uint64_t newcomer) noexcept {
+  const auto is_meant = [=](const Entry& entry) { return entry.used != 0 && entry.is_protected == are_protected; };
+  Entry* least = nullptr;
+  ptrdiff_t most = 0;
+  for (Entry* entry = bucket; entry < bucket + kWays; ++entry) {
+    if (!is_meant(*entry)) continue;
+    const ptrdiff_t share =
+        (!are_protected && entry->owner == newcomer) + std::count_if(bucket, bucket + kWays, [&](const Entry& other) {
+          return is_meant(other) && other.owner == entry->owner;
+        });
+    if (least != nullptr && (share < most || (share == most && entry->used > least->used))) continue;
+    least = entry;
+    most = share;
+  }
+  return least;
+}
+
+// Not all of a bucket are protected, so there is one.
+Marks::Entry* Marks::RoomFor(const KeyHash& key, uint64_t owner) noexcept {
   Entry* bucket = BucketOf(key);
-  return std::min_element(bucket, bucket + kWays, [](const Entry& a, const Entry& b) { return a.used < b.used; });
+  Entry* free = std::find_if(bucket, bucket + kWays, [](const Entry& entry) { return entry.used == 0; });
+  return free != bucket + kWays ? free : LeastOf(bucket, false, owner);
+}
+
+void Marks::KeepToShare(Entry* bucket) noexcept {
+  const auto is_protected = [](const Entry& entry) { return entry.used != 0 && entry.is_protected; };
+  if (static_cast<size_t>(std::count_if(bucket, bucket + kWays, is_protected)) <= kMostProtected) return;
+  Entry* least = LeastOf(bucket, true, 0);
+  least->is_protected = false;
+  Queue(PlaceOf(least));
+}
+
+// Written with the next record that has to be: a crash before it costs the protection only.
+void Marks::Protect(Entry* entry) noexcept {
+  if (entry->is_protected) return;
+  entry->is_protected = true;
+  Queue(PlaceOf(entry));
+  KeepToShare(BucketOf(entry->record.key));
+}
+
+void Marks::Queue(size_t place) noexcept {
+  if (next_unwritten_[place] != 0) return;
+  const auto link = static_cast<uint32_t>(place) + 1;
+  if (header_->first_unwritten == 0)
+    header_->first_unwritten = link;
+  else
+    next_unwritten_[header_->last_unwritten - 1] = link;
+  header_->last_unwritten = link;
+  next_unwritten_[place] = kLast;
+}
+
+bool Marks::TakeUnwritten(size_t* place) noexcept {
+  if (header_->first_unwritten == 0) return false;
+  *place = header_->first_unwritten - 1;
+  const uint32_t next = next_unwritten_[*place];
+  next_unwritten_[*place] = 0;
+  header_->first_unwritten = next == kLast ? 0 : next;
+  return true;
 }
 
 MarkRecord Marks::Record(size_t place, bool at_end) const noexcept {
   const Entry& entry = entries_[place];
   if (entry.used == 0) return {};
   MarkRecord record = entry.record;
-  record.used = entry.used;
+  record.used = entry.used | (entry.is_protected ? MarkRecord::kUsedAgain : 0);
   if (at_end && !entry.is_unsure) record.value = record.ahead = entry.value;
   record.sum = record.Sum();
   return record;
@@ -81,20 +141,26 @@ MarkRecord Marks::Record(size_t place, bool at_end) const noexcept {
 
 void Marks::Load(const MarkRecord& record) noexcept {
   if (!record.IsWhole()) return;
+  const uint64_t used = record.used & ~MarkRecord::kUsedAgain;
+  const bool is_protected = used != record.used;
   Entry* entry = FindEntry(record.key);
-  if (entry == nullptr) entry = OldestOf(record.key);
-  if (entry->used > record.used) return;
+  const bool is_there = entry != nullptr;
+  if (!is_there) entry = RoomFor(record.key, 0);
+  if (entry->used > used && (is_there || !is_protected)) return;
   *entry = {.record = record,
             .value = record.value,
             .others_value = kNoValue,
             .writer = 0,
             .losses = 0,
-            .used = record.used,
+            .owner = 0,
+            .used = used,
             .write = 0,
             .written_us = 0,
             .step = kLeastAhead,
-            .is_unsure = record.ahead > record.value};
-  header_->uses = std::max(header_->uses, record.used);
+            .is_unsure = record.ahead > record.value,
+            .is_protected = is_protected};
+  KeepToShare(BucketOf(record.key));
+  header_->uses = std::max(header_->uses, used);
 }
 
 Known Marks::Find(const KeyHash& key) noexcept {
@@ -103,24 +169,26 @@ Known Marks::Find(const KeyHash& key) noexcept {
   Entry* entry = FindEntry(key);
   if (entry == nullptr) return known;
   entry->used = ++header_->uses;
+  Protect(entry);
   known.found = true;
   known.mark = {.generation = entry->record.generation, .value = entry->value};
   known.ahead = entry->is_unsure ? entry->record.ahead : entry->value;
   known.writer = entry->record.writer;
   known.losses = entry->losses;
-  known.place = static_cast<size_t>(entry - entries_);
+  known.place = PlaceOf(entry);
   return known;
 }
 
 Marks::Noted Marks::Write(Entry* entry) noexcept {
   entry->write = ++header_->writes;
+  Queue(PlaceOf(entry));
   Noted noted = Covered(entry);
   noted.is_written_ahead = false;
   return noted;
 }
 
 Marks::Noted Marks::Covered(const Entry* entry) const noexcept {
-  return {.is_written_ahead = true, .place = static_cast<size_t>(entry - entries_), .write = entry->write};
+  return {.is_written_ahead = true, .place = PlaceOf(entry), .write = entry->write};
 }
 
 Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definition& definition,
@@ -128,24 +196,29 @@ Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definitio
   const Mark& mark = given.mark;
   Entry* entry = FindEntry(key);
   const bool is_new = entry == nullptr;
-  if (is_new) entry = OldestOf(key);
+  if (is_new) entry = RoomFor(key, given.owner);
   const uint64_t used = ++header_->uses;
   const bool is_other = !is_new && entry->writer != 0 && given.writer != 0 && entry->writer != given.writer;
   if (is_new || mark.generation > entry->record.generation) {
     const uint64_t write = is_new ? 0 : entry->write;
     const uint64_t losses = is_new ? 0 : entry->losses;  // whoever asked before knows them so
+    const uint64_t owner = is_new || entry->owner == 0 ? given.owner : entry->owner;
+    const bool is_protected = !is_new && entry->is_protected;
     *entry = {.record = {.key = key, .generation = mark.generation},
               .value = mark.value,
               .others_value = kNoValue,
               .writer = given.writer,
               .losses = losses,
+              .owner = owner,
               .used = used,
               .write = write,
               .written_us = now_us,
               .step = kLeastAhead,
-              .is_unsure = false};
+              .is_unsure = false,
+              .is_protected = is_protected};
   } else if (mark.generation == entry->record.generation) {
     entry->used = used;
+    if (entry->owner == 0) entry->owner = given.owner;
     const bool is_suspect = is_other || given.is_raised || given.losses != entry->losses;
     if (given.first <= (is_suspect ? entry->value : entry->others_value)) return {.is_doubtful = true};
     if (given.is_raised) ++entry->losses;
@@ -183,6 +256,7 @@ bool Marks::NoteSimply(const Known& known, const Given& given, uint64_t* write) 
       entry.writer != given.writer || given.first <= entry.others_value)
     return false;
   entry.used = ++header_->uses;
+  if (entry.owner == 0) entry.owner = given.owner;
   entry.value = std::max(entry.value, given.mark.value);
   *write = entry.write;
   return true;
@@ -198,7 +272,5 @@ Marks::Noted Marks::TakeBack(const KeyHash& key, const Mark& noted, int64_t valu
   entry->record.value = value;
   return Write(entry);
 }
-
-void Marks::NoteUnwritten(size_t place) noexcept { entries_[place].record.ahead = kNoValue; }
 
 }  // namespace idgen::sequencer

@@ -5,8 +5,14 @@
 // in the log, so that it is written once in so many. After a crash the records are what is left: between a record's
 // `value` and its `ahead`, what was given is not known.
 //
-// A key is known by 128 bits of a hash; two that had the same would only make one skip values. A key that finds no room
-// takes the place of the one of its bucket that was used longest ago.
+// A key is known by 128 bits of a hash; two that had the same would only make one skip values.
+//
+// A key that is new and finds no room in its bucket takes the place of one that was used once only, so that however
+// many such keys do not cost a key that is used its mark. A key that is used again is protected; where too many of a
+// bucket are, one of them is no longer. Both choices fall on whoever has most of them in the bucket (an owner: a role
+// in a database), and on the one of his that was used longest ago: nobody can take more than his share from others.
+//
+// Nothing is written here: records that are to be written stand in a queue, from which the host takes them.
 #pragma once
 
 #include <cstddef>
@@ -47,8 +53,10 @@ struct MarkRecord {
   int64_t value = kNoValue;
   int64_t ahead = kNoValue;
   uint64_t writer = 0;  // of the store that gave `value`: another one may have forgotten. 0: not known
-  uint64_t used = 0;    // grows from one use to the next; 0: there is no mark
+  uint64_t used = 0;    // grows from one use to the next, with kUsedAgain; 0: there is no mark
   uint64_t sum = 0;
+
+  static constexpr uint64_t kUsedAgain = uint64_t{1} << 63;  // it is protected
 
   uint64_t Sum() const noexcept;
   bool IsWhole() const noexcept { return used != 0 && sum == Sum(); }
@@ -80,6 +88,7 @@ class Marks {
   // From the file of before, whatever size that had. One that is not whole is nothing.
   void Load(const MarkRecord& record) noexcept;
 
+  // For a call that asks for values: a key that is found is one that is used again.
   Known Find(const KeyHash& key) noexcept;
 
   // What the store gave in one step.
@@ -89,6 +98,7 @@ class Marks {
     uint64_t writer = 0;
     uint64_t losses = 0;     // as they were known before the store was asked
     bool is_raised = false;  // it had forgotten, and was raised above what was known
+    uint64_t owner = 0;      // who asked; 0: nobody in particular. A mark belongs to whoever brought it
   };
   struct Noted {
     // Nothing was noted: values that are not above what was noted last are of before the store forgot, or of after it,
@@ -105,10 +115,14 @@ class Marks {
   bool NoteSimply(const Known& known, const Given& given, uint64_t* write) noexcept;
   // Values down to `value` were given to nobody, and go back: the mark goes back with them, where `noted` is still it.
   Noted TakeBack(const KeyHash& key, const Mark& noted, int64_t value) noexcept;
-  // The record of the place could not be written: the next mark is to be.
-  void NoteUnwritten(size_t place) noexcept;
 
-  // How many records have been written so far, counting from the first.
+  // Takes a place out of the queue of those whose records are to be written. False where there is none.
+  bool TakeUnwritten(size_t* place) noexcept;
+  // It could not be written: it is queued again.
+  void NoteUnwritten(size_t place) noexcept { Queue(place); }
+
+  // The number of the latest write: when the queue has been found empty, and what was taken out of it has been written,
+  // all up to this one have been.
   uint64_t writes() const noexcept { return header_->writes; }
 
  private:
@@ -118,26 +132,38 @@ class Marks {
     int64_t others_value;  // what was given before the writer took over
     uint64_t writer;       // who gave something last; 0: not known
     uint64_t losses;
+    uint64_t owner;
     uint64_t used;  // 0: free
     uint64_t write;
     int64_t written_us;
     int64_t step;  // in values
     bool is_unsure;
+    bool is_protected;
   };
   static constexpr size_t kWays = 8;
+  static constexpr size_t kMostProtected = 6;
   struct Header {
     uint64_t uses;
     uint64_t writes;
+    uint32_t first_unwritten;  // a place and one; 0: none
+    uint32_t last_unwritten;
   };
+  static constexpr uint32_t kLast = UINT32_MAX;
 
   Entry* FindEntry(const KeyHash& key) noexcept;
   Entry* BucketOf(const KeyHash& key) const noexcept { return entries_ + key.low % buckets_ * kWays; }
-  Entry* OldestOf(const KeyHash& key) noexcept;
+  Entry* RoomFor(const KeyHash& key, uint64_t owner) noexcept;
+  static Entry* LeastOf(Entry* bucket, bool are_protected, uint64_t newcomer) noexcept;
+  void Protect(Entry* entry) noexcept;
+  void KeepToShare(Entry* bucket) noexcept;
+  void Queue(size_t place) noexcept;
+  size_t PlaceOf(const Entry* entry) const noexcept { return static_cast<size_t>(entry - entries_); }
   Noted Write(Entry* entry) noexcept;
   Noted Covered(const Entry* entry) const noexcept;
 
   Header* header_;
   Entry* entries_;
+  uint32_t* next_unwritten_;  // by place: the next one of the queue and one, or kLast; 0: it isn't queued
   size_t buckets_;
 };
 

@@ -167,6 +167,18 @@ $store->cli('FLUSHALL');
 is(take('key1000'), 3, 'the last one used has its mark');
 is(take('key1'), 1, 'the first one had to make room');
 
+# Keys that a role uses once do not cost another's their marks.
+ask('CREATE ROLE flooder LOGIN');
+ask("DO 'BEGIN EXECUTE (SELECT string_agg(format(''GRANT EXECUTE ON FUNCTION %s TO flooder'', oid::regprocedure), ''; '') FROM pg_proc WHERE proname ~ ''^idgen_sequence''); END'");
+take("used$_") foreach (1 .. 5) x 3;
+$node->safe_psql('postgres', q(SELECT count(idgen_sequence_next('once' || n)) FROM generate_series(1, 5000) n), extra_params => [ '-U', 'flooder' ]);
+$store->cli('FLUSHALL');
+is(join(' ', map { take("used$_") } 1 .. 5), '4 4 4 4 4', 'keys in use keep their marks');
+# Not even if they are used again and again, unless they are that role's own.
+$node->safe_psql('postgres', q(SELECT count(idgen_sequence_next('twice' || n) + idgen_sequence_next('twice' || n)) FROM generate_series(1, 2000) n), extra_params => [ '-U', 'flooder' ]);
+$store->cli('FLUSHALL');
+cmp_ok(scalar(grep { take("used$_") == 5 } 1 .. 5), '>=', 4, 'also where another role uses its keys again');
+
 # --- what is known survives the server: a stop
 
 is(take_all('g', 10), '1|10|10', 'ten values');
@@ -225,9 +237,6 @@ ok(kill_backend($node), 'a session is killed');
 wait_for_ids($node);
 is(take('killed'), 101, 'nothing is skipped');
 
-# --- on disk before the transaction has committed
-
-
 # --- a file of another size, one that is damaged, and one that is none
 
 is(take_all('sized', 10), '1|10|10', 'ten values');
@@ -261,9 +270,34 @@ unlink $file;
 mkdir $file or die $!;
 like(error_of($node, q(SELECT idgen_sequence_next('new'))), qr/ERROR:  .*could not open file "idgen.marks"/, 'an error');
 rmdir $file or die $!;
-like(error_of($node, q(SELECT idgen_sequence_next('new'))), qr/ERROR:  58P01: could not open file "idgen.marks"/, 'also where it is gone');
-$node->restart;
-is(take('new'), 3, 'and the values are skipped');
+is(take('new'), 2, 'a file that is gone is written anew');
+is(-s $file, 64 * (1 + 128), 'whole');
+
+# Also under sessions that have the old one open.
+my $opened = $node->background_psql('postgres');
+is($opened->query_safe(q(SELECT idgen_sequence_next('opened'))), 1, 'a session that has the file open');
+unlink $file;
+is($opened->query_safe(q(SELECT idgen_sequence_next('opened2'))), 1, 'which goes');
+$opened->quit;
+ok(-e $file, 'it is written anew');
+like(slurp_file($node->logfile), qr/the file "idgen.marks" is gone, or another; it is written anew/, 'which is logged');
+crash();
+$store->cli('FLUSHALL');
+cmp_ok(take($_), '>', 1, 'what it was given is known after a crash') foreach qw(opened opened2);
+
+# A server that can't write it when it starts, with another size.
+$node->append_conf('postgresql.conf', 'idgen.max_sequence_marks = 4096');
+ok(kill_postmaster($node), 'the server crashes');
+mkdir "$file.new" or die $!;
+$node->start;
+like(slurp_file($node->logfile), qr/idgen cannot record how far sequences have come/, 'a server that can not write the file says so');
+is(take('opened2'), $store->cli('GET', key('opened2')), 'what the old file covers goes on');
+like(error_of($node, q(SELECT idgen_sequence_next('many1'))), qr/ERROR:  .*could not write file "idgen.marks.new"/, 'and no key goes on without a mark');
+rmdir "$file.new" or die $!;
+ask(q(SELECT idgen_sequence_next('many' || n) FROM generate_series(1, 500) n));
+crash();
+$store->cli('FLUSHALL');
+is(ask(q(SELECT count(*) FROM (SELECT idgen_sequence_next('many' || n) v FROM generate_series(1, 500) n) x WHERE v = 1)), 0, 'until it can: then all are known after a crash');
 
 $_->stop foreach @nodes;
 done_testing();

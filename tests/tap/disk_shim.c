@@ -1,7 +1,9 @@
 /*
  * Makes the disk fail for one file, in the processes it is preloaded into: while the file IDGEN_DISK_FAULT holds
- * "sync", syncing a file whose name ends in IDGEN_DISK_FILE fails with EIO, and while it holds "write", writing it
- * fails with ENOSPC. What is written where nothing fails is written truly.
+ * "sync", syncing a file whose path has IDGEN_DISK_FILE in it fails with EIO, and while it holds "write", writing it
+ * fails with ENOSPC. While it holds "hang sync" or "hang write" the call does not return, as one that waits for a disk
+ * that says nothing: no signal ends it. IDGEN_DISK_FAULT.hangs is made then. What is written where nothing fails is
+ * written truly.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -21,22 +23,35 @@ static int IsOfFile(int fd) {
   if (name == NULL) return 0;
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   size = readlink(link, path, sizeof path - 1);
-  if (size < (ssize_t)strlen(name)) return 0;
+  if (size < 0) return 0;
   path[size] = '\0';
-  return strcmp(path + size - strlen(name), name) == 0;
+  return strstr(path, name) != NULL;
 }
 
-static int Fails(int fd, const char* what) {
-  const char* path = getenv("IDGEN_DISK_FAULT");
+static int HasFault(const char* path, const char* what) {
   char fault[16] = {0};
-  int file;
+  const int file = open(path, O_RDONLY | O_CLOEXEC);
 
-  if (path == NULL || !IsOfFile(fd)) return 0;
-  file = open(path, O_RDONLY | O_CLOEXEC);
   if (file < 0) return 0;
   if (read(file, fault, sizeof fault - 1) < 0) fault[0] = '\0';
   close(file);
   return strcmp(fault, what) == 0;
+}
+
+static int Fails(int fd, const char* what) {
+  const char* path = getenv("IDGEN_DISK_FAULT");
+  char hangs[32], told[4096];
+  int file = -1;
+
+  if (path == NULL || !IsOfFile(fd)) return 0;
+  snprintf(hangs, sizeof hangs, "hang %s", what);
+  snprintf(told, sizeof told, "%s.hangs", path);
+  while (HasFault(path, hangs)) {
+    if (file < 0) file = open(told, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    usleep(10 * 1000);
+  }
+  if (file >= 0) close(file);
+  return HasFault(path, what);
 }
 
 static int Sync(const char* name, int fd) {

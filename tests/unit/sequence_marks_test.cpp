@@ -18,11 +18,22 @@ constexpr int64_t kLater = kShortStepUs;
 struct Table {
   explicit Table(size_t count) : memory(Marks::Bytes(count) / 8 + 1), marks(memory.data(), count) {}
 
-  Marks::Noted Note(const std::string& key, int64_t generation, int64_t value, uint64_t writer = kWriter) {
+  Marks::Noted Note(const std::string& key, int64_t generation, int64_t value, uint64_t writer = kWriter,
+                    uint64_t owner = 0) {
     now_us += kLater;
-    return marks.Note(HashOf(key),
-                      {.mark = {.generation = generation, .value = value}, .first = value, .writer = writer},
-                      definition, now_us);
+    return marks.Note(
+        HashOf(key),
+        {.mark = {.generation = generation, .value = value}, .first = value, .writer = writer, .owner = owner},
+        definition, now_us);
+  }
+  // A call that asks for a value, and gets one.
+  void Use(const std::string& key, uint64_t owner = 0) { Note(key, 0, Find(key).mark.value + 1, kWriter, owner); }
+  bool Has(const std::string& key) { return Find(key).found; }
+  // The places of the queue, which is empty then.
+  std::vector<size_t> TakeUnwritten() {
+    std::vector<size_t> places;
+    for (size_t place; marks.TakeUnwritten(&place);) places.push_back(place);
+    return places;
   }
   // A value that has just been noted: what its record says.
   MarkRecord Written(const std::string& key, int64_t generation, int64_t value) {
@@ -218,10 +229,81 @@ TEST(SequenceMarks, NothingIsAheadOfTheMaximum) {
   EXPECT_EQ(table.Written("b", 0, 1).ahead, INT64_MAX);
 }
 
-TEST(SequenceMarks, WhatCouldNotBeWrittenIsWrittenWithTheNextValue) {
-  Table table(16);
-  table.marks.NoteUnwritten(table.Note("a", 0, 1).place);
-  EXPECT_EQ(table.Written("a", 0, 2).value, 2);
+TEST(SequenceMarks, WhatIsToBeWrittenIsQueuedOnce) {
+  Table table(64);
+  EXPECT_TRUE(table.TakeUnwritten().empty());
+  const size_t a = table.Note("a", 0, 1).place, b = table.Note("b", 0, 1).place, c = table.Note("c", 0, 1).place;
+  table.Note("a", 0, 100);
+  EXPECT_EQ(table.TakeUnwritten(), (std::vector{a, b, c})) << "in order, and once each";
+  EXPECT_TRUE(table.TakeUnwritten().empty());
+  table.Note("a", 0, 101);
+  EXPECT_TRUE(table.TakeUnwritten().empty()) << "what is written ahead is not written again";
+  table.marks.NoteUnwritten(b);
+  table.Note("a", 0, 200);
+  EXPECT_EQ(table.TakeUnwritten(), (std::vector{b, a})) << "what could not be written is";
+  size_t place;
+  table.Note("c", 0, 100);
+  ASSERT_TRUE(table.marks.TakeUnwritten(&place));
+  table.Note("c", 0, 200);
+  EXPECT_EQ(table.TakeUnwritten(), (std::vector{c})) << "while it is being written it can be queued again";
+}
+
+// --- which mark makes room. All keys of these are in one bucket, of eight.
+
+std::string Key(const char* name, int number) { return name + std::to_string(number); }
+
+TEST(SequenceMarks, KeysUsedOnceDoNotCostAKeyInUseItsMark) {
+  Table table(8);
+  for (int i = 0; i < 6; ++i) table.Use(Key("used", i));
+  for (int i = 0; i < 6; ++i) table.Use(Key("used", i));
+  for (int i = 0; i < 45000; ++i) table.Use(Key("once", i));
+  for (int i = 0; i < 6; ++i) EXPECT_TRUE(table.Has(Key("used", i))) << i;
+  EXPECT_TRUE(table.Has("once44999")) << "the latest of them has one";
+  EXPECT_FALSE(table.Has("once44997"));
+}
+
+TEST(SequenceMarks, ThatAKeyIsInUseIsKnownAfterACrash) {
+  Table table(8);
+  for (int times = 0; times < 2; ++times)
+    for (int i = 0; i < 6; ++i) table.Use(Key("used", i));
+  for (int i = 0; i < 100; ++i) table.Use(Key("once", i));
+  Table crashed = table.Again(8, false);
+  for (int i = 100; i < 200; ++i) crashed.Use(Key("once", i));
+  for (int i = 0; i < 6; ++i) EXPECT_TRUE(crashed.Has(Key("used", i))) << i;
+}
+
+TEST(SequenceMarks, NobodyTakesMoreThanHisShareFromOthers) {
+  constexpr uint64_t kVictim = 1, kOther = 2;
+  Table table(8);
+  for (int times = 0; times < 2; ++times)
+    for (int i = 0; i < 3; ++i) table.Use(Key("victim", i), kVictim);
+  for (int i = 0; i < 1000; ++i)
+    for (int times = 0; times < 3; ++times) table.Use(Key("other", i), kOther);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(table.Has(Key("victim", i))) << "keys used again and again: " << i;
+  Table once(8);
+  once.Use("victim", kVictim);
+  for (int i = 0; i < 1000; ++i) once.Use(Key("other", i), kOther);
+  EXPECT_TRUE(once.Has("victim")) << "keys used once, of both";
+}
+
+TEST(SequenceMarks, AKeyStaysWithWhoBroughtIt) {
+  constexpr uint64_t kVictim = 1, kOther = 2;
+  Table table(8);
+  for (int times = 0; times < 2; ++times)
+    for (int i = 0; i < 3; ++i) table.Use(Key("victim", i), kVictim);
+  for (int i = 0; i < 3; ++i) table.Use(Key("victim", i), kOther);
+  for (int i = 0; i < 1000; ++i)
+    for (int times = 0; times < 3; ++times) table.Use(Key("other", i), kOther);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(table.Has(Key("victim", i))) << i;
+}
+
+TEST(SequenceMarks, AProtectedKeyThatIsNoLongerUsedMakesRoom) {
+  Table table(8);
+  for (int times = 0; times < 2; ++times)
+    for (int i = 0; i < 20; ++i)
+      for (int again = 0; again < 2; ++again) table.Use(Key("k", i));
+  for (int i = 14; i < 20; ++i) EXPECT_TRUE(table.Has(Key("k", i))) << i;
+  EXPECT_FALSE(table.Has("k0"));
 }
 
 TEST(SequenceMarks, AfterACrashItIsKnownFromWhereToWhere) {

@@ -48,9 +48,9 @@ class MarksHost {
   bool Note(const sequencer::StoreKey& key, const sequencer::KeyHash& hash, sequencer::Marks::Given given,
             const sequencer::Definition& definition) {
     given.writer = LatestWriter(key);
+    given.owner = Owner();
     server_.Acquire(actor_, server_.memory_->marks_lock);
     const sequencer::Marks::Noted noted = server_.Marks().Note(hash, given, definition, server_.world_.now_us_);
-    if (!noted.is_doubtful) server_.Write(noted);
     server_.Release(server_.memory_->marks_lock);
     if (noted.is_doubtful) {
       actor_.connection.writer_of = 0;
@@ -73,7 +73,8 @@ class MarksHost {
           .mark = {.generation = answers[noted].generation, .value = grant.Value(grant.count - 1)},
           .first = grant.Value(0),
           .writer = connection.writer,
-          .losses = known[noted].losses};
+          .losses = known[noted].losses,
+          .owner = Owner()};
       if (!table.NoteSimply(known[noted], given, &covered)) break;
       write_ = std::max(write_, covered);
       NoteKnown(server_.NumberOf(known[noted].hash));
@@ -121,6 +122,11 @@ class MarksHost {
       knows.reset = told_[number].ran.reset;
       knows.generation = told_[number].ran.generation;
     }
+  }
+
+  // Some backends are one role's, others another's, and what fetches ahead is nobody's.
+  uint64_t Owner() const noexcept {
+    return actor_.number < server_.world_.plan_.backends ? static_cast<uint64_t>(1 + actor_.number % 2) : 0;
   }
 
   // Who gave the latest answer.

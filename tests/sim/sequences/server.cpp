@@ -178,12 +178,15 @@ void Server::Transact(Actor& actor) {
       if (actor.random.Chance(0.2)) world_.Sleep(actor, actor.random.Between(1, 5 * kMs));
       CheckCancel(actor);
     }
+    if (actor.random.Chance(world_.plan_.aborts)) return;
+    if (!world_.plan_.breaks.commit_without_sync) Keep(actor, memory_->synced, actor.awaited, true);
   } catch (const CallFailed&) {
     failed = true;
   }
-  if (failed) ++world_.figures_.failed_calls;
-  if (failed || actor.random.Chance(world_.plan_.aborts)) return;
-  if (actor.awaited > memory_->synced && !world_.plan_.breaks.commit_without_sync) Sync(actor, actor.awaited);
+  if (failed) {
+    ++world_.figures_.failed_calls;
+    return;
+  }
   world_.MayLeave();
   for (const size_t gift : actor.gifts) world_.ledger_.Commit(gift, world_.NextEvent());
 }
@@ -368,30 +371,49 @@ void Server::Ask(Actor& actor, const Operation& operation, const sequencer::Stor
 
 // --- marks
 
-void Server::Write(const sequencer::Marks::Noted& noted) {
-  if (noted.is_written_ahead) return;
-  ++world_.figures_.records;
-  file_[noted.place].versions.push_back(Marks().Record(noted.place, world_.plan_.breaks.exact_while_running));
+// The flow of src/pg/mark_file.cpp.
+void Server::Keep(Actor& actor, const uint64_t& done, uint64_t write, bool on_disk) {
+  while (write > done) {
+    if (memory_->keeper.is_held) {
+      world_.Sleep(actor, actor.random.Between(1, 20));
+      CheckCancel(actor);
+      continue;
+    }
+    memory_->keeper.is_held = true;
+    WriteOut(actor);
+    if (on_disk) SyncOut(actor);
+    Release(memory_->keeper);
+  }
 }
 
-void Server::Sync(Actor& actor, uint64_t write) {
-  if (write <= memory_->synced) return;
-  Acquire(actor, memory_->sync_lock);
-  if (write > memory_->synced) {
+void Server::WriteOut(Actor& actor) {
+  uint64_t writes = 0;
+  for (bool is_there = true; is_there;) {
     Acquire(actor, memory_->marks_lock);
-    const uint64_t writes = Marks().writes();
-    size_t latest[64];
-    for (size_t place = 0; place < file_.size(); ++place) latest[place] = file_[place].versions.size() - 1;
+    size_t place = 0;
+    is_there = Marks().TakeUnwritten(&place);
+    const sequencer::MarkRecord record = Marks().Record(place, world_.plan_.breaks.exact_while_running);
+    writes = Marks().writes();
     Release(memory_->marks_lock);
-    ++world_.figures_.syncs;
-    world_.Sleep(actor, 1 + actor.random.Exponential(world_.plan_.sync_us));
-    for (size_t place = 0; place < file_.size(); ++place) {
-      auto& versions = file_[place].versions;
-      versions.erase(versions.begin(), versions.begin() + static_cast<long>(latest[place]));
-    }
-    memory_->synced = writes;
+    if (!is_there) break;
+    world_.MayLeave();
+    ++world_.figures_.records;
+    file_[place].versions.push_back(record);
   }
-  Release(memory_->sync_lock);
+  memory_->written = writes;
+}
+
+void Server::SyncOut(Actor& actor) {
+  const uint64_t writes = memory_->written;
+  size_t latest[64];
+  for (size_t place = 0; place < file_.size(); ++place) latest[place] = file_[place].versions.size() - 1;
+  ++world_.figures_.syncs;
+  world_.Sleep(actor, 1 + actor.random.Exponential(world_.plan_.sync_us));
+  for (size_t place = 0; place < file_.size(); ++place) {
+    auto& versions = file_[place].versions;
+    versions.erase(versions.begin(), versions.begin() + static_cast<long>(latest[place]));
+  }
+  memory_->synced = writes;
 }
 
 void Server::SaveWhole(bool at_end) {

@@ -121,12 +121,13 @@ class Server {
         : table(static_cast<size_t>(places)), mark_bytes(sequencer::Marks::Bytes(marks) / 8 + 1) {}
     std::vector<Place> table;
     std::vector<uint64_t> mark_bytes;
-    Lock table_lock, marks_lock, sync_lock;
+    Lock table_lock, marks_lock;
+    Lock keeper;  // of who writes records and syncs
     uint64_t turn = 1;
     size_t used_places = 0;
     size_t hand = 0;
     std::deque<Place*> queue;
-    uint64_t synced = 0;
+    uint64_t written = 0, synced = 0;
   };
   struct Record {
     std::vector<sequencer::MarkRecord> versions;  // the first is on disk, the last was written last
@@ -163,8 +164,9 @@ class Server {
 
   // Marks.
   sequencer::Marks Marks() noexcept { return {memory_->mark_bytes.data(), kMarks}; }
-  void Write(const sequencer::Marks::Noted& noted);
-  void Sync(Actor& actor, uint64_t write);
+  void Keep(Actor& actor, const uint64_t& done, uint64_t write, bool on_disk);
+  void WriteOut(Actor& actor);
+  void SyncOut(Actor& actor);
   void SaveWhole(bool at_end);
   static constexpr size_t kMarks = 8;
 

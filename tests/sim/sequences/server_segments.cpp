@@ -219,7 +219,7 @@ Answer Server::Fetch(Actor& actor, Place& place, int64_t need, bool ahead, int64
       operation.count = std::min(left, operation.count);
       CheckCancel(actor);
     }
-    if (ahead) Sync(actor, mark);
+    if (ahead) Keep(actor, memory_->synced, mark, true);
   } catch (const CallFailed& it) {
     failure = it;
   }
@@ -301,9 +301,13 @@ void Server::GiveBack(Actor& actor, const Leftover& leftover, int64_t until_us) 
   if (rest.count == 0) return;
   const sequencer::StoreKey name = KeyOf(leftover.key);
   Acquire(actor, memory_->marks_lock);
-  Write(Marks().TakeBack(sequencer::HashOf(name.value()), {.generation = rest.mark.generation, .value = rest.value},
-                         rest.value - rest.count * rest.definition.step));
+  const uint64_t write =
+      Marks()
+          .TakeBack(sequencer::HashOf(name.value()), {.generation = rest.mark.generation, .value = rest.value},
+                    rest.value - rest.count * rest.definition.step)
+          .write;
   Release(memory_->marks_lock);
+  Keep(actor, memory_->written, write, false);
   Answer answer;
   Ran ran;
   ++world_.figures_.returns;
