@@ -17,6 +17,20 @@ using sequencer::Operation;
 using sequencer::StoreKey;
 using Kind = sequencer::Operation::Kind;
 
+// An answer that has less time than this is not worth asking for.
+constexpr int64 kLeastUs = 2 * core::kUsPerMs;
+
+[[noreturn]] void RaiseRepeats(const StoreKey& key, int64 told, int times) {
+  const std::string_view name = key.value();
+  ereport(ERROR,
+          (errcode(ERRCODE_PROTOCOL_VIOLATION), errmsg("the sequence store gives values that have been given before"),
+           errdetail("Of \"%.*s\" it has given such values %d times running, the last time %lld, although it was "
+                     "raised above them each time.",
+                     static_cast<int>(name.size()), name.data(), times, static_cast<long long>(told)),
+           errhint("See whether several servers answer at \"%s\", or one that does not keep what it is told.",
+                   StoreSetting())));
+}
+
 // Of the store at the other end of this connection; of none: 0.
 uint64 writer_connection = 0, latest_writer = 0;
 
@@ -77,6 +91,24 @@ class Host {
     ereport(LOG, (errmsg("idgen: the sequence store %s forgotten values of \"%.*s\"",
                          loss == Loss::kSure ? "had" : "may have", static_cast<int>(name.size()), name.data()),
                   errdetail(why, static_cast<long long>(told), static_cast<long long>(known.ahead), more)));
+  }
+
+  // At once the first time: it was given to two at the moment when the store forgot. Then less and less often.
+  void Pause(const StoreKey& key, int64 told, int times) {
+    static uint32 wait_event = 0;
+    if (wait_event == 0) wait_event = NewWaitEvent("IdgenSequenceRepeats");
+    constexpr int64 kMostUs = 100 * core::kUsPerMs;
+    const int64 until_us = io::BootUs() + (times < 2 ? 0 : Min(core::kUsPerMs << Min(times - 2, 10), kMostUs));
+    while (true) {
+      const int64 now_us = io::BootUs();
+      if (Max(now_us, until_us) + kLeastUs >= until_us_) RaiseRepeats(key, told, times);
+      if (now_us >= until_us) break;
+      WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+                static_cast<long>((until_us - now_us) / core::kUsPerMs + 1), wait_event);
+      ResetLatch(MyLatch);
+      CHECK_FOR_INTERRUPTS();
+    }
+    CHECK_FOR_INTERRUPTS();
   }
 
   // What is noted was answered already.

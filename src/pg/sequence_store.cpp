@@ -126,6 +126,13 @@ void Wait(int64 now_us) {
            errhint("See \"%s\" and \"idgen.store_timeout\".", has_url ? "idgen.sequence_store" : "idgen.lease_store")));
 }
 
+// Nothing is wrong with the connection, which stays.
+[[noreturn]] void RaiseTimeIsUp() {
+  ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("the sequence store does not answer in time"),
+                  errdetail("This call has to ask it once more, and its time is up."),
+                  errhint("See \"%s\" and \"idgen.store_timeout\".", StoreSetting())));
+}
+
 }  // namespace
 
 void DefineSequenceSettings() {
@@ -157,6 +164,7 @@ uint64 StoreIdentity() noexcept {
 bool AskStore(const sequencer::Operation& operation, const sequencer::StoreKey* keys, sequencer::Answer* answers,
               int count, int64 until_us) {
   Open();
+  if (io::BootUs() >= until_us) RaiseTimeIsUp();
   using State = sequencer::Client::State;
   State state = State::kBusy;
   PG_TRY();

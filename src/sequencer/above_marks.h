@@ -11,6 +11,9 @@
 //   int NoteSimply(known, answers, count)      the same for the first of them that are above what is known, and have a
 //                                              record that is ahead of them: how many
 //   void Tell(key, known, loss, told)          that the store had forgotten, or may have: it gave `told`
+//   void Pause(key, told, times)               before it is raised again, since it gave `told`, which counts no more,
+//   so
+//                                              many times running: waits, or raises if there is no time for that
 #pragma once
 
 #include <algorithm>
@@ -56,6 +59,7 @@ void Raise(Host& host, const Operation& operation, const StoreKey& key, Loss los
 // Takes the answer, or gets one that can be taken.
 template <class Host>
 void Accept(Host& host, const Operation& operation, const StoreKey& key, Known* known, Answer* answer) {
+  int times = 0;
   for (Loss loss = LossOf(host, key, *known, *answer);; loss = Loss::kDoubtful) {
     if (loss != Loss::kNone) Raise(host, operation, key, loss, *known, answer);
     if (answer->outcome != Answer::Outcome::kOk) return;
@@ -66,6 +70,7 @@ void Accept(Host& host, const Operation& operation, const StoreKey& key, Known* 
             {.mark = mark, .first = answer->grant.Value(0), .losses = known->losses, .is_raised = loss != Loss::kNone},
             operation.definition))
       return;
+    host.Pause(key, answer->grant.Value(0), ++times);
     host.Find(known, 1);
     known->ahead = std::max(known->ahead, LastOf(*answer));
   }

@@ -299,5 +299,39 @@ crash();
 $store->cli('FLUSHALL');
 is(ask(q(SELECT count(*) FROM (SELECT idgen_sequence_next('many' || n) v FROM generate_series(1, 500) n) x WHERE v = 1)), 0, 'until it can: then all are known after a crash');
 
+# --- a store that repeats itself is asked again, and less and less often
+
+my $dir  = PostgreSQL::Test::Utils::tempdir();
+my $port = PostgreSQL::Test::Cluster::get_free_port();
+my $liar = StoreTest::Process::start("$dir/log", sub { lie($port) });
+sub lie {
+    my ($port) = @_;
+    my $listener = StoreTest::Proxy::listen_on($port);
+    append_to_file("$dir/listens", '');
+    my %says = (GET => "\$-1\r\n", INCRBY => ":1\r\n", SCRIPT => "\$40\r\n" . 'a' x 40 . "\r\n");
+    my @clients;
+    while (1) {
+        push(@clients, $listener->accept // ());
+        foreach my $client (@clients) {
+            $client->blocking(0);
+            next if !sysread($client, my $bytes, 1 << 20);
+            foreach my $verb ($bytes =~ /\*\d+\r\n\$\d+\r\n([A-Z]+)\r\n/g) {
+                append_to_file("$dir/asked", '.');
+                syswrite($client, $says{$verb} // ($bytes =~ /\r\nwriter\r\n/ ? "\$3\r\nrun\r\n" : "*3\r\n\$2\r\nok\r\n\$1\r\n1\r\n\$1\r\n0\r\n"));
+            }
+        }
+        select(undef, undef, undef, 0.0005);
+    }
+    return;
+}
+ok(wait_until { -e "$dir/listens" }, 'a store that gives 1 whenever it is asked');
+is(take_all('lie', 5), '1|5|5', 'five values of another');
+settings($node, "idgen.sequence_store = 'redis://127.0.0.1:$port'");
+ok(wait_until { ask('SHOW idgen.sequence_store') =~ /$port/ }, 'which gives way to it');
+like(error_of($node, q(SELECT idgen_sequence_next('lie'))),
+    qr/ERROR:  08P01: the sequence store gives values that have been given before\nDETAIL:  Of "[^"]*\{3:lie\}" it has given such values \d+ times running, the last time 1,/, 'the error says what it does');
+cmp_ok(-s "$dir/asked", '<', 100, 'it is not asked without a pause');
+StoreTest::Process::end($liar, 'KILL');
+
 $_->stop foreach @nodes;
 done_testing();

@@ -46,6 +46,7 @@ struct Host {
   }
   int NoteSimply(const Known*, const Answer*, int) { return 0; }
   void Tell(const StoreKey&, const Known&, Loss loss, int64_t) { told.push_back(loss); }
+  void Pause(const StoreKey&, int64_t value, int times) { pauses.emplace_back(value, times); }
 
   Known known = {.hash = {}, .found = true, .mark = {.generation = 7, .value = 100}, .ahead = 100, .writer = 1};
   uint64_t writer = 1;
@@ -55,6 +56,7 @@ struct Host {
   bool was_raised = false;
   int doubts = 0;  // so many marks are doubtful
   std::vector<Loss> told;
+  std::vector<std::pair<int64_t, int>> pauses;
 };
 
 int64_t Take(Host& host, int64_t count = 1) {
@@ -144,6 +146,13 @@ TEST(AboveMarks, WhatIsDoubtfulIsNotGiven) {
   EXPECT_EQ(host.noted.value, 106);
   EXPECT_TRUE(host.was_raised);
   EXPECT_EQ(host.told, std::vector{Loss::kDoubtful});
+}
+
+TEST(AboveMarks, AStoreThatRepeatsValuesIsNotAskedWithoutAPause) {
+  Host host({{51, 7}, {51, 7}, {51, 7}, {101, 7}});
+  host.doubts = 2;
+  EXPECT_EQ(Take(host), 101);
+  EXPECT_EQ(host.pauses, (std::vector<std::pair<int64_t, int>>{{51, 1}, {51, 2}}));
 }
 
 }  // namespace

@@ -89,6 +89,11 @@ class MarksHost {
                         static_cast<long long>(known.ahead));
   }
 
+  void Pause(const sequencer::StoreKey&, int64_t, int times) {
+    if (times > 1) server_.world_.Sleep(actor_, kMs);
+    server_.CheckCancel(actor_);
+  }
+
   uint64_t write() const noexcept { return write_; }
   const Ran& ran(int key) const noexcept { return told_[key].ran; }
   // What the store gave, for the ledger.
