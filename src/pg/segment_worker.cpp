@@ -57,7 +57,8 @@ bool Attempt(char* problem, Size problem_size, bool at_end, const Call& call) {
     MemoryContextSwitchTo(context);
     ErrorData* error = CopyErrorData();
     FlushErrorState();
-    snprintf(problem, problem_size, error->detail != nullptr ? "%s: %s" : "%s", error->message, error->detail);
+    const char* detail = error->detail_log != nullptr ? error->detail_log : error->detail;
+    snprintf(problem, problem_size, detail != nullptr ? "%s: %s" : "%s", error->message, detail);
     FreeErrorData(error);
     done = false;
   }
