@@ -278,6 +278,7 @@ TEST(RedisLink, ControlCharactersDoNotReachTheProblem) {
   world.At(kFirst).answers["PING"] = "-LOADING \x1b[31m\x07red\x7f\r\n";
   EXPECT_EQ(world.Exchange(), State::kFailed);
   EXPECT_EQ(world.Problem(), "10.0.0.1:6379: the store says: LOADING \\x1b[31m\\x07red\\x7f");
+  EXPECT_EQ(world.link.reason(), std::string("the store says: LOADING \\x1b[31m\\x07red\\x7f"));
 }
 
 // hiredis takes it for a part of the error up to 1.0, and for a breach of the protocol from then on.
