@@ -315,11 +315,12 @@ void RedisLink::TakeSentinel(int64_t now_us) noexcept {
   if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 && reply->element[0]->type == REDIS_REPLY_STRING &&
       reply->element[1]->type == REDIS_REPLY_STRING) {
     const char* host = reply->element[0]->str;
-    const int port = atoi(reply->element[1]->str);
-    if (strlen(host) < sizeof moved_.host && port > 0 && port <= 65535) {
+    const char* digits = reply->element[1]->str;
+    uint16_t port;
+    if (strlen(host) < sizeof moved_.host && wire::ParsePort(digits, digits + strlen(digits), &port)) {
       moved_ = wire::Endpoint();
       memcpy(moved_.host, host, strlen(host));
-      moved_.port = static_cast<uint16_t>(port);
+      moved_.port = port;
       has_moved_ = true;
       return Seek(now_us);
     }
@@ -399,9 +400,11 @@ bool RedisLink::Moved(const char* error, int64_t now_us) noexcept {
   if (space == nullptr || wire::ParseEndpoint(space + 1, space + 1 + strcspn(space + 1, " "), 0, &to) != nullptr ||
       to.port == 0) {
     // "MOVED 1234 :6380" is the same host with another port.
-    if (space == nullptr || space[1] != ':' || atoi(space + 2) <= 0 || atoi(space + 2) > 65535) return false;
+    uint16_t port;
+    if (space == nullptr || space[1] != ':' || !wire::ParsePort(space + 2, space + 2 + strcspn(space + 2, " "), &port))
+      return false;
     to = target_;
-    to.port = static_cast<uint16_t>(atoi(space + 2));
+    to.port = port;
   }
   moved_ = to;
   has_moved_ = true;

@@ -5,7 +5,7 @@
 #include "pg/row.h"
 #include "pg/shmem.h"
 #include "pg/store_call.h"
-#include "sequencer/decimal.h"
+#include "wire/redis_url.h"
 
 #include <cstring>
 
@@ -17,9 +17,8 @@ constexpr int kColumns = 8;
 
 // Null for what no port can be.
 void AddPort(pg::Row<kColumns>& row, const char* digits) {
-  int64 port;
-  const bool is_port = sequencer::ReadDecimal(digits, &port) && port >= 1 && port <= 65535;
-  is_port ? row.Add(Int32GetDatum(static_cast<int32>(port))) : row.AddNull();
+  uint16 port;
+  wire::ParsePort(digits, digits + strlen(digits), &port) ? row.Add(Int32GetDatum(port)) : row.AddNull();
 }
 
 void AddHolder(pg::Row<kColumns>& row, const char* holder) {

@@ -103,6 +103,13 @@ bool Endpoint::operator==(const Endpoint& other) const noexcept {
   return port == other.port && strcmp(host, other.host) == 0;
 }
 
+bool ParsePort(const char* begin, const char* end, uint16_t* port) noexcept {
+  int number;
+  if (!Number(begin, end, 65535, &number) || number == 0) return false;
+  *port = static_cast<uint16_t>(number);
+  return true;
+}
+
 const char* ParseEndpoint(const char* begin, const char* end, uint16_t default_port, Endpoint* endpoint) noexcept {
   const char *host_begin = begin, *host_end, *rest;
   if (begin != end && *begin == '[') {
@@ -119,13 +126,12 @@ const char* ParseEndpoint(const char* begin, const char* end, uint16_t default_p
     return "a host name is longer than 255 bytes";
   for (const char* c = host_begin; c != host_end; ++c)
     if (*c <= ' ' || *c == '/' || *c == '@' || *c >= 127) return "a host name has a character that no host name has";
-  int port = default_port;
+  uint16_t port = default_port;
   if (rest != end && *rest != ':') return "after the bracket of an IPv6 address only a port may follow";
-  if (rest != end && (!Number(rest + 1, end, 65535, &port) || port == 0))
-    return "a port is not a number from 1 to 65535";
+  if (rest != end && !ParsePort(rest + 1, end, &port)) return "a port is not a number from 1 to 65535";
   memcpy(endpoint->host, host_begin, static_cast<size_t>(host_end - host_begin));
   endpoint->host[host_end - host_begin] = '\0';
-  endpoint->port = static_cast<uint16_t>(port);
+  endpoint->port = port;
   return nullptr;
 }
 

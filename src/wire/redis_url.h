@@ -44,4 +44,7 @@ const char* ParseRedisUrl(const char* text, RedisUrl* url) noexcept;
 // "host", "host:port", "[address]:port": what MOVED and a list of hosts hold. nullptr, or what is wrong with it.
 const char* ParseEndpoint(const char* begin, const char* end, uint16_t default_port, Endpoint* endpoint) noexcept;
 
+// Digits of a number from 1 to 65535, and nothing else.
+bool ParsePort(const char* begin, const char* end, uint16_t* port) noexcept;
+
 }  // namespace idgen::wire

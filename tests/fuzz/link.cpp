@@ -119,13 +119,15 @@ struct World {
 void Lease(World* world, Input* input) {
   using Kind = lease::StoreRequest::Kind;
   using Outcome = lease::StoreReply::Outcome;
-  constexpr Kind kKinds[] = {Kind::kAcquire, Kind::kRenew, Kind::kRelease, Kind::kList, Kind::kDeclareNew};
+  constexpr Kind kKinds[] = {Kind::kAcquire, Kind::kRenew,      Kind::kRelease,
+                             Kind::kList,    Kind::kDeclareNew, Kind::kPresent};
   lease::RedisStore store(world->link);
   lease::RedisStoreSettings settings;
   settings.link = world->settings;
   settings.prefix = "p";
   settings.holder = "h|1|/d";
-  settings.workers = 8;
+  settings.min_worker = 2;
+  settings.max_workers = 8;
   settings.ttl_ms = 3000;
   settings.replicas = input->Byte() & 1;
   store.Configure(settings);
@@ -138,7 +140,9 @@ void Lease(World* world, Input* input) {
     world->Finish([&] { return store.Step(world->now_us, &reply); });
     Require(fuzz::IsPrintable(store.problem()), "what is said of the store is printable");
     Require(reply.outcome != Outcome::kFailed || *store.problem() != '\0', "why it failed");
-    Require(reply.outcome != Outcome::kOk || reply.worker < settings.workers, "a worker id of the range");
+    if (reply.outcome == Outcome::kOk && request.kind == Kind::kAcquire)
+      Require(reply.worker >= settings.min_worker && reply.worker < settings.max_workers, "a worker id of the range");
+    Require(reply.rival_holder != nullptr && strlen(reply.rival_holder) < 1 << 20, "a rival has a text");
     for (const int64_t ms : {reply.floor_ms, reply.granted_ms, reply.expiry_ms, reply.until_ms, reply.store_now_ms})
       Require(ms >= 0 && ms <= core::kMaxCeilingMs, "a time that a ceiling can be");
     if (reply.outcome != Outcome::kOk || request.kind != Kind::kList) continue;

@@ -690,7 +690,9 @@ TEST(RedisLink, AMasterThatSentinelDoesNotKnowIsAProblem) {
                {"-ERR No such master\r\n", "10.0.0.9:26379: Sentinel says: ERR No such master"},
                {"*1\r\n$1\r\nx\r\n", "10.0.0.9:26379: Sentinel knows no master \"mymaster\""},
                {"*2\r\n:1\r\n:2\r\n", "10.0.0.9:26379: Sentinel knows no master \"mymaster\""},
-               {"*2\r\n$1\r\nh\r\n$5\r\n70000\r\n", "10.0.0.9:26379: Sentinel knows no master \"mymaster\""}};
+               {"*2\r\n$1\r\nh\r\n$5\r\n70000\r\n", "10.0.0.9:26379: Sentinel knows no master \"mymaster\""},
+               // 2^32 + 6390
+               {"*2\r\n$1\r\nh\r\n$10\r\n4294973686\r\n", "10.0.0.9:26379: Sentinel knows no master \"mymaster\""}};
   for (const auto& a_case : cases) {
     world.At(kSentinel).answers["SENTINEL"] = a_case.answer;
     EXPECT_EQ(world.Exchange(), State::kFailed);
