@@ -219,6 +219,18 @@ CREATE FUNCTION @extschema@.idgen_fill_past(table_name regclass, column_name nam
 COMMENT ON FUNCTION @extschema@.idgen_fill_past(regclass, name, name, text, integer) IS
 'Gives every row whose column_name is NULL an id of the time in time_column, in the order of these times, under a worker id that no server has. Returns how many.';
 
+CREATE FUNCTION @extschema@.idgen_guard_row() RETURNS trigger
+    LANGUAGE c VOLATILE
+    AS 'MODULE_PATHNAME', 'idgen_sql_guard_row';
+COMMENT ON FUNCTION @extschema@.idgen_guard_row() IS
+'The trigger that idgen_guard() makes.';
+
+CREATE FUNCTION @extschema@.idgen_guard(table_name regclass, column_name name DEFAULT NULL, generator text DEFAULT NULL) RETURNS name
+    LANGUAGE c VOLATILE PARALLEL UNSAFE COST 10000
+    AS 'MODULE_PATHNAME', 'idgen_sql_guard';
+COMMENT ON FUNCTION @extschema@.idgen_guard(regclass, name, text) IS
+'Makes a trigger that tells by replicated rows when another server issues this one''s ids, and returns its name. DROP TRIGGER removes it. For the table''s owner.';
+
 -- is it healthy
 
 CREATE FUNCTION @extschema@.idgen_status(

@@ -87,6 +87,17 @@ Diagnosis OfCompany(const WorkerStatus& status) {
             psprintf("Stop one of the two or give it another worker id at once, and look for ids that both have issued "
                      "since %s or before.",
                      TimeText(rival.since_ms))};
+  if (const GuardAlarm* alarm = AlarmOfDatabase(status.alarms); alarm != nullptr) {
+    const char* table = get_rel_name(alarm->table);
+    return {
+        "warning",
+        psprintf("The guard of table \"%s\" of this database has seen rows that came by replication with worker id "
+                 "%u, which is this server's, and times since when it has had it: the last one, %lld, at %s.",
+                 table != nullptr ? table : "(dropped)", alarm->worker, static_cast<long long>(alarm->id),
+                 pstrdup(timestamptz_to_str(alarm->at))),
+        "Another live server has the same worker id: stop one of the two or give it another at once, and look for ids "
+        "that both have issued. This is shown for an hour after the last such row."};
+  }
   const int64 floor_ms = status.uncertain_floor_ms;
   const int64 now_ms = core::MsOf(io::WallUs());
   if (status.leased || floor_ms == 0 || now_ms > floor_ms + kTellUncertainMs) return {nullptr, nullptr, nullptr};

@@ -8,6 +8,7 @@
 #include "lease/keeper.h"
 #include "lease/lease_source.h"
 #include "lease/rivals.h"
+#include "pg/guard.h"
 #include "pg/worker_id.h"
 
 namespace idgen::pg {
@@ -31,7 +32,8 @@ struct WorkerStatus {
   int64 steps_back;            // of the wall clock, since `stats_reset`
   int64 largest_step_back_us;
   TimestampTz stats_reset;
-  TimestampTz last_error_at;  // 0 when there was none
+  GuardAlarm alarms[kGuardAlarms];  // of the guards, not of the worker
+  TimestampTz last_error_at;        // 0 when there was none
   char last_error[600];
 };
 
@@ -41,8 +43,12 @@ struct Shared {
   core::Word forget_floor;                      // the operator gives up the floor that is waited for
   lease::LeaseMemo lease_memo;                  // the worker's alone
   char presence_token[lease::kTokenBytes + 1];  // likewise: of a static worker id
-  uint64 source;                                // whom the identity is from, and the memo; the worker's alone
-  LWLock* lock;                                 // the lines lock of core, and of `status` and `totals_at_reset`
+  // Since when this server issues under its worker id, by the id clock: set by the worker, and of what.
+  core::Word worker_since_ms;
+  uint32 since_worker;
+  int64_t since_floor_ms;
+  uint64 source;  // whom the identity is from, and the memo; the worker's alone
+  LWLock* lock;   // the lines lock of core, and of `status` and `totals_at_reset`
   WorkerStatus status;
   core::LineTotals totals_at_reset[core::kMaxLines];
   Oid line_database[core::kMaxLines];  // which database first asked for an id of the line; guarded by `lock`

@@ -70,6 +70,7 @@ class Service {
   static bool IsLease(uint64 source) noexcept { return source != kStaticSource; }
   bool leased() const noexcept { return IsLease(source_); }
   void ShowView();
+  void NoteSince();
 
   Shared& shared_;
   io::CeilingFile file_;
@@ -181,6 +182,7 @@ long Service::Turn(bool stop) {
     keeper_.Take(answer, io::ReadInstant());
     LWLockRelease(shared_.lock);
   }
+  NoteSince();
   presence_.Turn(!leased() && !IsLease(wanted_) && !stop);
   ShowView();
   const Teller teller(shared_, watch_, file_.path());
@@ -193,6 +195,19 @@ long Service::Turn(bool stop) {
 
 io::Wants Service::wants() const noexcept {
   return leased() ? lease_source_.wants(io::BootUs()) : presence_.wants(io::BootUs());
+}
+
+// A worker id that comes with a new floor is this server's from there on; one that takes another's place at a reload,
+// from now on.
+void Service::NoteSince() {
+  const core::Identity identity(shared_.server.identity.load());
+  const int64 floor_ms = keeper_.view().floor_ms;
+  if (!identity || (floor_ms == shared_.since_floor_ms && identity.worker() == shared_.since_worker)) return;
+  const int64 now_us = io::BootUs() + core::ClockOffsetUs<core::PlainMemory>(shared_.server);
+  shared_.worker_since_ms.store(
+      static_cast<uint64>(floor_ms != shared_.since_floor_ms ? floor_ms : core::MsOf(now_us)));
+  shared_.since_floor_ms = floor_ms;
+  shared_.since_worker = identity.worker();
 }
 
 void Service::ShowView() {
