@@ -13,7 +13,7 @@ def run_one(folder, name, settings, tool=Pgbackrest, to_a_time=False, beside=Fal
     """The original gives ids before and after its backup. The copy gives them for some seconds; beside: so does the original."""
     original, copy = Server(f'{folder}/original', settings).make(), Server(f'{folder}/copy', settings)
     original.sql('CREATE EXTENSION idgen')
-    if 'idgen.lease_store' in settings:
+    if settings.get('idgen.worker_source') == 'lease':
         wait_until(lambda: original.sql('SELECT idgen_declare_new_prefix()'), 'declaration')
     original.sql(TABLES)
     backups = tool(folder, original)
@@ -71,6 +71,9 @@ def with_barman(folder):
 
 
 def twins(folder):
-    """What not to do."""
-    return [run_one(folder, 'static, restored beside the original, same worker id', {'idgen.worker_id': 1},
-                    to_a_time=True, beside=True, seconds=150)]
+    """What not to do. A store is there to tell of it."""
+    redis = Redis(f'{folder}/redis')
+    rows = [run_one(folder, 'static, restored beside the original, same worker id',
+                    {'idgen.worker_id': 1, 'idgen.lease_store': redis.url}, to_a_time=True, beside=True, seconds=150)]
+    redis.stop()
+    return rows

@@ -4,6 +4,7 @@ import time
 
 from clients import Measurement
 from processes import wait_until
+from servers import status
 
 SETTLED_FOR = 5    # seconds of ordinary work before and after
 
@@ -69,8 +70,9 @@ def two_primaries(cluster, clients, seconds=150):
     new = new_primary(cluster, old)
     time.sleep(seconds)
     assert old.is_primary() and new.is_primary()
+    said = f'two primaries for {seconds} s; the old one says: {status(old.dsn)}; the new one: {status(new.dsn)}'
     old.start()
-    return f'two primaries for {seconds} s'
+    return said
 
 
 def measured(cluster, clients, scenario):

@@ -30,8 +30,13 @@ def leased(folder):
 
 
 def twins(folder):
-    """What not to do: one static worker id in the cluster-wide configuration."""
-    return run_one(folder, TWO_PRIMARIES, {'idgen.worker_id': 1}, lambda n: {}, 'CREATE EXTENSION idgen')
+    """What not to do: one static worker id in the cluster-wide configuration. A store is there to tell of it."""
+    redis = Redis(f'{folder}/redis')
+    try:
+        return run_one(folder, TWO_PRIMARIES, {'idgen.worker_id': 1, 'idgen.lease_store': redis.url}, lambda n: {},
+                       'CREATE EXTENSION idgen')
+    finally:
+        redis.stop()
 
 
 def run_one(folder, scenarios, parameters, parameters_of, *bootstrap):

@@ -32,6 +32,7 @@ class Pair:
             server.sql(TABLES)
             server.sql('SELECT pglogical.create_node(%s, %s)', f'server{n}', server.dsn)
             server.sql("SELECT pglogical.replication_set_add_table('default', 'with_id')")
+            server.sql("SELECT idgen_guard('with_id')")
             self.servers.append(server)
         for server, other in zip(self.servers, reversed(self.servers)):
             server.sql("SELECT pglogical.create_subscription('from_other', %s, synchronize_data := false, "
@@ -91,4 +92,9 @@ def both_ways(folder):
 
 def twins(folder):
     """What not to do."""
-    return [run_one(folder, 'static, the same for both', lambda n: {'idgen.worker_id': 1})]
+    redis = Redis(f'{folder}/redis')
+    twin = {'idgen.worker_id': 1}
+    rows = [run_one(f'{folder}/guard', 'static, the same for both', lambda n: twin),
+            run_one(f'{folder}/store', '... and a store is configured', lambda n: {**twin, 'idgen.lease_store': redis.url})]
+    redis.stop()
+    return rows

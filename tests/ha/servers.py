@@ -20,6 +20,12 @@ def sql(dsn, statement, *values):
         connection.close()
 
 
+def status(dsn):
+    """What idgen_status() says, in one line."""
+    state, reason, advice = sql(dsn, 'SELECT state, reason, advice FROM idgen_status()')[0]
+    return f'{state}: {reason or ""} {advice or ""}'.rstrip(' :')
+
+
 def postgres_processes(data):
     """Of the server in this data directory; none if it is not running, whatever an old postmaster.pid says."""
     try:
@@ -70,9 +76,7 @@ class Server:
         return sql(self.dsn, statement, *values)
 
     def status(self):
-        """What idgen_status() says, in one line."""
-        state, reason, advice = self.sql('SELECT state, reason, advice FROM idgen_status()')[0]
-        return f'{state}: {reason or ""} {advice or ""}'.rstrip(' :')
+        return status(self.dsn)
 
     def log(self):
         with open(f'{self.folder}/log') as file:
