@@ -229,4 +229,10 @@ RESET ROLE;
 REVOKE EXECUTE ON FUNCTION idgen_create_generator, idgen_drop_generator FROM regress_idgen_user;
 DROP ROLE regress_idgen_user;
 DROP TABLE shop;
+-- For migrations: what is there already is not made again; that it is another is told.
+SELECT name, layout FROM idgen_create_generator('migrated', 'js53', if_not_exists => true);
+SELECT name, layout FROM idgen_create_generator('migrated', 'js53', if_not_exists => true);
+SELECT name, layout FROM idgen_create_generator('migrated', 'wide', if_not_exists => true);
+SELECT name, layout FROM idgen_create_generator('default', if_not_exists => true);
+SELECT name, layout FROM idgen_create_generator('migrated', 'none such', if_not_exists => true);
 SELECT count(idgen_drop_generator(name)) FROM idgen_catalog.idgen_generator WHERE NOT built_in;

@@ -100,14 +100,15 @@ COMMENT ON VIEW @extschema@.idgen_generators IS
 
 CREATE FUNCTION @extschema@.idgen_create_generator(
     name text, layout text DEFAULT 'snowflake', epoch timestamptz DEFAULT NULL, unit interval DEFAULT NULL,
-    region_id integer DEFAULT NULL, app_id integer DEFAULT NULL, comment text DEFAULT NULL)
+    region_id integer DEFAULT NULL, app_id integer DEFAULT NULL, comment text DEFAULT NULL,
+    if_not_exists boolean DEFAULT false)
     RETURNS @extschema@.idgen_generators
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'idgen_sql_create_generator';
-COMMENT ON FUNCTION @extschema@.idgen_create_generator(text, text, timestamptz, interval, integer, integer, text) IS
+COMMENT ON FUNCTION @extschema@.idgen_create_generator(text, text, timestamptz, interval, integer, integer, text, boolean) IS
 'Creates a generator, for idgen_next(name) and the other functions that take one. A generator never changes. For the extension''s owner, unless granted.';
-REVOKE ALL ON FUNCTION @extschema@.idgen_create_generator(text, text, timestamptz, interval, integer, integer, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION @extschema@.idgen_create_generator(text, text, timestamptz, interval, integer, integer, text) TO @extowner@ WITH GRANT OPTION;
+REVOKE ALL ON FUNCTION @extschema@.idgen_create_generator(text, text, timestamptz, interval, integer, integer, text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.idgen_create_generator(text, text, timestamptz, interval, integer, integer, text, boolean) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION @extschema@.idgen_drop_generator(name text, if_exists boolean DEFAULT false) RETURNS boolean
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -624,17 +625,19 @@ GRANT SELECT ON @extschema@.idgen_sequencers TO PUBLIC;
 COMMENT ON VIEW @extschema@.idgen_sequencers IS
 'The sequencers of this database. In the store the last value of a key stands, in decimal, at key_prefix{length:key}, length in bytes; other programs may GET or INCRBY it.';
 
+-- Not SECURITY DEFINER: whether the caller may choose a prefix is his own right. It writes the row as its owner.
 CREATE FUNCTION @extschema@.idgen_create_sequencer(
     name text, key_prefix text DEFAULT NULL, start bigint DEFAULT 1, step bigint DEFAULT 1,
     max_value bigint DEFAULT 9223372036854775807, cycle boolean DEFAULT false, ttl interval DEFAULT NULL,
-    ttl_mode text DEFAULT 'from first use', cache integer DEFAULT 1, comment text DEFAULT NULL)
+    ttl_mode text DEFAULT 'from first use', cache integer DEFAULT 1, comment text DEFAULT NULL,
+    if_not_exists boolean DEFAULT false)
     RETURNS @extschema@.idgen_sequencers
-    LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'idgen_sql_create_sequencer';
-COMMENT ON FUNCTION @extschema@.idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) IS
+COMMENT ON FUNCTION @extschema@.idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text, boolean) IS
 'Creates a sequencer, for idgen_sequence() and the other functions that take one: start, step, maximum, cycle, TTL, cache, prefix of its keys. For the extension''s owner, unless granted.';
-REVOKE ALL ON FUNCTION @extschema@.idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION @extschema@.idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text) TO @extowner@ WITH GRANT OPTION;
+REVOKE ALL ON FUNCTION @extschema@.idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text, boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text, boolean) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION @extschema@.idgen_drop_sequencer(name text, if_exists boolean DEFAULT false) RETURNS boolean
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -644,25 +647,31 @@ COMMENT ON FUNCTION @extschema@.idgen_drop_sequencer(text, boolean) IS
 REVOKE ALL ON FUNCTION @extschema@.idgen_drop_sequencer(text, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_drop_sequencer(text, boolean) TO @extowner@ WITH GRANT OPTION;
 
-CREATE FUNCTION @extschema@.idgen_sequence(key text, count integer DEFAULT 1, sequencer text DEFAULT 'default')
+CREATE FUNCTION @extschema@.idgen_sequence(key text, count bigint DEFAULT 1, sequencer text DEFAULT 'default')
     RETURNS TABLE (value bigint)
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000 ROWS 10
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence';
-COMMENT ON FUNCTION @extschema@.idgen_sequence(text, integer, text) IS
-'The next count values of a key, in order, over all servers of the store. They are given for good: a rollback does not give them back.';
+COMMENT ON FUNCTION @extschema@.idgen_sequence(text, bigint, text) IS
+'The next count values of a key, in order, over all servers of the store. They are given for good: a rollback does not give them back. For the extension''s owner, unless granted.';
+REVOKE ALL ON FUNCTION @extschema@.idgen_sequence(text, bigint, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.idgen_sequence(text, bigint, text) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION @extschema@.idgen_sequence_next(key text, sequencer text DEFAULT 'default') RETURNS bigint
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence_next';
 COMMENT ON FUNCTION @extschema@.idgen_sequence_next(text, text) IS
-'The next value of a key, as idgen_sequence() gives it. NULL for NULL.';
+'The next value of a key, as idgen_sequence() gives it. NULL for NULL. For several keys: idgen_sequence_next_keys(). For the extension''s owner, unless granted.';
+REVOKE ALL ON FUNCTION @extschema@.idgen_sequence_next(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.idgen_sequence_next(text, text) TO @extowner@ WITH GRANT OPTION;
 
-CREATE FUNCTION @extschema@.idgen_sequence_next(keys text[], sequencer text DEFAULT 'default')
+CREATE FUNCTION @extschema@.idgen_sequence_next_keys(keys text[], sequencer text DEFAULT 'default')
     RETURNS TABLE (key text, value bigint)
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000 ROWS 10
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence_next_keys';
-COMMENT ON FUNCTION @extschema@.idgen_sequence_next(text[], text) IS
-'The next value of each key, one row each in their order, asked for together. If one fails, nobody gets what the others were given.';
+COMMENT ON FUNCTION @extschema@.idgen_sequence_next_keys(text[], text) IS
+'The next value of each key, one row each in their order, asked for together. If one fails, nobody gets what the others were given. For the extension''s owner, unless granted.';
+REVOKE ALL ON FUNCTION @extschema@.idgen_sequence_next_keys(text[], text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.idgen_sequence_next_keys(text[], text) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION @extschema@.idgen_sequence_set(key text, value bigint, sequencer text DEFAULT 'default') RETURNS void
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
@@ -684,7 +693,9 @@ CREATE FUNCTION @extschema@.idgen_sequence_peek(key text, sequencer text DEFAULT
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence_peek';
 COMMENT ON FUNCTION @extschema@.idgen_sequence_peek(text, text) IS
-'The last value given of a key, or set; NULL where there is none. Where the sequencer has a cache: the last of the segments that servers have taken. It takes nothing. Errors as idgen_sequence().';
+'The last value given of a key, or set; NULL where there is none. Where the sequencer has a cache: the last of the segments that servers have taken. It takes nothing. Errors as idgen_sequence(). For the extension''s owner, unless granted.';
+REVOKE ALL ON FUNCTION @extschema@.idgen_sequence_peek(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.idgen_sequence_peek(text, text) TO @extowner@ WITH GRANT OPTION;
 
 CREATE FUNCTION @extschema@.idgen_sequence_drop(key text, sequencer text DEFAULT 'default') RETURNS boolean
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000

@@ -101,16 +101,16 @@ SELECT idgen_sequence_set('k', -1);
 SELECT idgen_sequence_set('k', 989, 'orders');
 SELECT idgen_sequence_set('k', 100000, 'orders');
 SELECT idgen_sequence_set_if_not_exists('k', -9223372036854775808);
-SELECT * FROM idgen_sequence_next(ARRAY['k', NULL]);
+SELECT * FROM idgen_sequence_next_keys(ARRAY['k', NULL]);
 \echo :LAST_ERROR_SQLSTATE
-SELECT * FROM idgen_sequence_next(ARRAY(SELECT 'k' FROM generate_series(1, 10001)));
+SELECT * FROM idgen_sequence_next_keys(ARRAY(SELECT 'k' FROM generate_series(1, 10001)));
 \echo :LAST_ERROR_SQLSTATE
 -- Nothing for nothing.
 SELECT idgen_sequence_next(NULL::text), idgen_sequence_next('k', NULL), idgen_sequence_peek(NULL), idgen_sequence_drop(NULL);
 SELECT count(*) FROM idgen_sequence(NULL);
 SELECT count(*) FROM idgen_sequence('k', NULL);
-SELECT count(*) FROM idgen_sequence_next(NULL::text[]);
-SELECT count(*) FROM idgen_sequence_next('{}'::text[]);
+SELECT count(*) FROM idgen_sequence_next_keys(NULL::text[]);
+SELECT count(*) FROM idgen_sequence_next_keys('{}'::text[]);
 
 -- The store's URL: for superusers, judged, without its password.
 ALTER SYSTEM SET idgen.sequence_store = 'http://:secret@localhost';
@@ -126,7 +126,7 @@ SHOW idgen.sequence_store;
 -- It is not there: an error at once, and no value.
 SELECT idgen_sequence_next('k');
 \echo :LAST_ERROR_SQLSTATE
-SELECT * FROM idgen_sequence_next(ARRAY['a', 'b']);
+SELECT * FROM idgen_sequence_next_keys(ARRAY['a', 'b']);
 \echo :LAST_ERROR_SQLSTATE
 -- It is somewhere that does not answer: an error in time. (192.0.2.0/24 is nobody's.)
 ALTER SYSTEM SET idgen.sequence_store = 'redis://192.0.2.1';
@@ -143,7 +143,16 @@ ALTER SYSTEM RESET idgen.sequence_store;
 SELECT pg_reload_conf();
 SELECT pg_sleep(0.3);
 
--- Everybody takes values; nobody but the owner makes, drops or sets anything.
+-- An array whose type the client leaves open is an array, and a count may be a bigint.
+PREPARE several AS SELECT * FROM idgen_sequence_next_keys($1);
+PREPARE batch AS SELECT * FROM idgen_sequence($1, $2);
+SELECT name, parameter_types FROM pg_prepared_statements ORDER BY 1;
+DEALLOCATE ALL;
+SELECT * FROM idgen_sequence('k', 1000001::bigint);
+\echo :LAST_ERROR_SQLSTATE
+SELECT idgen_sequence_next(ARRAY['k']);
+
+-- Nobody but the owner makes, drops, sets or takes anything.
 CREATE ROLE regress_idgen_user;
 SET ROLE regress_idgen_user;
 SELECT count(*) > 0 AS listed FROM idgen_sequencers;
@@ -157,11 +166,59 @@ TRUNCATE idgen_catalog.idgen_sequencer;
 SELECT idgen_sequence_set('k', 1);
 SELECT idgen_sequence_set_if_not_exists('k', 1);
 SELECT idgen_sequence_drop('k');
+SELECT idgen_sequence_next('k');
+SELECT * FROM idgen_sequence('k');
+SELECT * FROM idgen_sequence_next_keys(ARRAY['k']);
+SELECT idgen_sequence_peek('k');
+RESET ROLE;
+GRANT EXECUTE ON FUNCTION idgen_sequence_next(text, text), idgen_create_sequencer TO regress_idgen_user;
+SET ROLE regress_idgen_user;
 -- As far as the store that is not set.
 SELECT idgen_sequence_next('k');
-SELECT idgen_sequence_peek('k');
+\set VERBOSITY default
+
+-- A prefix that is chosen may be another database's: for superusers, or as they allow.
+SELECT key_prefix FROM idgen_create_sequencer('mine');
+:refuse('chosen', 'shop:');
+\echo :LAST_ERROR_SQLSTATE
+SET idgen.allowed_key_prefixes = 'shop:';
+\echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY sqlstate
+-- Not even below the database's own, which may have another name tomorrow.
+:refuse('chosen', 'idgen:seq:18:contrib_regression:4:mine:');
 \set VERBOSITY default
 RESET ROLE;
+SET idgen.allowed_key_prefixes = 'a{b}';
+SET idgen.allowed_key_prefixes = 'shop:', 'idgen:';
+SET ROLE regress_idgen_user;
+SELECT key_prefix FROM idgen_create_sequencer('chosen', 'shop:eu:');
+\set VERBOSITY sqlstate
+:refuse('other', 'shop');
+-- A wide one does not reach the keys of other databases.
+:refuse('other', 'idgen:seq:5:other:7:default:');
+RESET ROLE;
+SET idgen.allowed_key_prefixes = 'idgen:seq:5:other:';
+SET ROLE regress_idgen_user;
+SELECT key_prefix FROM idgen_create_sequencer('other', 'idgen:seq:5:other:7:default:');
+:refuse('more', 'shop:');
+RESET ROLE;
+RESET idgen.allowed_key_prefixes;
+-- Rows that come by INSERT, as a dump is restored.
+GRANT INSERT ON idgen_catalog.idgen_sequencer TO regress_idgen_user;
+SET ROLE regress_idgen_user;
+INSERT INTO idgen_catalog.idgen_sequencer (name, key_prefix) VALUES ('restored', 'shop:');
+INSERT INTO idgen_catalog.idgen_sequencer (name) VALUES ('restored') RETURNING name, key_prefix;
+\set VERBOSITY default
+
+-- For migrations: what is there already is not made again, whoever made it.
+SELECT name, key_prefix FROM idgen_create_sequencer('chosen', 'shop:eu:', if_not_exists => true);
+SELECT name, step FROM idgen_create_sequencer('chosen', 'shop:eu:', step => 2, if_not_exists => true);
+SELECT name, key_prefix FROM idgen_create_sequencer('chosen', if_not_exists => true);
+SELECT name, step FROM idgen_create_sequencer('later', step => 2, if_not_exists => true);
+RESET ROLE;
+REVOKE ALL ON FUNCTION idgen_sequence_next(text, text), idgen_create_sequencer FROM regress_idgen_user;
+REVOKE INSERT ON idgen_catalog.idgen_sequencer FROM regress_idgen_user;
+SELECT count(idgen_drop_sequencer(name)) FROM idgen_sequencers WHERE name IN ('mine', 'chosen', 'other', 'restored', 'later');
 DROP ROLE regress_idgen_user;
 -- What is rolled back was never there, also for a session that knew it; what is made again is looked up again.
 BEGIN;
@@ -185,7 +242,7 @@ SELECT idgen_sequence_next('k', 'cached');
 SELECT * FROM idgen_sequence('k', 1000001, 'cached');
 SELECT * FROM idgen_sequence('k', -1, 'cached');
 SELECT idgen_sequence_next('', 'cached');
-SELECT * FROM idgen_sequence_next(ARRAY['k', NULL], 'cached');
-SELECT * FROM idgen_sequence_next('{}'::text[], 'cached');
+SELECT * FROM idgen_sequence_next_keys(ARRAY['k', NULL], 'cached');
+SELECT * FROM idgen_sequence_next_keys('{}'::text[], 'cached');
 SELECT idgen_drop_sequencer('cached');
 SELECT idgen_sequence_next('k', 'cached');

@@ -43,6 +43,10 @@ Datum RowOfView(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor) {
   return result.Make(fcinfo);
 }
 
+bool IsSame(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor) {
+  return pg::DefinitionOfArguments(fcinfo, 1) == pg::DefinitionOfRow(row, descriptor);
+}
+
 // The definitions in the table fit into the database's share, so that ids of each can be asked for after a restart.
 void CheckShare(FunctionCallInfo fcinfo, const core::Layout& line) {
   int count;
@@ -80,6 +84,8 @@ void CheckRoom(FunctionCallInfo fcinfo, const core::Layout& layout) {
                     errhint("Raise \"idgen.max_generators\" and restart the server.")));
 }
 
+void CheckNew(FunctionCallInfo fcinfo) { CheckRoom(fcinfo, pg::DefinitionOfArguments(fcinfo, 1).layout); }
+
 constexpr pg::NamedTrigger kTrigger = {
     .judge_new = JudgeNew,
     .why_kept = " Ids that were issued by it would mean something else.",
@@ -108,14 +114,17 @@ PGDLLEXPORT Datum idgen_sql_create_generator(PG_FUNCTION_ARGS) {
             (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the layout's time field has run out already"),
              errdetail("Its %d bits end at %s.", definition.layout.time.width, pg::TimeText(core::MsOf(*end_us))),
              errhint("Give it more bits, or a later epoch.")));
-  CheckRoom(fcinfo, definition.layout);
 
   Oid types[] = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INTERVALOID, INT4OID, INT4OID, TEXTOID};
   return pg::CreateNamed(
       fcinfo, pg::generators,
-      "INSERT INTO idgen_catalog.idgen_generator (name, layout, epoch, unit, region_id, app_id, comment) "
-      "VALUES ($1, coalesce($2, 'snowflake'), $3, $4, $5, $6, $7)",
-      types, lengthof(types), RowOfView);
+      {.insert = "INSERT INTO idgen_catalog.idgen_generator (name, layout, epoch, unit, region_id, app_id, comment) "
+                 "VALUES ($1, coalesce($2, 'snowflake'), $3, $4, $5, $6, $7)",
+       .types = types,
+       .count = lengthof(types),
+       .check_new = CheckNew,
+       .is_same = IsSame,
+       .make_result = RowOfView});
 }
 
 PG_FUNCTION_INFO_V1(idgen_sql_drop_generator);

@@ -42,15 +42,6 @@ void ReadName(const NamedTable& table, const text* given, char* name) {
   memcpy(name, VARDATA_ANY(given), length);
 }
 
-Oid OwnerOfFunction(FunctionCallInfo fcinfo) {
-  const Oid function = fcinfo->flinfo->fn_oid;
-  const HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-  if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for function %u", function);
-  const Oid owner = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->proowner;
-  ReleaseSysCache(tuple);
-  return owner;
-}
-
 bool HasColumns(const NamedTable& table, TupleDesc descriptor) {
   if (descriptor->natts < table.built_in_column) return false;
   for (int i = 0; i < table.built_in_column; ++i) {
@@ -61,6 +52,15 @@ bool HasColumns(const NamedTable& table, TupleDesc descriptor) {
 }
 
 }  // namespace
+
+Oid OwnerOfFunction(FunctionCallInfo fcinfo) {
+  const Oid function = fcinfo->flinfo->fn_oid;
+  const HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+  if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for function %u", function);
+  const Oid owner = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->proowner;
+  ReleaseSysCache(tuple);
+  return owner;
+}
 
 void RaiseNotNamed(const NamedTable& table, const char* name, bool to_be_used) {
   ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("%s \"%s\" does not exist", table.kind, name),
@@ -104,6 +104,16 @@ void CheckNamed(FunctionCallInfo fcinfo, const NamedTable& table, Relation relat
                   errdetail("%s", problem), errhint("Undo the change, or drop the extension and create it again.")));
 }
 
+HeapTuple FindNamedRow(Relation relation, const char* name) {
+  ScanKeyData key;
+  ScanKeyInit(&key, kNameColumn, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
+  const SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 1, &key);
+  const HeapTuple row = systable_getnext(scan);
+  const HeapTuple copy = HeapTupleIsValid(row) ? heap_copytuple(row) : nullptr;
+  systable_endscan(scan);
+  return copy;
+}
+
 void* FetchNamed(FunctionCallInfo fcinfo, NamedTable& table, const text* given) {
   char name[NAMEDATALEN];
   ReadName(table, given, name);
@@ -113,14 +123,11 @@ void* FetchNamed(FunctionCallInfo fcinfo, NamedTable& table, const text* given) 
   const Relation relation = OpenNamed(fcinfo, table, AccessShareLock);  // invalidations sent so far have arrived then
   Watch(table, RelationGetRelid(relation));
   HTAB* entries = Entries(table);
-  ScanKeyData key;
-  ScanKeyInit(&key, kNameColumn, BTEqualStrategyNumber, F_TEXTEQ, CStringGetTextDatum(name));
-  const SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 1, &key);
-  const HeapTuple row = systable_getnext(scan);
-  if (!HeapTupleIsValid(row)) RaiseNotNamed(table, name, true);
+  const HeapTuple row = FindNamedRow(relation, name);
+  if (row == nullptr) RaiseNotNamed(table, name, true);
   void* found = palloc0(table.entry_size);
   table.read_row(row, RelationGetDescr(relation), found);
-  systable_endscan(scan);
+  heap_freetuple(row);
   table_close(relation, AccessShareLock);
   void* entry = hash_search(entries, name, HASH_ENTER, nullptr);
   memcpy(entry, found, table.entry_size);

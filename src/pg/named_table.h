@@ -40,6 +40,9 @@ void* FetchNamed(FunctionCallInfo fcinfo, NamedTable& table, const text* name);
 // Reads the name in a row into a buffer of NAMEDATALEN.
 void ReadNameOfRow(const NamedTable& table, HeapTuple row, TupleDesc descriptor, char* name);
 
+// A copy of the row that is called so, as of now; nullptr if there is none.
+HeapTuple FindNamedRow(Relation relation, const char* name);
+
 // Opens the table. Raises 55000 unless it is what CheckNamed() wants.
 Relation OpenNamed(FunctionCallInfo fcinfo, const NamedTable& table, LOCKMODE mode);
 
@@ -47,6 +50,9 @@ Relation OpenNamed(FunctionCallInfo fcinfo, const NamedTable& table, LOCKMODE mo
 // function is a member of, of the same owner as that function, and with columns of the expected types. The owner of an
 // extension may add tables of his own to it, and no Datum of such a table may be read.
 void CheckNamed(FunctionCallInfo fcinfo, const NamedTable& table, Relation relation);
+
+// Of the function that is called.
+Oid OwnerOfFunction(FunctionCallInfo fcinfo);
 
 // Whether the relation is a member of the extension that the called function is a member of.
 bool BelongsToExtension(FunctionCallInfo fcinfo, Oid relation);
@@ -63,10 +69,21 @@ Datum RunNamedTrigger(FunctionCallInfo fcinfo, const NamedTable& table, const Na
 // Argument 0, which is to be a name.
 const char* NameArgument(FunctionCallInfo fcinfo, const NamedTable& table);
 
-// Makes a row by `insert`, whose parameters are the arguments, and returns what `make_result` makes of the row as it is
-// kept. 42710 if there is one of the name.
-Datum CreateNamed(FunctionCallInfo fcinfo, const NamedTable& table, const char* insert, Oid* types, int count,
-                  Datum (*make_result)(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor));
+// What functions that make a row differ in.
+struct NamedCreation {
+  const char* insert;  // its parameters are the arguments
+  Oid* types;
+  int count;  // the argument after these is if_not_exists
+  // Raises if the caller may not make the row, or there is no room for it.
+  void (*check_new)(FunctionCallInfo fcinfo);
+  // Whether the row has the definition in the arguments.
+  bool (*is_same)(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor);
+  Datum (*make_result)(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor);
+};
+
+// Makes a row, as the owner of the function, and returns what `make_result` makes of it as it is kept. If there is one
+// of the name: 42710, or with if_not_exists that row, and a notice, or a warning if its definition is another.
+Datum CreateNamed(FunctionCallInfo fcinfo, const NamedTable& table, const NamedCreation& creation);
 
 // Drops the row that argument 0 names, and says whether there was one; 42704 where there is none, unless argument 1.
 Datum DropNamed(FunctionCallInfo fcinfo, const NamedTable& table);

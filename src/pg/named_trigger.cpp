@@ -65,6 +65,37 @@ void JudgeChange(const NamedTable& table, const NamedTrigger& trigger, HeapTuple
   }
 }
 
+// False if there is a row of the name. Only the owner of the function may write to the table; that the caller is
+// somebody else again after an error is for the transaction to see to.
+bool InsertNamed(FunctionCallInfo fcinfo, const NamedTable& table, const NamedCreation& creation) {
+  auto* values = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(creation.count)));
+  auto* nulls = static_cast<char*>(palloc(static_cast<Size>(creation.count)));
+  for (int i = 0; i < creation.count; ++i) {
+    values[i] = PG_GETARG_DATUM(i);
+    nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
+  }
+  Oid caller;
+  int context;
+  GetUserIdAndSecContext(&caller, &context);
+  SetUserIdAndSecContext(OwnerOfFunction(fcinfo), context | SECURITY_LOCAL_USERID_CHANGE);
+  SPI_connect();
+  const int made = QueryNamed(fcinfo, table, psprintf("%s ON CONFLICT DO NOTHING", creation.insert), creation.count,
+                              creation.types, values, nulls);
+  SPI_finish();
+  SetUserIdAndSecContext(caller, context);
+  return made > 0;
+}
+
+void TellExisting(const NamedTable& table, const char* name, bool is_same) {
+  if (is_same)
+    ereport(NOTICE,
+            (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("%s \"%s\" already exists, skipping", table.kind, name)));
+  else
+    ereport(WARNING, (errcode(ERRCODE_DUPLICATE_OBJECT),
+                      errmsg("%s \"%s\" already exists with another definition, skipping", table.kind, name),
+                      errdetail("The view %s shows it. It is not changed.", table.view)));
+}
+
 }  // namespace
 
 Datum RunNamedTrigger(FunctionCallInfo fcinfo, const NamedTable& table, const NamedTrigger& trigger) {
@@ -110,23 +141,25 @@ int QueryNamed(FunctionCallInfo fcinfo, const NamedTable& table, const char* sql
   return static_cast<int>(SPI_processed);
 }
 
-Datum CreateNamed(FunctionCallInfo fcinfo, const NamedTable& table, const char* insert, Oid* types, int count,
-                  Datum (*make_result)(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor)) {
-  auto* values = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(count)));
-  auto* nulls = static_cast<char*>(palloc(static_cast<Size>(count)));
-  for (int i = 0; i < count; ++i) {
-    values[i] = PG_GETARG_DATUM(i);
-    nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
+Datum CreateNamed(FunctionCallInfo fcinfo, const NamedTable& table, const NamedCreation& creation) {
+  const char* name = NameArgument(fcinfo, table);
+  const bool if_not_exists = !PG_ARGISNULL(creation.count) && PG_GETARG_BOOL(creation.count);
+  const Relation relation = OpenNamed(fcinfo, table, RowExclusiveLock);
+  const TupleDesc descriptor = RelationGetDescr(relation);
+  HeapTuple row = if_not_exists ? FindNamedRow(relation, name) : nullptr;
+  bool is_new = false;
+  if (row == nullptr) {
+    creation.check_new(fcinfo);
+    is_new = InsertNamed(fcinfo, table, creation);
+    if (!is_new && !if_not_exists)
+      ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("%s \"%s\" already exists", table.kind, name)));
+    row = FindNamedRow(relation, name);
+    if (row == nullptr)
+      ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                      errmsg("%s \"%s\" was dropped at the same time", table.kind, name)));
   }
-  SPI_connect();
-  if (QueryNamed(fcinfo, table, psprintf("%s ON CONFLICT DO NOTHING RETURNING *", insert), count, types, values,
-                 nulls) == 0)
-    ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
-                    errmsg("%s \"%s\" already exists", table.kind, TextDatumGetCString(values[0]))));
-  const HeapTuple row = SPI_copytuple(SPI_tuptable->vals[0]);
-  SPI_finish();
-  const Relation relation = OpenNamed(fcinfo, table, NoLock);
-  const Datum result = make_result(fcinfo, row, RelationGetDescr(relation));
+  if (!is_new) TellExisting(table, name, creation.is_same(fcinfo, row, descriptor));
+  const Datum result = creation.make_result(fcinfo, row, descriptor);
   table_close(relation, NoLock);
   return result;
 }

@@ -173,12 +173,12 @@ PGDLLEXPORT Datum idgen_sql_sequence(PG_FUNCTION_ARGS) {
     const sequencer::Definition definition = pg::FetchSequencer(fcinfo, 2).definition;
     batch->in_pieces = definition.HasSegments();
     if (batch->in_pieces) {
-      Take(fcinfo, 2, PG_GETARG_INT32(1), &batch->taken);
+      Take(fcinfo, 2, PG_GETARG_INT64(1), &batch->taken);
       batch->grant.step = definition.step;
       call->max_calls = static_cast<uint64>(batch->taken.values);
     } else {
       batch->grant =
-          Ask(fcinfo, 2, {.kind = Operation::Kind::kNext, .definition = {}, .count = PG_GETARG_INT32(1)}).grant;
+          Ask(fcinfo, 2, {.kind = Operation::Kind::kNext, .definition = {}, .count = PG_GETARG_INT64(1)}).grant;
       call->max_calls = static_cast<uint64>(batch->grant.count);
     }
     call->user_fctx = batch;

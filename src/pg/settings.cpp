@@ -8,6 +8,7 @@
 #include "pg/lease_settings.h"
 #include "pg/segment_table.h"
 #include "pg/mark_file.h"
+#include "pg/prefix_right.h"
 #include "pg/sequence_store.h"
 
 namespace idgen::pg {
@@ -86,6 +87,7 @@ void DefineSettings() {
       &max_generators_per_database, 16, 0, static_cast<int>(core::kMaxLines), PGC_SUSET, 0, nullptr, nullptr, nullptr);
   DefineLeaseSettings();
   DefineSequenceSettings();
+  DefinePrefixSetting();
   DefineSegmentSettings();
   DefineMarksSetting();
   MarkGUCPrefixReserved("idgen");

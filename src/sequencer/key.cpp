@@ -35,14 +35,39 @@ char* AppendName(char* at, std::string_view name) noexcept {
   return at + 1;
 }
 
+// The part before the first comma, without spaces around it; `list` begins after the comma then.
+std::string_view NextOfList(std::string_view* list) noexcept {
+  const size_t comma = list->find(',');
+  std::string_view part = list->substr(0, comma);
+  list->remove_prefix(comma == std::string_view::npos ? list->size() : comma + 1);
+  while (!part.empty() && part.front() == ' ') part.remove_prefix(1);
+  while (!part.empty() && part.back() == ' ') part.remove_suffix(1);
+  return part;
+}
+
 }  // namespace
 
 bool MayBePrefix(std::string_view prefix) noexcept {
   return !prefix.empty() && prefix.size() <= kMaxPrefixBytes && prefix.find_first_of("{}") == std::string_view::npos;
 }
 
+bool IsPrefixAllowed(std::string_view prefix, std::string_view list) noexcept {
+  const bool is_own = prefix.starts_with(kOwnPrefix);
+  while (!list.empty()) {
+    const std::string_view allowed = NextOfList(&list);
+    if (!allowed.empty() && prefix.starts_with(allowed) && (!is_own || allowed.starts_with(kOwnPrefix))) return true;
+  }
+  return false;
+}
+
+bool MayBePrefixList(std::string_view list) noexcept {
+  while (!list.empty())
+    if (const std::string_view allowed = NextOfList(&list); !allowed.empty() && !MayBePrefix(allowed)) return false;
+  return true;
+}
+
 void WriteDefaultPrefix(std::string_view database, std::string_view sequencer, char (&prefix)[kPrefixBuffer]) noexcept {
-  char* at = Append(prefix, "idgen:seq:");
+  char* at = Append(prefix, kOwnPrefix);
   at = AppendName(at, database);
   at = AppendName(at, sequencer);
   *at = '\0';

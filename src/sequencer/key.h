@@ -17,6 +17,13 @@ inline constexpr std::string_view kSegmentSuffix = ":s";
 // A prefix may be chosen as long as it has no braces: "{}" would be what a Cluster looks for, and find empty.
 bool MayBePrefix(std::string_view prefix) noexcept;
 
+// Whether a list of prefixes, separated by commas, allows one: if one of them is the beginning of it. What begins with
+// kOwnPrefix is another database's, perhaps: only a prefix in the list that begins so, too, reaches there.
+inline constexpr std::string_view kOwnPrefix = "idgen:seq:";
+bool IsPrefixAllowed(std::string_view prefix, std::string_view list) noexcept;
+// Whether all of the list's prefixes could be chosen.
+bool MayBePrefixList(std::string_view list) noexcept;
+
 // idgen:seq:<length>:<database>:<length>:<sequencer>: with %, { and } of the names as %25, %7B, %7D. Names are those of
 // PostgreSQL, of up to 63 bytes. Ends in a zero.
 void WriteDefaultPrefix(std::string_view database, std::string_view sequencer, char (&prefix)[kPrefixBuffer]) noexcept;

@@ -311,6 +311,7 @@ SQL
 
 # A database's owner, who is no superuser, makes the extension, its generators, and a dump that he can restore.
 $node->safe_psql('postgres', "CREATE ROLE joe LOGIN; CREATE DATABASE joes OWNER joe; CREATE DATABASE joes2 OWNER joe");
+$node->safe_psql('postgres', "ALTER DATABASE $_ SET idgen.allowed_key_prefixes = 'his:'") foreach qw(joes joes2);
 my @as_joe = ('-U', 'joe', '-d', $node->connstr('joes'));
 $node->command_ok([ 'psql', '-X', '-v', 'ON_ERROR_STOP=1', @as_joe, '-c', 'CREATE EXTENSION idgen', '-c', "SELECT name FROM idgen_create_generator('his')",
 	'-c', "SELECT idgen_comment_on_generator('his', 'mine')", '-c', "SELECT name FROM idgen_create_sequencer('his', 'his:', step => 5, ttl => '2 d')", '-c', 'GRANT EXECUTE ON FUNCTION idgen_create_generator TO app' ],

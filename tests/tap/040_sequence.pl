@@ -56,11 +56,11 @@ sub ok_error {
 is(values_of('a', 3),  '1 2 3',   'a batch, in order');
 is(ask(q(SELECT idgen_sequence_next('a'))), 4, 'one more');
 is(ask(q(SELECT idgen_sequence_next('a')), $nodes[1]), 5, 'and one on another server');
-is(ask(q(SELECT string_agg(key || value, ' ' ORDER BY ordinality) FROM idgen_sequence_next(ARRAY['a', 'b', 'a', 'c']) WITH ORDINALITY)),
+is(ask(q(SELECT string_agg(key || value, ' ' ORDER BY ordinality) FROM idgen_sequence_next_keys(ARRAY['a', 'b', 'a', 'c']) WITH ORDINALITY)),
     'a6 b1 a7 c1', 'several keys together, in their order');
 is(ask(q(SELECT count(*), count(DISTINCT value), min(value), max(value) FROM idgen_sequence('large', 1000000))), '1000000|1000000|1|1000000',
     'a batch of a million');
-is(ask(q(SELECT count(DISTINCT value), max(value) FROM idgen_sequence_next(ARRAY(SELECT 'many' FROM generate_series(1, 10000))))), '10000|10000',
+is(ask(q(SELECT count(DISTINCT value), max(value) FROM idgen_sequence_next_keys(ARRAY(SELECT 'many' FROM generate_series(1, 10000))))), '10000|10000',
     'ten thousand keys in one call');
 is(ask(q(BEGIN; SELECT idgen_sequence_next('rolled'); ROLLBACK; SELECT idgen_sequence_next('rolled'))), "1\n2", 'a rollback gives nothing back');
 is(values_of('z', 3, 'zero'), '0 5 10', 'from 0');
@@ -97,7 +97,7 @@ ok_error(q(SELECT idgen_sequence_next('full', 'ten')), qr/2200H.*0 are left/s, '
 ok_error(q(SELECT * FROM idgen_sequence('huge', 11, 'ten')), qr/2200H.*None was given so far.*10 are left, and 11 were/s,
     'genesis: a batch larger than the maximum gives nothing') for 1 .. 2;
 is(values_of('huge', 10, 'ten'), '1 2 3 4 5 6 7 8 9 10', 'and takes nothing');
-ok_error(q(SELECT * FROM idgen_sequence_next(ARRAY['huge', 'huge2'], 'ten')), qr/2200H/, 'one of several keys is at its maximum');
+ok_error(q(SELECT * FROM idgen_sequence_next_keys(ARRAY['huge', 'huge2'], 'ten')), qr/2200H/, 'one of several keys is at its maximum');
 
 # --- cycles
 
@@ -202,15 +202,15 @@ is(ask(q(SELECT max(idgen_sequence_next('t', 'brief_sliding')) FROM (SELECT pg_s
 
 $store->cli('SCRIPT', 'FLUSH');
 is(values_of('flushed', 2, 'ten'), '1 2', 'a store that has forgotten the script');
-is(ask(q(SELECT count(*), idgen_sequence_peek('t100', 'ten') FROM idgen_sequence_next(ARRAY(SELECT 't' || n FROM generate_series(1, 100) n), 'ten'))), '100|1',
+is(ask(q(SELECT count(*), idgen_sequence_peek('t100', 'ten') FROM idgen_sequence_next_keys(ARRAY(SELECT 't' || n FROM generate_series(1, 100) n), 'ten'))), '100|1',
     'many keys by the script');
 
 my $cluster = StoreTest::RedisCluster->new;
 settings($nodes[1], "idgen.sequence_store = '" . $cluster->url . "'");
 ok(wait_until { ask('SHOW idgen.sequence_store', $nodes[1]) eq $cluster->url }, 'a Cluster as the store');
-is(ask(q(SELECT count(*), min(value), max(value) FROM idgen_sequence_next(ARRAY(SELECT 'k' || n FROM generate_series(1, 60) n))), $nodes[1]), '60|1|1',
+is(ask(q(SELECT count(*), min(value), max(value) FROM idgen_sequence_next_keys(ARRAY(SELECT 'k' || n FROM generate_series(1, 60) n))), $nodes[1]), '60|1|1',
     'a Cluster: keys of all nodes in one call');
-is(ask(q(SELECT count(*), min(value), max(value) FROM idgen_sequence_next(ARRAY(SELECT 'k' || n FROM generate_series(1, 60) n), 'round')), $nodes[1]), '60|1|1',
+is(ask(q(SELECT count(*), min(value), max(value) FROM idgen_sequence_next_keys(ARRAY(SELECT 'k' || n FROM generate_series(1, 60) n), 'round')), $nodes[1]), '60|1|1',
     'a Cluster: by the script, which needs both its keys on one node');
 is(ask(q(SELECT sum(idgen_sequence_next('k' || n)) FROM generate_series(1, 60) n), $nodes[1]), 120, 'a Cluster: key by key');
 is(ask(q(SELECT string_agg(value::text, ' ') FROM idgen_sequence('k1', 10, 'round')), $nodes[1]), '2 3 4 5 6 7 8 9 10 1', 'a Cluster: a cycle');
@@ -227,7 +227,7 @@ append_to_file($script, <<'SQL');
 \set c random(1, 3)
 INSERT INTO taken (key, value) SELECT 'load' || :n, value FROM idgen_sequence('load' || :n, :c);
 INSERT INTO taken (key, value) VALUES ('load1', idgen_sequence_next('load1'));
-INSERT INTO taken (key, value) SELECT key, value FROM idgen_sequence_next(ARRAY['load1', 'load2', 'load1']);
+INSERT INTO taken (key, value) SELECT key, value FROM idgen_sequence_next_keys(ARRAY['load1', 'load2', 'load1']);
 INSERT INTO taken (key, value) SELECT 'r', idgen_sequence_next('r_load', 'high');
 SQL
 my @runs = map {

@@ -103,7 +103,7 @@ is(wait_for_ids($node, q(SELECT idgen_sequence_next('c', 'ordinary'))), 4, 'kill
 $store->pause;
 ok_error(q(SET idgen.store_timeout = '300ms'; SELECT idgen_sequence_next('p', 'ordinary')),
     qr/ERROR:  08006: the sequence store does not answer.*no reply within 0\.300 s\. It may have carried out.*idgen\.store_timeout/s, 'a store that stalls');
-ok_error(q(SET statement_timeout = '300ms'; SELECT * FROM idgen_sequence_next(ARRAY(SELECT 'p' || n FROM generate_series(1, 10000) n), 'ordinary')),
+ok_error(q(SET statement_timeout = '300ms'; SELECT * FROM idgen_sequence_next_keys(ARRAY(SELECT 'p' || n FROM generate_series(1, 10000) n), 'ordinary')),
     qr/57014/, 'and takes not even what it is asked');
 $store->resume;
 like(ask(q(SELECT idgen_sequence_next('p', 'ordinary'))), qr/^[12]$/, 'when it goes on');
@@ -125,7 +125,7 @@ foreach my $kind (sort keys %pattern) {
     my $fake = StoreTest::Fake->new($kind);
     store_is($fake->url);
     ok_error(q(SET idgen.store_timeout = '1s'; SELECT idgen_sequence_next('p', 'ordinary')), $pattern{$kind}, "not a Redis ($kind)", 5);
-    ok_error(q(SET idgen.store_timeout = '1s'; SELECT * FROM idgen_sequence_next(ARRAY['p', 'q'], 'scripted')), qr/ERROR:  08/, "not a Redis ($kind), many keys", 5);
+    ok_error(q(SET idgen.store_timeout = '1s'; SELECT * FROM idgen_sequence_next_keys(ARRAY['p', 'q'], 'scripted')), qr/ERROR:  08/, "not a Redis ($kind), many keys", 5);
     $fake->stop;
 }
 my $fake = StoreTest::Fake->new('silence');
@@ -194,7 +194,7 @@ store_is($replica->url);
 wait_until { return $replica->try_cli('ROLE') =~ /\bconnected\b/ } or die 'the replica does not follow';
 ok_error(q(SELECT idgen_sequence_next('p', 'ordinary')), qr/ERROR:  08006: .*READONLY/s, 'a replica');
 ok_error(q(SELECT idgen_sequence_next('p', 'scripted')), qr/ERROR:  08006: .*READONLY/s, 'a replica, by the script');
-ok_error(q(SELECT * FROM idgen_sequence_next(ARRAY['p', 'q'], 'ordinary')), qr/ERROR:  08006: .*READONLY/s, 'a replica, many keys');
+ok_error(q(SELECT * FROM idgen_sequence_next_keys(ARRAY['p', 'q'], 'ordinary')), qr/ERROR:  08006: .*READONLY/s, 'a replica, many keys');
 store_is('redis://127.0.0.1:' . $replica->port . ',127.0.0.1:' . $store->port);
 like(ask(q(SELECT idgen_sequence_next('p', 'ordinary'))), qr/^\d+$/, 'a replica and its master: the master is found');
 $replica->kill9;    # a Redis that has just become one may be too busy to heed less
@@ -202,7 +202,7 @@ store_is($store->url);
 $store->cli('CONFIG', 'SET', 'maxmemory', '1');
 ok_error(q(SELECT idgen_sequence_next('p', 'ordinary')), qr/ERROR:  55000: the sequence store refuses key "p".*OOM/s, 'out of memory');
 ok_error(q(SELECT idgen_sequence_next('p', 'scripted')), qr/ERROR:  55000: the sequence store refuses key "p".*OOM/s, 'out of memory, by the script');
-ok_error(q(SELECT * FROM idgen_sequence_next(ARRAY['p', 'q'], 'scripted')), qr/ERROR:  55000: .*OOM/s, 'out of memory, many keys');
+ok_error(q(SELECT * FROM idgen_sequence_next_keys(ARRAY['p', 'q'], 'scripted')), qr/ERROR:  55000: .*OOM/s, 'out of memory, many keys');
 like(ask(q(SELECT idgen_sequence_peek('p', 'ordinary'))), qr/^\d+$/, 'a value can still be read');
 $store->cli('CONFIG', 'SET', 'maxmemory', '0');
 $store->cli('CONFIG', 'SET', 'min-replicas-to-write', '1');

@@ -91,7 +91,7 @@ is(values_of('a', 3), '1 2 3', 'a batch, in order');
 is(next_of('a'),      4,       'another session goes on');
 is(values_of('a', 20), join(' ', 5 .. 24), 'a batch larger than what is there');
 is(values_of('odd', 4, 'steps'), '2 7 12 17', 'start and step');
-is(ask(q(SELECT string_agg(key || value, ' ' ORDER BY ordinality) FROM idgen_sequence_next(ARRAY['b', 'c', 'b'], 's') WITH ORDINALITY)),
+is(ask(q(SELECT string_agg(key || value, ' ' ORDER BY ordinality) FROM idgen_sequence_next_keys(ARRAY['b', 'c', 'b'], 's') WITH ORDINALITY)),
     'b1 c1 b2', 'several keys together');
 is(ask(q(SELECT count(*), count(DISTINCT v), min(v), max(v) FROM (SELECT idgen_sequence_next('many', 's') v FROM generate_series(1, 100000)) x)),
     '100000|100000|1|100000', 'one by one, without a gap while nobody else takes any');
@@ -374,7 +374,7 @@ is(join(' ', $out =~ /idgen_sequence_next = "(\d+)"/g), '1 2 3 5', 'in single-us
 $alone->append_conf('postgresql.conf', "shared_preload_libraries = ''");
 $alone->start;
 like(error_of($alone, "SELECT $_"), qr/ERROR:  55000: idgen must be loaded via "shared_preload_libraries"/, "without shared memory there are no values: $_")
-  foreach q(idgen_sequence_next('bare', 's')), q(* FROM idgen_sequence('bare', 3, 's')), q(* FROM idgen_sequence_next(ARRAY['bare'], 's'));
+  foreach q(idgen_sequence_next('bare', 's')), q(* FROM idgen_sequence('bare', 3, 's')), q(* FROM idgen_sequence_next_keys(ARRAY['bare'], 's'));
 is(stored('bare'), '', 'of which nothing was taken');
 $alone->stop;
 

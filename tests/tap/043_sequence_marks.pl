@@ -38,7 +38,7 @@ sub told { my ($server) = @_; return scalar(() = slurp_file(($server // $node)->
 # --- everything forgotten
 
 is(take_all('a', 100), '1|100|100', 'a hundred values');
-is(ask(q(SELECT string_agg(value::text, ' ') FROM idgen_sequence_next(ARRAY['b', 'c', 'c']))), '1 1 2', 'and of other keys');
+is(ask(q(SELECT string_agg(value::text, ' ') FROM idgen_sequence_next_keys(ARRAY['b', 'c', 'c']))), '1 1 2', 'and of other keys');
 $store->cli('FLUSHALL');
 is(take('a'), 101, 'after FLUSHALL the next one is above them');
 is($store->cli('GET', key('a')), 101, 'as the store knows again');
@@ -46,7 +46,7 @@ is(told(), 1, 'which is logged');
 like(slurp_file($node->logfile), qr/had forgotten values of "idgen:seq:[^"]*\{1:a\}".*It gave 1, and had given 100 before/s, 'with the numbers');
 is(take('a'), 102, 'and it goes on');
 is(take_all('b', 10), '2|11|10', 'a batch of a key that was forgotten, too');
-is(ask(q(SELECT string_agg(key || value, ' ') FROM idgen_sequence_next(ARRAY['c', 'd', 'c', 'a']))), 'c3 d1 c4 a103', 'several keys, of which some were forgotten');
+is(ask(q(SELECT string_agg(key || value, ' ') FROM idgen_sequence_next_keys(ARRAY['c', 'd', 'c', 'a']))), 'c3 d1 c4 a103', 'several keys, of which some were forgotten');
 is(take_all('f', 3, 'fives'), '5|15|3', 'a sequencer whose rules need the script');
 $store->cli('FLUSHALL');
 is(take('f', $node, 'fives'), 20, 'goes on likewise');

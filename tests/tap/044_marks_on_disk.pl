@@ -87,7 +87,7 @@ is(given('async'), '1 2', 'and goes on');
 disk_fails('write');
 like(error_of($node, give('full')), qr/ERROR:  53100: could not write file "idgen.marks": No space left/, 'a record that can\'t be written');
 like(error_of($node, give('full')), qr/ERROR:  53100/, 'nor with the next value');
-like(error_of($node, 'SELECT * FROM idgen_sequence_next(ARRAY[\'known\', \'full\'])'), qr/ERROR:  53100/, 'among several keys');
+like(error_of($node, 'SELECT * FROM idgen_sequence_next_keys(ARRAY[\'known\', \'full\'])'), qr/ERROR:  53100/, 'among several keys');
 like(error_of($node, give('full', 'message')), qr/ERROR:  53100/, 'a segment\'s');
 ask(give('known'));
 disk_fails();

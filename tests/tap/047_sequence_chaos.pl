@@ -103,7 +103,7 @@ sub ok_distinct {
 my $load = start_load(3,
     q(INSERT INTO given SELECT 'exact', idgen_sequence_next('exact')),
     q(INSERT INTO given SELECT 'batch', value FROM idgen_sequence('batch', 7) value),
-    q(INSERT INTO given SELECT 'keys', value FROM idgen_sequence_next(ARRAY['keys', 'other', 'keys']) WHERE key = 'keys'),
+    q(INSERT INTO given SELECT 'keys', value FROM idgen_sequence_next_keys(ARRAY['keys', 'other', 'keys']) WHERE key = 'keys'),
     q(INSERT INTO given SELECT 'segments', idgen_sequence_next('segments', 'segments') FROM generate_series(1, 5)));
 ok_goes_on('at the start');
 foreach my $event (

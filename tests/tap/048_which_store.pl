@@ -20,7 +20,7 @@ sub ask  { my ($sql) = @_; return $node->safe_psql('postgres', $sql) }
 sub take { my ($key) = @_; return ask("SELECT idgen_sequence_next('$key')") }
 sub take_two {
     my (@keys) = @_;
-    return ask("SELECT string_agg(value::text, ' ') FROM idgen_sequence_next(ARRAY['" . join("', '", @keys) . "'])");
+    return ask("SELECT string_agg(value::text, ' ') FROM idgen_sequence_next_keys(ARRAY['" . join("', '", @keys) . "'])");
 }
 sub key  { my ($key) = @_; return 'idgen:seq:8:postgres:7:default:{' . length($key) . ":$key}" }
 sub store_is { my ($url) = @_; return settings($node, "idgen.sequence_store = '$url'") }

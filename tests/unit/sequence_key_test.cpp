@@ -79,6 +79,31 @@ TEST(SequenceKey, APrefixHasNoBraces) {
   EXPECT_FALSE(MayBePrefix("a}"));
 }
 
+TEST(SequenceKey, AListAllowsWhatBeginsWithOneOfIts) {
+  EXPECT_TRUE(IsPrefixAllowed("shop:", "shop:"));
+  EXPECT_TRUE(IsPrefixAllowed("shop:eu:", " a, shop: ,b"));
+  EXPECT_FALSE(IsPrefixAllowed("shop", "shop:"));
+  EXPECT_FALSE(IsPrefixAllowed("other:", "shop:,"));
+  for (const char* none : {"", ",", " , "}) EXPECT_FALSE(IsPrefixAllowed("shop:", none)) << none;
+}
+
+TEST(SequenceKey, AListReachesTheKeysOfDatabasesOnlyIfItSaysSo) {
+  const std::string other = Prefix("other", "default");
+  for (const char* wide : {"i", "idgen:", "idgen:seq", "idgen:seq,i"})
+    EXPECT_FALSE(IsPrefixAllowed(other, wide)) << wide;
+  EXPECT_TRUE(IsPrefixAllowed("idgen:mine:", "idgen:"));
+  EXPECT_TRUE(IsPrefixAllowed(other, "idgen:seq:5:other:"));
+  EXPECT_FALSE(IsPrefixAllowed(other, "idgen:seq:4:mine:"));
+  EXPECT_TRUE(IsPrefixAllowed(other, "idgen:seq:"));
+}
+
+TEST(SequenceKey, AListHasPrefixesThatCanBeChosen) {
+  EXPECT_TRUE(MayBePrefixList(""));
+  EXPECT_TRUE(MayBePrefixList("a:, b:,"));
+  EXPECT_FALSE(MayBePrefixList("a:,{b}"));
+  EXPECT_FALSE(MayBePrefixList(std::string(kMaxPrefixBytes + 1, 'p')));
+}
+
 TEST(SequenceDecimal, GoesBothWays) {
   for (const int64_t number : {int64_t{0}, int64_t{7}, int64_t{10}, int64_t{9007199254740993}, INT64_MAX}) {
     char text[kDecimalBytes];
