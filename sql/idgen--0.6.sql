@@ -7,8 +7,14 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- ids
 
+CREATE FUNCTION @extschema@.idgen_next_support(internal) RETURNS internal
+    LANGUAGE c STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'idgen_sql_next_support';
+COMMENT ON FUNCTION @extschema@.idgen_next_support(internal) IS
+'The planner''s support function of idgen_next(): refuses to store an id in a smallint or integer column with an error that names the column.';
+
 CREATE FUNCTION @extschema@.idgen_next() RETURNS bigint
-    LANGUAGE c VOLATILE PARALLEL SAFE COST 1
+    LANGUAGE c VOLATILE PARALLEL SAFE COST 1 SUPPORT @extschema@.idgen_next_support
     AS 'MODULE_PATHNAME', 'idgen_sql_next';
 COMMENT ON FUNCTION @extschema@.idgen_next() IS
 'A new id: positive, increasing within a session, never given before by any session of any server with another worker id. Waits up to idgen.max_wait if ids have run ahead of the clock.';
@@ -249,6 +255,13 @@ COMMENT ON FUNCTION @extschema@.idgen_status() IS
 
 -- checks before trouble
 
+CREATE FUNCTION @extschema@.idgen_check_server(OUT severity text, OUT object text, OUT finding text, OUT advice text)
+    RETURNS SETOF record
+    LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 100 ROWS 2
+    AS 'MODULE_PATHNAME', 'idgen_sql_check_server';
+COMMENT ON FUNCTION @extschema@.idgen_check_server() IS
+'What idgen_check() finds about the server; of sequences without a store also where they may not be used.';
+
 CREATE FUNCTION @extschema@.idgen_check(OUT severity text, OUT object text, OUT finding text, OUT advice text)
     RETURNS SETOF record
     LANGUAGE sql STABLE PARALLEL RESTRICTED COST 10000 ROWS 10
@@ -358,8 +371,6 @@ BEGIN ATOMIC
     WHERE NOT leased
     HAVING count(*) > 0
     UNION ALL
-    SELECT 'error', 'server', reason, advice FROM @extschema@.idgen_status() WHERE state = 'warning'
-    UNION ALL
     SELECT 'warning', 'table ' || t.tgrelid::regclass,
            'Not all of its triggers are enabled always, as pg_restore --disable-triggers leaves them: what comes by replication is not judged, and open sessions do not see it.',
            string_agg('ALTER TABLE ' || t.tgrelid::regclass || ' ENABLE ALWAYS TRIGGER ' || quote_ident(t.tgname) || ';', ' ' ORDER BY t.tgname)
@@ -367,10 +378,19 @@ BEGIN ATOMIC
         JOIN pg_depend p ON p.classid = 'pg_proc'::regclass AND p.objid = t.tgfoid AND p.deptype = 'e'
         JOIN pg_extension e ON p.refclassid = 'pg_extension'::regclass AND e.oid = p.refobjid AND e.extname = 'idgen'
     WHERE t.tgenabled <> 'A'
-    GROUP BY t.tgrelid;
+    GROUP BY t.tgrelid
+    UNION ALL
+    SELECT c.severity, c.object, c.finding, c.advice FROM @extschema@.idgen_check_server() c
+    -- Without a sequencer of its own a database uses sequences if something in it calls them.
+    WHERE c.object <> 'default sequence' OR EXISTS (
+        SELECT FROM pg_depend p
+            JOIN pg_proc f ON p.refclassid = 'pg_proc'::regclass AND f.oid = p.refobjid AND f.proname ~ '^idgen_sequence($|_)'
+            JOIN pg_depend m ON m.classid = 'pg_proc'::regclass AND m.objid = f.oid AND m.deptype = 'e'
+            JOIN pg_extension e ON m.refclassid = 'pg_extension'::regclass AND e.oid = m.refobjid AND e.extname = 'idgen'
+        WHERE p.deptype = 'n');
 END;
 COMMENT ON FUNCTION @extschema@.idgen_check() IS
-'What will be trouble, one row each: generators that run out, ids that can meet, defaults and columns that do not fit, settings that do not match. No rows: nothing was found.';
+'What will be trouble, one row each: a server that is not well, generators that run out, ids that can meet, defaults and columns that do not fit, settings that do not match. No rows: nothing was found.';
 -- text forms
 
 CREATE FUNCTION @extschema@.idgen_to_base32(id bigint) RETURNS text
@@ -693,7 +713,7 @@ CREATE FUNCTION @extschema@.idgen_sequence_peek(key text, sequencer text DEFAULT
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence_peek';
 COMMENT ON FUNCTION @extschema@.idgen_sequence_peek(text, text) IS
-'The last value given of a key, or set; NULL where there is none. Where the sequencer has a cache: the last of the segments that servers have taken. It takes nothing. Errors as idgen_sequence(). For the extension''s owner, unless granted.';
+'The last value given of a key, or set; NULL if there is none. With a cache: the last of the segments that servers have taken. It takes nothing. For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_sequence_peek(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_sequence_peek(text, text) TO @extowner@ WITH GRANT OPTION;
 

@@ -54,3 +54,19 @@ EXPLAIN (COSTS OFF) SELECT idgen_next() FROM wide;
 CREATE TABLE parallel_ids AS SELECT idgen_next() AS id FROM wide;
 SELECT count(*), count(DISTINCT id) FROM parallel_ids;
 DROP TABLE orders, wide, parallel_ids;
+-- A column that can't hold ids: the error names it. (What is not stored in it gets the cast's own.)
+CREATE TABLE narrow (id integer DEFAULT idgen_next(), small smallint, wide bigint DEFAULT idgen_next());
+INSERT INTO narrow DEFAULT VALUES;
+\echo :LAST_ERROR_SQLSTATE
+INSERT INTO narrow (id) VALUES (DEFAULT), (1);
+INSERT INTO narrow (id, small) VALUES (1, idgen_next());
+INSERT INTO narrow (id) VALUES (idgen_next() % 100), (2) RETURNING id < 100 AS fits, wide > 0 AS wide;
+UPDATE narrow SET id = DEFAULT;
+CREATE DOMAIN narrow_id AS integer CHECK (VALUE > 0);
+ALTER TABLE narrow ALTER id TYPE narrow_id;
+INSERT INTO narrow DEFAULT VALUES;
+SELECT idgen_next()::integer;
+ALTER TABLE narrow ALTER COLUMN id TYPE bigint;
+INSERT INTO narrow DEFAULT VALUES RETURNING id > 0 AS issued;
+DROP TABLE narrow;
+DROP DOMAIN narrow_id;

@@ -79,6 +79,7 @@ SELECT idgen_drop_sequencer('plain');
 \echo :LAST_ERROR_SQLSTATE
 
 -- No store is set.
+SELECT * FROM idgen_check();
 SELECT idgen_sequence_next('k');
 \echo :LAST_ERROR_SQLSTATE
 -- What is wrong by itself is said without asking a store.

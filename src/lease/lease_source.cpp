@@ -123,13 +123,13 @@ void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, An
     view_.expiry_ms = 0;
     return;
   }
+  if (reply.memory != StoreMemory::kUnknown) view_.memory = reply.memory;
   view_.expiry_ms = reply.expiry_ms;
   memo_.last_expiry_ms = reply.expiry_ms;
   if (request_.kind == Kind::kClaim) {
     memo_.worker = reply.worker;
     memo_.floor_ms = reply.floor_ms;
     memo_.worker_known = true;
-    view_.may_evict = reply.may_evict;
     rivals_.Forget(&view_.rival);
     answer->worker = reply.worker;
     answer->floor_ms = reply.floor_ms;

@@ -45,9 +45,9 @@ struct LeaseView {
   StoreReply::Why busy = StoreReply::Why::kNone;  // why no worker id is to be had
   int64_t busy_until_ms = 0;                      // by the store's clock
   StoreReply::Why lost = StoreReply::Why::kNone;  // why the last lease was lost
-  bool may_evict = false;
-  RivalView rival;         // a server that has the leased worker id as its static one
-  char problem[512] = {};  // the last failure
+  StoreMemory memory = StoreMemory::kUnknown;     // as it last said
+  RivalView rival;                                // a server that has the leased worker id as its static one
+  char problem[512] = {};                         // the last failure
 };
 
 class LeaseSource final : public IdentitySource {

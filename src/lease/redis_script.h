@@ -73,7 +73,14 @@ local function records()
   return found.w, found.s
 end
 
--- token, holder, lowest worker id, highest and one, reach -> ok, worker, floor, expiry, now, eviction
+-- What the Redis does when its memory runs short: its policy; 'unlimited'; '' if it does not say.
+local function policy()
+  local memory = redis.call('INFO', 'memory')
+  if string.find(memory, '\nmaxmemory:0\r') then return 'unlimited' end
+  return string.match(memory, '\nmaxmemory_policy:([^\r\n]*)') or ''
+end
+
+-- token, holder, lowest worker id, highest and one, reach -> ok, worker, floor, expiry, now, policy
 --                                                         | busy, until, why, now
 local function acquire(token, holder, first, past, reach)
   local closed_until = open()
@@ -114,15 +121,11 @@ local function acquire(token, holder, first, past, reach)
   end
   -- A shorter TTL counts once nobody can be further ahead than it allows.
   if not first_expiry and highest <= digits(now_ms + ttl) then redis.call('HSET', key, 'ttl', digits(ttl)) end
-  local eviction, memory = '', redis.call('INFO', 'memory')
-  if not string.find(memory, '\nmaxmemory:0\r') then
-    eviction = string.match(memory, '\nmaxmemory_policy:([^\r\n]*)') or ''
-  end
   write(chosen, lowest, expiry, token, lowest, holder)
-  return {'ok', tostring(chosen), lowest, expiry, now, eviction}
+  return {'ok', tostring(chosen), lowest, expiry, now, policy()}
 end
 
--- worker, token, holder, ceiling, the expiry of the last reply, durable, first, floor -> ok, granted, expiry, now, rival
+-- worker, token, holder, ceiling, the expiry of the last reply, durable, first, floor -> ok, granted, expiry, now, rival, policy
 --                                                                                     | lost, why, now
 -- rival: another server that says that this is its static worker id; or ''.
 -- The floor tells one acquisition with a token from another: a copy of the request for it may land long after, when
@@ -159,7 +162,7 @@ local function renew(worker, token, holder, ceiling, last_expiry, durable, first
   local claim = seen[3] and parse(seen[3])
   local rival = ''
   if claim and claim.expiry > now and claim.holder ~= holder then rival = claim.holder end
-  return {'ok', granted, expiry, now, rival}
+  return {'ok', granted, expiry, now, rival, first == '1' and policy() or ''}
 end
 
 -- A server says that it is there with a static worker id. It takes nothing by that, and leaves leases alone; but a

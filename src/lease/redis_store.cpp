@@ -75,6 +75,13 @@ StoreReply::Rival RivalOf(const char* text) noexcept {
   return StoreReply::Rival::kNone;
 }
 
+// Of a policy, as the script tells it. A volatile-... policy drops no record of a lease, since these have no TTL.
+StoreMemory MemoryOf(const char* policy) noexcept {
+  if (*policy == '\0') return StoreMemory::kUnknown;
+  if (strcmp(policy, "unlimited") == 0) return StoreMemory::kUnlimited;
+  return strncmp(policy, "allkeys", 7) == 0 ? StoreMemory::kEvicts : StoreMemory::kLimited;
+}
+
 bool IsNoScript(const redisReply* reply) noexcept {
   return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOSCRIPT", 8) == 0;
 }
@@ -230,7 +237,7 @@ StoreReply RedisStore::ReadAcquired(const redisReply* reply) noexcept {
       !Time(reply, 2, &result.floor_ms) || !Time(reply, 3, &result.expiry_ms) || !Time(reply, 4, &result.store_now_ms))
     return Misread(reply);
   result.worker = static_cast<uint32_t>(worker);
-  result.may_evict = strncmp(Text(reply, 5), "allkeys", 7) == 0;
+  result.memory = MemoryOf(Text(reply, 5));
   return result;
 }
 
@@ -258,6 +265,7 @@ StoreReply RedisStore::Read(const redisReply* reply) noexcept {
     case Kind::kRenew:
       result.rival_holder = Text(reply, 4);
       if (*result.rival_holder != '\0') result.rival = StoreReply::Rival::kStatic;
+      result.memory = MemoryOf(Text(reply, 5));
       return Time(reply, 1, &result.granted_ms) && Time(reply, 2, &result.expiry_ms) &&
                      Time(reply, 3, &result.store_now_ms)
                  ? result

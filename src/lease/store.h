@@ -24,6 +24,14 @@ struct StoreRequest {
   int64_t floor_ms = 0;        // of a renewal: what the acquisition said
 };
 
+// What becomes of the store's records when its memory runs short.
+enum class StoreMemory : uint8_t {
+  kUnknown,    // the reply does not say
+  kUnlimited,  // there is no limit
+  kLimited,    // records stay, but cannot be written: renewals fail
+  kEvicts,     // records may be dropped
+};
+
 struct StoreReply {
   enum class Outcome : uint8_t {
     kOk,
@@ -38,12 +46,12 @@ struct StoreReply {
   Outcome outcome = Outcome::kFailed;
   Why why = Why::kNone;
   uint32_t worker = 0;
-  int64_t floor_ms = 0;      // of an acquisition
-  int64_t granted_ms = 0;    // of a renewal: so much of the ceiling is durable
-  int64_t expiry_ms = 0;     // by the store's clock
-  int64_t until_ms = 0;      // busy until, or declared new until; by the store's clock
-  int64_t store_now_ms = 0;  // the store's clock; 0 where it was not told
-  bool may_evict = false;    // the store is set up to drop records when memory runs short
+  int64_t floor_ms = 0;                        // of an acquisition
+  int64_t granted_ms = 0;                      // of a renewal: so much of the ceiling is durable
+  int64_t expiry_ms = 0;                       // by the store's clock
+  int64_t until_ms = 0;                        // busy until, or declared new until; by the store's clock
+  int64_t store_now_ms = 0;                    // the store's clock; 0 where it was not told
+  StoreMemory memory = StoreMemory::kUnknown;  // of an acquisition, and of the first renewal over a connection
   // Of a renewal, and of a server with a static worker id.
   Rival rival = Rival::kNone;
   const char* rival_holder = "";  // stays until the store is asked again

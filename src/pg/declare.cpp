@@ -1,7 +1,9 @@
-// What CREATE EXTENSION's script says to the server: it is new, unless there is a trace of earlier ids.
+// What CREATE EXTENSION's script says to the server: it is new, unless there is a trace of earlier ids. And to the user, if
+// the library is not preloaded.
 #include "pg/pg.h"
 
 #include "io/ceiling_file.h"
+#include "pg/preload.h"
 #include "pg/settings.h"
 #include "pg/shmem.h"
 #include "pg/worker.h"
@@ -16,6 +18,7 @@ extern "C" {
 PG_FUNCTION_INFO_V1(idgen_sql_declare_new_server);
 PGDLLEXPORT Datum idgen_sql_declare_new_server(PG_FUNCTION_ARGS) {
   (void)fcinfo;
+  pg::WarnUnlessPreloaded();
   const io::ClusterId cluster{.system_identifier = GetSystemIdentifier(), .timeline = GetWALInsertionTimeLine()};
   // A server that issues ids, or was asked for one before, is not new, whatever has become of its file.
   const pg::Shared* shared = pg::SharedState();

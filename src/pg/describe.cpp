@@ -3,6 +3,7 @@
 
 #include "io/clock.h"
 #include "pg/audience.h"
+#include "pg/sequence_store.h"
 #include "pg/settings.h"
 
 #include <cerrno>
@@ -134,9 +135,7 @@ Diagnosis OfHealth(const WorkerStatus& status) {
   if (*status.settings_problem != '\0')
     return {"ok", psprintf("The previous settings are kept. %s", status.settings_problem),
             "Correct the settings and reload."};
-  if (status.leased && status.lease.may_evict)
-    return {"ok", "The lease store drops keys when its memory runs short (\"maxmemory-policy\" allkeys-...).",
-            "Set its \"maxmemory-policy\" to noeviction: a dropped key makes all servers' leases run out."};
+  if (const Diagnosis memory = DiagnoseStoreMemory(status); memory.reason != nullptr) return memory;
   if (status.leased && status.lease_unguarded)
     return {
         "ok", nullptr,
@@ -159,6 +158,23 @@ Diagnosis OfHealth(const WorkerStatus& status) {
 }
 
 }  // namespace
+
+Diagnosis DiagnoseStoreMemory(const WorkerStatus& status) {
+  if (!status.leased) return {"ok", nullptr, nullptr};
+  const bool shared = SequencesShareLeaseStore();
+  if (status.lease.memory == lease::StoreMemory::kEvicts)
+    return {"ok", "The lease store drops keys when its memory runs short (\"maxmemory-policy\" allkeys-...).",
+            shared ? "Set its \"maxmemory-policy\" to noeviction, and give sequences a Redis of their own "
+                     "(\"idgen.sequence_store\"): a dropped key makes all servers' leases run out, and sequences begin "
+                     "again."
+                   : "Set its \"maxmemory-policy\" to noeviction: a dropped key makes all servers' leases run out."};
+  if (status.lease.memory == lease::StoreMemory::kLimited && shared)
+    return {"ok",
+            "The lease store has the sequences, too, and its memory is limited (\"maxmemory\"): when keys of sequences "
+            "have filled it, leases cannot be renewed, and no server issues ids.",
+            "Give sequences a Redis of their own: \"idgen.sequence_store\"."};
+  return {"ok", nullptr, nullptr};
+}
 
 WorkerStatus CopyStatus(const Shared& shared) {
   LWLockAcquire(shared.lock, LW_SHARED);

@@ -14,6 +14,9 @@ struct Diagnosis {
   const char* advice;  // likewise
 };
 
+// What the store of leases may do when its memory runs short; `reason` is nullptr if that is no risk.
+Diagnosis DiagnoseStoreMemory(const WorkerStatus& status);
+
 // A copy, taken under the lock.
 WorkerStatus CopyStatus(const Shared& shared);
 

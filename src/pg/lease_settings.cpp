@@ -127,6 +127,9 @@ void DefineLeaseSettings() {
 
 uint32 MaxWorkers() noexcept { return static_cast<uint32>(max_workers); }
 
+bool HasLeaseStore() noexcept { return has_store; }
+const wire::RedisUrl& LeaseStoreUrl() noexcept { return store_value.url; }
+
 const char* ShownStore() noexcept { return has_store ? store_value.shown : ""; }
 
 bool ReadStoreAccess(LeaseConfig* config) {

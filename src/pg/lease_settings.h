@@ -51,6 +51,9 @@ bool ReadPresenceConfig(LeaseConfig* config);
 // idgen.max_workers, also where the other settings can't stand together.
 uint32 MaxWorkers() noexcept;
 
+bool HasLeaseStore() noexcept;
+const wire::RedisUrl& LeaseStoreUrl() noexcept;  // of none: an empty one
+
 // The URL as it may be shown: its password is hidden. A buffer of its own.
 const char* ShownStore() noexcept;
 

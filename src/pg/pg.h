@@ -58,6 +58,7 @@ extern "C" {
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 #include "utils/uuid.h"
+#include "utils/varlena.h"
 #if PG_VERSION_NUM >= 170000
 #include "utils/wait_event.h"
 #endif

@@ -154,6 +154,12 @@ bool ReadSequenceStoreAccess(LeaseConfig* config) {
 
 int64 StoreTimeoutUs() noexcept { return store_timeout_ms * core::kUsPerMs; }
 
+bool HasSequenceStore() { return has_url || HasLeaseStore(); }
+
+bool SequencesShareLeaseStore() {
+  return HasLeaseStore() && (!has_url || wire::MayBeOneRedis(store_url.url, LeaseStoreUrl()));
+}
+
 const char* StoreSetting() noexcept { return has_url ? "idgen.sequence_store" : "idgen.lease_store"; }
 
 uint64 StoreIdentity() noexcept {

@@ -31,4 +31,8 @@ uint64 StoreIdentity() noexcept;
 // Of the store that is asked.
 const char* StoreSetting() noexcept;
 
+// Whether there is a store for sequences, and whether it may be the Redis that worker ids are leased from.
+bool HasSequenceStore();
+bool SequencesShareLeaseStore();
+
 }  // namespace idgen::pg

@@ -110,6 +110,16 @@ bool ParsePort(const char* begin, const char* end, uint16_t* port) noexcept {
   return true;
 }
 
+bool MayBeOneRedis(const RedisUrl& a, const RedisUrl& b) noexcept {
+  if (a.kind != b.kind) return false;
+  if (a.kind == RedisUrl::Kind::kUnix) return strcmp(a.path, b.path) == 0;
+  if (strcmp(a.master, b.master) != 0) return false;
+  for (int i = 0; i < a.endpoint_count; ++i)
+    for (int j = 0; j < b.endpoint_count; ++j)
+      if (a.endpoints[i] == b.endpoints[j]) return true;
+  return false;
+}
+
 const char* ParseEndpoint(const char* begin, const char* end, uint16_t default_port, Endpoint* endpoint) noexcept {
   const char *host_begin = begin, *host_end, *rest;
   if (begin != end && *begin == '[') {

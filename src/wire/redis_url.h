@@ -41,6 +41,10 @@ struct RedisUrl {
 // nullptr, or what is wrong with `text`, which ends in a zero. An empty text is an error, too.
 const char* ParseRedisUrl(const char* text, RedisUrl* url) noexcept;
 
+// Whether both may lead to one Redis: a socket, an endpoint or, at Sentinels that they have in common, a master. Names are
+// not resolved, and the databases of one Redis share its memory.
+bool MayBeOneRedis(const RedisUrl& a, const RedisUrl& b) noexcept;
+
 // "host", "host:port", "[address]:port": what MOVED and a list of hosts hold. nullptr, or what is wrong with it.
 const char* ParseEndpoint(const char* begin, const char* end, uint16_t default_port, Endpoint* endpoint) noexcept;
 

@@ -34,6 +34,7 @@ namespace {
 
 using namespace idgen;
 using namespace idgen::sim;
+using lease::StoreMemory;
 using lease::StoreReply;
 using lease::StoreRequest;
 using Kind = StoreRequest::Kind;
@@ -140,9 +141,11 @@ class Control {
   void SetEviction(int64_t bytes, const char* policy) {
     Do({"CONFIG", "SET", "maxmemory", std::to_string(bytes)});
     Do({"CONFIG", "SET", "maxmemory-policy", policy});
-    may_evict_ = bytes > 0 && strncmp(policy, "allkeys", 7) == 0;
+    memory_ = bytes == 0                           ? StoreMemory::kUnlimited
+              : strncmp(policy, "allkeys", 7) == 0 ? StoreMemory::kEvicts
+                                                   : StoreMemory::kLimited;
   }
-  bool may_evict() const { return may_evict_; }
+  StoreMemory memory() const { return memory_; }
 
   // Writers are numbers in the model, texts in the hash.
   uint64_t writer() const { return writers_.size(); }
@@ -164,7 +167,7 @@ class Control {
 
   redisContext* context_ = nullptr;
   std::vector<std::string> writers_;
-  bool may_evict_ = false;
+  StoreMemory memory_ = StoreMemory::kUnlimited;
 };
 
 constexpr uint64_t kAnotherWriter = 1000000;  // and above: none that this Redis ever was
@@ -207,9 +210,9 @@ const char* NameOf(Why why) {
 
 std::string Describe(const StoreReply& reply) {
   return Format("%s %s worker %u floor %" PRId64 " granted %" PRId64 " expiry %" PRId64 " until %" PRId64
-                " now %" PRId64 "%s rival %d %s",
+                " now %" PRId64 " memory %d rival %d %s",
                 NameOf(reply.outcome), NameOf(reply.why), reply.worker, reply.floor_ms, reply.granted_ms,
-                reply.expiry_ms, reply.until_ms, reply.store_now_ms, reply.may_evict ? " may evict" : "",
+                reply.expiry_ms, reply.until_ms, reply.store_now_ms, static_cast<int>(reply.memory),
                 static_cast<int>(reply.rival), reply.rival_holder);
 }
 std::string Describe(const Call& call) {
@@ -235,7 +238,7 @@ std::string Describe(const Fields& fields) {
 bool Same(const StoreReply& a, const StoreReply& b) {
   return a.outcome == b.outcome && a.why == b.why && a.worker == b.worker && a.floor_ms == b.floor_ms &&
          a.granted_ms == b.granted_ms && a.expiry_ms == b.expiry_ms && a.until_ms == b.until_ms &&
-         a.store_now_ms == b.store_now_ms && a.may_evict == b.may_evict && a.rival == b.rival &&
+         a.store_now_ms == b.store_now_ms && a.memory == b.memory && a.rival == b.rival &&
          strcmp(a.rival_holder, b.rival_holder) == 0;
 }
 
@@ -436,7 +439,7 @@ class Sequence {
     for (int64_t now_ms = from_ms; now_ms <= to_ms; ++now_ms) {
       state_ = before;
       modelled = Apply(state_, call, now_ms, run_.control.writer(), run_.breaks);
-      modelled.may_evict = MayEvict(before, call, modelled);
+      modelled.memory = MemoryOf(before, call, modelled);
       expected = FieldsOf(state_, run_.control);
       if (Same(real, modelled) && hash == expected) break;
     }
@@ -464,14 +467,17 @@ class Sequence {
     return true;
   }
 
-  // The model knows nothing of memory. The answer to a lost answer doesn't say.
-  bool MayEvict(const RedisState& before, const Call& call, const StoreReply& modelled) const {
-    if (call.request.kind != Kind::kAcquire || modelled.outcome != Outcome::kOk || !run_.control.may_evict())
-      return false;
-    if (modelled.worker >= before.records.size()) return true;
+  // The model knows nothing of memory. An acquisition tells, but for the answer to a lost answer; and the first renewal
+  // over a connection.
+  StoreMemory MemoryOf(const RedisState& before, const Call& call, const StoreReply& modelled) const {
+    if (modelled.outcome != Outcome::kOk) return StoreMemory::kUnknown;
+    if (call.request.kind == Kind::kRenew) return call.first ? run_.control.memory() : StoreMemory::kUnknown;
+    if (call.request.kind != Kind::kAcquire) return StoreMemory::kUnknown;
+    if (modelled.worker >= before.records.size()) return run_.control.memory();
     const Record& record = before.records[modelled.worker];
-    return !record.there || record.free || strcmp(record.token, call.request.token) != 0 ||
-           record.expiry_ms <= modelled.store_now_ms;
+    const bool was_lost = record.there && !record.free && strcmp(record.token, call.request.token) == 0 &&
+                          record.expiry_ms > modelled.store_now_ms;
+    return was_lost ? StoreMemory::kUnknown : run_.control.memory();
   }
 
   // What a server would remember of the answer.

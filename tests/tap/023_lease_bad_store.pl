@@ -141,7 +141,26 @@ $store->cli('CONFIG', 'SET', 'maxmemory', '200mb', 'maxmemory-policy', 'allkeys-
 $node->restart;
 $begun_at = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
 ok_status($node, "concat(reason, advice, last_error) ~* 'maxmemory|evict'", 'a store that may evict: the status warns');
+my $memory = q(SELECT finding FROM idgen_check() WHERE object = 'server' AND finding ~ 'maxmemory');
+like($node->safe_psql('postgres', $memory), qr/drops keys/, 'and so does idgen_check()');
+
+# One that does not, but may be filled: a risk where sequences have the same Redis, also as another user and in another of its
+# databases. The first renewal over a connection tells what has changed.
 $store->cli('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+$store->cli('CLIENT', 'KILL', 'TYPE', 'normal');
+ok_status($node, "state = 'ok' AND reason ~ 'maxmemory' AND advice ~ 'idgen.sequence_store'", 'a store that sequences can fill: the status warns');
+like($node->safe_psql('postgres', $memory), qr/has the sequences, too/, 'and so does idgen_check()');
+settings($node, "idgen.sequence_store = '" . $store->url(user => 'worker', password => 'workerpw1', db => 3) . "'");
+like($node->safe_psql('postgres', $memory), qr/has the sequences, too/, 'likewise if they are in another of its databases');
+my $separate = StoreTest::Redis->new;
+settings($node, "idgen.sequence_store = '" . $separate->url . "'");
+is($node->safe_psql('postgres', $memory), '', 'not if they have a Redis of their own');
+ok_status($node, "state = 'ok' AND reason IS NULL", 'nor does the status warn then');
+settings($node, "idgen.sequence_store = ''");
+$store->cli('CONFIG', 'SET', 'maxmemory', '0');
+$store->cli('CLIENT', 'KILL', 'TYPE', 'normal');
+ok_status($node, "state = 'ok' AND reason IS NULL", 'nor if memory is not limited any more');
+$separate->stop;
 
 # --- TLS
 

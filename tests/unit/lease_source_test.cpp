@@ -446,7 +446,7 @@ TEST(LeaseSource, AskAgainEndsAReleaseWhoseTokenIsForgotten) {
 TEST(LeaseSource, ShowsTheLease) {
   SourceWorld world;
   world.store.reply = SourceWorld::Claimed();
-  world.store.reply.may_evict = true;
+  world.store.reply.memory = StoreMemory::kEvicts;
   world.Submit(Kind::kClaim);
   world.boot_us += 3000;
   ASSERT_TRUE(world.Poll());
@@ -455,11 +455,15 @@ TEST(LeaseSource, ShowsTheLease) {
   EXPECT_EQ(view.latency_us, 3000);
   EXPECT_EQ(view.store_lags_us, world.Now().wall_us - kNowMs * kUsPerMs);
   EXPECT_EQ(view.renewed_at_ms, 0);
-  EXPECT_TRUE(view.may_evict);
+  EXPECT_EQ(view.memory, StoreMemory::kEvicts);
   world.Ask(Kind::kRaise, SourceWorld::Renewed(kNowMs));
   EXPECT_EQ(view.expiry_ms, kNowMs + 2 * kTtlMs);
   EXPECT_EQ(view.renewed_at_ms, core::MsOf(world.Now().wall_us));
-  EXPECT_TRUE(view.may_evict) << "a renewal tells nothing of it";
+  EXPECT_EQ(view.memory, StoreMemory::kEvicts) << "most renewals tell nothing of it";
+  StoreReply first = SourceWorld::Renewed(kNowMs);
+  first.memory = StoreMemory::kUnlimited;
+  world.Ask(Kind::kRaise, first);
+  EXPECT_EQ(view.memory, StoreMemory::kUnlimited) << "the first over a connection does";
   world.Ask(Kind::kRelease, SourceWorld::Done());
   EXPECT_EQ(view.expiry_ms, 0);
 }

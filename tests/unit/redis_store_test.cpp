@@ -297,18 +297,21 @@ TEST(RedisStore, ReadsAnAcquisition) {
   EXPECT_EQ(reply.floor_ms, kNowMs - 100000);
   EXPECT_EQ(reply.expiry_ms, kNowMs + 30000);
   EXPECT_EQ(reply.store_now_ms, kNowMs);
-  EXPECT_FALSE(reply.may_evict);
+  EXPECT_EQ(reply.memory, StoreMemory::kLimited);
 }
 
-TEST(RedisStore, NoticesAStoreThatMayEvict) {
+TEST(RedisStore, NoticesWhatBecomesOfRecordsWhenMemoryRunsShort) {
   StoreWorld world;
-  for (const auto& [policy, evicts] : {std::pair{"allkeys-lru", true},
-                                       {"allkeys-random", true},
-                                       {"noeviction", false},
-                                       {"volatile-lru", false},
-                                       {"", false}}) {
+  for (const auto& [policy, memory] : {std::pair{"allkeys-lru", StoreMemory::kEvicts},
+                                       {"allkeys-random", StoreMemory::kEvicts},
+                                       {"noeviction", StoreMemory::kLimited},
+                                       {"volatile-lru", StoreMemory::kLimited},
+                                       {"unlimited", StoreMemory::kUnlimited},
+                                       {"", StoreMemory::kUnknown}}) {
     world.Says(Array({"ok", "7", kNow, kNow, kNow, policy}));
-    EXPECT_EQ(world.Ask(Kind::kAcquire).may_evict, evicts) << policy;
+    EXPECT_EQ(world.Ask(Kind::kAcquire).memory, memory) << policy;
+    world.Says(Array({"ok", kNow, kNow, kNow, "", policy}));
+    EXPECT_EQ(world.Ask(Kind::kRenew).memory, memory) << policy;
   }
 }
 

@@ -224,5 +224,23 @@ TEST(RedisUrl, AnEndpointMayBeAnIpv6AddressWithoutBrackets) {
   EXPECT_EQ(ReadEndpoint(""), "");
 }
 
+TEST(RedisUrl, LeadsToOneRedisWithAnother) {
+  const auto meet = [](const char* a, const char* b) {
+    RedisUrl first, second;
+    EXPECT_EQ(ParseRedisUrl(a, &first), nullptr) << a;
+    EXPECT_EQ(ParseRedisUrl(b, &second), nullptr) << b;
+    return MayBeOneRedis(first, second) && MayBeOneRedis(second, first);
+  };
+  EXPECT_TRUE(meet("redis://a", "redis://user:password@a:6379/3"));
+  EXPECT_TRUE(meet("redis://a,b", "redis://c,b"));
+  EXPECT_TRUE(meet("unix:///run/redis.sock", "unix:///run/redis.sock?db=1"));
+  EXPECT_TRUE(meet("redis+sentinel://s,t/main", "redis+sentinel://t/main"));
+  EXPECT_FALSE(meet("redis://a", "redis://a:6380"));
+  EXPECT_FALSE(meet("redis://a", "redis://b"));
+  EXPECT_FALSE(meet("unix:///run/redis.sock", "unix:///run/other.sock"));
+  EXPECT_FALSE(meet("redis+sentinel://s/main", "redis+sentinel://s/other"));
+  EXPECT_FALSE(meet("redis://a", "unix:///run/redis.sock"));
+}
+
 }  // namespace
 }  // namespace idgen::wire
