@@ -12,8 +12,15 @@ namespace idgen::core {
 // A larger step forward than max_clock_step is believed once it has persisted for so long.
 inline constexpr int64_t kPersistUs = 30 * kUsPerSecond;
 
-// An id clock that is ahead falls back by one part in so many of the time gone by.
+// An id clock that is ahead falls back by one part in so many of the time gone by. Further ahead than a minute, where a
+// successor that knows nothing of it might not be above it, it falls back faster.
 inline constexpr int64_t kSlewDivisor = 10;
+inline constexpr int64_t kFastSlewDivisor = 2;
+inline constexpr int64_t kFastSlewAboveUs = 60 * kUsPerSecond;
+
+constexpr int64_t SlewDivisor(int64_t ahead_us) noexcept {
+  return ahead_us > kFastSlewAboveUs ? kFastSlewDivisor : kSlewDivisor;
+}
 
 struct ClockRules {
   int64_t max_ahead_ms = 0;
@@ -96,7 +103,7 @@ class IdClock {
     }
     step_.Forget();
     // Ahead of the wall clock it is slewed, and falls by max_ahead / 2 at the most at once.
-    const int64_t most_us = std::min(gone_us / kSlewDivisor, rules.max_ahead_ms * kUsPerMs / 2);
+    const int64_t most_us = std::min(gone_us / SlewDivisor(-behind_us), rules.max_ahead_ms * kUsPerMs / 2);
     offset_us_ += std::max(behind_us, -most_us);
     return seen;
   }

@@ -313,7 +313,7 @@ class Keeper {
   }
 
   Request Decide(const core::Instant& now, const Wishes& wishes) noexcept {
-    Verdict verdict = start_rule().Judge(FloorToJudge(now), now.boot_us - known_since_boot_us_, now, wall_);
+    Verdict verdict = start_rule().Judge(view_.past, FloorToJudge(now), now.boot_us - known_since_boot_us_, now, wall_);
     // In shared memory that lived on the id clock is already there, whatever the wall clock says.
     if (established_ && view_.floor_ms <= IdClockMs(now)) verdict = Verdict::kRun;
     if (verdict != Verdict::kRun && verdict != Verdict::kClockFarAhead && wishes.forget_floor) {

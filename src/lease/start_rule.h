@@ -10,7 +10,7 @@
 
 namespace idgen::lease {
 
-inline constexpr int64_t kRunFromLeadMs = core::kMsPerMinute;      // a floor so little ahead is run from
+inline constexpr int64_t kRunFromLeadMs = core::kMsPerMinute;      // a known floor so little ahead is run from
 inline constexpr int64_t kRefuseLeadMs = core::kMsPerDay;          // one further ahead than this is an operator's call
 inline constexpr int64_t kPlausibleRestMs = 30 * core::kMsPerDay;  // a wall clock further past the floor must persist
 
@@ -26,16 +26,26 @@ struct StartRule {
   int64_t window_ms = 0;
   int64_t max_clock_step_ms = 0;
 
-  // Where nothing certain is known of the past, what the former user of the worker id can have issued: his clock led
-  // by less than a minute, and his ceiling by max_ahead + window more.
+  // The lead of an uncertain start. The former user's id clock led by less than a minute, and his ceiling by max_ahead
+  // + window more.
+  constexpr int64_t UncertainLeadMs() const noexcept { return kRunFromLeadMs + max_ahead_ms + window_ms; }
+
   constexpr int64_t FloorOf(Past past, int64_t recorded_ms, int64_t wall_ms) const noexcept {
     if (past == Past::kKnown) return recorded_ms;
     if (past == Past::kNew) return wall_ms;
-    return std::max(recorded_ms, wall_ms + kRunFromLeadMs + max_ahead_ms + window_ms);
+    return std::max(recorded_ms, wall_ms + UncertainLeadMs());
+  }
+
+  // How far ahead a floor may be to be run from at once. An uncertain start never waits for its own lead. So no start
+  // leads by more than UncertainLeadMs: a known floor is at most max_ahead + window above the lead of the start before
+  // it, and is waited for as long.
+  constexpr int64_t RunFromLeadMs(Past past) const noexcept {
+    return past == Past::kKnown || past == Past::kNew ? kRunFromLeadMs : UncertainLeadMs();
   }
 
   // `waited_us`: since the floor became known. `wall` remembers how long the wall clock has told the same story.
-  Verdict Judge(int64_t floor_ms, int64_t waited_us, const core::Instant& now, core::Persistence& wall) const noexcept {
+  Verdict Judge(Past past, int64_t floor_ms, int64_t waited_us, const core::Instant& now,
+                core::Persistence& wall) const noexcept {
     const int64_t lead_ms = floor_ms - core::MsOf(now.wall_us);
     if (floor_ms > 0 && -lead_ms > kPlausibleRestMs)
       return wall.Holds(now.wall_us - now.boot_us, now.boot_us, core::PersistSlackUs(max_clock_step_ms))
@@ -43,7 +53,7 @@ struct StartRule {
                  : Verdict::kClockFarAhead;
     wall.Forget();
     if (lead_ms > kRefuseLeadMs) return Verdict::kFloorFarAhead;
-    if (lead_ms > kRunFromLeadMs && waited_us < (max_ahead_ms + window_ms) * core::kUsPerMs)
+    if (lead_ms > RunFromLeadMs(past) && waited_us < (max_ahead_ms + window_ms) * core::kUsPerMs)
       return Verdict::kFloorAhead;
     return Verdict::kRun;
   }

@@ -232,11 +232,15 @@ Diagnosis Diagnose(const WorkerStatus& status, bool in_full) {
 const char* TimeText(int64 unix_ms) { return pstrdup(timestamptz_to_str(TimestampOfUnixMs(unix_ms))); }
 
 TimestampTz ClockRightAt(int64 ahead_us) {
-  // A tenth of the time gone by, but at a turn of the worker not more than half of max_ahead.
+  // A part of the time gone by, but at a turn of the worker not more than half of max_ahead.
   using Keeper = lease::Keeper<core::PlainMemory>;
-  const int64 per_turn_us =
-      Min(Keeper::kFollowEveryUs / core::kSlewDivisor, CurrentSettings().max_ahead_ms * core::kUsPerMs / 2);
-  return GetCurrentTimestamp() + ahead_us / per_turn_us * Keeper::kFollowEveryUs;
+  const int64_t most_us = CurrentSettings().max_ahead_ms * core::kUsPerMs / 2;
+  const auto slew_us = [most_us](int64 by_us, int64 divisor) {
+    return by_us / Min(Keeper::kFollowEveryUs / divisor, most_us) * Keeper::kFollowEveryUs;
+  };
+  const int64 fast_us = Max(ahead_us - core::kFastSlewAboveUs, int64{0});
+  return GetCurrentTimestamp() + slew_us(fast_us, core::kFastSlewDivisor) +
+         slew_us(ahead_us - fast_us, core::kSlewDivisor);
 }
 
 TimestampTz TimestampOfUnixMs(int64 unix_ms) noexcept {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "support.h"
 
 namespace idgen::lease {
@@ -16,9 +18,12 @@ constexpr StartRule kRule{.max_ahead_ms = 1000, .window_ms = 10000, .max_clock_s
 constexpr int64_t kPatienceUs = 11000 * kUsPerMs;  // max_ahead + window
 constexpr core::Instant kNow{.boot_us = 5000000, .wall_us = kNowMs * kUsPerMs};
 
-Verdict JudgeOnce(int64_t floor_ms, int64_t waited_us = 0) {
+constexpr Past kUncertain[] = {Past::kMissing,     Past::kDamaged,  Past::kCopied,
+                               Past::kOtherSystem, Past::kPromoted};
+
+Verdict JudgeOnce(int64_t floor_ms, int64_t waited_us = 0, Past past = Past::kKnown) {
   core::Persistence wall;
-  return kRule.Judge(floor_ms, waited_us, kNow, wall);
+  return kRule.Judge(past, floor_ms, waited_us, kNow, wall);
 }
 
 TEST(StartRule, AKnownFloorIsTheRecordedCeiling) {
@@ -29,7 +34,7 @@ TEST(StartRule, AKnownFloorIsTheRecordedCeiling) {
 TEST(StartRule, ANewServersFloorIsTheWallClock) { EXPECT_EQ(kRule.FloorOf(Past::kNew, 0, kNowMs), kNowMs); }
 
 TEST(StartRule, AnUncertainPastIsTakenForALeadOfAMinute) {
-  for (const Past past : {Past::kMissing, Past::kDamaged, Past::kCopied, Past::kOtherSystem, Past::kPromoted}) {
+  for (const Past past : kUncertain) {
     const int64_t guess_ms = kNowMs + kMsPerMinute + 11000;
     EXPECT_EQ(kRule.FloorOf(past, 0, kNowMs), guess_ms);
     EXPECT_EQ(kRule.FloorOf(past, guess_ms - 1, kNowMs), guess_ms);
@@ -42,6 +47,35 @@ TEST(StartRule, RunsFromAFloorUpToAMinuteAhead) {
   EXPECT_EQ(JudgeOnce(kNowMs), Verdict::kRun);
   EXPECT_EQ(JudgeOnce(kNowMs + kMsPerMinute), Verdict::kRun);
   EXPECT_EQ(JudgeOnce(kNowMs + kMsPerMinute + 1), Verdict::kFloorAhead);
+}
+
+TEST(StartRule, AnUncertainStartDoesNotWaitForItsOwnLead) {
+  for (const Past past : kUncertain) {
+    const int64_t floor_ms = kRule.FloorOf(past, 0, kNowMs);
+    EXPECT_EQ(JudgeOnce(floor_ms, 0, past), Verdict::kRun);
+    EXPECT_EQ(JudgeOnce(floor_ms + 1, 0, past), Verdict::kFloorAhead) << "a record is further ahead";
+    EXPECT_EQ(JudgeOnce(floor_ms + 1, kPatienceUs, past), Verdict::kRun);
+  }
+  EXPECT_EQ(JudgeOnce(kRule.FloorOf(Past::kMissing, 0, kNowMs)), Verdict::kFloorAhead) << "a known one does";
+}
+
+// Crashes and promotions in any order, with no time between them: each start begins at the ceiling of the one before.
+TEST(StartRule, NoStartLeadsByMoreThanAnUncertainOne) {
+  int64_t lead_ms = 0, most_ms = 0;
+  uint64_t random = 7;
+  for (int i = 0; i < 1000; ++i) {
+    random = random * 6364136223846793005 + 1442695040888963407;
+    const Past past = (random >> 40) % 3 == 0 ? Past::kPromoted : Past::kKnown;
+    const int64_t ceiling_lead_ms = lead_ms + kRule.max_ahead_ms + kRule.window_ms;
+    int64_t floor_ms = kRule.FloorOf(past, kNowMs + ceiling_lead_ms, kNowMs);
+    for (int64_t waited_ms = 0; JudgeOnce(floor_ms, waited_ms * kUsPerMs, past) == Verdict::kFloorAhead;
+         waited_ms += 10)
+      floor_ms -= 10;
+    lead_ms = floor_ms - kNowMs;
+    ASSERT_LE(lead_ms, kRule.UncertainLeadMs()) << i;
+    most_ms = std::max(most_ms, lead_ms);
+  }
+  EXPECT_EQ(most_ms, kRule.UncertainLeadMs());
 }
 
 TEST(StartRule, WaitsForMaxAheadAndTheWindowAndThenRuns) {
@@ -64,13 +98,13 @@ TEST(StartRule, BelievesADoubtedWallClockThatHasPersisted) {
   core::Persistence wall;
   const int64_t floor_ms = kNowMs - 31 * kMsPerDay;
   core::Instant now = kNow;
-  EXPECT_EQ(kRule.Judge(floor_ms, 0, now, wall), Verdict::kClockFarAhead);
+  EXPECT_EQ(kRule.Judge(Past::kKnown, floor_ms, 0, now, wall), Verdict::kClockFarAhead);
   now.boot_us += core::kPersistUs - 1;
   now.wall_us += core::kPersistUs - 1;
-  EXPECT_EQ(kRule.Judge(floor_ms, 0, now, wall), Verdict::kClockFarAhead);
+  EXPECT_EQ(kRule.Judge(Past::kKnown, floor_ms, 0, now, wall), Verdict::kClockFarAhead);
   now.boot_us += 1;
   now.wall_us += 1;
-  EXPECT_EQ(kRule.Judge(floor_ms, 0, now, wall), Verdict::kRun);
+  EXPECT_EQ(kRule.Judge(Past::kKnown, floor_ms, 0, now, wall), Verdict::kRun);
 }
 
 TEST(StartRule, ADoubtedWallClockThatStepsStartsItsWaitAgain) {
@@ -78,10 +112,10 @@ TEST(StartRule, ADoubtedWallClockThatStepsStartsItsWaitAgain) {
     core::Persistence wall;
     const int64_t floor_ms = kNowMs - 300 * kMsPerDay;
     core::Instant now = kNow;
-    kRule.Judge(floor_ms, 0, now, wall);
+    kRule.Judge(Past::kKnown, floor_ms, 0, now, wall);
     now.boot_us += core::kPersistUs;
     now.wall_us += core::kPersistUs + step_us * (kRule.max_clock_step_ms * kUsPerMs + 1);
-    EXPECT_EQ(kRule.Judge(floor_ms, 0, now, wall), Verdict::kClockFarAhead);
+    EXPECT_EQ(kRule.Judge(Past::kKnown, floor_ms, 0, now, wall), Verdict::kClockFarAhead);
   }
 }
 
@@ -89,11 +123,12 @@ TEST(StartRule, ADoubtedWallClockThatWasPlausibleMeanwhileStartsItsWaitAgain) {
   core::Persistence wall;
   const int64_t floor_ms = kNowMs - 31 * kMsPerDay;
   core::Instant now = kNow;
-  kRule.Judge(floor_ms, 0, now, wall);
-  EXPECT_EQ(kRule.Judge(floor_ms, 0, {.boot_us = now.boot_us, .wall_us = floor_ms * kUsPerMs}, wall), Verdict::kRun);
+  kRule.Judge(Past::kKnown, floor_ms, 0, now, wall);
+  EXPECT_EQ(kRule.Judge(Past::kKnown, floor_ms, 0, {.boot_us = now.boot_us, .wall_us = floor_ms * kUsPerMs}, wall),
+            Verdict::kRun);
   now.boot_us += core::kPersistUs;
   now.wall_us += core::kPersistUs;
-  EXPECT_EQ(kRule.Judge(floor_ms, 0, now, wall), Verdict::kClockFarAhead);
+  EXPECT_EQ(kRule.Judge(Past::kKnown, floor_ms, 0, now, wall), Verdict::kClockFarAhead);
 }
 
 }  // namespace

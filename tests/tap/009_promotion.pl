@@ -1,0 +1,63 @@
+# A static server after a clean switchover, and promoted in place after a crash as Patroni does it: it begins above what
+# can have been issued before, and waits for nothing. With the defaults, by which such a wait would be 11 seconds.
+use strict;
+use warnings;
+
+use IdgenTest;
+use PostgreSQL::Test::Cluster;
+use Test::More;
+
+my $first = new_server('first', init => { allows_streaming => 1 });
+$first->start;
+$first->safe_psql('postgres', 'CREATE EXTENSION idgen');
+$first->backup('base');
+my $second = PostgreSQL::Test::Cluster->new('second');
+$second->init_from_backup($first, 'base', has_streaming => 1);
+$second->start;
+
+my $last = burst($first, 1000);
+
+# The server that has just been promoted, its log from `position` on.
+sub check_promoted {
+    my ($node, $position, $name) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $id = wait_for_ids($node);
+    cmp_ok($id, '>', $last, "$name: ids are above those of before");
+    wait_until_ok($node, "$name: the state is ok");
+    ok_logged($node, qr/idgen\.ceiling" is (a copy|from another timeline).*\n.*DETAIL:  Ids will be later than/,
+        $position, "$name: it was noticed");
+    ok(!logged_since($node, qr/idgen does not issue ids yet/, $position), "$name: nothing was waited for");
+    is($node->safe_psql('postgres', "SELECT ahead BETWEEN '10 s' AND '71 s' FROM idgen_stat_clock"), 't',
+        "$name: the id clock leads by a minute and the window at the most");
+    $last = burst($node, 1000);
+    return;
+}
+
+$first->stop;
+my $position = log_position($second);
+$second->promote;
+check_promoted($second, $position, 'switchover');
+
+$second->stop;
+
+# Crashed, and promoted in place.
+my $third = new_server('third', init => { allows_streaming => 1 });
+$third->start;
+$third->safe_psql('postgres', 'CREATE EXTENSION idgen');
+$last = burst($third, 1000);
+ok(kill_postmaster($third), 'a primary is killed');
+$position = log_position($third);
+$third->set_standby_mode;
+$third->start;
+$third->promote;
+check_promoted($third, $position, 'promoted in place');
+
+# Again at once, which is sooner than the id clock can have come back below a minute: whatever it waits for, it goes on.
+ok(kill_postmaster($third), 'it is killed once more');
+$third->set_standby_mode;
+$third->start;
+$third->promote;
+cmp_ok(wait_for_ids($third), '>', $last, 'and goes on above what it issued');
+$third->stop;
+
+done_testing();
