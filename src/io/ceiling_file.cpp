@@ -31,6 +31,20 @@ int MissingIsFine(int result) noexcept { return result == -ENOENT ? 0 : result; 
 
 }  // namespace
 
+uint64_t BackupOf(Disk& disk, const char* directory) noexcept {
+  char path[CeilingFile::kPathBytes];
+  std::snprintf(path, sizeof path, "%s/backup_label.old", directory);
+  const int fd = disk.OpenExisting(path);
+  if (fd == -ENOENT) return 0;
+  // What cannot be read is another backup than any that could.
+  uint64_t hash = 0xcbf29ce484222325;
+  uint8_t bytes[4096];
+  const int64_t got = fd < 0 ? 0 : disk.ReadAt(fd, bytes, sizeof bytes, 0);
+  for (int64_t i = 0; i < got; ++i) hash = (hash ^ bytes[i]) * 0x100000001b3;  // FNV-1a
+  if (fd >= 0) disk.Close(fd);
+  return hash;
+}
+
 CeilingFile::CeilingFile(Disk& disk, const char* directory, unsigned mode) noexcept
     : disk_(disk), directory_(directory), mode_(mode) {
   std::snprintf(path_, sizeof path_, "%s/%s", directory, kName);
@@ -67,7 +81,7 @@ int CeilingFile::Judge(int fd, const ClusterId& cluster, FileView* view) noexcep
     records[i] = wire::DecodeCeilingRecord(bytes, static_cast<size_t>(got));
     if (!records[i]) continue;
     foreign = foreign || records[i]->system_identifier != cluster.system_identifier;
-    view->ceiling_ms = std::max(view->ceiling_ms, records[i]->ceiling_ms);
+    view->ceiling_ms = std::max({view->ceiling_ms, records[i]->ceiling_ms, records[i]->past_ms});
     if (records[i]->serial >= newest.serial) newest = *records[i];
   }
   if (!Whole(records))
@@ -78,21 +92,25 @@ int CeilingFile::Judge(int fd, const ClusterId& cluster, FileView* view) noexcep
     view->state = FileState::kCopy;
   else if (newest.timeline != cluster.timeline)
     view->state = FileState::kPromoted;
+  else if (cluster.backup != 0 && newest.backup != cluster.backup)
+    view->state = FileState::kRestored;
   else
     view->state = newest.ceiling_ms == 0 ? FileState::kNew : FileState::kOwn;
+  view->source = newest.source;
+  view->past_ms = newest.past_ms;
   // A clean stop writes a lower ceiling than the record before it, so for the file's own server the newest counts.
-  if (view->state == FileState::kOwn) view->ceiling_ms = newest.ceiling_ms;
+  if (view->state == FileState::kOwn) view->ceiling_ms = std::max(newest.ceiling_ms, newest.past_ms);
   return 0;
 }
 
-int CeilingFile::Write(const ClusterId& cluster, int64_t ceiling_ms) noexcept {
+int CeilingFile::Write(const ClusterId& cluster, const Ceiling& ceiling) noexcept {
   int result;
   if (fd_ >= 0) {
-    result = WriteInPlace(cluster, ceiling_ms);
+    result = WriteInPlace(cluster, ceiling);
   } else {
     char path[kPathBytes + kSuffixBytes];
     std::snprintf(path, sizeof path, "%s.new", path_);
-    result = WriteNewFile(path, cluster, ceiling_ms);
+    result = WriteNewFile(path, cluster, ceiling);
     if (result == 0) result = disk_.Rename(path, path_);
     if (result == 0) result = disk_.SyncDirectory(directory_);
   }
@@ -111,24 +129,27 @@ bool CeilingFile::CloseIfGone() noexcept {
   return true;
 }
 
-int CeilingFile::WriteInPlace(const ClusterId& cluster, int64_t ceiling_ms) noexcept {
-  if (const int result = PutRecord(cluster, ceiling_ms); result < 0) return result;
+int CeilingFile::WriteInPlace(const ClusterId& cluster, const Ceiling& ceiling) noexcept {
+  if (const int result = PutRecord(cluster, ceiling); result < 0) return result;
   return disk_.Sync(fd_);
 }
 
-int CeilingFile::PutRecord(const ClusterId& cluster, int64_t ceiling_ms) noexcept {
+int CeilingFile::PutRecord(const ClusterId& cluster, const Ceiling& ceiling) noexcept {
   uint8_t bytes[kCeilingRecordBytes];
   const CeilingRecord record{.serial = serial_++,
-                             .ceiling_ms = ceiling_ms,
+                             .ceiling_ms = ceiling.ceiling_ms,
                              .system_identifier = cluster.system_identifier,
                              .timeline = cluster.timeline,
                              .inode = identity_.inode,
-                             .born_ns = identity_.born_ns};
+                             .born_ns = identity_.born_ns,
+                             .source = ceiling.source,
+                             .past_ms = ceiling.past_ms,
+                             .backup = cluster.backup};
   wire::EncodeCeilingRecord(record, bytes);
   return disk_.WriteAt(fd_, bytes, sizeof bytes, static_cast<int64_t>(record.serial % 2) * kRecordSpacing);
 }
 
-int CeilingFile::WriteNewFile(const char* path, const ClusterId& cluster, int64_t ceiling_ms) noexcept {
+int CeilingFile::WriteNewFile(const char* path, const ClusterId& cluster, const Ceiling& ceiling) noexcept {
   if (const int result = MissingIsFine(disk_.Unlink(path)); result < 0) return result;
   const int fd = disk_.CreateNew(path, mode_);
   if (fd < 0) return fd;
@@ -136,14 +157,14 @@ int CeilingFile::WriteNewFile(const char* path, const ClusterId& cluster, int64_
   fd_ = fd;
   serial_ = 0;
   if (const int result = disk_.Identify(fd, &identity_); result < 0) return result;
-  if (const int result = PutRecord(cluster, ceiling_ms); result < 0) return result;
-  return WriteInPlace(cluster, ceiling_ms);
+  if (const int result = PutRecord(cluster, ceiling); result < 0) return result;
+  return WriteInPlace(cluster, ceiling);
 }
 
 int CeilingFile::CreateForNewServer(const ClusterId& cluster, int unique) noexcept {
   char path[kPathBytes + kSuffixBytes];
   std::snprintf(path, sizeof path, "%s.%d", path_, unique);
-  int result = WriteNewFile(path, cluster, 0);
+  int result = WriteNewFile(path, cluster, {});
   Close();
   if (result == 0) result = disk_.Link(path, path_);
   disk_.Unlink(path);

@@ -1,5 +1,5 @@
-// The local file: the durable ceiling of a server with a static worker id. Two records, written in turn, so that a
-// write cut short by a crash leaves the other. One process writes it at a time: the background worker.
+// The local file: the durable ceiling of a server, whatever source gives it its worker id. Two records, written in
+// turn, so that a write cut short by a crash leaves the other. One process writes it at a time: the background worker.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,14 @@ namespace idgen::io {
 struct ClusterId {
   uint64_t system_identifier = 0;
   uint32_t timeline = 0;
+  uint64_t backup = 0;  // see BackupOf
+};
+
+// What is durable, and of whom: the fields of a record (src/wire/ceiling_record.h).
+struct Ceiling {
+  int64_t ceiling_ms = 0;
+  uint64_t source = 0;
+  int64_t past_ms = 0;
 };
 
 enum class FileState : uint8_t {
@@ -23,14 +31,21 @@ enum class FileState : uint8_t {
   kCopy,         // written to another inode: the data directory is a copy
   kOtherSystem,  // another cluster's
   kPromoted,     // this cluster's, from another timeline: promoted, or recovered to a point in time
+  kRestored,     // this cluster's, from before a backup was restored over it
   kUnreadable,   // an operation failed: `error` says how; nothing may be concluded
 };
 
 struct FileView {
   FileState state = FileState::kMissing;
-  int64_t ceiling_ms = 0;  // the highest of any readable record; 0 without one
+  int64_t ceiling_ms = 0;  // the highest of any readable record, its past included; 0 without one
+  uint64_t source = 0;     // of the newest record
+  int64_t past_ms = 0;     // likewise
   int error = 0;           // errno, for kUnreadable
 };
+
+// A number for the backup that the data directory was restored from, if any: every restored backup leaves another
+// backup_label.old. 0 without one.
+uint64_t BackupOf(Disk& disk, const char* directory) noexcept;
 
 class CeilingFile {
  public:
@@ -46,10 +61,16 @@ class CeilingFile {
 
   FileView Read(const ClusterId& cluster) noexcept;
 
-  // Makes `ceiling_ms` durable: 0, or a negative errno, after which nothing may be concluded about the disk and the
+  // Makes `ceiling` durable: 0, or a negative errno, after which nothing may be concluded about the disk and the
   // next call writes a whole new file. A failed sync may have dropped the pages it could not write, so a second sync
   // of the same file would prove nothing.
-  int Write(const ClusterId& cluster, int64_t ceiling_ms) noexcept;
+  int Write(const ClusterId& cluster, const Ceiling& ceiling) noexcept;
+  int Write(const ClusterId& cluster, int64_t ceiling_ms) noexcept {
+    return Write(cluster, Ceiling{.ceiling_ms = ceiling_ms});
+  }
+
+  // The last Write made its ceiling durable, and nobody has been seen to remove the file since.
+  bool is_open() const noexcept { return fd_ >= 0; }
 
   // True where the file that Write keeps open is not, or no longer, the one under its name: somebody has removed or
   // replaced it. The next Write makes a new one.
@@ -66,9 +87,9 @@ class CeilingFile {
 
  private:
   int Judge(int fd, const ClusterId& cluster, FileView* view) noexcept;
-  int PutRecord(const ClusterId& cluster, int64_t ceiling_ms) noexcept;
-  int WriteInPlace(const ClusterId& cluster, int64_t ceiling_ms) noexcept;
-  int WriteNewFile(const char* path, const ClusterId& cluster, int64_t ceiling_ms) noexcept;
+  int PutRecord(const ClusterId& cluster, const Ceiling& ceiling) noexcept;
+  int WriteInPlace(const ClusterId& cluster, const Ceiling& ceiling) noexcept;
+  int WriteNewFile(const char* path, const ClusterId& cluster, const Ceiling& ceiling) noexcept;
 
   Disk& disk_;
   const char* directory_;

@@ -28,6 +28,7 @@ enum class Past : uint8_t {
   kCopied,
   kOtherSystem,
   kPromoted,
+  kRestored,
 };
 
 struct Answer {

@@ -63,7 +63,7 @@ struct Event {
     kHeldBack,        // verdict, floor_ms
     kFloorForgotten,  // floor_ms: the one given up
     kSourceFailed,    // error: the first of a row
-    kSourceRecovered,
+    kSourceRecovered,  // error: the last of the row
     kClockBack,      // by_us
     kClockForward,   // by_us: taken at once
     kClockStepHeld,  // by_us: will be taken when it persists
@@ -262,9 +262,10 @@ class Keeper {
     // The last time reserved, or now where that is later, so that the next start does not take a server that nobody
     // asked for ids for one that was down. A clock that is ahead doesn't count.
     const int64_t now_ms = std::min(core::MsOf(now.wall_us), IdClockMs(now));
-    const int64_t sealed_ms = core::SealedTimeMs<Memory>(server_, view_.ceiling_ms, IdClockMs(now));
-    return Ask(
-        {.kind = Request::Kind::kRelease, .ceiling_ms = std::min(std::max(sealed_ms, now_ms), view_.ceiling_ms)});
+    // What other leases of this server have had may lie above the ceiling of this one.
+    const int64_t most_ms = leased_ ? core::kMaxCeilingMs : view_.ceiling_ms;
+    const int64_t sealed_ms = core::SealedTimeMs<Memory>(server_, most_ms, IdClockMs(now));
+    return Ask({.kind = Request::Kind::kRelease, .ceiling_ms = std::min(std::max(sealed_ms, now_ms), most_ms)});
   }
 
   void TakeRelease(const Answer& answer) noexcept {
@@ -414,7 +415,7 @@ class Keeper {
   void NoteOutcome(const Answer& answer) noexcept {
     const bool failed = answer.outcome == Answer::Outcome::kFailed;
     if (failed && !view_.source_failed) Log({.kind = Event::Kind::kSourceFailed, .error = answer.error});
-    if (!failed && view_.source_failed) Log({.kind = Event::Kind::kSourceRecovered});
+    if (!failed && view_.source_failed) Log({.kind = Event::Kind::kSourceRecovered, .error = view_.source_error});
     view_.source_failed = failed;
     view_.source_error = failed ? answer.error : 0;
   }

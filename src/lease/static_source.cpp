@@ -2,7 +2,6 @@
 #include "lease/static_source.h"
 
 namespace idgen::lease {
-namespace {
 
 Past PastOf(io::FileState state) noexcept {
   switch (state) {
@@ -12,13 +11,12 @@ Past PastOf(io::FileState state) noexcept {
     case io::FileState::kCopy: return Past::kCopied;
     case io::FileState::kOtherSystem: return Past::kOtherSystem;
     case io::FileState::kPromoted: return Past::kPromoted;
+    case io::FileState::kRestored: return Past::kRestored;
     case io::FileState::kDamaged:
     case io::FileState::kUnreadable: break;
   }
   return Past::kDamaged;
 }
-
-}  // namespace
 
 void StaticSource::Submit(const Request& request, const core::Instant&) noexcept {
   answer_ = {.request = request};

@@ -7,6 +7,9 @@
 
 namespace idgen::lease {
 
+// What the keeper makes of a file in that state.
+Past PastOf(io::FileState state) noexcept;
+
 class StaticSource final : public IdentitySource {
  public:
   StaticSource(io::CeilingFile& file, const io::ClusterId& cluster) noexcept : file_(file), cluster_(cluster) {}

@@ -31,7 +31,7 @@ PGDLLEXPORT Datum idgen_sql_declare_new_server(PG_FUNCTION_ARGS) {
     if (pg::SharedState() != nullptr) pg::AskWorker();
     PG_RETURN_BOOL(false);
   }
-  // A lease keeps no local file. Where the worker id is made static later, there is no trace of what came before.
+  // A lease says by itself whether there was anything before, and has a file once ids may have been issued.
   if (pg::WorkerNumberSource() == lease::NumberSource::kLease) PG_RETURN_BOOL(false);
   io::CeilingFile file(io::PosixDisk(), DataDir, static_cast<unsigned>(pg_file_create_mode));
   const int result = file.CreateForNewServer(cluster, MyProcPid);

@@ -176,6 +176,11 @@ Diagnosis DiagnoseStoreMemory(const WorkerStatus& status) {
   return {"ok", nullptr, nullptr};
 }
 
+const char* FileFailure(int error, bool in_full) {
+  return psprintf("The file \"%s%s\" cannot be read or written: %s.", in_full ? psprintf("%s/", DataDir) : "",
+                  io::CeilingFile::kName, strerror(error));
+}
+
 WorkerStatus CopyStatus(const Shared& shared) {
   LWLockAcquire(shared.lock, LW_SHARED);
   const WorkerStatus status = shared.status;
@@ -203,12 +208,7 @@ Diagnosis Diagnose(const WorkerStatus& status, bool in_full) {
     const Diagnosis diagnosis = DiagnoseLease(status, in_full);
     return diagnosis.state != nullptr ? diagnosis : OfHealth(status);
   }
-  const char* failure =
-      status.view.source_error == 0
-          ? nullptr
-          : psprintf("The file \"%s%s\" cannot be read or written: %s.", in_full ? psprintf("%s/", DataDir) : "",
-                     io::CeilingFile::kName, strerror(status.view.source_error));
-  constexpr const char* kFileAdvice = "Repair the file system; the worker retries several times a second.";
+  const char* failure = status.view.source_error == 0 ? nullptr : FileFailure(status.view.source_error, in_full);
   switch (status.view.phase) {
     case Phase::kIdle:
       return {"idle", "Nobody has asked for an id yet, and there is no trace of earlier ones.",

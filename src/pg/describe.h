@@ -29,6 +29,10 @@ Diagnosis DiagnoseLease(const WorkerStatus& status, bool in_full);
 // Why there is no worker id.
 const char* WhyNoWorkerId(const WorkerStatus& status, bool in_full);
 
+// Why the local file fails, and what to do.
+const char* FileFailure(int error, bool in_full);
+inline constexpr const char* kFileAdvice = "Repair the file system; the worker retries several times a second.";
+
 // Unix milliseconds as the server log writes times; palloc'ed.
 const char* TimeText(int64 unix_ms);
 

@@ -75,6 +75,7 @@ Diagnosis DiagnoseLease(const WorkerStatus& status, bool in_full) {
         "waiting",
         psprintf("The wall clock is more than 30 days past the store's clock, %.0f s.", Seconds(view.store_lags_us)),
         "It is believed once it has stayed so for 30 seconds. If it is wrong, set it."};
+  if (status.view.source_error != 0) return {"failing", FileFailure(status.view.source_error, in_full), kFileAdvice};
   if (status.view.phase != Phase::kHolding) {
     if (view.failures > 0) return {"failing", Failure(view, in_full), kFailingAdvice};
     if (view.busy != Why::kNone) return OfBusy(status);
@@ -93,7 +94,7 @@ Diagnosis DiagnoseLease(const WorkerStatus& status, bool in_full) {
             psprintf("What this server has issued, or may have issued, under a former worker id is %.1f s ahead of the "
                      "clock, and no id may be further ahead than \"idgen.lease_ttl\", %.1f s.",
                      Seconds(status.view.clock_ahead_us), Seconds(status.lease_ttl_ms * core::kUsPerMs)),
-            "It ends by itself when the clock has caught up; a restart of the server ends it at once."};
+            "It ends by itself when the clock has caught up."};
   if (status.view.short_of_ceiling)
     return {"waiting",
             psprintf("The id clock is %.1f s ahead of the store's clock, and no id may be further ahead than "

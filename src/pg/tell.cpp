@@ -37,6 +37,7 @@ const char* PastText(lease::Past past) {
     case lease::Past::kOtherSystem: return "is another cluster's";
     case lease::Past::kPromoted:
       return "is from another timeline: the server was promoted or recovered to a point in time";
+    case lease::Past::kRestored: return "is from before a backup was restored";
     case lease::Past::kKnown:
     case lease::Past::kNew: break;
   }
@@ -98,7 +99,7 @@ void Teller::Tell(const Event& event) const {
       ereport(LOG, (errmsg("idgen gives up the floor %s, as the operator asked", TimeText(event.floor_ms))));
       break;
     case Event::Kind::kSourceFailed: {
-      if (LeasedNow()) {
+      if (LeasedNow() && event.error == 0) {
         ereport(LOG, (errmsg("idgen: the lease store fails: %s", CopyStatus(shared_).lease.problem),
                       errdetail("The worker retries until it succeeds; this is logged once.")));
         break;
@@ -110,7 +111,7 @@ void Teller::Tell(const Event& event) const {
       break;
     }
     case Event::Kind::kSourceRecovered:
-      if (LeasedNow())
+      if (LeasedNow() && event.error == 0)
         ereport(LOG, (errmsg("idgen: the lease store answers again")));
       else
         ereport(LOG, (errmsg("idgen: \"%s\" can be read and written again", path_)));

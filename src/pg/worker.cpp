@@ -19,6 +19,7 @@
 #include "io/token.h"
 #include "lease/keeper.h"
 #include "lease/lease_source.h"
+#include "lease/noted_source.h"
 #include "lease/static_source.h"
 
 #include <cstring>
@@ -37,7 +38,9 @@ constexpr uint64 kNoSource = 1;  // the settings ask for a lease, and have never
 constexpr int64 kReleaseWithinUs = 500 * core::kUsPerMs;
 
 io::ClusterId ThisCluster() {
-  return {.system_identifier = GetSystemIdentifier(), .timeline = GetWALInsertionTimeLine()};
+  return {.system_identifier = GetSystemIdentifier(),
+          .timeline = GetWALInsertionTimeLine(),
+          .backup = io::BackupOf(io::PosixDisk(), DataDir)};
 }
 
 // What a turn needs. Everything in it is trivially destructible: an error may leave its frame by longjmp.
@@ -50,6 +53,7 @@ class Service {
         link_(socket_, resolver_),
         store_(link_),
         lease_source_(store_, shared.lease_memo, io::MakeToken),
+        noted_source_(lease_source_, file_, cluster),
         presence_(shared),
         keeper_(shared.server, io::ReadInstant(), Origin()) {
     UseSource();
@@ -80,6 +84,7 @@ class Service {
   io::RedisLink link_;
   lease::RedisStore store_;
   lease::LeaseSource lease_source_;
+  lease::NotedSource noted_source_;
   StaticPresence presence_;
   uint64 source_ = kStaticSource;  // whom requests go to
   uint64 wanted_ = kStaticSource;  // whom the settings point to
@@ -136,15 +141,20 @@ bool Service::ReadLeaseSettings() {
 void Service::UseSource() {
   source_ = shared_.source = wanted_;
   link_.Close();
-  if (!leased() || source_ == kNoSource) return;
+  if (!leased() || source_ == kNoSource) return noted_source_.SetRules({});
   lease_config_ = wanted_config_;
+  const lease::Settings settings = CurrentSettings();
+  const lease::StartRule rule{.max_ahead_ms = settings.max_ahead_ms,
+                              .window_ms = Max(settings.window_ms, lease_config_.window_ms)};
+  noted_source_.SetRules(
+      {.source = source_, .margin_ms = lease_config_.window_ms / 2, .uncertain_lead_ms = rule.UncertainLeadMs()});
   store_.Configure(lease_config_.StoreSettings());
   lease_source_.SetRules({.ttl_ms = lease_config_.ttl_ms, .release_within_us = kReleaseWithinUs});
   lease_source_.AskAgain(io::ReadInstant());
 }
 
 lease::IdentitySource& Service::source() noexcept {
-  if (leased()) return lease_source_;
+  if (leased()) return noted_source_;
   return static_source_;
 }
 
@@ -173,7 +183,7 @@ long Service::Turn(bool stop) {
   const lease::Request request = keeper_.Advance(io::ReadInstant(), wishes);
   LWLockRelease(shared_.lock);
 
-  if (!leased() && request.kind == lease::Request::Kind::kRaise && file_.CloseIfGone())
+  if (request.kind == lease::Request::Kind::kRaise && file_.CloseIfGone())
     ereport(LOG, (errmsg("idgen: the file \"%s\" was removed or replaced; it is written again", file_.path())));
   if (request.kind != lease::Request::Kind::kNone) source().Submit(request, io::ReadInstant());
   lease::Answer answer;

@@ -6,10 +6,10 @@
 namespace idgen::wire {
 namespace {
 
-constexpr char kMagic[8] = {'i', 'd', 'g', 'e', 'n', 'c', 'l', '1'};
+constexpr char kMagic[8] = {'i', 'd', 'g', 'e', 'n', 'c', 'l', '2'};
 constexpr size_t kChecked = kCeilingRecordBytes - 4;  // the checksum covers all that stands before it
 
-// CRC-32C (Castagnoli, RFC 3720 appendix B.4), bit by bit: 64 bytes a few times a minute need no table.
+// CRC-32C (Castagnoli, RFC 3720 appendix B.4), bit by bit: 96 bytes a few times a minute need no table.
 uint32_t Crc32c(const uint8_t* bytes, size_t size) noexcept {
   uint32_t crc = 0xFFFFFFFF;
   for (size_t i = 0; i < size; ++i) {
@@ -40,6 +40,9 @@ void EncodeCeilingRecord(const CeilingRecord& record, uint8_t* out) noexcept {
   Put(out + 32, record.inode, 8);
   Put(out + 40, record.timeline, 4);
   Put(out + 44, record.born_ns, 8);
+  Put(out + 52, record.source, 8);
+  Put(out + 60, static_cast<uint64_t>(record.past_ms), 8);
+  Put(out + 68, record.backup, 8);
   Put(out + kChecked, Crc32c(out, kChecked), 4);
 }
 
@@ -53,6 +56,9 @@ std::optional<CeilingRecord> DecodeCeilingRecord(const uint8_t* bytes, size_t si
   record.inode = Get(bytes + 32, 8);
   record.timeline = static_cast<uint32_t>(Get(bytes + 40, 4));
   record.born_ns = Get(bytes + 44, 8);
+  record.source = Get(bytes + 52, 8);
+  record.past_ms = static_cast<int64_t>(Get(bytes + 60, 8));
+  record.backup = Get(bytes + 68, 8);
   return record;
 }
 

@@ -15,11 +15,14 @@ struct CeilingRecord {
   // Of the file that it was written to: another inode, or another time of birth, tells a copy.
   uint64_t inode = 0;
   uint64_t born_ns = 0;  // 0: not known
+  uint64_t source = 0;   // whose ceiling it is: 0 a static worker id's, else the number of a lease's store and prefix
+  int64_t past_ms = 0;   // the highest ceiling that other sources have had; no id under `source` lies below
+  uint64_t backup = 0;   // of the backup that the data directory was restored from; 0: of none
 
   bool operator==(const CeilingRecord&) const noexcept = default;
 };
 
-inline constexpr size_t kCeilingRecordBytes = 64;
+inline constexpr size_t kCeilingRecordBytes = 96;
 
 // `out` has room for kCeilingRecordBytes.
 void EncodeCeilingRecord(const CeilingRecord& record, uint8_t* out) noexcept;

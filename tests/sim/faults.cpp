@@ -12,7 +12,7 @@ constexpr const char* kNames[kFaultKinds] = {
     "crash",        "crash at step", "crash loop", "clean restart", "worker exit",   "pause",       "clock step",
     "clock spike",  "network bad",   "cut off",    "store pause",   "store restart", "store clock", "fail-over",
     "replica cut",  "forget",        "settings",   "file lost",     "file old",      "moved",       "promoted",
-    "held message", "held claim",    "set back",   "reset",
+    "held message", "held claim",    "set back",   "reset",         "promotions",
 };
 
 int64_t ClockStep(Random& random) {
@@ -43,6 +43,7 @@ std::vector<Fault> World::FaultsOf(const Plan& plan) {
         fault.b = random.LogBetween(100 * kMs, 20 * kSecond);
         break;
       case FaultKind::kCrashLoop:
+      case FaultKind::kPromotions:
         fault.a = random.Between(2, 12);
         fault.b = random.LogBetween(200 * kMs, 20 * kSecond);
         break;
@@ -149,6 +150,15 @@ void World::Strike(const Fault& fault) {
       for (int i = 0; i < fault.a; ++i)
         Do(now_us_ + i * fault.b, [this, who, fault] { servers_[static_cast<size_t>(who)]->Crash(true, fault.b / 2); });
       return;
+    case FaultKind::kPromotions:
+      for (int i = 0; i < fault.a; ++i)
+        Do(now_us_ + i * fault.b, [this, who, fault] {
+          Server& it = *servers_[static_cast<size_t>(who)];
+          if (!it.up()) return;
+          it.Crash(true, fault.b / 2);
+          ++it.cluster_.timeline;
+        });
+      return;
     case FaultKind::kCleanRestart: return server.CleanStop(fault.b);
     case FaultKind::kPause: return server.Pause(fault.a);
     case FaultKind::kClockStep:
@@ -249,7 +259,7 @@ void World::Strike(const Fault& fault) {
       RestartOthers(who, now_us_ + fault.a / 2, fault.a / 2, random);
       const int node = store_.master();
       Do(now_us_ + std::max<int64_t>(fault.a - fault.b, 0),
-         [this, node, before = random.Chance(0.5) ? store_.StateOf(node) : RedisState(), random]() mutable {
+         [this, node, before = random.Chance(0.5) ? store_.StateOf(node) : Hashes(), random]() mutable {
            if (!store_.up(node)) return;
            Note("the store is back, with what it had when the server was stopped, or with nothing");
            store_.Kill(node);
@@ -269,6 +279,8 @@ void World::Strike(const Fault& fault) {
     case FaultKind::kMoved:
     case FaultKind::kPromoted:
       if (!server.up()) return;
+      // What a lost file knew of other sources nobody knows: outside the promise.
+      if (plan_.same_numbers && fault.kind != FaultKind::kMoved && fault.kind != FaultKind::kPromoted) return;
       if (fault.kind == FaultKind::kFileOld && random.Chance(0.5)) {
         server.old_disk_ = server.disk_;
         return;

@@ -35,6 +35,11 @@ Plan Plan::Of(uint64_t seed) {
   plan.twins = random.Chance(0.1);
   plan.proxied = random.Chance(0.2);
   plan.min_worker = static_cast<int>(random.Between(0, 2));
+  if (plan.servers == 1 && random.Chance(0.7)) {
+    plan.same_numbers = true;
+    plan.min_worker = 0;
+    plan.workers = static_cast<int>(random.Between(1, 2));
+  }
   return plan;
 }
 

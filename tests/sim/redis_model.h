@@ -2,6 +2,7 @@
 // off, emptied and set back. conformance.cpp holds the two against each other.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -32,8 +33,12 @@ struct RedisState {
   int touched = -1;            // the record that the last call wrote; for replication
 };
 
+constexpr int kPrefixes = 2;
+using Hashes = std::array<RedisState, kPrefixes>;
+
 // What the script is called with beyond the request.
 struct Call {
+  int prefix = 0;  // which hash
   lease::StoreRequest request;
   int holder = 0;
   int min_worker = 0;

@@ -10,6 +10,9 @@ using core::Outcome;
 
 constexpr int kWorkerActor = -1;
 
+// What is above a minute is the window, of which half is for the tick that the last ids may have run ahead by.
+constexpr int64_t kUncertainUs = kMinute + kStaticWindowMs * kMs / 2;
+
 }  // namespace
 
 Server::Server(World& world, int index, bool is_static)
@@ -49,10 +52,10 @@ int64_t Server::LeadUs() const noexcept {
 
 void Server::Start() {
   if (up()) return;
-  // Outside the promise: a static server whose file is lost or not its own, while its id clock had led by more than a
-  // minute. The operator has set the clock.
-  if (past_uncertain_ && last_id_clock_us_ - (world_.now_us_ + skew_us_) > kMinute)
-    skew_us_ = last_id_clock_us_ - kMinute - world_.now_us_, clock_kept_ = true;
+  // Outside the promise: a static server whose file is lost or not its own, while its id clock had led by more than an
+  // uncertain start allows for. The operator has set the clock.
+  if (past_uncertain_ && last_id_clock_us_ - (world_.now_us_ + skew_us_) > kUncertainUs)
+    skew_us_ = last_id_clock_us_ - kUncertainUs - world_.now_us_, clock_kept_ = true;
   ++life_number_;
   life_ = std::make_unique<Life>();
   life_->slots = std::vector<core::BackendSlot>(static_cast<size_t>(world_.plan_.backends));
@@ -79,10 +82,11 @@ void Server::StartWorker() {
   store_.Reset();
   file_.emplace(disk_, "data", 0600u);
   // What CREATE EXTENSION's script says of a server that never was.
-  if (life_number_ == 1 && worker_run_ == 1 && (world_.plan_.declared_new || random_.Chance(0.5)))
+  if (wanted_ == 0 && life_number_ == 1 && worker_run_ == 1 && (world_.plan_.declared_new || random_.Chance(0.5)))
     file_->CreateForNewServer(cluster_, 1);
   static_source_.emplace(*file_, cluster_);
   lease_source_.emplace(store_, life_->memo, World::MakeToken);
+  noted_source_.emplace(*lease_source_, *file_, cluster_);
   // A crash in the middle of the constructor is one in the middle of the first turn.
   keeper_.emplace(*life_->state, Now(), origin);
   if (life_->state->identity.load() == 0) life_->held.any = false;
@@ -92,12 +96,17 @@ void Server::StartWorker() {
 
 void Server::UseSource() {
   source_ = life_->source = wanted_;
-  life_->was_static = life_->was_static || !leased();
+  ever_static_ = ever_static_ || !leased();
+  always_static_ = always_static_ && !leased();
+  if (!leased()) return noted_source_->SetRules({});
   lease_source_->SetRules({.ttl_ms = world_.plan_.ttl_ms, .release_within_us = 500 * kMs});
+  const lease::StartRule rule{.max_ahead_ms = max_ahead_ms_, .window_ms = std::max(window_ms_, kStaticWindowMs)};
+  noted_source_->SetRules(
+      {.source = source_, .margin_ms = window_ms_ / 2, .uncertain_lead_ms = rule.UncertainLeadMs()});
 }
 
 lease::IdentitySource& Server::source() {
-  if (leased()) return *lease_source_;
+  if (leased()) return *noted_source_;
   return *static_source_;
 }
 
@@ -123,6 +132,7 @@ lease::Wishes Server::CurrentWishes() {
   // Above those that are leased, and no other server's.
   wishes.worker = static_cast<uint32_t>(plan.min_worker + plan.workers + index_) +
                   static_turn_ * static_cast<uint32_t>(plan.servers);
+  if (plan.same_numbers) wishes.worker = static_turn_;
   wishes.asked_for = life_->asked_for;
   wishes.stop = stopping_;
   return wishes;
@@ -163,7 +173,10 @@ void Server::Configure(int64_t what, Random& random) {
   switch (what) {
     case 0: wanted_ = wanted_ == 0 ? lease_key_ : 0; return;
     case 1: static_turn_ = (static_turn_ + 1) % 2; return;
-    case 2: wanted_ = wanted_ == 0 ? 0 : ++lease_key_; return;
+    case 2:
+      lease_key_ = plan.same_numbers ? lease_key_ ^ 1 : lease_key_ + 2;
+      if (wanted_ != 0) wanted_ = lease_key_;
+      return;
     default:
       // Not so little that the longest tick is more than half a window and max_ahead.
       window_ms_ = random.Between(plan.window_ms * 2 / 3, plan.window_ms);
@@ -202,6 +215,11 @@ void Server::ReportEvents() {
   // A minute is run from, and a ceiling is that much further ahead.
   const int64_t most_us = kMinute + 2 * (world_.plan_.ttl_ms + kStaticWindowMs + world_.plan_.max_ahead_ms) * kMs;
   if (world_.clocks_never_stepped_ && lead_us > most_us) world_.Violate("the id clock runs away from the wall clock");
+  // The lead of an uncertain start; a server that is stopped for hours comes back with a boot-time clock that has
+  // drifted.
+  if (world_.clocks_never_stepped_ && always_static_ &&
+      lead_us > kMinute + (world_.plan_.max_ahead_ms + kStaticWindowMs) * kMs + 2 * kSecond)
+    world_.Violate("crashes and promotions lead a static server's id clock by more than an uncertain start");
 }
 
 void Server::ScheduleOp(int backend) {
@@ -313,6 +331,7 @@ void Server::Crash(bool restart, int64_t down_us) {
   if (file_) file_->Close();
   disk_.Crash(kUnsynced[random_.Below(3)], random_.Chance(0.5));
   keeper_.reset();
+  noted_source_.reset();
   lease_source_.reset();
   static_source_.reset();
   file_.reset();

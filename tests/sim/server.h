@@ -12,6 +12,7 @@
 #include "layouts.h"
 #include "lease/keeper.h"
 #include "lease/lease_source.h"
+#include "lease/noted_source.h"
 #include "lease/static_source.h"
 #include "memory_disk.h"
 #include "world.h"
@@ -98,6 +99,7 @@ class Server {
     // Back, before a server whose file is lost has begun anew: outside the promise.
     if (by_us > 0 || !past_uncertain_) skew_us_ += by_us;
   }
+  int prefix() const noexcept { return static_cast<int>(source_ % kPrefixes); }
   int64_t LeadUs() const noexcept;  // of the id clock over the wall clock
 
  private:
@@ -119,7 +121,6 @@ class Server {
     lease::LeaseMemo memo = {};
     uint64_t source = 0;
     bool asked_for = false;
-    bool was_static = false;
     Held held;
     int64_t highest_clock_us = 0;  // of the id clock
     core::Position reserved_to[kLayouts] = {};
@@ -195,6 +196,7 @@ class Server {
   // The worker's process.
   std::optional<lease::Keeper<SimMemory>> keeper_;
   std::optional<lease::LeaseSource> lease_source_;
+  std::optional<lease::NotedSource> noted_source_;
   std::optional<lease::StaticSource> static_source_;
   std::optional<io::CeilingFile> file_;
   SimStore store_;
@@ -203,6 +205,8 @@ class Server {
   io::ClusterId cluster_;
   uint64_t source_ = 0;
   uint64_t wanted_ = 0;
+  bool always_static_ = true;
+  bool ever_static_ = false;
   uint64_t lease_key_ = 2;
   uint32_t static_turn_ = 0;  // which of its static worker ids is set
   int64_t window_ms_;

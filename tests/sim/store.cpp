@@ -12,20 +12,22 @@ Store::Done Store::Receive(int index, const Call& call, int64_t now_us, Random& 
   if (node.master >= 0) {  // a replica answers READONLY: a failure
     return {.answered = true};
   }
-  Done done{.answered = true, .reply = Apply(node.state, call, NowMs(now_us), node.writer, breaks_)};
+  RedisState& state = node.state[static_cast<size_t>(call.prefix)];
+  Done done{.answered = true, .reply = Apply(state, call, NowMs(now_us), node.writer, breaks_)};
   done.offset = ++node.offset;
-  const int touched = node.state.touched;
+  const int touched = state.touched;
   for (Node& replica : nodes_) {
     if (&replica == &node || replica.master != index || replica.cut || !replica.up) continue;
     const int64_t last_us = replica.coming.empty() ? 0 : replica.coming.back().arrives_us;
     replica.coming.push_back({.arrives_us = std::max(last_us, now_us + random.Exponential(lag_us)),
                               .offset = done.offset,
+                              .prefix = call.prefix,
                               .touched = touched,
-                              .record = touched >= 0 ? node.state.records[static_cast<size_t>(touched)] : Record(),
-                              .born_ms = node.state.born_ms,
-                              .ttl_ms = node.state.ttl_ms,
-                              .new_until_ms = node.state.new_until_ms,
-                              .writer = node.state.writer});
+                              .record = touched >= 0 ? state.records[static_cast<size_t>(touched)] : Record(),
+                              .born_ms = state.born_ms,
+                              .ttl_ms = state.ttl_ms,
+                              .new_until_ms = state.new_until_ms,
+                              .writer = state.writer});
     if (replica.coming.size() > 64) CatchUp(replica, now_us);
   }
   return done;
@@ -34,15 +36,16 @@ Store::Done Store::Receive(int index, const Call& call, int64_t now_us, Random& 
 void Store::CatchUp(Node& node, int64_t now_us) {
   while (!node.coming.empty() && node.coming.front().arrives_us <= now_us) {
     const Write& write = node.coming.front();
+    RedisState& state = node.state[static_cast<size_t>(write.prefix)];
     if (write.touched >= 0) {
       const auto touched = static_cast<size_t>(write.touched);
-      if (node.state.records.size() <= touched) node.state.records.resize(touched + 1);
-      node.state.records[touched] = write.record;
+      if (state.records.size() <= touched) state.records.resize(touched + 1);
+      state.records[touched] = write.record;
     }
-    node.state.born_ms = write.born_ms;
-    node.state.ttl_ms = write.ttl_ms;
-    node.state.new_until_ms = write.new_until_ms;
-    node.state.writer = write.writer;
+    state.born_ms = write.born_ms;
+    state.ttl_ms = write.ttl_ms;
+    state.new_until_ms = write.new_until_ms;
+    state.writer = write.writer;
     node.offset = write.offset;
     node.coming.pop_front();
   }
@@ -76,10 +79,10 @@ void Store::Restart(int index, Memory memory, size_t age) {
   }
   const bool has_snapshot = memory == Memory::kSnapshot && !node.snapshots.empty();
   RestartWith(index, has_snapshot ? node.snapshots[node.snapshots.size() - 1 - std::min(age, node.snapshots.size() - 1)]
-                                  : RedisState());
+                                  : Hashes());
 }
 
-void Store::RestartWith(int index, RedisState state) {
+void Store::RestartWith(int index, Hashes state) {
   Node& node = nodes_[static_cast<size_t>(index)];
   node.up = true;
   node.writer = ++last_writer_;

@@ -41,13 +41,13 @@ class Store {
   void TakeSnapshot(int64_t now_us);
   void Kill(int node) { nodes_[static_cast<size_t>(node)].up = false; }
   uint64_t WriterOf(int node) const { return nodes_[static_cast<size_t>(node)].writer; }
-  const RedisState& StateOf(int node) const { return nodes_[static_cast<size_t>(node)].state; }
+  const Hashes& StateOf(int node) const { return nodes_[static_cast<size_t>(node)].state; }
   enum class Memory { kKept, kEmpty, kSnapshot };
   // A new process with what it remembers of before; `age`: which snapshot, 0 being the last.
   void Restart(int node, Memory memory, size_t age);
   // A new process with what a node was copied to at some time.
-  void RestartWith(int node, RedisState state);
-  void Forget(int node) { nodes_[static_cast<size_t>(node)].state = RedisState(); }  // FLUSHALL: the process lives on
+  void RestartWith(int node, Hashes state);
+  void Forget(int node) { nodes_[static_cast<size_t>(node)].state = Hashes(); }  // FLUSHALL: the process lives on
   // Replicas get nothing from the master any more, or again.
   void Cut(int replica, bool cut, int64_t now_us);
   // `replica` is master from now on. The old one goes on as it was (for those who still reach it), until Demote.
@@ -58,6 +58,7 @@ class Store {
   struct Write {
     int64_t arrives_us;
     uint64_t offset;
+    int prefix;
     int touched;
     Record record;
     int64_t born_ms, ttl_ms, new_until_ms;
@@ -69,9 +70,9 @@ class Store {
     int master = -1;  // -1: it is one
     uint64_t writer = 0;
     uint64_t offset = 0;  // written, or applied
-    RedisState state;
+    Hashes state;
     std::deque<Write> coming;
-    std::vector<RedisState> snapshots;  // the last is the newest
+    std::vector<Hashes> snapshots;  // the last is the newest
   };
 
   void CatchUp(Node& node, int64_t now_us);

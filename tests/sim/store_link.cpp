@@ -6,6 +6,7 @@ namespace idgen::sim {
 void SimStore::Begin(const lease::StoreRequest& request, int64_t now_us) noexcept {
   Call call;
   call.request = request;
+  call.prefix = world_.servers_[static_cast<size_t>(server_)]->prefix();
   call.holder = world_.plan_.twins ? server_ / 2 : server_;
   call.min_worker = world_.plan_.min_worker;
   call.max_workers = world_.plan_.min_worker + world_.plan_.workers;

@@ -366,8 +366,8 @@ void World::CheckLiveness() {
     if (server->leased() && server->lease_source_->view().busy == lease::StoreReply::Why::kAhead) continue;
     // Its clock was set ahead after the faults, to stay within the promise: see Start.
     if (server->clock_kept_) continue;
-    // Ids from a clock that led, under its static worker id; the line goes only forward, until a restart.
-    if (server->leased() && server->life_->was_static && view.short_of_ceiling) continue;
+    // Ids from a clock that led, under its static worker id or of another prefix.
+    if (server->leased() && (server->ever_static_ || plan_.same_numbers) && view.short_of_ceiling) continue;
     // More servers than worker ids.
     const auto leased = std::count_if(servers_.begin(), servers_.end(), [](auto& other) { return other->leased(); });
     if (server->leased() && server->lease_source_->view().busy == lease::StoreReply::Why::kFull &&

@@ -60,6 +60,7 @@ struct Plan {
   bool declared_new = false;       // the prefix, and each server; or by chance
   int64_t skew_us = 15 * kSecond;  // of a server's wall clock from true time, at first, at the most
   bool proxied = false;            // a proxy hides from servers that they talk to another process of the store
+  bool same_numbers = false;       // one server, whose static worker ids may be leased by it, too; and of two prefixes
   bool twins = false;              // two leased servers have one name for themselves: clones
   bool clocks_step = true;
   bool store_clock_steps = true;
@@ -101,8 +102,9 @@ enum class FaultKind : uint8_t {
   kSetBack,  // a server is stopped for `a`; `b` before it goes on the store is restarted with what it had at the stop,
              // or with nothing; meanwhile the others are restarted
   kReset,    // a server's connections for `a`: its requests may yet arrive, the replies do not
+  kPromotions,  // a server crashes `a` times, every `b`, and is promoted in place each time: another timeline
 };
-constexpr int kFaultKinds = static_cast<int>(FaultKind::kReset) + 1;
+constexpr int kFaultKinds = static_cast<int>(FaultKind::kPromotions) + 1;
 
 struct Fault {
   int64_t at_us = 0;

@@ -1,5 +1,5 @@
 # What becomes of the local file, the floor and the ids when a data directory is moved about: the rows of the table in
-# docs/operations.md that the other tests don't show. A container made anew on the same volume, pg_rewind, recovery in
+# docs/operations.md that the other tests don't show. A container made anew on the same volume, a restored backup, pg_rewind, recovery in
 # place to a point in time.
 use strict;
 use warnings;
@@ -36,12 +36,34 @@ ok(!logged_since($node, $uncertain, $position), 'a volume that is mounted again 
 cmp_ok($node->safe_psql('postgres', "SELECT extract(epoch FROM ahead) FROM idgen_stat_clock"),
 	'<', 5, 'and ids go on near the clock');
 
+# --- a backup restored over the files that are there: the same file, the same timeline, and an older ceiling in it
+
+$node->backup('over');
+my $inode = (stat(ceiling_file($node)))[1];
+my @ids = wait_for_ids($node, 'SELECT * FROM idgen_batch(20000)');
+$ledger->add(3, @ids);
+$node->stop('immediate');
+system_or_bail('cp', '-a', $node->backup_dir . '/over/.', $node->data_dir);
+is((stat(ceiling_file($node)))[1], $inode, 'a backup that is copied over a file leaves its inode');
+$position = log_position($node);
+$node->start;
+my @after = wait_for_ids($node, 'SELECT * FROM idgen_batch(1000)');
+cmp_ok($after[0], '>', $ids[-1], 'ids go on above those of before the restore');
+$ledger->add(4, @after);
+ok_logged($node, qr/idgen\.ceiling" is from before a backup was restored/, $position, 'a restored backup is noticed');
+$node->restart('immediate');
+$position = log_position($node);
+$ledger->add(5, wait_for_ids($node, 'SELECT * FROM idgen_batch(1000)'));
+$node->restart;
+$ledger->add(6, wait_for_ids($node, 'SELECT * FROM idgen_batch(1000)'));
+ok(!logged_since($node, qr/idgen\.ceiling" is/, $position), 'once: the restarts after it are nothing special');
+
 # --- recovery in place to a point in time: the same file, another timeline
 
 $node->backup('before');
 $node->safe_psql('postgres', 'CREATE TABLE marks (id bigint DEFAULT idgen_next())');
 $node->safe_psql('postgres', "SELECT pg_create_restore_point('here')");
-$ledger->add(3, wait_for_ids($node, 'SELECT * FROM idgen_batch(20000)'));
+$ledger->add(7, wait_for_ids($node, 'SELECT * FROM idgen_batch(20000)'));
 $node->safe_psql('postgres', 'SELECT pg_switch_wal()');
 $node->stop('immediate');
 
@@ -65,7 +87,7 @@ append_to_file("$data/recovery.signal", '');
 $position = log_position($node);
 $node->start;
 $node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'it stays in recovery';
-$ledger->add(4, wait_for_ids($node, 'SELECT * FROM idgen_batch(1000)'));
+$ledger->add(8, wait_for_ids($node, 'SELECT * FROM idgen_batch(1000)'));
 ok_logged($node, qr/idgen\.ceiling" is from another timeline/, $position, 'a recovery to a point in time is noticed');
 
 # --- pg_rewind: the old primary's directory is made like the new one's, its file with it
@@ -73,17 +95,17 @@ ok_logged($node, qr/idgen\.ceiling" is from another timeline/, $position, 'a rec
 my $old = $node;
 $old->append_conf('postgresql.conf', "recovery_target_name = ''\nrestore_command = ''");
 $old->restart;
-$ledger->add(5, wait_for_ids($old, 'SELECT * FROM idgen_batch(1000)'));
+$ledger->add(9, wait_for_ids($old, 'SELECT * FROM idgen_batch(1000)'));
 $old->backup('for_standby');
 my $new = PostgreSQL::Test::Cluster->new('new');
 $new->init_from_backup($old, 'for_standby', has_streaming => 1);
 $new->start;
 $old->wait_for_catchup($new);
-$ledger->add(5, wait_for_ids($old, 'SELECT * FROM idgen_batch(1000)'));
+$ledger->add(9, wait_for_ids($old, 'SELECT * FROM idgen_batch(1000)'));
 $new->promote;
 # Without a checkpoint pg_rewind of PostgreSQL 15 still sees the old timeline in the source's control file.
 $new->safe_psql('postgres', 'CHECKPOINT');
-$ledger->add(6, wait_for_ids($new, 'SELECT * FROM idgen_batch(1000)'));
+$ledger->add(10, wait_for_ids($new, 'SELECT * FROM idgen_batch(1000)'));
 # The old primary goes on for a while beside it, under another number, as a split brain should never do but does.
 $old->safe_psql('postgres', 'CREATE TABLE divergence AS SELECT idgen_next() AS id FROM generate_series(1, 100)');
 $old->stop;
@@ -97,12 +119,12 @@ primary_conninfo = '@{[ $new->connstr ]}'
 CONF
 append_to_file($old->data_dir . '/standby.signal', '');
 $old->start;
-$ledger->add(6, wait_for_ids($new, 'SELECT * FROM idgen_batch(1000)'));
+$ledger->add(10, wait_for_ids($new, 'SELECT * FROM idgen_batch(1000)'));
 $new->wait_for_catchup($old);
 $new->stop('immediate');
 $position = log_position($old);
 $old->promote;
-$ledger->add(7, wait_for_ids($old, 'SELECT * FROM idgen_batch(1000)'));
+$ledger->add(11, wait_for_ids($old, 'SELECT * FROM idgen_batch(1000)'));
 ok_logged($old, $uncertain, $position, 'a rewound and promoted server knows that its file is not its own');
 $ledger->check('moved about');
 $old->stop;

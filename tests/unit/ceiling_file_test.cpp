@@ -139,6 +139,46 @@ TEST(CeilingFile, FromAnotherTimelineTellsAPromotion) {
   EXPECT_EQ(view.ceiling_ms, 4000);
 }
 
+// A backup copied over the file leaves inode and timeline as they were, but brings another label.
+TEST(CeilingFile, FromBeforeAnotherBackupTellsARestore) {
+  MemoryDisk disk;
+  constexpr const char* kLabel = "data/backup_label.old";
+  const auto cluster = [&disk] {
+    ClusterId cluster = kCluster;
+    cluster.backup = BackupOf(disk, kDirectory);
+    return cluster;
+  };
+  EXPECT_EQ(cluster().backup, 0u);
+  WriteAll(disk, {3000, 4000, 1000});
+  disk.SetContents(kLabel, "START WAL LOCATION: 0/2000028");
+  const FileView view = ReadAfresh(disk, cluster());
+  EXPECT_EQ(view.state, FileState::kRestored);
+  EXPECT_EQ(view.ceiling_ms, 4000);
+  CeilingFile file(disk, kDirectory, 0600);
+  ASSERT_EQ(file.Write(cluster(), 5000), 0);
+  file.Close();
+  EXPECT_EQ(ReadAfresh(disk, cluster()).state, FileState::kOwn) << "a restart is nothing special";
+  disk.SetContents(kLabel, "START WAL LOCATION: 0/4000028");
+  EXPECT_EQ(ReadAfresh(disk, cluster()).state, FileState::kRestored);
+  EXPECT_EQ(ReadAfresh(disk, kCluster).state, FileState::kOwn) << "a label that was tidied away proves nothing";
+}
+
+TEST(CeilingFile, KeepsWhoseCeilingItIsAndWhatOthersHad) {
+  MemoryDisk disk;
+  CeilingFile file(disk, kDirectory, 0600);
+  ASSERT_EQ(file.Write(kCluster, Ceiling{.ceiling_ms = 5000, .source = 77, .past_ms = 3000}), 0);
+  EXPECT_TRUE(file.is_open());
+  file.Close();
+  FileView view = ReadAfresh(disk);
+  EXPECT_EQ(view.state, FileState::kOwn);
+  EXPECT_EQ(view.ceiling_ms, 5000);
+  EXPECT_EQ(view.source, 77u);
+  EXPECT_EQ(view.past_ms, 3000);
+  ASSERT_EQ(file.Write(kCluster, Ceiling{.ceiling_ms = 5000, .source = 77, .past_ms = 9000}), 0);
+  file.Close();
+  EXPECT_EQ(ReadAfresh(disk).ceiling_ms, 9000) << "nothing that was issued lies above";
+}
+
 TEST(CeilingFile, IsOursAgainOnceWeHaveWrittenIt) {
   for (const ClusterId& cluster : {kOtherCluster, kPromotedCluster}) {
     MemoryDisk disk;
@@ -154,13 +194,13 @@ TEST(CeilingFile, IsOursAgainOnceWeHaveWrittenIt) {
 }
 
 TEST(CeilingFile, CutShortAnywhereIsDamaged) {
-  for (const size_t size : {0, 1, 63, 64, 4095, 4096, 4097, 4159}) {
+  for (const size_t size : {0, 1, 95, 96, 4095, 4096, 4097, 4191}) {
     MemoryDisk disk;
     WriteAll(disk, {1000, 2000, 3000, 4000});
     disk.SetContents(kPath, disk.Contents(kPath).substr(0, size));
     const FileView view = ReadAfresh(disk);
     EXPECT_EQ(view.state, FileState::kDamaged) << size;
-    EXPECT_EQ(view.ceiling_ms, size < 64 ? 0 : 4000) << size;
+    EXPECT_EQ(view.ceiling_ms, size < 96 ? 0 : 4000) << size;
   }
 }
 
@@ -203,10 +243,10 @@ TEST(CeilingFile, WithBothRecordsUnreadableIsDamaged) {
 TEST(CeilingFile, WithRecordsThatAreNotNeighboursIsDamaged) {
   MemoryDisk disk;
   WriteAll(disk, {1000, 2000});
-  const std::string old_first = disk.Contents(kPath).substr(0, 64);
+  const std::string old_first = disk.Contents(kPath).substr(0, wire::kCeilingRecordBytes);
   disk = MemoryDisk();
   WriteAll(disk, {1000, 2000, 3000, 4000, 5000});
-  disk.SetContents(kPath, old_first + disk.Contents(kPath).substr(64));
+  disk.SetContents(kPath, old_first + disk.Contents(kPath).substr(wire::kCeilingRecordBytes));
   const FileView view = ReadAfresh(disk);
   EXPECT_EQ(view.state, FileState::kDamaged);
   EXPECT_EQ(view.ceiling_ms, 5000);

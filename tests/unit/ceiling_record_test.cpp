@@ -13,15 +13,20 @@ constexpr CeilingRecord kRecord{.serial = 0x0102030405060708,
                                 .system_identifier = 0x1112131415161718,
                                 .timeline = 0x31323334,
                                 .inode = 0x2122232425262728,
-                                .born_ns = 0x4142434445464748};
+                                .born_ns = 0x4142434445464748,
+                                .source = 0x5152535455565758,
+                                .past_ms = 1767225600456,
+                                .backup = 0x6162636465666768};
 
-// "idgencl1", then little-endian serial, ceiling, system identifier, inode, timeline, birth; zeros; CRC-32C of it all.
-// Made by another program. Files in the field are read by it.
+// "idgencl2", then little-endian serial, ceiling, system identifier, inode, timeline, birth, source, past, backup;
+// zeros; CRC-32C of it all. Made by another program. Files in the field are read by it.
 constexpr uint8_t kBytes[kCeilingRecordBytes] = {
-    0x69, 0x64, 0x67, 0x65, 0x6E, 0x63, 0x6C, 0x31, 0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01,
+    0x69, 0x64, 0x67, 0x65, 0x6E, 0x63, 0x6C, 0x32, 0x08, 0x07, 0x06, 0x05, 0x04, 0x03, 0x02, 0x01,
     0x7B, 0xA8, 0xDA, 0x76, 0x9B, 0x01, 0x00, 0x00, 0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11,
     0x28, 0x27, 0x26, 0x25, 0x24, 0x23, 0x22, 0x21, 0x34, 0x33, 0x32, 0x31, 0x48, 0x47, 0x46, 0x45,
-    0x44, 0x43, 0x42, 0x41, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xB3, 0x23, 0x63, 0xF5};
+    0x44, 0x43, 0x42, 0x41, 0x58, 0x57, 0x56, 0x55, 0x54, 0x53, 0x52, 0x51, 0xC8, 0xA9, 0xDA, 0x76,
+    0x9B, 0x01, 0x00, 0x00, 0x68, 0x67, 0x66, 0x65, 0x64, 0x63, 0x62, 0x61, 0x00, 0x00, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x4F, 0xDB, 0x84, 0x21};
 
 TEST(CeilingRecord, IsWrittenAsTheFormatSays) {
   uint8_t bytes[kCeilingRecordBytes];
@@ -38,7 +43,10 @@ TEST(CeilingRecord, EveryFieldMayBeAtItsEnds) {
                                                        .system_identifier = UINT64_MAX,
                                                        .timeline = UINT32_MAX,
                                                        .inode = UINT64_MAX,
-                                                       .born_ns = UINT64_MAX}}) {
+                                                       .born_ns = UINT64_MAX,
+                                                       .source = UINT64_MAX,
+                                                       .past_ms = INT64_MAX,
+                                                       .backup = UINT64_MAX}}) {
     uint8_t bytes[kCeilingRecordBytes];
     EncodeCeilingRecord(record, bytes);
     EXPECT_EQ(DecodeCeilingRecord(bytes, sizeof bytes), record);
@@ -60,9 +68,9 @@ TEST(CeilingRecord, AnyFlippedBitIsNoticed) {
 TEST(CeilingRecord, ARecordOfAnotherFormatIsNone) {
   uint8_t bytes[kCeilingRecordBytes];
   std::memcpy(bytes, kBytes, sizeof bytes);
-  bytes[7] = '2';
-  const uint8_t checksum[] = {0xFC, 0x40, 0x99, 0xAB};
-  std::memcpy(bytes + 60, checksum, sizeof checksum);
+  bytes[7] = '3';
+  const uint8_t checksum[] = {0xDD, 0x77, 0xB3, 0x73};
+  std::memcpy(bytes + kCeilingRecordBytes - 4, checksum, sizeof checksum);
   EXPECT_FALSE(DecodeCeilingRecord(bytes, sizeof bytes));
 }
 

@@ -19,7 +19,7 @@ constexpr int64_t kPatienceUs = 11000 * kUsPerMs;  // max_ahead + window
 constexpr core::Instant kNow{.boot_us = 5000000, .wall_us = kNowMs * kUsPerMs};
 
 constexpr Past kUncertain[] = {Past::kMissing,     Past::kDamaged,  Past::kCopied,
-                               Past::kOtherSystem, Past::kPromoted};
+                               Past::kOtherSystem, Past::kPromoted, Past::kRestored};
 
 Verdict JudgeOnce(int64_t floor_ms, int64_t waited_us = 0, Past past = Past::kKnown) {
   core::Persistence wall;

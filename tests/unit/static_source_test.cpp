@@ -92,6 +92,9 @@ TEST(StaticSource, TellsDoubtfulPastsApart) {
   EXPECT_EQ(Source(disk, {.system_identifier = 8, .timeline = 1}).Claim().past, Past::kOtherSystem);
   EXPECT_EQ(Source(disk, {.system_identifier = kCluster.system_identifier, .timeline = 2}).Claim().past,
             Past::kPromoted);
+  io::ClusterId restored = kCluster;
+  restored.backup = 5;
+  EXPECT_EQ(Source(disk, restored).Claim().past, Past::kRestored);
   disk.ReplaceByCopy(kPath);
   EXPECT_EQ(Source(disk).Claim().past, Past::kCopied);
   EXPECT_EQ(Source(disk).Claim().floor_ms, kNowMs);

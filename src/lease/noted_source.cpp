@@ -1,0 +1,100 @@
+// What of the local file concerns a lease, and when it is written.
+#include "lease/noted_source.h"
+
+#include <algorithm>
+
+#include "lease/static_source.h"
+
+namespace idgen::lease {
+
+using Kind = Request::Kind;
+using Outcome = Answer::Outcome;
+
+void NotedSource::SetRules(const NoteRules& rules) noexcept {
+  if (rules.source != rules_.source) known_ = false;
+  rules_ = rules;
+}
+
+bool NotedSource::Read(const core::Instant& now) noexcept {
+  const io::FileView view = file_.Read(cluster_);
+  error_ = view.error;
+  if (view.state == io::FileState::kUnreadable) return false;
+  known_ = true;
+  claimed_ = false;
+  noted_ms_ = 0;
+  past_ = Past::kKnown;
+  past_ms_ = former_ms_ = 0;
+  // A missing file is what a server has that never issued an id.
+  if (view.state == io::FileState::kMissing || view.state == io::FileState::kNew) return true;
+  if (view.source == rules_.source && view.state != io::FileState::kDamaged) {
+    // Also of a copy or a promoted standby: what was issued under the same lease stands in the store.
+    past_ms_ = view.past_ms;
+    former_ms_ = view.ceiling_ms;
+  } else if (view.state == io::FileState::kOwn) {
+    past_ms_ = view.ceiling_ms;
+  } else {
+    past_ = PastOf(view.state);
+    past_ms_ = std::max(view.ceiling_ms, core::MsOf(now.wall_us) + rules_.uncertain_lead_ms);
+  }
+  return true;
+}
+
+void NotedSource::Submit(const Request& request, const core::Instant& now) noexcept {
+  unread_ = {};
+  if (request.kind == Kind::kClaim && !known_ && !Read(now)) {
+    unread_ = request;
+    return;
+  }
+  lease_.Submit(request, now);
+  if (request.kind == Kind::kRelease) NoteRelease(request.ceiling_ms);
+}
+
+bool NotedSource::Poll(const core::Instant& now, Answer* answer) noexcept {
+  if (unread_.kind != Kind::kNone) {
+    *answer = {.request = unread_, .error = error_};
+    unread_ = {};
+    return true;
+  }
+  if (!lease_.Poll(now, answer)) return false;
+  if (!answer->ok()) return true;
+  if (answer->request.kind == Kind::kClaim) {
+    answer->floor_ms = std::max(answer->floor_ms, past_ms_);
+    answer->past = past_;
+    past_ = Past::kKnown;
+    claimed_ = true;
+  } else if (answer->request.kind == Kind::kRaise) {
+    Note(*answer, now);
+    if (error_ != 0) {
+      answer->outcome = Outcome::kFailed;
+      answer->error = error_;
+    }
+    answer->granted_ms = std::min(answer->granted_ms, noted_ms_);
+  }
+  return true;
+}
+
+// After the store's answer, so that a disk that is slow keeps nobody from renewing, and that what the store did not grant
+// is not noted: an id clock may lead it by hours.
+void NotedSource::Note(const Answer& raised, const core::Instant& now) noexcept {
+  if (!known_ && !Read(now)) return;
+  // Only where the operator has given up the floor does a ceiling lie below it.
+  if (claimed_ && raised.request.ceiling_ms < past_ms_) past_ms_ = 0;
+  if (raised.granted_ms <= noted_ms_ && file_.is_open()) return;
+  const int64_t noted_ms = raised.granted_ms + rules_.margin_ms;
+  error_ = -Write(noted_ms);
+  if (error_ == 0) noted_ms_ = noted_ms;
+}
+
+// A lower ceiling lets a static worker id, or another store's, go on near the clock.
+void NotedSource::NoteRelease(int64_t ceiling_ms) noexcept {
+  if (noted_ms_ == 0) return;
+  Write(std::min(noted_ms_, ceiling_ms));
+  known_ = false;
+}
+
+int NotedSource::Write(int64_t ceiling_ms) noexcept {
+  return file_.Write(cluster_,
+                     {.ceiling_ms = std::max(ceiling_ms, former_ms_), .source = rules_.source, .past_ms = past_ms_});
+}
+
+}  // namespace idgen::lease

@@ -1,0 +1,305 @@
+// A lease's ceilings in the local file: what of other sources bounds a lease from below, and what is noted when.
+#include "lease/noted_source.h"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <vector>
+
+#include "lease/static_source.h"
+#include "memory_disk.h"
+#include "support.h"
+
+namespace idgen::lease {
+namespace {
+
+using Kind = Request::Kind;
+
+constexpr io::ClusterId kCluster{.system_identifier = 7000000000000000001, .timeline = 1};
+constexpr io::ClusterId kPromotedCluster{.system_identifier = 7000000000000000001, .timeline = 2};
+constexpr core::Instant kNow{.boot_us = 5000000, .wall_us = kNowMs * core::kUsPerMs};
+constexpr uint64_t kStore = 77;
+constexpr uint64_t kOtherStore = 78;
+constexpr int64_t kMarginMs = 10000;
+constexpr int64_t kUncertainLeadMs = 81000;
+
+// Grants whatever it is asked for, unless it is silent; its floor is the clock.
+class FakeLease final : public IdentitySource {
+ public:
+  void Submit(const Request& request, const core::Instant&) noexcept override { requests.push_back(request); }
+  bool Poll(const core::Instant&, Answer* answer) noexcept override {
+    if (silent || answered == requests.size()) return false;
+    answered = requests.size();
+    *answer = {.request = requests.back(),
+               .outcome = outcome,
+               .past = Past::kKnown,
+               .floor_ms = kNowMs,
+               .granted_ms = requests.back().ceiling_ms};
+    return true;
+  }
+
+  std::vector<Request> requests;
+  size_t answered = 0;
+  bool silent = false;
+  Answer::Outcome outcome = Answer::Outcome::kOk;
+};
+
+struct Source {
+  explicit Source(MemoryDisk& disk, const io::ClusterId& cluster = kCluster, uint64_t source = kStore)
+      : file(disk, "data", 0600), noted(lease, file, cluster) {
+    Use(source);
+  }
+  ~Source() { file.Close(); }
+
+  void Use(uint64_t source) {
+    noted.SetRules({.source = source, .margin_ms = kMarginMs, .uncertain_lead_ms = kUncertainLeadMs});
+  }
+  Answer Ask(Kind kind, int64_t ceiling_ms = 0) {
+    noted.Submit({.kind = kind, .ceiling_ms = ceiling_ms}, kNow);
+    Answer answer;
+    EXPECT_TRUE(noted.Poll(kNow, &answer));
+    EXPECT_EQ(answer.request.kind, kind);
+    return answer;
+  }
+  Answer Claim() { return Ask(Kind::kClaim); }
+  Answer Raise(int64_t ceiling_ms) { return Ask(Kind::kRaise, ceiling_ms); }
+
+  io::CeilingFile file;
+  FakeLease lease;
+  NotedSource noted;
+};
+
+// As a static source would begin.
+Answer ClaimStatic(MemoryDisk& disk, const io::ClusterId& cluster = kCluster) {
+  io::CeilingFile file(disk, "data", 0600);
+  StaticSource source(file, cluster);
+  source.Submit({.kind = Kind::kClaim}, kNow);
+  Answer answer;
+  EXPECT_TRUE(source.Poll(kNow, &answer));
+  return answer;
+}
+
+void RaiseStatic(MemoryDisk& disk, int64_t ceiling_ms) {
+  io::CeilingFile file(disk, "data", 0600);
+  ASSERT_EQ(file.Write(kCluster, ceiling_ms), 0);
+  file.Close();
+}
+
+TEST(NotedSource, WithoutAFileTheLeasesFloorIsEnough) {
+  MemoryDisk disk;
+  const Answer answer = Source(disk).Claim();
+  EXPECT_TRUE(answer.ok());
+  EXPECT_EQ(answer.past, Past::kKnown);
+  EXPECT_EQ(answer.floor_ms, kNowMs);
+}
+
+TEST(NotedSource, ALeaseBeginsAboveWhatWasIssuedUnderAStaticWorkerId) {
+  MemoryDisk disk;
+  RaiseStatic(disk, kNowMs + 60000);
+  const Answer answer = Source(disk).Claim();
+  EXPECT_EQ(answer.floor_ms, kNowMs + 60000);
+  EXPECT_EQ(answer.past, Past::kKnown);
+}
+
+TEST(NotedSource, AStaticWorkerIdBeginsAboveWhatWasLeased) {
+  MemoryDisk disk;
+  {
+    Source source(disk);
+    source.Claim();
+    EXPECT_EQ(source.Raise(kNowMs + 21000).granted_ms, kNowMs + 21000);
+  }
+  disk.Crash(MemoryDisk::Unsynced::kLost, /*names_kept=*/false);
+  EXPECT_GE(ClaimStatic(disk).floor_ms, kNowMs + 21000);
+  EXPECT_EQ(ClaimStatic(disk).past, Past::kKnown);
+}
+
+TEST(NotedSource, AnotherStoresLeaseBeginsAboveTheFirsts) {
+  MemoryDisk disk;
+  RaiseStatic(disk, kNowMs + 60000);
+  {
+    Source source(disk);
+    source.Claim();
+    source.Raise(kNowMs + 81000);
+  }
+  EXPECT_GE(Source(disk, kCluster, kOtherStore).Claim().floor_ms, kNowMs + 81000);
+}
+
+// The store sees to that, and a crash loop must not lead further and further.
+TEST(NotedSource, TheSameLeaseIsBoundByOtherSourcesAlone) {
+  MemoryDisk disk;
+  RaiseStatic(disk, kNowMs + 5000);
+  for (int life = 0; life < 5; ++life) {
+    Source source(disk);
+    EXPECT_EQ(source.Claim().floor_ms, kNowMs + 5000) << life;
+    source.Raise(kNowMs + 26000);
+  }
+  EXPECT_EQ(ClaimStatic(disk).floor_ms, kNowMs + 26000 + kMarginMs);
+}
+
+TEST(NotedSource, WhatWasLeasedInALifeBeforeStaysNoted) {
+  MemoryDisk disk;
+  for (const int64_t ceiling_ms : {kNowMs + 90000, kNowMs + 20000}) {
+    Source source(disk);
+    source.Claim();
+    source.Raise(ceiling_ms);
+    if (ceiling_ms == kNowMs + 20000) source.Ask(Kind::kRelease, kNowMs);
+  }
+  EXPECT_EQ(ClaimStatic(disk).floor_ms, kNowMs + 90000 + kMarginMs);
+}
+
+TEST(NotedSource, AReleaseLetsAStaticWorkerIdGoOnAtOnce) {
+  MemoryDisk disk;
+  Source source(disk);
+  source.Claim();
+  source.Raise(kNowMs + 21000);
+  source.Ask(Kind::kRelease, kNowMs + 300);
+  EXPECT_EQ(ClaimStatic(disk).floor_ms, kNowMs + 300);
+}
+
+TEST(NotedSource, AReleaseOfNothingWritesNothing) {
+  MemoryDisk disk;
+  Source source(disk);
+  source.Claim();
+  source.Ask(Kind::kRelease, kNowMs);
+  EXPECT_TRUE(disk.Names().empty());
+}
+
+TEST(NotedSource, AnotherSourceIsReadForAgain) {
+  MemoryDisk disk;
+  Source source(disk);
+  source.Claim();
+  source.Raise(kNowMs + 21000);
+  source.Ask(Kind::kRelease, kNowMs + 2000);
+  source.Use(kOtherStore);
+  EXPECT_EQ(source.Claim().floor_ms, kNowMs + 2000);
+  source.Use(0);
+  RaiseStatic(disk, kNowMs + 4000);
+  source.Use(kOtherStore);
+  EXPECT_EQ(source.Claim().floor_ms, kNowMs + 4000);
+}
+
+// ---- a file that is not this server's
+
+TEST(NotedSource, APromotedStandbyOfTheSameLeaseWaitsForNothing) {
+  MemoryDisk disk;
+  {
+    Source source(disk);
+    source.Claim();
+    source.Raise(kNowMs + 21000);
+  }
+  Answer answer = Source(disk, kPromotedCluster).Claim();
+  EXPECT_EQ(answer.past, Past::kKnown);
+  EXPECT_EQ(answer.floor_ms, kNowMs);
+  disk.ReplaceByCopy("data/idgen.ceiling");
+  answer = Source(disk).Claim();
+  EXPECT_EQ(answer.past, Past::kKnown);
+  EXPECT_EQ(answer.floor_ms, kNowMs);
+}
+
+// The original may have gone on under its static worker id, which may be leased now.
+TEST(NotedSource, OfAForeignStaticPastTheWorstIsTaken) {
+  MemoryDisk disk;
+  RaiseStatic(disk, kNowMs - 100000);
+  Source source(disk, kPromotedCluster);
+  Answer answer = source.Claim();
+  EXPECT_EQ(answer.past, Past::kPromoted);
+  EXPECT_EQ(answer.floor_ms, kNowMs + kUncertainLeadMs);
+  answer = source.Claim();
+  EXPECT_EQ(answer.past, Past::kKnown) << "it is told once";
+  EXPECT_EQ(answer.floor_ms, kNowMs + kUncertainLeadMs);
+  source.Raise(kNowMs + kUncertainLeadMs + 21000);
+  EXPECT_EQ(Source(disk, kPromotedCluster).Claim().floor_ms, kNowMs + kUncertainLeadMs) << "and it is remembered";
+}
+
+TEST(NotedSource, ADamagedFileIsTakenForTheWorst) {
+  MemoryDisk disk;
+  RaiseStatic(disk, kNowMs + 5000);
+  disk.SetContents("data/idgen.ceiling", "");
+  const Answer answer = Source(disk).Claim();
+  EXPECT_EQ(answer.past, Past::kDamaged);
+  EXPECT_EQ(answer.floor_ms, kNowMs + kUncertainLeadMs);
+}
+
+TEST(NotedSource, AFloorThatTheOperatorGaveUpIsForgotten) {
+  MemoryDisk disk;
+  RaiseStatic(disk, kNowMs + 10 * core::kMsPerDay);
+  {
+    Source source(disk);
+    EXPECT_EQ(source.Claim().floor_ms, kNowMs + 10 * core::kMsPerDay);
+    source.Raise(kNowMs + 21000);
+  }
+  EXPECT_EQ(Source(disk).Claim().floor_ms, kNowMs);
+}
+
+// ---- the disk
+
+TEST(NotedSource, NothingIsGrantedThatTheFileDoesNotHold) {
+  MemoryDisk disk;
+  Source source(disk);
+  source.Claim();
+  source.Raise(kNowMs + 21000);
+  disk.FailAt(1, EIO, /*and_all_after=*/true);
+  EXPECT_EQ(source.Raise(kNowMs + 21000 + kMarginMs).granted_ms, kNowMs + 21000 + kMarginMs) << "that was noted";
+  const Answer answer = source.Raise(kNowMs + 21001 + kMarginMs);
+  EXPECT_EQ(answer.outcome, Answer::Outcome::kFailed);
+  EXPECT_EQ(answer.error, EIO);
+  EXPECT_EQ(source.lease.requests.size(), 4u) << "the lease is renewed all the same";
+  disk.FailNothing();
+  EXPECT_TRUE(source.Raise(kNowMs + 40000).ok());
+}
+
+TEST(NotedSource, AFileThatCannotBeReadIsAFailureAndNobodyIsAsked) {
+  MemoryDisk disk;
+  RaiseStatic(disk, kNowMs);
+  Source source(disk);
+  disk.FailAt(1, EACCES);
+  const Answer answer = source.Claim();
+  EXPECT_EQ(answer.outcome, Answer::Outcome::kFailed);
+  EXPECT_EQ(answer.error, EACCES);
+  EXPECT_TRUE(source.lease.requests.empty());
+  EXPECT_TRUE(source.Claim().ok());
+}
+
+// A worker process that goes on with a lease has read nothing.
+TEST(NotedSource, ARaiseWithoutAClaimReadsTheFileFirst) {
+  MemoryDisk disk;
+  {
+    Source source(disk);
+    RaiseStatic(disk, kNowMs + 70000);
+    source.Claim();
+    source.Raise(kNowMs + 91000);
+  }
+  Source next(disk);
+  EXPECT_EQ(next.Raise(kNowMs + 92000).granted_ms, kNowMs + 92000);
+  EXPECT_EQ(Source(disk).Claim().floor_ms, kNowMs + 70000);
+  disk.FailAt(1, EIO);
+  const Answer answer = Source(disk).Raise(kNowMs + 93000);
+  EXPECT_EQ(answer.outcome, Answer::Outcome::kFailed);
+  EXPECT_EQ(answer.granted_ms, 0);
+}
+
+TEST(NotedSource, AFileThatWasRemovedIsWrittenAgain) {
+  MemoryDisk disk;
+  Source source(disk);
+  source.Claim();
+  source.Raise(kNowMs + 21000);
+  EXPECT_EQ(disk.Unlink("data/idgen.ceiling"), 0);
+  EXPECT_TRUE(source.file.CloseIfGone());
+  EXPECT_EQ(source.Raise(kNowMs + 21000).granted_ms, kNowMs + 21000);
+  EXPECT_EQ(ClaimStatic(disk).past, Past::kKnown);
+}
+
+TEST(NotedSource, NotEveryRenewalWritesTheFile) {
+  MemoryDisk disk;
+  Source source(disk);
+  source.Claim();
+  source.Raise(kNowMs + 21000);
+  const int operations = disk.operations();
+  for (int64_t more_ms = 2000; more_ms <= kMarginMs; more_ms += 2000) source.Raise(kNowMs + 21000 + more_ms);
+  EXPECT_EQ(disk.operations(), operations);
+  source.Raise(kNowMs + 21001 + kMarginMs);
+  EXPECT_GT(disk.operations(), operations);
+}
+
+}  // namespace
+}  // namespace idgen::lease
