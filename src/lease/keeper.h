@@ -55,18 +55,18 @@ struct Origin {
 
 struct Event {
   enum class Kind : uint8_t {
-    kPublished,       // worker, floor_ms
-    kWorkerChanged,   // worker (or none: has_worker is off)
-    kPastUncertain,   // past, floor_ms
-    kLost,            // worker: the source says that it is not this server's
-    kReplaced,        // worker: given up, because the settings point elsewhere
-    kHeldBack,        // verdict, floor_ms
-    kFloorForgotten,  // floor_ms: the one given up
-    kSourceFailed,    // error: the first of a row
+    kPublished,        // worker, floor_ms
+    kWorkerChanged,    // worker (or none: has_worker is off)
+    kPastUncertain,    // past, floor_ms
+    kLost,             // worker: the source says that it is not this server's
+    kReplaced,         // worker: given up, because the settings point elsewhere
+    kHeldBack,         // verdict, floor_ms
+    kFloorForgotten,   // floor_ms: the one given up
+    kSourceFailed,     // error: the first of a row
     kSourceRecovered,  // error: the last of the row
-    kClockBack,      // by_us
-    kClockForward,   // by_us: taken at once
-    kClockStepHeld,  // by_us: will be taken when it persists
+    kClockBack,        // by_us
+    kClockForward,     // by_us: taken at once
+    kClockStepHeld,    // by_us: will be taken when it persists
     kClockStepTaken,
     kReleased,  // floor_ms: where the next start begins
   };
@@ -101,6 +101,9 @@ class Keeper {
   static constexpr int64_t kFollowEveryUs = 500 * core::kUsPerMs;
   static constexpr int64_t kIdleEveryUs = core::kUsPerSecond;
   static constexpr int64_t kRetryEveryUs = 200 * core::kUsPerMs;
+  // A lease whose floor is refused is given back after so many renewal intervals, well before it runs out, and another
+  // is claimed: the store's clock may have been set right.
+  static constexpr int kRenewalsRefused = 5;
 
   // The state may be in use: a worker that exited left its identity published, and this one goes on with it, unless
   // `origin` says that it is not from the source of now: then it is withdrawn.
@@ -255,9 +258,14 @@ class Keeper {
   // Withdraw, seal, and the release that is to follow; none where there is nothing to release.
   Request GiveUp(const core::Instant& now) noexcept {
     const bool held = view_.phase == Phase::kHolding;
+    given_back_ = false;
     core::Withdraw<Memory>(server_);
     // A claim that was sent may have been granted, whatever came back.
     if (!held && !leased_) return {};
+    return Release(now);
+  }
+
+  Request Release(const core::Instant& now) noexcept {
     core::Seal<Memory>(server_);
     // The last time reserved, or now where that is later, so that the next start does not take a server that nobody
     // asked for ids for one that was down. A clock that is ahead doesn't count.
@@ -269,6 +277,7 @@ class Keeper {
   }
 
   void TakeRelease(const Answer& answer) noexcept {
+    if (given_back_) return;
     if (view_.phase == Phase::kReplacing) return BeginAnew();
     view_.phase = Phase::kStopped;
     if (answer.ok() && has_worker_)
@@ -296,8 +305,11 @@ class Keeper {
     view_.past = answer.past;
     view_.short_of_ceiling = false;
     view_.floor_ms = start_rule().FloorOf(answer.past, answer.floor_ms, core::MsOf(now.wall_us));
-    view_.phase = Phase::kWaiting;
-    view_.verdict = Verdict::kRun;
+    // One that takes the place of a lease that was refused is judged like it, and said to be refused until then.
+    if (view_.phase != Phase::kRefused) {
+      view_.phase = Phase::kWaiting;
+      view_.verdict = Verdict::kRun;
+    }
     view_.sleep_us = 0;
     known_since_boot_us_ = now.boot_us;
     if (!leased_) wall_.Forget();  // a lease may run out and be claimed again while it is waited for
@@ -305,16 +317,25 @@ class Keeper {
       Log({.kind = Event::Kind::kPastUncertain, .past = answer.past, .floor_ms = view_.floor_ms});
   }
 
-  // A store that leases has judged the floor by its own clock, which this server's may lag. What is left to doubt is a
-  // wall clock that has leapt ahead of both.
+  // A store that leases has judged the floor by its own clock, which this server's may lag: nobody waits for that. What
+  // is left to doubt is a wall clock that has leapt ahead of both, and a floor that lies beyond all reason.
   int64_t FloorToJudge(const core::Instant& now) const noexcept {
     if (!leased_) return view_.floor_ms;
     const int64_t source_now_ms = core::MsOf(now.boot_us + source_ahead_us_);
     return std::min(std::max(view_.floor_ms, source_now_ms), core::MsOf(now.wall_us));
   }
 
+  Verdict JudgeFloor(const core::Instant& now) noexcept {
+    if (leased_ && view_.floor_ms - core::MsOf(now.wall_us) > kRefuseLeadMs) return Verdict::kFloorFarAhead;
+    return start_rule().Judge(view_.past, FloorToJudge(now), now.boot_us - known_since_boot_us_, now, wall_);
+  }
+
   Request Decide(const core::Instant& now, const Wishes& wishes) noexcept {
-    Verdict verdict = start_rule().Judge(view_.past, FloorToJudge(now), now.boot_us - known_since_boot_us_, now, wall_);
+    if (given_back_) {
+      given_back_ = false;
+      return Ask({.kind = Request::Kind::kClaim});
+    }
+    Verdict verdict = JudgeFloor(now);
     // In shared memory that lived on the id clock is already there, whatever the wall clock says.
     if (established_ && view_.floor_ms <= IdClockMs(now)) verdict = Verdict::kRun;
     if (verdict != Verdict::kRun && verdict != Verdict::kClockFarAhead && wishes.forget_floor) {
@@ -328,11 +349,15 @@ class Keeper {
         Log({.kind = Event::Kind::kHeldBack, .verdict = verdict, .floor_ms = view_.floor_ms});
       view_.verdict = verdict;
       view_.phase = verdict == Verdict::kFloorFarAhead ? Phase::kRefused : Phase::kWaiting;
-      return {};
+      if (!leased_ || view_.phase != Phase::kRefused) return {};
+      if (now.boot_us - known_since_boot_us_ < kRenewalsRefused * settings_.renew_every_us) return {};
+      given_back_ = true;
+      return Release(now);
     }
     view_.verdict = Verdict::kRun;
     established_ = true;
     clock_.RaiseTo(view_.floor_ms * core::kUsPerMs, now);
+    view_.clock_ahead_us = clock_.AheadOfWallUs(now);
     core::SetClock<Memory>(server_, clock_.offset_us(), core::ClockState::kEstablished);
     core::FoldFloor<Memory>(server_, view_.floor_ms);
     view_.ceiling_ms = view_.floor_ms;
@@ -437,7 +462,8 @@ class Keeper {
   bool asked_for_ = false;
   bool has_worker_ = false;
   uint32_t worker_ = 0;
-  bool announced_ = true;  // the log has said that ids are issued, as far as they are
+  bool given_back_ = false;  // a lease whose floor is refused: another is claimed next
+  bool announced_ = true;    // the log has said that ids are issued, as far as they are
   uint64_t next_source_ = 0;
   int64_t ask_at_boot_us_ = 0;     // no request before then, but for a release
   int64_t raised_at_boot_us_ = 0;  // when a raise was last asked for

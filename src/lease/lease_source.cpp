@@ -89,7 +89,7 @@ void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, An
   *answer = {.request = request_, .past = Past::kKnown, .source_now_ms = reply.store_now_ms};
   if (reply.outcome == StoreReply::Outcome::kFailed) {
     NoteFailure(now);
-    answer->ask_again_us = BackoffUs();
+    answer->ask_again_us = BackoffUs(view_.failures);
     return;
   }
   view_.failures = 0;
@@ -111,7 +111,8 @@ void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, An
       view_.lost = reply.why;
       view_.expiry_ms = 0;
       answer->outcome = Outcome::kLost;
-      answer->ask_again_us = Jittered(kFirstBackoffUs);
+      losses_ = now.boot_us - acquired_at_us_ < kSettledUs ? std::min(losses_ + 1, 100) : 1;
+      answer->ask_again_us = BackoffUs(losses_);
       return;
     case StoreReply::Outcome::kOk:
     case StoreReply::Outcome::kInUse:
@@ -130,6 +131,7 @@ void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, An
     memo_.worker = reply.worker;
     memo_.floor_ms = reply.floor_ms;
     memo_.worker_known = true;
+    acquired_at_us_ = now.boot_us;
     rivals_.Forget(&view_.rival);
     answer->worker = reply.worker;
     answer->floor_ms = reply.floor_ms;
@@ -165,9 +167,9 @@ int64_t LeaseSource::Jittered(int64_t us) noexcept {
   return us / 2 + static_cast<int64_t>(jitter_ % static_cast<uint64_t>(us / 2 + 1));
 }
 
-int64_t LeaseSource::BackoffUs() noexcept {
+int64_t LeaseSource::BackoffUs(int times) noexcept {
   const int64_t most_us = std::min(kMaxBackoffUs, std::max(rules_.ttl_ms * core::kUsPerMs / 15, kFirstBackoffUs));
-  const int doublings = std::min(view_.failures - 1, 10);
+  const int doublings = std::min(times - 1, 10);
   return Jittered(std::min(kFirstBackoffUs << doublings, most_us));
 }
 

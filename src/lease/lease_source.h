@@ -75,12 +75,14 @@ class LeaseSource final : public IdentitySource {
  private:
   static constexpr int64_t kFirstBackoffUs = 20 * core::kUsPerMs;
   static constexpr int64_t kMaxBackoffUs = core::kUsPerSecond;
+  static constexpr int64_t kSettledUs =
+      10 * core::kUsPerSecond;                                // a lease that lasted longer is none of a row of losses
   static constexpr int64_t kAskAgainUs = core::kUsPerSecond;  // while no worker id is to be had
 
   void BeginRelease(int64_t now_us) noexcept;
   void Conclude(const StoreReply& reply, const core::Instant& now, Answer* answer) noexcept;
   void NoteFailure(const core::Instant& now) noexcept;
-  int64_t BackoffUs() noexcept;
+  int64_t BackoffUs(int times) noexcept;
   int64_t BusyForUs(const StoreReply& reply) noexcept;
   int64_t Jittered(int64_t us) noexcept;
 
@@ -94,6 +96,8 @@ class LeaseSource final : public IdentitySource {
   bool asked_ = false;  // the store was asked, and has not answered
   bool nothing_to_release_ = false;
   int64_t began_at_us_ = 0;
+  int losses_ = 0;  // in a row
+  int64_t acquired_at_us_ = 0;
   uint64_t jitter_ = 0x9e3779b97f4a7c15;
 };
 

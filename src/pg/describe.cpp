@@ -71,6 +71,7 @@ const char* PastText(lease::Past past) {
     case lease::Past::kCopied: return "The data directory is a copy";
     case lease::Past::kOtherSystem: return "The file \"idgen.ceiling\" is another cluster's";
     case lease::Past::kPromoted: return "The server was promoted, or recovered to a point in time";
+    case lease::Past::kRestored: return "A backup was restored over the data directory";
     case lease::Past::kKnown:
     case lease::Past::kNew: break;
   }

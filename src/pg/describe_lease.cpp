@@ -62,6 +62,23 @@ constexpr const char* kFailingAdvice =
     "The server keeps trying. If the store is well, see \"idgen.lease_store\", \"idgen.lease_password_file\" and the "
     "\"idgen.lease_tls_...\" settings, and reload.";
 
+Diagnosis OfRefused(const WorkerStatus& status) {
+  const char* floor = TimeText(status.view.floor_ms);
+  if (-status.lease.store_lags_us > core::kMsPerDay * core::kUsPerMs)
+    return {
+        "refused",
+        psprintf("The lease store's clock is %.0f s ahead of this server's: it leases no worker id for ids before %s.",
+                 Seconds(-status.lease.store_lags_us), floor),
+        "Set the clock that is wrong, the store's or this server's; ids then flow by themselves."};
+  return {
+      "refused",
+      psprintf("Ids up to %s may have been issued under the leased worker id, or by this server before; that is more "
+               "than a day ahead of the wall clock.",
+               floor),
+      "If the clock is wrong, set it; ids then flow by themselves. If it was wrong before, or the store is, "
+      "idgen_forget_floor() gives the floor up, at the risk that its COMMENT describes."};
+}
+
 }  // namespace
 
 Diagnosis DiagnoseLease(const WorkerStatus& status, bool in_full) {
@@ -70,6 +87,7 @@ Diagnosis DiagnoseLease(const WorkerStatus& status, bool in_full) {
     return {
         "refused", WhyNoWorkerId(status, in_full),
         *ShownStore() == '\0' ? "Set \"idgen.lease_store\" and reload." : "Change one of these settings and reload."};
+  if (status.view.phase == Phase::kRefused) return OfRefused(status);
   if (status.view.phase == Phase::kWaiting)
     return {
         "waiting",

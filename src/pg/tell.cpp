@@ -5,6 +5,7 @@
 #include "pg/settings.h"
 
 #include "core/time.h"
+#include "io/clock.h"
 
 #include <cstring>
 
@@ -57,6 +58,7 @@ void Teller::Tell(const Event& event) const {
   const auto seconds = [&event] { return static_cast<double>(event.by_us) / core::kUsPerSecond; };
   switch (event.kind) {
     case Event::Kind::kPublished:
+      if (watch_.losses_passed_over() > 0) break;
       ereport(LOG, (errmsg("idgen issues ids with worker id %u", event.worker),
                     event.floor_ms > 0 ? errdetail("All of them are later than %s.", TimeText(event.floor_ms)) : 0));
       break;
@@ -88,8 +90,14 @@ void Teller::Tell(const Event& event) const {
     case Event::Kind::kLost: {
       const char* text =
           psprintf("the lease of worker id %u is lost: %s", event.worker, LossText(CopyStatus(shared_).lease.lost));
-      ereport(LOG, (errmsg("idgen: %s", text), errdetail("Nothing is issued under it any more; another is leased.")));
       RememberError(shared_, text);
+      const uint64 passed_over = watch_.losses_passed_over();
+      if (!watch_.MayLogLoss(io::BootUs())) break;
+      ereport(LOG, (errmsg("idgen: %s", text),
+                    passed_over == 0 ? errdetail("Nothing is issued under it any more; another is leased.")
+                                     : errdetail("Nothing is issued under it any more; another is leased. Others that "
+                                                 "were lost before and not logged: %llu.",
+                                                 static_cast<unsigned long long>(passed_over))));
       break;
     }
     case Event::Kind::kReplaced:

@@ -13,8 +13,29 @@ void Watch::Look(const Shared& shared) {
   LWLockAcquire(shared.lock, LW_SHARED);
   const Totals totals = TotalsOfAll(shared);
   LWLockRelease(shared.lock);
+  LookAtLease(shared, boot_us);
   LookAtDrift(shared, boot_us);
   LookAtWaits(totals, boot_us);
+}
+
+bool Watch::MayLogLoss(int64 boot_us) noexcept {
+  if (loss_limit_.Allows(boot_us)) {
+    losses_passed_over_ = 0;
+    return true;
+  }
+  ++losses_passed_over_;
+  lost_at_us_ = boot_us;
+  return false;
+}
+
+// After losses that were not logged, a lease that lasts.
+void Watch::LookAtLease(const Shared& shared, int64 boot_us) {
+  const core::Identity identity(shared.server.identity.load());
+  if (losses_passed_over_ == 0 || !identity || boot_us - lost_at_us_ < 10 * core::kUsPerSecond) return;
+  ereport(LOG, (errmsg("idgen issues ids with worker id %u", identity.worker()),
+                errdetail("Leases that were lost before and not logged: %llu.",
+                          static_cast<unsigned long long>(losses_passed_over_))));
+  losses_passed_over_ = 0;
 }
 
 bool Watch::MayLogStep(lease::Event::Kind kind) noexcept {

@@ -56,6 +56,9 @@ void Server::Start() {
   // uncertain start allows for. The operator has set the clock.
   if (past_uncertain_ && last_id_clock_us_ - (world_.now_us_ + skew_us_) > kUncertainUs)
     skew_us_ = last_id_clock_us_ - kUncertainUs - world_.now_us_, clock_kept_ = true;
+  // While it was down its worker id was made to come from elsewhere.
+  if (world_.plan_.same_numbers && life_number_ > 0 && random_.Chance(0.3))
+    Configure(random_.Chance(0.7) ? 0 : 2, random_);
   ++life_number_;
   life_ = std::make_unique<Life>();
   life_->slots = std::vector<core::BackendSlot>(static_cast<size_t>(world_.plan_.backends));

@@ -962,6 +962,103 @@ sub serve {
     return;
 }
 
+# --- a Redis that lies
+
+# Speaks Redis' protocol and answers the lease's script by itself. floor_ahead: how far the floor of an acquisition is ahead
+# of the clock, in seconds; loses => 1: every renewal is answered "lost". let: changes these later.
+package StoreTest::Liar;
+
+use strict;
+use warnings;
+
+use IO::Select;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Time::HiRes qw(time);
+
+sub new {
+    my ($class, %lies) = @_;
+    my $dir  = PostgreSQL::Test::Utils::tempdir_short();
+    my $self = bless { dir => $dir, port => PostgreSQL::Test::Cluster::get_free_port() }, $class;
+    my $test = $$;
+    $self->let(%lies);
+    $self->{pid} = StoreTest::Process::start("$dir/log", sub { serve($dir, $self->{port}, $test) });
+    IdgenTest::wait_until { -e "$dir/listens" } or die "the liar does not start:\n" . slurp_file("$dir/log");
+    return $self;
+}
+
+sub url  { return 'redis://127.0.0.1:' . $_[0]->{port} }
+sub stop { return StoreTest::Process::end($_[0]->{pid}, 'KILL') }
+
+sub let {
+    my ($self, %lies) = @_;
+    unlink("$self->{dir}/lies.new");
+    append_to_file("$self->{dir}/lies.new", ($lies{floor_ahead} // 0) . ' ' . ($lies{loses} // 0));
+    rename("$self->{dir}/lies.new", "$self->{dir}/lies");
+    return;
+}
+
+# How often a worker id was acquired.
+sub acquisitions { return -s "$_[0]->{dir}/acquired" // 0 }
+
+sub serve {
+    my ($dir, $port, $test) = @_;
+    my $listener = StoreTest::Proxy::listen_on($port);
+    append_to_file("$dir/listens", '');
+    my $clients = IO::Select->new;
+    my %got;
+    while (getppid() == $test) {
+        foreach my $client (IO::Select->new($listener, $clients->handles)->can_read(0.1)) {
+            if ($client == $listener) {
+                my $new = $listener->accept // next;
+                $new->blocking(1);
+                $clients->add($new);
+                $got{ fileno($new) } = '';
+                next;
+            }
+            if (!sysread($client, $got{ fileno($client) }, 65536, length($got{ fileno($client) }))) {
+                $clients->remove($client);
+                close($client);
+                next;
+            }
+            while (my @words = next_command(\$got{ fileno($client) })) { syswrite($client, answer($dir, @words)) }
+        }
+    }
+    return;
+}
+
+sub next_command {
+    my ($bytes) = @_;
+    $$bytes =~ /\A\*(\d+)\r\n/ or return;
+    my ($count, $at, @words) = ($1, $+[0]);
+    for (1 .. $count) {
+        substr($$bytes, $at) =~ /\A\$(\d+)\r\n/ or return;
+        return if length($$bytes) < $at + $+[0] + $1 + 2;
+        push(@words, substr($$bytes, $at + $+[0], $1));
+        $at += $+[0] + $1 + 2;
+    }
+    substr($$bytes, 0, $at, '');
+    return @words;
+}
+
+sub texts { return '*' . @_ . "\r\n" . join('', map { '$' . length($_) . "\r\n$_\r\n" } @_) }
+sub ms { return sprintf('%016d', (time() + $_[0]) * 1000) }
+
+sub answer {
+    my ($dir, $command, @words) = @_;
+    return '$40' . "\r\n" . 'a' x 40 . "\r\n" if $command eq 'SCRIPT';
+    return "+OK\r\n" if $command !~ /^EVAL/;
+    my ($floor_ahead, $loses) = split(/ /, PostgreSQL::Test::Utils::slurp_file("$dir/lies"));
+    my $verb = $words[3];
+    if ($verb eq 'acquire') {
+        append_to_file("$dir/acquired", '.');
+        return texts('ok', 7, ms($floor_ahead), ms(30), ms(0), '');
+    }
+    return texts('lost', 'forgotten', ms(0)) if $verb eq 'renew' && $loses;
+    return texts('ok', $words[8], ms(30), ms(0)) if $verb eq 'renew';
+    return texts('ok', ms(0));
+}
+
 # --- certificates
 
 package StoreTest::Tls;

@@ -394,6 +394,27 @@ TEST(LeaseSource, ClaimsAnewSoonAfterALoss) {
   EXPECT_LE(wait_us, 20 * kUsPerMs);
 }
 
+TEST(LeaseSource, BacksOffWhereEachLeaseIsLostAgain) {
+  SourceWorld world;
+  const auto lose = [&world] {
+    world.Claim();
+    world.Ask(Kind::kRaise, SourceWorld::Renewed(kNowMs + 1000), kNowMs + 1000);
+    const int64_t wait_us = world.Ask(Kind::kRaise, SourceWorld::Lost(Why::kForgotten)).ask_again_us;
+    world.boot_us += wait_us;
+    return wait_us;
+  };
+  for (int64_t most_us = 20 * kUsPerMs; most_us < kUsPerSecond; most_us *= 2) {
+    const int64_t wait_us = lose();
+    EXPECT_GE(wait_us, most_us / 2);
+    EXPECT_LE(wait_us, most_us);
+  }
+  for (int i = 0; i < 200; ++i) ASSERT_GE(lose(), kUsPerSecond / 2);
+  world.Claim();
+  world.boot_us += 10 * kUsPerSecond;
+  EXPECT_LE(world.Ask(Kind::kRaise, SourceWorld::Lost(Why::kTaken)).ask_again_us, 20 * kUsPerMs)
+      << "that one had lasted";
+}
+
 TEST(LeaseSource, RenewsEveryTwoSecondsOrOftenerWhereTheTtlOrTheWindowIsShort) {
   EXPECT_EQ(LeaseSource::RenewEveryUs(60000, 40000), 2 * kUsPerSecond);
   EXPECT_EQ(LeaseSource::RenewEveryUs(30000, 20000), 2 * kUsPerSecond);
