@@ -171,7 +171,7 @@ void OpenFile() {
   struct stat now;
   const bool is_known = shared->inode != 0;
   if (!is_known || stat(kFile, &now) != 0 || now.st_ino != shared->inode || now.st_dev != shared->device) {
-    if (is_known) ereport(LOG, (errmsg("idgen: the file \"%s\" is gone, or another; it is written anew", kFile)));
+    if (is_known) ereport(LOG, (errmsg("idgen: the file \"%s\" was removed or replaced; it is written again", kFile)));
     Save(false, ERROR);
   }
   if (file >= 0 && file_inode != shared->inode) {
