@@ -39,9 +39,10 @@ const char* GeneratorOfDefault(FunctionCallInfo fcinfo, Relation relation, int c
       getExtensionOfObject(ProcedureRelationId, call->funcid) != extension)
     return nullptr;
   if (call->args == NIL) return "";
-  const auto* argument = static_cast<const Node*>(linitial(call->args));
-  if (!IsA(argument, Const) || reinterpret_cast<const Const*>(argument)->constisnull) return nullptr;
-  return TextDatumGetCString(reinterpret_cast<const Const*>(argument)->constvalue);
+  const auto* argument = static_cast<const Const*>(linitial(call->args));
+  // The extension's owner may add a function of that name with another argument to it.
+  if (!IsA(argument, Const) || argument->consttype != TEXTOID || argument->constisnull) return nullptr;
+  return TextDatumGetCString(argument->constvalue);
 }
 
 // The one column with such a default.

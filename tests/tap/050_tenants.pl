@@ -304,6 +304,17 @@ foreach my $kind ('generator', 'sequencer') {
     like(error_as('tenant', 'fake', $_), qr/55000: .*Its columns are not/s, "$table, other columns: $_")
       foreach (@{ $use{$kind} }, "INSERT INTO idgen_catalog.$table VALUES (7, 4096)", "UPDATE idgen_catalog.$table SET name = 8");
 }
+# A function of the tenant that has the name of one of the extension, another argument, and a place in the extension.
+databases('namesake');
+as('tenant', 'namesake', <<'SQL');
+CREATE SCHEMA s;
+CREATE EXTENSION idgen SCHEMA s;
+CREATE FUNCTION s.idgen_next(bigint) RETURNS bigint LANGUAGE sql VOLATILE AS 'SELECT $1';
+ALTER EXTENSION idgen ADD FUNCTION s.idgen_next(bigint);
+CREATE TABLE s.t (id bigint DEFAULT s.idgen_next(4294967296));
+SQL
+like(error_as('tenant', 'namesake', q(SELECT s.idgen_guard('s.t'))), qr/22023: .*must be named/, 'the argument of a function of the tenant is not read as a name');
+
 is($node->safe_psql('postgres', 'SELECT 1'), '1', 'the server lives');
 unlike(slurp_file($node->logfile), qr/was terminated by signal|PANIC/, 'and no process of it has crashed');
 
