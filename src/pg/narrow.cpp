@@ -82,7 +82,8 @@ PGDLLEXPORT Datum idgen_sql_next_support(PG_FUNCTION_ARGS) {
     if (simplify->root != nullptr && simplify->root->parse != nullptr)
       CheckTargets(*simplify->root->parse, simplify->fcall->funcid);
   }
-  PG_RETURN_POINTER(nullptr);  // nothing is simplified, and nothing else is known
+  void* nothing = nullptr;  // nothing is simplified, and nothing else is known
+  PG_RETURN_POINTER(nothing);
 }
 
 }  // extern "C"
