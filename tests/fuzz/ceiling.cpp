@@ -44,14 +44,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   record.inode = input.Number();
   record.timeline = static_cast<uint32_t>(input.Number(4));
   record.born_ns = input.Number();
+  record.source = input.Number();
+  record.past_ms = static_cast<int64_t>(input.Number());
+  record.backup = input.Number();
   CheckRecord(record, bit);
 
   // Any bytes under the right mark and checksum are a record.
   Bytes made = {};
   std::copy_n(bytes, std::min(size, sizeof made), made);
-  memcpy(made, "idgencl1", 8);
-  const uint32_t checksum = Checksum(made, 60);
-  for (int i = 0; i < 4; ++i) made[60 + i] = static_cast<uint8_t>(checksum >> 8 * i);
+  memcpy(made, "idgencl2", 8);
+  constexpr size_t kChecked = sizeof made - 4;
+  const uint32_t checksum = Checksum(made, kChecked);
+  for (size_t i = 0; i < 4; ++i) made[kChecked + i] = static_cast<uint8_t>(checksum >> 8 * i);
   const auto read = wire::DecodeCeilingRecord(made, sizeof made);
   Require(read.has_value(), "any bytes under the mark and checksum of the format are a record");
   CheckRecord(*read, bit);
