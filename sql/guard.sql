@@ -24,6 +24,11 @@ INSERT INTO guarded_by VALUES (NULL, NULL), (-1, -1);
 INSERT INTO guarded_parts VALUES (4);
 RESET session_replication_role;
 SELECT state FROM idgen_status();
+-- idgen_check() finds nothing amiss with it, unless it does not fire for them
+SELECT severity, finding, advice FROM idgen_check() WHERE object = 'table guarded';
+ALTER TABLE guarded ENABLE TRIGGER idgen_guard_id;
+SELECT severity, finding, advice FROM idgen_check() WHERE object = 'table guarded';
+ALTER TABLE guarded ENABLE REPLICA TRIGGER idgen_guard_id;
 -- refused
 SELECT idgen_guard(NULL);
 SELECT idgen_guard('pg_class_oid_index');

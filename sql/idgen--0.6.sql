@@ -372,13 +372,18 @@ BEGIN ATOMIC
     HAVING count(*) > 0
     UNION ALL
     SELECT 'warning', 'table ' || t.tgrelid::regclass,
-           'Not all of its triggers are enabled always, as pg_restore --disable-triggers leaves them: what comes by replication is not judged, and open sessions do not see it.',
-           string_agg('ALTER TABLE ' || t.tgrelid::regclass || ' ENABLE ALWAYS TRIGGER ' || quote_ident(t.tgname) || ';', ' ' ORDER BY t.tgname)
-    FROM pg_trigger t
-        JOIN pg_depend p ON p.classid = 'pg_proc'::regclass AND p.objid = t.tgfoid AND p.deptype = 'e'
-        JOIN pg_extension e ON p.refclassid = 'pg_extension'::regclass AND e.oid = p.refobjid AND e.extname = 'idgen'
-    WHERE t.tgenabled <> 'A'
-    GROUP BY t.tgrelid
+           CASE WHEN t.guards THEN 'Its guard does not fire for replicated rows; pg_restore --disable-triggers leaves it so.'
+                ELSE 'Not all of its triggers are enabled always, as pg_restore --disable-triggers leaves them: what comes by replication is not judged, and open sessions do not see it.' END,
+           string_agg('ALTER TABLE ' || t.tgrelid::regclass || ' ENABLE ' || CASE WHEN t.guards THEN 'REPLICA' ELSE 'ALWAYS' END
+                      || ' TRIGGER ' || quote_ident(t.tgname) || ';', ' ' ORDER BY t.tgname)
+    FROM (
+        SELECT t.tgrelid, t.tgname, t.tgenabled, f.proname = 'idgen_guard_row' AS guards
+        FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
+            JOIN pg_depend p ON p.classid = 'pg_proc'::regclass AND p.objid = f.oid AND p.deptype = 'e'
+            JOIN pg_extension e ON p.refclassid = 'pg_extension'::regclass AND e.oid = p.refobjid AND e.extname = 'idgen'
+    ) t
+    WHERE t.tgenabled <> 'A' AND NOT (t.guards AND t.tgenabled = 'R')
+    GROUP BY t.tgrelid, t.guards
     UNION ALL
     SELECT c.severity, c.object, c.finding, c.advice FROM @extschema@.idgen_check_server() c
     -- Without a sequencer of its own a database uses sequences if something in it calls them.
