@@ -165,7 +165,7 @@ void Teller::TellCompany(const lease::PresenceView& view) const {
                                   rival.kind == lease::StoreReply::Rival::kLease ? "from a lease" : "as a static one"),
                         errhint("Give one of the two another worker id, and look for ids that both have issued.")));
       RememberError(shared_, text);
-    } else {
+    } else if (view.answered) {
       ereport(LOG, (errmsg("idgen: no other live server has this server's worker id any more")));
     }
   }
@@ -174,7 +174,7 @@ void Teller::TellCompany(const lease::PresenceView& view) const {
     ereport(LOG, (errmsg("idgen: the store could not be told of this server's static worker id: %s", view.problem),
                   errdetail("Ids flow without it, but another server with the same worker id is not noticed. Tried "
                             "again until it succeeds; this is logged once.")));
-  else
+  else if (view.answered)
     ereport(LOG, (errmsg("idgen: the store is told of this server's static worker id again")));
 }
 

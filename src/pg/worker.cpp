@@ -198,7 +198,10 @@ long Service::Turn(bool stop) {
   const Teller teller(shared_, watch_, file_.path());
   keeper_.DrainEvents([&teller](const Event& event) { teller.Tell(event); });
   watch_.Look(shared_);
-  teller.TellCompany(leased() ? lease::PresenceView{.rival = lease_source_.view().rival} : presence_.view());
+  // The end of a server's own presence is neither that of the other one nor an answer of the store.
+  if (!stop)
+    teller.TellCompany(leased() ? lease::PresenceView{.answered = true, .rival = lease_source_.view().rival}
+                                : presence_.view());
   const int64 sleep_us = Min(keeper_.view().sleep_us, Max(wants().wake_boot_us - io::BootUs(), int64{0}));
   return static_cast<long>((sleep_us + core::kUsPerMs - 1) / core::kUsPerMs);
 }
