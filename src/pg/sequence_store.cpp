@@ -136,10 +136,10 @@ void Wait(int64 now_us) {
 }  // namespace
 
 void DefineSequenceSettings() {
-  DefineCustomStringVariable("idgen.sequence_store", "URL of the store that has the values of sequences.",
+  DefineCustomStringVariable("idgen.sequence_store", "URL of the sequence store.",
                              "As idgen.lease_store. Empty: idgen.lease_store, with its password file.", &url_text, "",
                              PGC_SIGHUP, GUC_SUPERUSER_ONLY, CheckUrl, AssignUrl, ShownUrl);
-  DefineCustomIntVariable("idgen.store_timeout", "How long the store of sequences may take, with connecting.",
+  DefineCustomIntVariable("idgen.store_timeout", "How long the sequence store may take, including the connection.",
                           "For all that one call asks. Then it gets an error.", &store_timeout_ms, 2000, 10, 60 * 1000,
                           PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
 }

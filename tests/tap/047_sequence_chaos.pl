@@ -128,7 +128,7 @@ my $logged  = join('', map { slurp_file($_->logfile) } @nodes);
 my %skipped = (exact => 0, batch => 0, keys => 0);
 $skipped{$1} += $3 - $2 while $logged =~ /may have forgotten values of "[^"]*:default:\{\d+:(\w+)\}"\n.*It gave (\d+), .* up to (\d+) before/g;
 my $doubts = () = $logged =~ /DETAIL:  It gave \d+ while another/g;
-$doubts += $1 while $logged =~ /So it was (\d+) times more/g;
+$doubts += $1 while $logged =~ /(\d+) similar events were not logged/g;
 foreach (['exact', 1], ['batch', 7], ['keys', 2]) {
     my ($key, $each) = @$_;
     my $holes = $given{$key}{max} - $given{$key}{distinct} - $skipped{$key};
