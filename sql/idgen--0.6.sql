@@ -128,7 +128,7 @@ CREATE FUNCTION @extschema@.idgen_comment_on_generator(name text, comment text) 
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'idgen_sql_comment_generator';
 COMMENT ON FUNCTION @extschema@.idgen_comment_on_generator(text, text) IS
-'Sets the comment of a generator, or takes it away with NULL. 42704 where there is none. For whoever made the extension, unless granted.';
+'Sets the comment of a generator, or takes it away with NULL. 42704 if there is none. For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_comment_on_generator(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_comment_on_generator(text, text) TO @extowner@ WITH GRANT OPTION;
 
@@ -142,7 +142,7 @@ CREATE FUNCTION @extschema@.idgen_batch(count bigint, generator text) RETURNS SE
     LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1 ROWS 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_batch_generator';
 COMMENT ON FUNCTION @extschema@.idgen_batch(bigint, text) IS
-'count new ids of a generator in increasing order. None for NULL; 22023 for a negative count; 42704 where there is no such generator.';
+'count new ids of a generator in increasing order. None for NULL; 22023 for a negative count; 42704 if there is no such generator.';
 
 CREATE FUNCTION @extschema@.idgen_next_text(format text) RETURNS text
     LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1
@@ -154,7 +154,7 @@ CREATE FUNCTION @extschema@.idgen_next_text(format text, generator text) RETURNS
     LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_next_text_form';
 COMMENT ON FUNCTION @extschema@.idgen_next_text(text, text) IS
-'A new id of a generator as text: decimal, base32, base58, base62 or hex. 22023 for another format, 42704 where there is no such generator.';
+'A new id of a generator as text: decimal, base32, base58, base62 or hex. 22023 for another format, 42704 if there is no such generator.';
 
 -- reading ids of generators, and of others
 
@@ -169,7 +169,7 @@ CREATE FUNCTION @extschema@.idgen_timestamp(id bigint, generator text) RETURNS t
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_timestamp_generator';
 COMMENT ON FUNCTION @extschema@.idgen_timestamp(bigint, text) IS
-'When an id of a generator was made: the beginning of its tick. 22023 for a number with more bits than the layout, 42704 where there is no such generator.';
+'When an id of a generator was made: the beginning of its tick. 22023 for a number with more bits than the layout, 42704 if there is no such generator.';
 
 CREATE FUNCTION @extschema@.idgen_decode_layout(id bigint, layout text, epoch timestamptz DEFAULT NULL, unit interval DEFAULT NULL,
     OUT generated_at timestamptz, OUT region_id integer, OUT app_id integer, OUT worker_id integer, OUT sequence bigint)
@@ -191,7 +191,7 @@ CREATE FUNCTION @extschema@.idgen_min_id(at timestamptz) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_min_id';
 COMMENT ON FUNCTION @extschema@.idgen_min_id(timestamptz) IS
-'The bound for which id >= idgen_min_id(at) means idgen_timestamp(id) >= at, of every id of the default generator. 0 before its epoch; 22008 where all ids are earlier.';
+'The bound for which id >= idgen_min_id(at) means idgen_timestamp(id) >= at, of every id of the default generator. 0 before its epoch; 22008 if all ids are earlier.';
 
 CREATE FUNCTION @extschema@.idgen_max_id(at timestamptz) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
@@ -203,13 +203,13 @@ CREATE FUNCTION @extschema@.idgen_min_id(at timestamptz, generator text) RETURNS
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_min_id_generator';
 COMMENT ON FUNCTION @extschema@.idgen_min_id(timestamptz, text) IS
-'As idgen_min_id(at), of the ids of a generator. 42704 where there is no such generator.';
+'As idgen_min_id(at), of the ids of a generator. 42704 if there is no such generator.';
 
 CREATE FUNCTION @extschema@.idgen_max_id(at timestamptz, generator text) RETURNS bigint
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_max_id_generator';
 COMMENT ON FUNCTION @extschema@.idgen_max_id(timestamptz, text) IS
-'As idgen_max_id(at), of the ids of a generator. 42704 where there is no such generator.';
+'As idgen_max_id(at), of the ids of a generator. 42704 if there is no such generator.';
 
 -- moving in
 
@@ -514,7 +514,7 @@ CREATE FUNCTION @extschema@.idgen_wait_ready(timeout interval DEFAULT '30 s') RE
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_wait_ready';
 COMMENT ON FUNCTION @extschema@.idgen_wait_ready(interval) IS
-'Waits until the server can give ids: true, or false where timeout has passed first. For deployments and tests. 55000 where idgen is not in shared_preload_libraries.';
+'Waits until the server can give ids: true, or false if timeout has passed first. For deployments and tests. 55000 if idgen is not in shared_preload_libraries.';
 
 CREATE FUNCTION @extschema@.idgen_stat_get_backends(
     OUT pid integer, OUT ids bigint, OUT blocks bigint, OUT lost_ids bigint, OUT waits bigint, OUT waited interval,
@@ -523,7 +523,7 @@ CREATE FUNCTION @extschema@.idgen_stat_get_backends(
     LANGUAGE c VOLATILE PARALLEL SAFE COST 10 ROWS 100
     AS 'MODULE_PATHNAME', 'idgen_sql_stat_backends';
 COMMENT ON FUNCTION @extschema@.idgen_stat_get_backends() IS
-'The rows of the view idgen_stat_backends. None where idgen is not in shared_preload_libraries.';
+'The rows of the view idgen_stat_backends. None if idgen is not in shared_preload_libraries.';
 
 CREATE VIEW @extschema@.idgen_stat_backends AS SELECT * FROM @extschema@.idgen_stat_get_backends();
 GRANT SELECT ON @extschema@.idgen_stat_backends TO PUBLIC;
@@ -537,7 +537,7 @@ CREATE FUNCTION @extschema@.idgen_stat_get_generators(
     LANGUAGE c VOLATILE PARALLEL SAFE COST 10 ROWS 1
     AS 'MODULE_PATHNAME', 'idgen_sql_stat_generators';
 COMMENT ON FUNCTION @extschema@.idgen_stat_get_generators() IS
-'The rows of the view idgen_stat_generators. None where idgen is not in shared_preload_libraries.';
+'The rows of the view idgen_stat_generators. None if idgen is not in shared_preload_libraries.';
 
 CREATE VIEW @extschema@.idgen_stat_generators AS SELECT * FROM @extschema@.idgen_stat_get_generators();
 GRANT SELECT ON @extschema@.idgen_stat_generators TO PUBLIC;
@@ -551,7 +551,7 @@ CREATE FUNCTION @extschema@.idgen_stat_get_clock(
     LANGUAGE c VOLATILE PARALLEL SAFE COST 10 ROWS 1
     AS 'MODULE_PATHNAME', 'idgen_sql_stat_clock';
 COMMENT ON FUNCTION @extschema@.idgen_stat_get_clock() IS
-'The row of the view idgen_stat_clock. None where idgen is not in shared_preload_libraries.';
+'The row of the view idgen_stat_clock. None if idgen is not in shared_preload_libraries.';
 
 CREATE VIEW @extschema@.idgen_stat_clock AS SELECT * FROM @extschema@.idgen_stat_get_clock();
 GRANT SELECT ON @extschema@.idgen_stat_clock TO PUBLIC;
@@ -574,7 +574,7 @@ CREATE FUNCTION @extschema@.idgen_workers(
     LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 100
     AS 'MODULE_PATHNAME', 'idgen_sql_workers';
 COMMENT ON FUNCTION @extschema@.idgen_workers() IS
-'Every worker id ever leased under idgen.lease_prefix, from the store: who holds or held it, its ceiling (no id with it has a later time), when its lease expires. For pg_monitor.';
+'Every worker id ever leased under idgen.lease_prefix, and every static one that a server has told the store of: who holds or held it, its ceiling (no id with it has a later time), when its lease expires. For pg_monitor.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_workers() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_workers() TO pg_monitor;
 
@@ -710,7 +710,7 @@ CREATE FUNCTION @extschema@.idgen_sequence_set_if_not_exists(key text, value big
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence_set_if_not_exists';
 COMMENT ON FUNCTION @extschema@.idgen_sequence_set_if_not_exists(text, bigint, text) IS
-'The same where the key has no value yet: true; false, and nothing is changed, where it has one. For the extension''s owner, unless granted.';
+'The same if the key has no value yet: true; false, and nothing is changed, if it has one. For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_sequence_set_if_not_exists(text, bigint, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_sequence_set_if_not_exists(text, bigint, text) TO @extowner@ WITH GRANT OPTION;
 
@@ -726,7 +726,7 @@ CREATE FUNCTION @extschema@.idgen_sequence_drop(key text, sequencer text DEFAULT
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence_drop';
 COMMENT ON FUNCTION @extschema@.idgen_sequence_drop(text, text) IS
-'Drops a key: it begins at start again. True where it had a value. Not undone by a rollback. Errors as idgen_sequence(). For the extension''s owner, unless granted.';
+'Drops a key: it begins at start again. True if it had a value. Not undone by a rollback. Errors as idgen_sequence(). For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_sequence_drop(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_sequence_drop(text, text) TO @extowner@ WITH GRANT OPTION;
 
@@ -737,7 +737,7 @@ CREATE FUNCTION @extschema@.idgen_stat_get_sequences(
     LANGUAGE c VOLATILE PARALLEL SAFE COST 100 ROWS 100
     AS 'MODULE_PATHNAME', 'idgen_sql_stat_sequences';
 COMMENT ON FUNCTION @extschema@.idgen_stat_get_sequences() IS
-'The rows of the view idgen_stat_sequences. None where idgen is not in shared_preload_libraries.';
+'The rows of the view idgen_stat_sequences. None if idgen is not in shared_preload_libraries.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_stat_get_sequences() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_stat_get_sequences() TO pg_read_all_stats;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_stat_get_sequences() TO @extowner@ WITH GRANT OPTION;
