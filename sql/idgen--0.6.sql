@@ -574,7 +574,7 @@ CREATE FUNCTION @extschema@.idgen_workers(
     LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 100
     AS 'MODULE_PATHNAME', 'idgen_sql_workers';
 COMMENT ON FUNCTION @extschema@.idgen_workers() IS
-'Every worker id ever leased under idgen.lease_prefix, and every static one that a server has told the store of: who holds or held it, its ceiling (no id with it has a later time), when its lease expires. For pg_monitor.';
+'Every worker id ever leased under idgen.lease_prefix, and static ones that servers have told the store of: holder, ceiling (no id with it has a later time), expiry. For pg_monitor.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_workers() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_workers() TO pg_monitor;
 

@@ -315,8 +315,7 @@ void AtTransactionEnd(XactEvent event, void*) {
 
 void DefineMarksSetting() {
   if (!process_shared_preload_libraries_in_progress) return;
-  DefineCustomIntVariable("idgen.max_sequence_marks",
-                          "Number of keys with a recorded high-water mark.",
+  DefineCustomIntVariable("idgen.max_sequence_marks", "Number of keys with a recorded high-water mark.",
                           "For these keys a sequence store that has lost data is noticed, and raised. Keys that were "
                           "used once make room first. 0: none.",
                           &max_marks, 4096, 0, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);

@@ -86,7 +86,8 @@ class Host {
       case Loss::kDoubtful:
         why = "It gave %lld while another session got up to %lld, from it or from another; it was raised above that.%s";
     }
-    const char* more = untold > 0 ? psprintf(" %lld similar events were not logged.", static_cast<long long>(untold)) : "";
+    const char* more =
+        untold > 0 ? psprintf(" %lld similar events were not logged.", static_cast<long long>(untold)) : "";
     const std::string_view name = key.value();
     ereport(LOG, (errmsg("idgen: the sequence store %s forgotten values of \"%.*s\"",
                          loss == Loss::kSure ? "had" : "may have", static_cast<int>(name.size()), name.data()),
