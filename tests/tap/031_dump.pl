@@ -119,6 +119,13 @@ is($other->safe_psql('past', $check), "table idgen_catalog.idgen_generator\ntabl
 $other->safe_psql('past', $other->safe_psql('past', q(SELECT advice FROM idgen_check() WHERE object LIKE 'table idgen%')));
 is($other->safe_psql('past', $check), '', 'and its advice mends them');
 is($other->safe_psql('postgres', $check), '', 'where they are as they were there is nothing to say');
+my $guarded = 'CREATE TABLE guarded (id bigint DEFAULT idgen_next()); SELECT idgen_guard(\'guarded\');';
+$other->safe_psql('past', $guarded);
+is($other->safe_psql('past', q(SELECT count(*) FROM idgen_check() WHERE object = 'table guarded')), '0', 'nor of a guard');
+# What pg_restore says around the rows of a table.
+$other->safe_psql('past', 'ALTER TABLE guarded DISABLE TRIGGER ALL; ALTER TABLE guarded ENABLE TRIGGER ALL');
+$other->safe_psql('past', $other->safe_psql('past', q(SELECT advice FROM idgen_check() WHERE object = 'table guarded' AND finding LIKE 'Its guard does not fire%')));
+is($other->safe_psql('past', q(SELECT tgenabled FROM pg_trigger WHERE tgname = 'idgen_guard_id')), 'R', 'a guard that does not fire is found, and mended by the advice');
 my $knows = $other->background_psql('past', on_error_stop => 0);
 $ledger->add(undef, $knows->query_safe(q(SELECT idgen_next('orders'))));
 $other->safe_psql('past', q(SET session_replication_role = replica; DELETE FROM idgen_catalog.idgen_generator WHERE name = 'orders'));
@@ -157,7 +164,7 @@ foreach my $name (sort keys %forged) {
 }
 my $change = 'UPDATE idgen_catalog.idgen_generator SET %s;';
 like(restore($other, 'postgres', sprintf($change, q(layout = 'time:41,worker:9,sequence:12' WHERE name = 'orders'))),
-    qr/ERROR:  55000: generator "orders" can't be changed\nDETAIL:  Its column "layout" would be/, 'an UPDATE of a layout is refused');
+    qr/ERROR:  55000: generator "orders" cannot be changed\nDETAIL:  Its column "layout" would be/, 'an UPDATE of a layout is refused');
 like(restore($other, 'postgres', sprintf($change, q(epoch = epoch + interval '1 ms' WHERE name = 'orders'))),
     qr/ERROR:  55000: .*\nDETAIL:  Its column "epoch" would be/, 'of an epoch');
 like(restore($other, 'postgres', sprintf($change, q(name = 'bestellungen' WHERE name = 'orders'))),
