@@ -151,7 +151,9 @@ SELECT name, parameter_types FROM pg_prepared_statements ORDER BY 1;
 DEALLOCATE ALL;
 SELECT * FROM idgen_sequence('k', 1000001::bigint);
 \echo :LAST_ERROR_SQLSTATE
+\set VERBOSITY sqlstate
 SELECT idgen_sequence_next(ARRAY['k']);
+\set VERBOSITY default
 
 -- Nobody but the owner makes, drops, sets or takes anything.
 CREATE ROLE regress_idgen_user;
