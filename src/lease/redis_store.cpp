@@ -220,6 +220,9 @@ const char* RedisStore::problem() const noexcept { return *problem_ != '\0' ? pr
 void RedisStore::NoteWords(const char* what, const redisReply* said) noexcept {
   snprintf(problem_, sizeof problem_, "%s: %.300s", what, said->str != nullptr ? said->str : "");
   wire::MakePrintable(problem_);
+  // Some of Redis' errors are sentences, and what is said here goes into one.
+  const size_t size = strlen(problem_);
+  if (size > 0 && problem_[size - 1] == '.') problem_[size - 1] = '\0';
 }
 
 StoreReply RedisStore::Misread(const redisReply* reply) noexcept {

@@ -429,6 +429,13 @@ TEST(RedisStore, AFailureOfTheLinkIsAFailureWithItsProblem) {
   EXPECT_STREQ(world.store.problem(), "10.0.0.1:6379: Connection refused");
 }
 
+TEST(RedisStore, AProblemEndsWithoutAFullStop) {
+  StoreWorld world;
+  world.Says("-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+  world.Ask(Kind::kRenew);
+  EXPECT_STREQ(world.store.problem(), "the store says: OOM command not allowed when used memory > 'maxmemory'");
+}
+
 TEST(RedisStore, ASuccessForgetsTheProblem) {
   StoreWorld world;
   world.Says("-ERR oops\r\n");
