@@ -93,8 +93,8 @@ Diagnosis OfCompany(const WorkerStatus& status) {
     const char* table = get_rel_name(alarm->table);
     return {
         "warning",
-        psprintf("The guard of table \"%s\" of this database has seen rows that came by replication with worker id "
-                 "%u, which is this server's, and times since when it has had it: the last one, %lld, at %s.",
+        psprintf("The guard of table \"%s\" of this database has seen replicated rows with worker id %u, this server's "
+                 "own, and times at which this server has held it. The last one was %lld, at %s.",
                  table != nullptr ? table : "(dropped)", alarm->worker, static_cast<long long>(alarm->id),
                  pstrdup(timestamptz_to_str(alarm->at))),
         "Another live server has the same worker id: stop one of the two or give it another at once, and look for ids "
@@ -196,10 +196,10 @@ const char* WhyNoWorkerId(const WorkerStatus& status, bool in_full) {
 Diagnosis Diagnose(const WorkerStatus& status, bool in_full) {
   if (RecoveryInProgress() && WorkerNumberSource() == lease::NumberSource::kLease)
     return {"standby", "This server is a hot standby, and leases a worker id when it is promoted.",
-            "Use ids on the primary; they flow here after a promotion."};
+            "Ask for ids on the primary; they flow here after a promotion."};
   if (RecoveryInProgress())
     return {"standby", "This server is a hot standby, and its static worker id may be in use on the primary.",
-            "Use ids on the primary; they flow here after a promotion."};
+            "Ask for ids on the primary; they flow here after a promotion."};
   if (IsBinaryUpgrade) return {"off", "The server runs in binary-upgrade mode.", nullptr};
   if (status.pid == 0)
     return {"starting", "The background worker \"idgen worker\" is not running.",

@@ -129,13 +129,13 @@ void Raise(pg::Shared& shared, Relation relation, int64 id) {
     LWLockRelease(shared.lock);
   }
   if (!log_limit.Allows(boot_us)) return;
-  ereport(
-      WARNING,
-      (errmsg("table \"%s\" gets ids by replication that this server issues, too", RelationGetRelationName(relation)),
-       errdetail("Id %lld has this server's worker id, %u, and a time since when this server has had it.",
-                 static_cast<long long>(id), worker),
-       errhint("Another live server has the same worker id: give one of the two another, and look for ids that "
-               "both have issued.")));
+  ereport(WARNING,
+          (errmsg("table \"%s\" receives ids by replication that this server issues, too",
+                  RelationGetRelationName(relation)),
+           errdetail("Id %lld has this server's worker id, %u, and a time at which this server has held it.",
+                     static_cast<long long>(id), worker),
+           errhint("Another live server has the same worker id: give one of the two another, and look for ids that "
+                   "both have issued.")));
 }
 
 // The copy of a table that a subscription begins with holds what is there, not what comes.

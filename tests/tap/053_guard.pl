@@ -41,7 +41,7 @@ $publisher->safe_psql('postgres', "INSERT INTO rows (id, v) VALUES (idgen_min_id
 $publisher->wait_for_catchup('all_rows');
 ok_status($subscriber, "state = 'ok'", 'so are rows from before this server had its worker id');
 is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM rows'), '102', 'all have come');
-ok(!logged_since($subscriber, qr/gets ids by replication/, 0), 'nothing in the log');
+ok(!logged_since($subscriber, qr/receives ids by replication/, 0), 'nothing in the log');
 
 # --- the same worker id
 
@@ -50,12 +50,12 @@ ok_status($publisher, 'worker_id = 1', 'the publisher has the same worker id');
 my $id = $publisher->safe_psql('postgres', "INSERT INTO rows (v) VALUES ('twin') RETURNING id");
 $publisher->wait_for_catchup('all_rows');
 ok_status($subscriber, "state = 'warning' AND reason LIKE '%\"rows\"%worker id 1%$id%'", 'the first row with it is told of in the status');
-ok_logged($subscriber, qr/WARNING:  table "rows" gets ids by replication that this server issues, too\n.*DETAIL:  Id $id /, 0, 'and in the log');
+ok_logged($subscriber, qr/WARNING:  table "rows" receives ids by replication that this server issues, too\n.*DETAIL:  Id $id /, 0, 'and in the log');
 is($subscriber->safe_psql('postgres', "SELECT severity, object FROM idgen_check() WHERE finding LIKE '%guard of table%'"), 'error|server', 'and by idgen_check()');
 is($subscriber->safe_psql('other', 'SELECT state FROM idgen_status()'), 'ok', 'not in another database, whose owner may be another');
 $publisher->safe_psql('postgres', 'INSERT INTO rows (v) SELECT n FROM generate_series(1, 1000) n');
 $publisher->wait_for_catchup('all_rows');
-is(scalar(() = slurp_file($subscriber->logfile) =~ /gets ids by replication/g), 1, 'a thousand more such rows make no further line');
+is(scalar(() = slurp_file($subscriber->logfile) =~ /receives ids by replication/g), 1, 'a thousand more such rows make no further line');
 is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM rows'), '1103', 'and all have come');
 
 # --- what stands in its way is passed by
