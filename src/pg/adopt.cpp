@@ -23,10 +23,15 @@ int64 NewId(FunctionCallInfo fcinfo, int argument) {
   return pg::TakeId(pg::OwnSlot(), pg::FetchGenerator(fcinfo, argument, true));
 }
 
+// As the table's owner: to plan a query of it evaluates what its indexes and constraints call.
 void CheckAbove(const pg::Column& column, int64 new_id) {
+  const int settings = pg::SeeAllRows();
+  const pg::Caller caller = pg::BecomeOwner(column);
   pg::Execute(psprintf("SELECT pg_catalog.max(%s)::bigint FROM %s", column.name, column.table));
   bool none;
   const int64 largest = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &none));
+  AtEOXact_GUC(!caller.changed, settings);
+  pg::BecomeCaller(caller);
   if (none || largest < new_id) return;
   ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                   errmsg("column %s of table %s contains ids not lower than new ids", column.name, column.table),
@@ -45,7 +50,6 @@ PGDLLEXPORT Datum idgen_sql_adopt(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
     ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the table and its column cannot be null")));
   SPI_connect();
-  const int settings = pg::SeeAllRows();
   const pg::Column column = pg::LockColumn(PG_GETARG_OID(0), NameStr(*PG_GETARG_NAME(1)), "ACCESS EXCLUSIVE");
   const int64 new_id = NewId(fcinfo, 2);
   CheckAbove(column, new_id);
@@ -67,7 +71,6 @@ PGDLLEXPORT Datum idgen_sql_adopt(PG_FUNCTION_ARGS) {
         psprintf("kept sequence %s, which the column owns no longer: drop it when nothing else uses it", sequence));
   }
   Say(fcinfo, psprintf("every existing id is below %lld", static_cast<long long>(new_id)));
-  AtEOXact_GUC(true, settings);
   SPI_finish();
   return static_cast<Datum>(0);
 }

@@ -240,6 +240,9 @@ CREATE OPERATOR s.>> (LEFTARG = s.id, RIGHTARG = integer, FUNCTION = s.shift);
 CREATE TABLE s.own (id s.id, at timestamptz, mine s.evil, CHECK (s.judge('constraint')));
 INSERT INTO s.own VALUES (NULL, '2025-01-01', 'a');
 CREATE INDEX ON s.own ((s.judge(id::text)));
+-- These run when a query is planned.
+CREATE INDEX ON s.own (id) WHERE s.judge('predicate');
+CREATE INDEX ON s.own ((s.judge('index')));
 CREATE TRIGGER fired BEFORE UPDATE ON s.own FOR EACH ROW EXECUTE FUNCTION s.fired();
 ALTER TABLE s.own ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY own ON s.own USING (s.judge('policy'));
@@ -258,7 +261,11 @@ like(error_as('other', 'shop', sprintf($fill, 'at')), qr/42501/, 'who has no rig
 as('tenant', 'shop', 'ALTER TABLE s.own DISABLE TRIGGER ALL, NO FORCE ROW LEVEL SECURITY; DELETE FROM s.own');
 strikes();
 as($superuser, 'shop', q(SET search_path = s, pg_catalog; SELECT * FROM s.idgen_adopt('s.own'::pg_catalog.regclass, 'id'::pg_catalog.name, 'orders'::pg_catalog.text)));
-is_deeply([ grep { !/ as tenant$/ } strikes() ], [], 'idgen_adopt() by a superuser');
+@struck = strikes();
+ok((grep { /^predicate as tenant/ } @struck), 'idgen_adopt() by a superuser reads the table as the tenant');
+is_deeply([ grep { !/ as tenant$/ } @struck ], [], 'and does nothing of the tenant as anybody else');
+as($superuser, 'shop', q(SET search_path = s, pg_catalog; SELECT s.idgen_guard('s.own'::pg_catalog.regclass, 'id'::pg_catalog.name)));
+is_deeply([ strikes() ], [], 'idgen_guard() by a superuser runs nothing of the tenant');
 like(as('tenant', 'shop', q(SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = 's.own'::regclass)),
     qr/idgen_next\('orders'::text\)/, 'takes the function of the extension for the default');
 ok_powerless('after filling');
