@@ -8,6 +8,8 @@
 #include "pg/settings.h"
 #include "pg/shmem.h"
 
+#include <algorithm>
+
 using namespace idgen;
 
 namespace {
@@ -47,25 +49,30 @@ bool IsSame(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor) {
   return pg::DefinitionOfArguments(fcinfo, 1) == pg::DefinitionOfRow(row, descriptor);
 }
 
-// The definitions in the table fit into the database's share, so that ids of each can be asked for after a restart.
+// The definitions in the table fit into the database's share, so that ids of each can be asked for after a restart. The
+// table may have any number of rows: who may restore a dump may insert them.
 void CheckShare(FunctionCallInfo fcinfo, const core::Layout& line) {
   int count;
   const pg::Generator* all = pg::AllGenerators(fcinfo, &count);
-  int distinct = 1;
+  const int share = pg::MaxGeneratorsPerDatabase();
+  auto* used = static_cast<core::Layout*>(palloc(sizeof(core::Layout) * static_cast<Size>(share)));
+  int used_count = 0;
   for (int i = 0; i < count; ++i) {
+    CHECK_FOR_INTERRUPTS();
     const core::Layout other = core::LineLayout(all[i].definition.layout);
     if (other == line) return;
-    bool is_first = other != core::LineLayout(core::kDefaultLayout);
-    for (int j = 0; j < i && is_first; ++j) is_first = core::LineLayout(all[j].definition.layout) != other;
-    if (is_first) ++distinct;
+    const bool is_counted = used_count == share || other == core::LineLayout(core::kDefaultLayout) ||
+                            std::find(used, used + used_count, other) != used + used_count;
+    if (!is_counted) used[used_count++] = other;
   }
-  if (distinct <= pg::MaxGeneratorsPerDatabase()) return;
+  if (used_count < share) return;
   ereport(
       ERROR,
       (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
        errmsg("database \"%s\" has no room for another layout", get_database_name(MyDatabaseId)),
-       errdetail("Its generators have %d besides the built-in one, and \"idgen.max_generators_per_database\" is %d.",
-                 distinct - 1, pg::MaxGeneratorsPerDatabase()),
+       errdetail("Its generators have the %d layouts besides the built-in one that "
+                 "\"idgen.max_generators_per_database\" allows, or more.",
+                 share),
        errhint("Generators of one layout, epoch, unit, region and app count once. A superuser can raise the setting "
                "for the database with ALTER DATABASE.")));
 }

@@ -101,5 +101,15 @@ $node->safe_psql('postgres', 'ALTER DATABASE modest SET idgen.max_generators_per
 is_refused('tenant', 'modest', sprintf($make, 61, 61), qr/53400: database "modest"/, 'or ends it');
 is_given('reader', 'modest', 'SELECT idgen_next()', 'the default generator is nobody\'s share');
 
+# --- rows that came past idgen_create_generator()
+
+as('tenant', 'greedy', q(INSERT INTO idgen_catalog.idgen_generator (name, layout, epoch)
+    SELECT 'many' || n, 'snowflake', timestamptz '2010-01-01' + n * interval '1 s' FROM generate_series(1, 60000) n));
+my $timed_out;
+my (undef, undef, $refusal) = $node->psql('greedy', '\set VERBOSITY verbose' . "\n" . q(SELECT idgen_create_generator('last', epoch => '2009-01-01')),
+    extra_params => [ '-U', 'tenant' ], timeout => 40, timed_out => \$timed_out);
+ok(!$timed_out, 'many generators of a database do not keep a session busy for long');
+like($refusal // '', qr/53400: database "greedy"/, 'and are more than its share');
+
 $store->stop if $store->running;
 done_testing();
