@@ -119,7 +119,7 @@ void Raise(pg::Shared& shared, Relation relation, int64 id) {
     LWLockAcquire(shared.lock, LW_EXCLUSIVE);
     pg::GuardAlarm* place = &shared.status.alarms[0];
     for (pg::GuardAlarm& each : shared.status.alarms) {
-      if (each.database == alarm.database && each.table == alarm.table) {
+      if (each.database == alarm.database) {
         place = &each;
         break;
       }
@@ -167,12 +167,10 @@ void Look(const TriggerData& fired, pg::Shared& shared) {
 namespace idgen::pg {
 
 const GuardAlarm* AlarmOfDatabase(const GuardAlarm (&alarms)[kGuardAlarms]) {
-  const GuardAlarm* latest = nullptr;
   for (const GuardAlarm& alarm : alarms)
-    if (alarm.database == MyDatabaseId && OidIsValid(alarm.database) &&
-        GetCurrentTimestamp() - alarm.at < kGuardAlarmUs && (latest == nullptr || alarm.at > latest->at))
-      latest = &alarm;
-  return latest;
+    if (alarm.database == MyDatabaseId && OidIsValid(alarm.database))
+      return GetCurrentTimestamp() - alarm.at < kGuardAlarmUs ? &alarm : nullptr;
+  return nullptr;
 }
 
 }  // namespace idgen::pg

@@ -13,12 +13,13 @@ struct GuardAlarm {
   TimestampTz at;
 };
 
-inline constexpr int kGuardAlarms = 16;  // the oldest makes room
+// One for each database, its latest: many tables of one don't drive out another's. The oldest makes room.
+inline constexpr int kGuardAlarms = 16;
 
 // How long an alarm lasts without another such row.
 inline constexpr int64 kGuardAlarmUs = int64{3600} * 1000 * 1000;
 
-// The latest alarm of this session's database; nullptr where there is none. Those of other databases are not shown: who
+// The alarm of this session's database; nullptr where there is none. Those of other databases are not shown: who
 // owns one of them may be able to raise it at will.
 const GuardAlarm* AlarmOfDatabase(const GuardAlarm (&alarms)[kGuardAlarms]);
 

@@ -93,6 +93,13 @@ SQL
 is($status, 0, 'a tenant makes a guard of his own') or diag($error);
 is($subscriber->safe_psql('other', 'SELECT state FROM idgen_status()'), 'ok', 'and raises no alarm by rows of his own');
 
+# --- many tables of another database
+
+$subscriber->safe_psql('other', "CREATE TABLE many_$_ (id bigint DEFAULT idgen_next()); SELECT idgen_guard('many_$_'); "
+      . "SET session_replication_role = replica; INSERT INTO many_$_ DEFAULT VALUES") foreach 1 .. 17;
+is($subscriber->safe_psql('other', 'SELECT state FROM idgen_status()'), 'warning', 'a database has alarms of many tables');
+is($subscriber->safe_psql('postgres', q(SELECT state, reason LIKE '%table "rows" %' FROM idgen_status())), 'warning|t', 'and another its own all the same');
+
 # --- a dump has the guard
 
 my ($dump) = run_command([ 'pg_dump', '-s', '-t', 'rows', '-d', $subscriber->connstr('postgres') ]);
