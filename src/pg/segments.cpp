@@ -257,6 +257,7 @@ void RememberPlace(const text* key, const text* sequencer) {
   latest.tenure = current_tenure;
   latest.step = current_place->definition.step;
   latest.access_count = store_access_count;
+  latest.definitions_count = sequencers.entries_count;
   latest.sequencer_size = VARSIZE_ANY_EXHDR(sequencer);
   latest.key_size = VARSIZE_ANY_EXHDR(key);
   memcpy(latest.sequencer, VARDATA_ANY(sequencer), latest.sequencer_size);

@@ -31,7 +31,8 @@ struct LatestPlace {
   SegmentPlace* place;  // nullptr: none
   uint64 tenure;
   int64 step;
-  uint64 access_count;  // the store_access_count that it is of
+  uint64 access_count;       // the store_access_count that it is of
+  uint64 definitions_count;  // of the table of sequencers, likewise
   Size sequencer_size, key_size;
   char sequencer[NAMEDATALEN];
   char key[sequencer::kMaxKeyBytes];
@@ -62,8 +63,9 @@ inline bool IsText(const text* given, const char* bytes, Size size) {
 // The next value, where the place is the one of the latest call and has one; otherwise TakeValues() has to find it.
 inline bool TakeAtOnce(const text* key, const text* sequencer, int64* value) {
   const LatestPlace& latest = latest_place;
-  if (latest.place == nullptr || SequencersMayBeStale() || latest.access_count != store_access_count ||
-      !IsText(key, latest.key, latest.key_size) || !IsText(sequencer, latest.sequencer, latest.sequencer_size))
+  if (latest.place == nullptr || latest.definitions_count != sequencers.count ||
+      latest.access_count != store_access_count || !IsText(key, latest.key, latest.key_size) ||
+      !IsText(sequencer, latest.sequencer, latest.sequencer_size))
     return false;
   const sequencer::Piece piece =
       sequencer::Take<core::PlainMemory>(latest.place->segments, latest.tenure, latest.step, 1);

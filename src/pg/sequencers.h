@@ -20,9 +20,6 @@ const Sequencer& FetchSequencer(FunctionCallInfo fcinfo, int argument);
 
 extern NamedTable sequencers;
 
-// Whether definitions may have changed since the session last looked one up.
-inline bool SequencersMayBeStale() noexcept { return sequencers.MayBeStale(); }
-
 // Columns of the table.
 enum SequencerColumn {
   kSequencerPrefix = kNameColumn + 1,

@@ -359,6 +359,17 @@ ok(!-e $signal && fetchers() == 0, 'does not wait for it');
 $store->resume;
 $nodes[1]->append_conf('postgresql.conf', "idgen.store_timeout = '2s'");
 
+# --- a sequencer that is made again, in a session that has values of the one before
+
+is(ask(<<'SQL') =~ s/.*\n//sr, '1000000', 'values are of the definition as it is now');
+SELECT idgen_create_sequencer('made', 'made:', cache => 1000);
+SELECT max(idgen_sequence_next('k', 'made')) FROM generate_series(1, 3000);
+SELECT idgen_drop_sequencer('made');
+SELECT idgen_create_sequencer('made', 'again:', start => 1000000);
+SELECT idgen_sequence_peek('another', 'made');
+SELECT idgen_sequence_next('k', 'made');
+SQL
+
 # --- without a place for the process that fetches ahead, and on a standby
 
 my $alone = segment_server('alone', $store->url(socket => 1), 'max_worker_processes = 1');
