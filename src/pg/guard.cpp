@@ -25,12 +25,18 @@ enum Argument { kColumn, kFields, kEpoch, kUnit, kFixed, kArguments };
 
 constexpr int64 kNoteEveryUs = core::kUsPerSecond;
 
+bool IsImplicitCast(const Node* node) {
+  return IsA(node, FuncExpr) && reinterpret_cast<const FuncExpr*>(node)->funcformat == COERCE_IMPLICIT_CAST;
+}
+
 // The generator that a default of the column calls: its name, "" for the default generator; nullptr where it calls
 // none.
 const char* GeneratorOfDefault(FunctionCallInfo fcinfo, Relation relation, int column) {
   Node* node = build_column_default(relation, column);
-  while (node != nullptr && IsA(node, CoerceToDomain))
-    node = reinterpret_cast<Node*>(reinterpret_cast<CoerceToDomain*>(node)->arg);
+  // Below the cast to the column's type stands the call, also if that type can't hold ids: LockColumn() says so then.
+  while (node != nullptr && (IsA(node, CoerceToDomain) || IsImplicitCast(node)))
+    node = IsA(node, CoerceToDomain) ? reinterpret_cast<Node*>(reinterpret_cast<CoerceToDomain*>(node)->arg)
+                                     : static_cast<Node*>(linitial(reinterpret_cast<FuncExpr*>(node)->args));
   if (node == nullptr || !IsA(node, FuncExpr)) return nullptr;
   const auto* call = reinterpret_cast<const FuncExpr*>(node);
   const Oid extension = getExtensionOfObject(ProcedureRelationId, fcinfo->flinfo->fn_oid);
