@@ -364,7 +364,8 @@ void RedisLink::TakeExchange(int64_t now_us) noexcept {
     for (const char* passing : {"LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "BUSY ", "NOREPLICAS", "MISCONF",
                                 "READONLY", "MOVED", "ASK "}) {
       if (!StartsWith(error, passing)) continue;
-      Explain("the store says: %.200s", error);
+      const std::string_view words = wire::WithoutAddress(error);
+      Explain("the store says: %.*s", static_cast<int>(std::min(words.size(), kShown)), words.data());
       return Fail();
     }
   }

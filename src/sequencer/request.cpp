@@ -8,6 +8,7 @@
 #include "sequencer/decimal.h"
 #include "sequencer/redis_script.h"
 #include "wire/printable.h"
+#include "wire/resp.h"
 
 namespace idgen::sequencer {
 namespace {
@@ -307,7 +308,7 @@ void ReadReplies(const Operation& operation, const redisReply* const* replies, i
 
 void Refuse(const char* words, Answer* answer) noexcept {
   answer->outcome = Outcome::kRefused;
-  wire::WritePrintable(words, answer->problem);
+  wire::WritePrintable(wire::WithoutAddress(words), answer->problem);
 }
 
 bool SaysNoScript(const redisReply* reply) noexcept {

@@ -107,6 +107,12 @@ bool Replies::Reset() noexcept {
   return true;
 }
 
+std::string_view WithoutAddress(const char* error) noexcept {
+  const std::string_view words(error);
+  if (!words.starts_with("MOVED ") && !words.starts_with("ASK ")) return words;
+  return words.substr(0, words.find(' ', words.find(' ') + 1));
+}
+
 bool Replies::Feed(const char* bytes, size_t size) noexcept {
   if (reader_ == nullptr && !Reset()) return false;
   fed_ += size;

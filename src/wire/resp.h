@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include <hiredis/hiredis.h>
 
@@ -41,6 +42,9 @@ class Commands {
   int count_ = 0;
   bool ok_ = true;
 };
+
+// What an error of the server says, without the address where MOVED and ASK send to, which is not for everybody.
+std::string_view WithoutAddress(const char* error) noexcept;
 
 class Replies {
  public:

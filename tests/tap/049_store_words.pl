@@ -1,5 +1,5 @@
 # What a store says, and what other servers have written into it, reaches people and tables only as printable ASCII: not
-# the escape codes that would colour a terminal, nor bytes that are no text in this database's encoding.
+# the escape codes that would colour a terminal, nor bytes that are no text in this database's encoding; and without addresses.
 use strict;
 use warnings;
 
@@ -71,6 +71,18 @@ ok_status($node, q(last_error ~ 'NOSCRIPT \\\\xff'), 'last_error');
 $node->safe_psql('postgres', "SELECT keep('SELECT * FROM $_()')") foreach qw(idgen_workers idgen_declare_new_prefix);
 $node->safe_psql('postgres', q(INSERT INTO words SELECT 'status', unnest(ARRAY[state, reason, advice, last_error, worker_source]) FROM idgen_status()));
 ok_kept(qr/NOSCRIPT \\xff\\x1b\[31mred\\xc3\(\\x07/, 'errors of the lease');
+
+# --- where the store is
+
+my $moved = StoreTest::Fake->new('moved');
+settings($node, "idgen.sequence_store = '" . $moved->url . "'");
+wait_until { $node->safe_psql('postgres', 'SHOW idgen.sequence_store') eq $moved->url } or die 'the setting is not taken over';
+$node->safe_psql('postgres', q(CREATE ROLE app; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO app));
+foreach my $call (q(idgen_sequence_next('k')), q(idgen_sequence_next('k', 'scripted')), q(idgen_sequence_drop('k')), q(idgen_sequence_next_keys('{a,b}'))) {
+    my (undef, undef, $error) = $node->psql('postgres', "SET ROLE app; SELECT $call");
+    like($error, qr/DETAIL:.*MOVED 3999/, "$call: the store's words");
+    unlike($error, qr/elsewhere/, "$call: without the address in them");
+}
 
 $node->stop;
 unlike(slurp_file($node->logfile), qr/[^\t\n -~]/, 'the log has nothing else either');

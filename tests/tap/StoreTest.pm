@@ -901,6 +901,7 @@ my %says = (
     silence => '',
     partial => ':1',
     status  => "+OK\r\n",
+    moved   => "-MOVED 3999 elsewhere.internal:0\r\n" x 4,        # to where nobody can go
     unclean => "-NOSCRIPT \xff\x1b[31mred\xc3(\x07\r\n" x 4,    # no UTF-8, and colours the terminal
 );
 my %goes_on = (bulk => 'x' x 65536, line => 'x' x 65536, nested => "*1\r\n" x 16384);
