@@ -55,7 +55,8 @@ like(tenant('ALTER TABLE idgen_catalog.idgen_sequencer DISABLE TRIGGER ALL'), qr
 tenant(<<"SQL");
 CREATE TABLE trap (a int);
 INSERT INTO trap VALUES (1);
-CREATE FUNCTION spring(int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS \$\$
+-- From PostgreSQL 17 on, REINDEX sets a search_path of its own.
+CREATE FUNCTION spring(int) RETURNS int IMMUTABLE LANGUAGE plpgsql SET search_path = public AS \$\$
 BEGIN
     PERFORM idgen_create_sequencer('trapped', key_prefix => '$victim');
     RETURN \$1;
