@@ -289,8 +289,19 @@ void EndChange() {
   LWLockRelease(shared->lock);
 }
 
-// Whose keys the current session's are: by who logged in, which no function changes.
-uint64 Owner() { return MyDatabaseId == InvalidOid ? 0 : static_cast<uint64>(MyDatabaseId) << 32 | GetSessionUserId(); }
+// Whose keys the current session's are: by the owner of the database, who may make as many databases as he likes, and
+// by who logged in, which no function changes. Nobody holds a lock here: the owner is looked up once.
+uint64 Owner() {
+  static Oid owner_of_database = InvalidOid;
+  if (MyDatabaseId == InvalidOid) return 0;
+  if (owner_of_database == InvalidOid) {
+    const HeapTuple tuple = SearchSysCache1(DATABASEOID, ObjectIdGetDatum(MyDatabaseId));
+    if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for database %u", MyDatabaseId);
+    owner_of_database = reinterpret_cast<Form_pg_database>(GETSTRUCT(tuple))->datdba;
+    ReleaseSysCache(tuple);
+  }
+  return static_cast<uint64>(owner_of_database) << 32 | GetSessionUserId();
+}
 
 void AtTransactionEnd(XactEvent event, void*) {
   if (awaited_mark == 0) return;
@@ -340,9 +351,9 @@ void FindMarks(sequencer::Known* known, int count) {
 
 int NoteMarksSimply(const sequencer::Known* known, const sequencer::Answer* answers, int count, uint64 writer,
                     uint64* write) {
+  const uint64 owner = Owner();
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
   sequencer::Marks table = Table();
-  const uint64 owner = Owner();
   int noted = 0;
   for (uint64 covered; noted < count && answers[noted].outcome == sequencer::Answer::Outcome::kOk; ++noted) {
     const sequencer::Grant& grant = answers[noted].grant;

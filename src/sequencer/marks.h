@@ -10,7 +10,7 @@
 // A key that is new and finds no room in its bucket takes the place of one that was used once only, so that however
 // many such keys do not cost a key that is used its mark. A key that is used again is protected; where too many of a
 // bucket are, one of them is no longer. Both choices fall on whoever has most of them in the bucket (an owner: a role
-// in a database), and on the one of his that was used longest ago: nobody can take more than his share from others.
+// in the databases of one owner), and on the one of his that was used longest ago: nobody can take more than his share from others.
 //
 // Nothing is written here: records that are to be written stand in a queue, from which the host takes them.
 #pragma once

@@ -179,6 +179,18 @@ $node->safe_psql('postgres', q(SELECT count(idgen_sequence_next('twice' || n) + 
 $store->cli('FLUSHALL');
 cmp_ok(scalar(grep { take("used$_") == 5 } 1 .. 5), '>=', 4, 'also where another role uses its keys again');
 
+# Nor if that role makes databases for it.
+ask('CREATE ROLE maker LOGIN CREATEDB');
+my @maker = (extra_params => [ '-U', 'maker' ]);
+take("used$_") foreach (1 .. 5) x 3;
+foreach my $database (map { "made$_" } 1 .. 8) {
+    $node->safe_psql('postgres', "CREATE DATABASE $database TEMPLATE template0", @maker);
+    $node->safe_psql($database, 'CREATE EXTENSION idgen', @maker);
+    $node->safe_psql($database, q(SELECT count(idgen_sequence_next('twice' || n) + idgen_sequence_next('twice' || n)) FROM generate_series(1, 100) n), @maker);
+}
+$store->cli('FLUSHALL');
+cmp_ok(scalar(grep { take("used$_") > 1 } 1 .. 5), '>=', 4, 'also where another role has many databases');
+
 # --- what is known survives the server: a stop
 
 is(take_all('g', 10), '1|10|10', 'ten values');
