@@ -29,6 +29,7 @@ struct alignas(PG_CACHE_LINE_SIZE) SharedMarks {
   core::Word written;      // so many writes are in the file
   core::Word keeper;       // pid of who writes and syncs; 0: nobody
   ConditionVariable kept;  // it has ended
+  core::SipKey secret;     // of the hashes of keys; it stands in the file, and never changes while the server runs
   // The file as it was written whole. For the keeper. 0: it has not been, or nobody knows what of it is on disk.
   uint64 inode, device;
   // A mark is being noted. Who is killed in the middle, in an immediate shutdown, leaves it so.
@@ -49,10 +50,11 @@ constexpr const char* kNewFile = "idgen.marks.new";
 struct FileHead {
   char magic[8];
   uint64 places;
-  char unused[48];
+  core::SipKey secret;
+  char unused[32];
 };
 static_assert(sizeof(FileHead) == sizeof(MarkRecord));
-constexpr char kMagic[8] = {'i', 'd', 'g', 'm', 'a', 'r', 'k', '2'};
+constexpr char kMagic[8] = {'i', 'd', 'g', 'm', 'a', 'r', 'k', '3'};
 
 sequencer::Marks Table() { return {table_memory, static_cast<size_t>(max_marks)}; }
 
@@ -67,6 +69,7 @@ void Load() {
   FileHead head;
   uint64 damaged = 0, read = 0;
   const bool is_ours = fread(&head, sizeof head, 1, stream) == 1 && memcmp(head.magic, kMagic, sizeof kMagic) == 0;
+  if (is_ours) shared->secret = head.secret;
   for (MarkRecord record; is_ours && read < head.places && fread(&record, sizeof record, 1, stream) == 1; ++read) {
     if (record.used != 0 && !record.IsWhole()) ++damaged;
     Table().Load(record);
@@ -105,6 +108,7 @@ bool Save(bool at_end, int level) {
   FileHead head = {};
   memcpy(head.magic, kMagic, sizeof kMagic);
   head.places = Table().places();
+  head.secret = shared->secret;
   struct stat made = {};
   bool written = stream != nullptr && fwrite(&head, sizeof head, 1, stream) == 1 && WriteAll(stream, at_end) &&
                  fstat(fileno(stream), &made) == 0;
@@ -149,6 +153,8 @@ void StartupHook() {
   }
   LWLockRelease(AddinShmemInitLock);
   if (IsUnderPostmaster || found || max_marks == 0) return;
+  if (!pg_strong_random(&shared->secret, sizeof shared->secret))
+    ereport(FATAL, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate a random number")));
   Load();
   if (!Save(false, LOG))
     ereport(LOG, (errmsg("idgen cannot record how far sequences have come"),
@@ -341,6 +347,10 @@ void RequestMarksMemory() {
 }
 
 bool HasMarkMemory() noexcept { return shared != nullptr && max_marks > 0; }
+
+sequencer::KeyHash HashOfMark(const sequencer::StoreKey& key) noexcept {
+  return sequencer::HashOf(key.value(), shared->secret);
+}
 
 void FindMarks(sequencer::Known* known, int count) {
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);

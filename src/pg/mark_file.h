@@ -18,6 +18,9 @@ void RequestMarksMemory();
 // False where the library is not preloaded, or no key has a mark.
 bool HasMarkMemory() noexcept;
 
+// Under the secret of this server. For what follows.
+sequencer::KeyHash HashOfMark(const sequencer::StoreKey& key) noexcept;
+
 // What is known of them, by their hashes.
 void FindMarks(sequencer::Known* known, int count);
 

@@ -52,6 +52,8 @@ class Host {
     return answered_over_ == 0 || answered_over_ == StoreConnection() ? writer : 0;
   }
 
+  KeyHash HashOf(const StoreKey& key) { return HashOfMark(key); }
+
   void Find(Known* known, int count) { FindMarks(known, count); }
 
   bool Note(const StoreKey& key, const KeyHash& hash, sequencer::Marks::Given given,
@@ -164,7 +166,7 @@ uint64 AskForSegmentAboveMarks(const Operation& operation, const StoreKey& key, 
 
 void TakeBackMark(const Operation& operation, const StoreKey& key, int64 until_us) {
   if (!HasMarkMemory()) return;
-  TakeMarkBack(sequencer::HashOf(key.value()), {.generation = operation.mark.generation, .value = operation.value},
+  TakeMarkBack(HashOfMark(key), {.generation = operation.mark.generation, .value = operation.value},
                operation.value - operation.count * operation.definition.step, until_us);
 }
 

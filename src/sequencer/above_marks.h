@@ -5,6 +5,7 @@
 //   void Ask(operation, keys, answers, count)  answers are fresh; returns only with every answer there
 //   uint64_t Writer(key)                       of the store that answered for the key: one that a restart, a fail-over
 //                                              or a resynchronization changes; 0 where it does not say
+//   KeyHash HashOf(key)                        what its mark is found by
 //   void Find(known, count)                    by their hashes
 //   bool Note(key, hash, given, definition)    durable before what was given counts; false where that is doubtful. Who
 //                                              gave it the host knows
@@ -84,7 +85,7 @@ void AskAboveMarks(Host& host, Operation operation, const StoreKey* keys, Answer
   operation.with_generation = true;
   for (int i = 0; i < count; ++i) {
     known[i] = {};
-    known[i].hash = HashOf(keys[i].value());
+    known[i].hash = host.HashOf(keys[i]);
   }
   host.Find(known, count);
   host.Ask(operation, keys, answers, count);
@@ -106,7 +107,7 @@ void NoteChange(Host& host, const Operation& operation, const StoreKey& key, con
   const bool was_set = (operation.kind == Kind::kSet || operation.kind == Kind::kSetIfNone) && answer.had;
   if (!was_set && operation.kind != Kind::kDrop) return;
   const Mark mark = {.generation = answer.generation, .value = was_set ? operation.value : kNoValue};
-  host.Note(key, HashOf(key.value()), {.mark = mark}, operation.definition);
+  host.Note(key, host.HashOf(key), {.mark = mark}, operation.definition);
 }
 
 }  // namespace idgen::sequencer

@@ -24,18 +24,9 @@ int64_t After(const Definition& definition, int64_t value, int64_t count) noexce
 
 }  // namespace
 
-// Two sums of the key's words, each of which is another one for every other word.
-KeyHash HashOf(std::string_view key) noexcept {
-  uint64_t high = 0x9AE16A3B2F90404F + key.size(), low = 0xCBF29CE484222325 ^ key.size();
-  for (size_t at = 0; at < key.size(); at += sizeof(uint64_t)) {
-    uint64_t word = 0;
-    std::memcpy(&word, key.data() + at, std::min(key.size() - at, sizeof word));
-    high = (high ^ word) * 0xFF51AFD7ED558CCD;
-    high ^= high >> 32;
-    low = (low + word) * 0xC4CEB9FE1A85EC53;
-    low ^= low >> 29;
-  }
-  return {.high = Mix(high), .low = Mix(low)};
+KeyHash HashOf(std::string_view key, const core::SipKey& secret) noexcept {
+  const core::SipHash hash = core::SipHash128(key, secret);
+  return {.high = hash.high, .low = hash.low};
 }
 
 bool HasMarks(const Definition& definition) noexcept { return !definition.cycle && definition.ttl_ms == 0; }

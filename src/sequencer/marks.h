@@ -5,12 +5,14 @@
 // in the log, so that it is written once in so many. After a crash the records are what is left: between a record's
 // `value` and its `ahead`, what was given is not known.
 //
-// A key is known by 128 bits of a hash; two that had the same would only make one skip values.
+// A key is known by 128 bits of a hash under a secret of the server. Two that had the same would share a mark, so that
+// whoever sets one of them would set the other: nobody may be able to choose such keys.
 //
 // A key that is new and finds no room in its bucket takes the place of one that was used once only, so that however
 // many such keys do not cost a key that is used its mark. A key that is used again is protected; where too many of a
 // bucket are, one of them is no longer. Both choices fall on whoever has most of them in the bucket (an owner: a role
-// in the databases of one owner), and on the one of his that was used longest ago: nobody can take more than his share from others.
+// in the databases of one owner), and on the one of his that was used longest ago: nobody can take more than his share
+// from others.
 //
 // Nothing is written here: records that are to be written stand in a queue, from which the host takes them.
 #pragma once
@@ -19,6 +21,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "core/siphash.h"
 #include "sequencer/definition.h"
 
 namespace idgen::sequencer {
@@ -30,7 +33,7 @@ struct KeyHash {
   constexpr bool operator==(const KeyHash&) const noexcept = default;
 };
 
-KeyHash HashOf(std::string_view key) noexcept;
+KeyHash HashOf(std::string_view key, const core::SipKey& secret = {}) noexcept;
 
 // The last value that was given, or set, under a generation; kNoValue where none was, as after a drop.
 inline constexpr int64_t kNoValue = -1;

@@ -10,13 +10,32 @@ use StoreTest;
 use Test::More;
 
 my $store = StoreTest::Redis->new(appendonly => 'no');
+# Keys are hashed under a secret of each server, so that nobody can choose one that shares another's mark. What makes room
+# for what rests on it, so the tests go on with secrets that are always the same.
+my @secrets;
 my @nodes = map { marked_server("marks_$_") } 1 .. 2;
 my ($node, $other) = @nodes;
+unlike($secrets[0], qr/^0*$/, 'a server has a secret');
+isnt($secrets[0], $secrets[1], 'of its own');
+
+sub secret_of { return unpack('x16 H32', slurp_file($_[0]->data_dir . '/idgen.marks')) }
+sub set_secret {
+    my ($server, $secret) = @_;
+    $server->stop;
+    open(my $file, '+<:raw', $server->data_dir . '/idgen.marks') or die "could not open: $!";
+    seek($file, 16, 0);
+    print $file pack('H32', $secret);
+    close($file) or die "could not write: $!";
+    $server->start;
+    return;
+}
 
 sub marked_server {
     my ($name) = @_;
     my $server = new_server($name, conf => "idgen.sequence_store = '" . $store->url(socket => 1) . "'\nidgen.max_sequence_marks = 64\n");
     $server->start;
+    push(@secrets, secret_of($server));
+    set_secret($server, sprintf('%032x', scalar(@secrets)));
     $server->safe_psql('postgres', <<'SQL');
 CREATE EXTENSION idgen;
 SELECT idgen_create_sequencer('fives', start => 5, step => 5, max_value => 100);
@@ -256,6 +275,7 @@ $node->append_conf('postgresql.conf', 'idgen.max_sequence_marks = 128');
 $node->restart;
 $store->cli('FLUSHALL');
 is(take('sized'), 11, 'a table of another size takes what the file has');
+is(secret_of($node), sprintf('%032x', 1), 'and the secret of the hashes');
 my $file = $node->data_dir . '/idgen.marks';
 is(-s $file, 64 * (1 + 128), 'whose size is that of the table');
 $node->stop;

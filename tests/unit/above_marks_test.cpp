@@ -34,6 +34,7 @@ struct Host {
     answers_to_give.pop_front();
   }
   uint64_t Writer(const StoreKey&) { return writer; }
+  KeyHash HashOf(const StoreKey& key) { return sequencer::HashOf(key.value()); }
   void Find(Known* found, int) {
     known.hash = found->hash;
     *found = known;

@@ -31,6 +31,8 @@ class MarksHost {
     return answer.outcome == sequencer::Answer::Outcome::kOk ? answer.writer : 0;
   }
 
+  sequencer::KeyHash HashOf(const sequencer::StoreKey& key) { return Server::HashOf(key); }
+
   void Find(sequencer::Known* known, int count) {
     server_.Acquire(actor_, server_.memory_->marks_lock);
     for (int i = 0; i < count; ++i) known[i] = server_.Marks().Find(known[i].hash);

@@ -161,6 +161,8 @@ class Server {
   sequencer::StoreKey KeyOf(int key) const noexcept { return {key_names_[key], key_size_}; }
   static int NumberOf(const sequencer::StoreKey& key) noexcept;
   int NumberOf(const sequencer::KeyHash& hash) const noexcept;
+  // The same in every run, unlike in a real server, whose secret is its own: seeds rest on it.
+  static sequencer::KeyHash HashOf(const sequencer::StoreKey& key) noexcept;
 
   // Marks.
   sequencer::Marks Marks() noexcept { return {memory_->mark_bytes.data(), kMarks}; }

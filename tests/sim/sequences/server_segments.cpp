@@ -303,7 +303,7 @@ void Server::GiveBack(Actor& actor, const Leftover& leftover, int64_t until_us) 
   Acquire(actor, memory_->marks_lock);
   const uint64_t write =
       Marks()
-          .TakeBack(sequencer::HashOf(name.value()), {.generation = rest.mark.generation, .value = rest.value},
+          .TakeBack(HashOf(name), {.generation = rest.mark.generation, .value = rest.value},
                     rest.value - rest.count * rest.definition.step)
           .write;
   Release(memory_->marks_lock);
