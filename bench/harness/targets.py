@@ -1,4 +1,4 @@
-"""What issues 3, 6 and 7 ask for, held against what was measured."""
+"""The targets that the measurements are held against."""
 
 from dataclasses import dataclass
 

@@ -101,7 +101,7 @@ bool WriteAll(FILE* stream, bool at_end) {
   return true;
 }
 
-// Writes the whole file anew, and syncs it. False where that can't be, unless it is raised.
+// Writes the whole file again, and syncs it. False if that fails, unless the error is raised.
 bool Save(bool at_end, int level) {
   shared->inode = 0;
   FILE* stream = AllocateFile(kNewFile, PG_BINARY_W);
@@ -170,7 +170,7 @@ void StartupHook() {
 
 // For the keeper, like all that follows down to Keep().
 
-// Opens the file. One that is gone, or another than was written, is written anew: this process, or others, may have the
+// Opens the file. One that is gone, or another than was written, is written again: this process, or others, may have the
 // one open that is gone. So is one that could not be synced: the kernel may take pages that it could not write for
 // clean.
 void OpenFile() {
