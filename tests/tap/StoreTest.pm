@@ -164,7 +164,8 @@ sub pause_server {
       map { m{(\d+)$} } glob('/proc/[0-9]*');
     $paused{$postmaster} = \@children;
     kill('STOP', @children);
-    return wait_until { !grep { (IdgenTest::process($_) // { state => 'T' })->{state} ne 'T' } $postmaster, @children };
+    # A child that was ending just then is a zombie until the postmaster goes on.
+    return wait_until { !grep { (IdgenTest::process($_) // { state => 'T' })->{state} !~ /[TZ]/ } $postmaster, @children };
 }
 
 sub resume_server {
