@@ -22,7 +22,7 @@ sub check_promoted {
     my ($node, $position, $name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $id = wait_for_ids($node);
-    cmp_ok($id, '>', $last, "$name: ids are above those of before");
+    cmp_ok($id, '>', $last, "$name: ids are above the earlier ones");
     wait_until_ok($node, "$name: the state is ok");
     ok_logged($node, qr/idgen\.ceiling" is (a copy|from another timeline).*\n.*DETAIL:  Ids will be later than/,
         $position, "$name: it was noticed");

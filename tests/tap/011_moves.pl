@@ -1,5 +1,5 @@
 # What becomes of the local file, the floor and the ids when a data directory is moved about: the rows of the table in
-# docs/operations.md that the other tests don't show. A container made anew on the same volume, a restored backup, pg_rewind, recovery in
+# docs/operations.md that the other tests don't show. A container created again on the same volume, a restored backup, pg_rewind, recovery in
 # place to a point in time.
 use strict;
 use warnings;
@@ -48,7 +48,7 @@ is((stat(ceiling_file($node)))[1], $inode, 'a backup that is copied over a file 
 $position = log_position($node);
 $node->start;
 my @after = wait_for_ids($node, 'SELECT * FROM idgen_batch(1000)');
-cmp_ok($after[0], '>', $ids[-1], 'ids go on above those of before the restore');
+cmp_ok($after[0], '>', $ids[-1], 'ids go on above those issued before the restore');
 $ledger->add(4, @after);
 ok_logged($node, qr/idgen\.ceiling" is from before a backup was restored/, $position, 'a restored backup is noticed');
 $node->stop('immediate');

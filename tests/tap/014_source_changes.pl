@@ -52,7 +52,7 @@ sub take {
     my ($name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my @ids = wait_for_ids($node, 'SELECT * FROM idgen_batch(2000)');
-    cmp_ok($ids[0], '>', $last, "$name: ids are above those of before");
+    cmp_ok($ids[0], '>', $last, "$name: ids are above the earlier ones");
     is($node->safe_psql('postgres', "SELECT worker_id FROM idgen_decode($ids[0])"), 0, "$name: the worker id is the same");
     $last = $ids[-1];
     $ledger->add(++$life, @ids);

@@ -302,7 +302,7 @@ unlink $file;
 mkdir $file or die $!;
 like(error_of($node, q(SELECT idgen_sequence_next('new'))), qr/ERROR:  .*could not open file "idgen.marks"/, 'an error');
 rmdir $file or die $!;
-is(take('new'), 2, 'a file that is gone is written anew');
+is(take('new'), 2, 'a file that is gone is written again');
 is(-s $file, 64 * (1 + 128), 'whole');
 
 # Also under sessions that have the old one open.
@@ -311,7 +311,7 @@ is($opened->query_safe(q(SELECT idgen_sequence_next('opened'))), 1, 'a session t
 unlink $file;
 is($opened->query_safe(q(SELECT idgen_sequence_next('opened2'))), 1, 'which goes');
 $opened->quit;
-ok(-e $file, 'it is written anew');
+ok(-e $file, 'it is written again');
 like(slurp_file($node->logfile), qr/the file "idgen.marks" was removed or replaced; it is written again/, 'which is logged');
 crash();
 $store->cli('FLUSHALL');

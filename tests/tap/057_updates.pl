@@ -1,4 +1,4 @@
-# An updated extension equals one that is installed anew, whoever runs the update. The versions are made here, by the rules
+# An updated extension equals a fresh installation, whoever runs the update. The versions are made here, by the rules
 # and with the script of CONTRIBUTING.md, in a copy of the installation.
 use strict;
 use warnings;
@@ -25,7 +25,7 @@ my ($version) = slurp_file("$dir{sharedir}/extension/idgen.control") =~ /default
 my $script = slurp_file("$dir{sharedir}/extension/idgen--$version.sql");
 my ($update) = slurp_file('CONTRIBUTING.md') =~ /^## Update scripts\n.*?^```sql\n(.*?)^```/ms or die 'no update script';
 
-# A script that installs the version anew, and one that updates to it.
+# A script that installs the version, and one that updates to it.
 sub make_version {
     my ($name, $fresh, $from_before) = @_;
     append_to_file("$root$dir{sharedir}/extension/idgen--$name.sql", "$script\n$fresh");
