@@ -19,7 +19,7 @@
 
 #include <algorithm>
 
-#include "sequencer/request.h"
+#include "sequencer/redis/request.h"
 
 namespace idgen::sequencer {
 

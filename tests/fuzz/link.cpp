@@ -6,8 +6,8 @@
 #include "core/identity.h"
 #include "core/time.h"
 #include "io/redis_link.h"
-#include "lease/redis_store.h"
-#include "sequencer/client.h"
+#include "lease/redis/store.h"
+#include "sequencer/redis/client.h"
 
 namespace {
 

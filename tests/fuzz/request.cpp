@@ -4,7 +4,7 @@
 
 #include "sequencer/decimal.h"
 #include "sequencer/key.h"
-#include "sequencer/redis_script.h"
+#include "sequencer/redis/script.h"
 
 namespace {
 

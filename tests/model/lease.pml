@@ -1,7 +1,7 @@
 // The lease's protocol as a model for spin: two servers, one worker id, one store. No position is issued twice.
 //
 // To read it: `server` is what src/lease/keeper.h and src/core do, `acquire_`, `renew_` and `release_` what
-// src/lease/redis_script.h does, `store` runs them and is the network. Each `::` of a `do` is one step, and anybody's
+// src/lease/redis/script.h does, `store` runs them and is the network. Each `::` of a `do` is one step, and anybody's
 // step may be next. So everybody may pause anywhere, for any time. Servers may crash and forget all.
 //
 // One position is watched. Ceilings, floors and `next` are only compared, copied, and taken the higher or lower of: what

@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "envelope.h"
-#include "scale.h"
+#include "leases/envelope.h"
+#include "leases/scale.h"
 #include "sequences/run.h"
-#include "server.h"
-#include "shrink.h"
-#include "world.h"
+#include "leases/server.h"
+#include "engine/shrink.h"
+#include "leases/world.h"
 
 namespace {
 

@@ -51,7 +51,7 @@ sub ok_powerless {
 
 # Names that the script or SQL in the library uses, and that the tenant makes again.
 my $script  = slurp_file((glob('sql/idgen--*.sql'))[0]);
-my $library = join('', map { slurp_file($_) } glob('src/pg/*.cpp'));
+my $library = join('', map { slurp_file($_) } glob('src/pg/*/*.cpp'));
 my %called  = map { $_ => 1 } ($script =~ /\b([a-z_0-9]+)\(/g, $library =~ /pg_catalog\.([a-z_0-9]+)\(/g, qw(now timezone date_part));
 my @ours    = sort keys %{ { map { $_ => 1 } $script =~ /FUNCTION \@extschema\@\.(\w+)\(/g } };
 my $called  = join(', ', map { "'$_'" } sort keys %called);

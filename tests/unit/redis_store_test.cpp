@@ -1,12 +1,12 @@
 // The lease's operations as Redis commands, and its answers.
-#include "lease/redis_store.h"
+#include "lease/redis/store.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
 
-#include "lease/redis_script.h"
+#include "lease/redis/script.h"
 #include "redis_world.h"
 
 namespace idgen::lease {

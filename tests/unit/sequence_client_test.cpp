@@ -1,5 +1,5 @@
 // What the store is asked, what its answers mean, and what is asked again: only what was not carried out.
-#include "sequencer/client.h"
+#include "sequencer/redis/client.h"
 
 #include <gtest/gtest.h>
 

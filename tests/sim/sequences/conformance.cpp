@@ -18,8 +18,8 @@
 #include "io/clock.h"
 #include "io/name_resolver.h"
 #include "io/socket.h"
-#include "random.h"
-#include "sequencer/client.h"
+#include "engine/random.h"
+#include "sequencer/redis/client.h"
 #include "sequences/store_model.h"
 #include "wire/redis_url.h"
 

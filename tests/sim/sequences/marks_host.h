@@ -1,4 +1,4 @@
-// The host of the rule in sequencer/above_marks.h in a simulated server, as src/pg/sequence_marks.cpp is in a real one;
+// The host of the rule in sequencer/above_marks.h in a simulated server, as src/pg/sequences/sequence_marks.cpp is in a real one;
 // and beside it, what the ledger has to know of what the rule did.
 #pragma once
 

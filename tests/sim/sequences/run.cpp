@@ -7,7 +7,7 @@
 #include <string>
 
 #include "sequences/world.h"
-#include "shrink.h"
+#include "engine/shrink.h"
 
 namespace idgen::sim::sequences {
 namespace {

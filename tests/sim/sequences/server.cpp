@@ -387,7 +387,7 @@ void Server::Ask(Actor& actor, const Operation& operation, const sequencer::Stor
 
 // --- marks
 
-// The flow of src/pg/mark_file.cpp.
+// The flow of src/pg/sequences/mark_file.cpp.
 void Server::Keep(Actor& actor, const uint64_t& done, uint64_t write, bool on_disk) {
   while (write > done) {
     if (memory_->keeper.is_held) {

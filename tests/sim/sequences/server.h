@@ -172,7 +172,7 @@ class Server {
   void SaveWhole(bool at_end);
   static constexpr size_t kMarks = 8;
 
-  // Segments: the flow of src/pg/segments.cpp.
+  // Segments: the flow of src/pg/sequences/segments.cpp.
   sequencer::Answer TakeValues(Actor& actor, int key, int64_t count);
   bool TakeAtOnce(Actor& actor, int key);
   void AddPiece(Actor& actor, const Place& place, const sequencer::Piece& piece);

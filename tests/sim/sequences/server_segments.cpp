@@ -1,4 +1,4 @@
-// Taking values of segments, fetching and giving back: the flow of src/pg/segments.cpp, segment_table.cpp and
+// Taking values of segments, fetching and giving back: the flow of src/pg/sequences/segments.cpp, segment_table.cpp and
 // segment_worker.cpp, with a simulation's locks and waits. Taking, putting down and closing are the code that ships.
 #include <algorithm>
 

@@ -1,11 +1,11 @@
-// What src/sequencer/redis_script.h does, once more, on plain data and without a Redis: so that a store can be copied,
+// What src/sequencer/redis/script.h does, once more, on plain data and without a Redis: so that a store can be copied,
 // emptied and set back. Keys without a TTL. conformance.cpp holds the two against each other.
 #pragma once
 
 #include <cstdint>
 
 #include "sequences/breaks.h"
-#include "sequencer/request.h"
+#include "sequencer/redis/request.h"
 
 namespace idgen::sim::sequences {
 

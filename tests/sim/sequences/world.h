@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "event_queue.h"
-#include "fiber.h"
-#include "random.h"
+#include "engine/event_queue.h"
+#include "engine/fiber.h"
+#include "engine/random.h"
 #include "sequences/ledger.h"
 #include "sequences/store.h"
 

@@ -1,0 +1,39 @@
+// The block of randomness that a backend draws from.
+#include "pg/base/entropy.h"
+
+#include <cstring>
+
+namespace idgen::pg {
+namespace {
+
+constexpr size_t kUuidBytes = sizeof(core::UuidEntropy::tail) + sizeof(core::UuidEntropy::counter);
+
+struct Pool {
+  uint8 bytes[kUuidBytes * 1024];  // drawing less costs more per UUID: a draw has a price of its own
+  size_t used;
+  int pid;  // of the process that drew it: after a fork the other one draws its own
+};
+Pool pool;
+
+void Draw() {
+  pool.used = sizeof pool.bytes;  // an error must not leave a half-filled pool in use
+  if (!pg_strong_random(pool.bytes, sizeof pool.bytes))
+    ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values for a UUID")));
+  pool.used = 0;
+  pool.pid = MyProcPid;
+}
+
+}  // namespace
+
+core::UuidEntropy DrawUuidEntropy() {
+  if (unlikely(pool.used + kUuidBytes > sizeof pool.bytes || pool.pid != MyProcPid)) Draw();
+  uint8* next = pool.bytes + pool.used;
+  core::UuidEntropy entropy;
+  memcpy(&entropy.tail, next, sizeof entropy.tail);
+  memcpy(&entropy.counter, next + sizeof entropy.tail, sizeof entropy.counter);
+  memset(next, 0, kUuidBytes);  // what was given out can't be read from memory again
+  pool.used += kUuidBytes;
+  return entropy;
+}
+
+}  // namespace idgen::pg

@@ -1,0 +1,38 @@
+// What CREATE EXTENSION says if the library is not in shared_preload_libraries: nothing will work but reading ids, and
+// the statement that changes it.
+#include "pg/base/preload.h"
+
+namespace idgen::pg {
+namespace {
+
+// The setting's libraries and idgen, as ALTER SYSTEM takes them.
+const char* LibrariesWithIdgen() {
+  List* libraries = NIL;
+  StringInfoData list;
+  initStringInfo(&list);
+  const char* now = GetConfigOption("shared_preload_libraries", true, false);
+  if (now != nullptr && SplitDirectoriesString(pstrdup(now), ',', &libraries)) {
+    const ListCell* cell;
+    foreach (cell, libraries) appendStringInfo(&list, "%s, ", quote_literal_cstr(static_cast<char*>(lfirst(cell))));
+  }
+  appendStringInfoString(&list, "'idgen'");
+  return list.data;
+}
+
+}  // namespace
+
+void WarnUnlessPreloaded() {
+  if (SharedState() != nullptr) return;
+  // The script of a trusted extension runs as a superuser; who has called for it may not know the setting.
+  const Oid caller = GetSessionUserId();
+  const bool may_see = superuser_arg(caller) || has_privs_of_role(caller, ROLE_PG_READ_ALL_SETTINGS);
+  ereport(WARNING,
+          (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+           errmsg("no ids can be issued: idgen is not in \"shared_preload_libraries\""),
+           errdetail("The background worker and the shared memory that ids need are made when the server starts."),
+           may_see ? errhint("Run ALTER SYSTEM SET shared_preload_libraries = %s; and restart the server.",
+                             LibrariesWithIdgen())
+                   : errhint("Have a superuser add idgen to \"shared_preload_libraries\" and restart the server.")));
+}
+
+}  // namespace idgen::pg

@@ -1,0 +1,116 @@
+// Definitions of the settings. Units, ranges and defaults stand here once; docs/settings.md explains them.
+#include "pg/base/pg.h"
+
+#include "pg/base/settings.h"
+
+#include "core/layout.h"
+#include "core/server_state.h"
+#include "pg/lease/settings.h"
+#include "pg/sequences/segment_table.h"
+#include "pg/sequences/mark_file.h"
+#include "pg/sequences/prefix_right.h"
+#include "pg/sequences/sequence_store.h"
+
+namespace idgen::pg {
+namespace {
+
+constexpr int kNoWorkerId = -1;
+
+int worker_id = kNoWorkerId;
+int worker_source = static_cast<int>(lease::NumberSource::kStatic);
+char* worker_env = nullptr;
+char* worker_interface = nullptr;
+int max_ahead_ms = 1000;
+int max_wait_ms = 5000;
+int ceiling_window_ms = 10000;
+int max_clock_step_ms = 60000;
+int block_size = 256;
+int max_generators = 64;
+int max_generators_per_database = 16;
+
+const struct config_enum_entry kWorkerSources[] = {
+    {"static", static_cast<int>(lease::NumberSource::kStatic), false},
+    {"hostname", static_cast<int>(lease::NumberSource::kHostname), false},
+    {"env", static_cast<int>(lease::NumberSource::kEnv), false},
+    {"ip", static_cast<int>(lease::NumberSource::kIp), false},
+    {"lease", static_cast<int>(lease::NumberSource::kLease), false},
+    {nullptr, 0, false},
+};
+
+}  // namespace
+
+void DefineSettings() {
+  DefineCustomEnumVariable(
+      "idgen.worker_source", "Where this server's worker id comes from.",
+      "static: idgen.worker_id; hostname: its trailing ordinal, as in db-3; env: the environment "
+      "variable that idgen.worker_env names; ip: the low 10 bits of the private IPv4 address, which two "
+      "hosts of a network larger than /22 can have in common; lease: from idgen.lease_store.",
+      &worker_source, static_cast<int>(lease::NumberSource::kStatic), kWorkerSources, PGC_SIGHUP, 0, nullptr, nullptr,
+      nullptr);
+  DefineCustomStringVariable("idgen.worker_env", "Environment variable that holds the worker id.",
+                             "Of the postmaster. Used where idgen.worker_source is env.", &worker_env, "SHARD_ID",
+                             PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  DefineCustomStringVariable("idgen.worker_interface", "Network interface whose address gives the worker id.",
+                             "Empty: any that is up. Used where idgen.worker_source is ip.", &worker_interface, "",
+                             PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("idgen.worker_id", "Worker id of this server, which tells its ids from other servers'.",
+                          "At most one live server at a time may have it. -1, not chosen: 0 is used.", &worker_id,
+                          kNoWorkerId, kNoWorkerId, static_cast<int>(core::kDefaultLayout.worker.MaxValue()),
+                          PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("idgen.max_ahead", "How far ids may run ahead of the id clock before a caller waits.",
+                          "A burst may use up so much time at once.", &max_ahead_ms, 1000, 1, 60 * 1000, PGC_SIGHUP,
+                          GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("idgen.max_wait", "How long a caller waits for an id before it gets an error.", nullptr,
+                          &max_wait_ms, 5000, 0, 3600 * 1000, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("idgen.ceiling_window",
+                          "How far ahead of use a server with a static worker id makes its ceiling durable.",
+                          "A stall of the disk for less than half of it is not noticed.", &ceiling_window_ms, 10000,
+                          1000, 3600 * 1000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("idgen.max_clock_step",
+                          "The largest step forward of the wall clock that the id clock takes at once.",
+                          "A larger one is taken when it has persisted for 30 seconds.", &max_clock_step_ms, 60000, 1,
+                          24 * 3600 * 1000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("idgen.block_size", "The most ids that a backend reserves at a time.",
+                          "1 makes ids strictly increasing across all sessions of the server.", &block_size, 256, 1,
+                          4096, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  // Such a setting can't be made later; a session that loads the library by itself has no shared memory anyway.
+  if (process_shared_preload_libraries_in_progress)
+    DefineCustomIntVariable("idgen.max_generators", "How many layouts of ids the server has room for.",
+                            "Generators of one layout, epoch, region and app share the room, also those of several "
+                            "databases. What a dropped generator used is free after a restart.",
+                            &max_generators, 64, 1, static_cast<int>(core::kMaxLines), PGC_POSTMASTER, 0, nullptr,
+                            nullptr, nullptr);
+  DefineCustomIntVariable(
+      "idgen.max_generators_per_database", "How many layouts of ids a database may be the first to use.",
+      "So that one database cannot use up what idgen.max_generators gives to all. For superusers to set, "
+      "also with ALTER DATABASE.",
+      &max_generators_per_database, 16, 0, static_cast<int>(core::kMaxLines), PGC_SUSET, 0, nullptr, nullptr, nullptr);
+  DefineLeaseSettings();
+  DefineSequenceSettings();
+  DefinePrefixSetting();
+  DefineSegmentSettings();
+  DefineMarksSetting();
+  MarkGUCPrefixReserved("idgen");
+}
+
+int MaxWaitMs() noexcept { return max_wait_ms; }
+
+int MaxGenerators() noexcept { return max_generators; }
+int MaxGeneratorsPerDatabase() noexcept { return max_generators_per_database; }
+
+lease::NumberSource WorkerNumberSource() noexcept { return static_cast<lease::NumberSource>(worker_source); }
+const char* WorkerEnv() noexcept { return worker_env; }
+const char* WorkerInterface() noexcept { return worker_interface; }
+
+uint32_t StaticWorkerId() noexcept { return worker_id == kNoWorkerId ? 0 : static_cast<uint32_t>(worker_id); }
+
+bool WorkerIdIsChosen() noexcept { return worker_id != kNoWorkerId; }
+
+lease::Settings CurrentSettings() noexcept {
+  return {.max_ahead_ms = max_ahead_ms,
+          .window_ms = ceiling_window_ms,
+          .max_clock_step_ms = max_clock_step_ms,
+          .block_size = static_cast<uint64_t>(block_size)};
+}
+
+}  // namespace idgen::pg

@@ -1,0 +1,19 @@
+// Sleeping on the latch and on a connection: for the outermost loops.
+#pragma once
+
+#include "pg/base/pg.h"
+
+#include "io/transport.h"
+
+namespace idgen::pg {
+
+// Until the latch is set, the connection can go on, `ms` have passed, or the postmaster dies. Resets nothing.
+inline void WaitOnLatchAnd(const io::Wants& wants, long ms, uint32 wait_event) {
+  int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
+  if (wants.fd >= 0 && wants.read) events |= WL_SOCKET_READABLE;
+  if (wants.fd >= 0 && wants.write) events |= WL_SOCKET_WRITEABLE;
+  const bool has_socket = (events & (WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE)) != 0;
+  WaitLatchOrSocket(MyLatch, events, has_socket ? wants.fd : PGINVALID_SOCKET, ms, wait_event);
+}
+
+}  // namespace idgen::pg

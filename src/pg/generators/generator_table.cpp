@@ -1,0 +1,156 @@
+// The table idgen_generator: how its trigger judges what comes in; creating, dropping and commenting.
+#include "pg/generators/generators.h"
+
+#include "io/clock.h"
+#include "pg/generators/definition.h"
+#include "pg/status/describe.h"
+#include "pg/base/row.h"
+#include "pg/base/settings.h"
+#include "pg/base/shared_memory.h"
+
+#include <algorithm>
+
+using namespace idgen;
+
+namespace {
+
+// What was left out is filled in, and the layout is written in one way.
+HeapTuple JudgeNew(HeapTuple row, TupleDesc descriptor, bool* is_default) {
+  const core::Definition definition = pg::DefinitionOfRow(row, descriptor);
+  *is_default = definition == core::Definition{};
+  char layout[core::kLayoutTextBytes];
+  core::WriteLayout(definition.layout, layout);
+  const auto fixed = [&definition](const core::Field& field) {
+    return Int32GetDatum(static_cast<int32>(field.Get(definition.layout.fixed)));
+  };
+  int columns[] = {pg::kLayoutColumn, pg::kEpochColumn, pg::kUnitColumn, pg::kRegionColumn, pg::kAppColumn};
+  Datum values[] = {CStringGetTextDatum(layout), TimestampTzGetDatum(pg::TimestampOfUnixMs(definition.layout.epoch_ms)),
+                    pg::IntervalOfUs(definition.unit_us), fixed(definition.layout.region),
+                    fixed(definition.layout.app)};
+  bool nulls[] = {false, false, false, !definition.layout.region.Present(), !definition.layout.app.Present()};
+  return heap_modify_tuple_by_cols(row, descriptor, lengthof(columns), columns, values, nulls);
+}
+
+// The row that the view idgen_generators has of it.
+Datum RowOfView(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor) {
+  const pg::Facts facts = pg::FactsOf(pg::DefinitionOfRow(row, descriptor));
+  pg::Row<12> result;
+  for (int column = pg::kNameColumn; column <= pg::kAppColumn; ++column) result.AddColumn(row, column, descriptor);
+  result.AddInt(facts.ids_per_second);
+  result.AddInt(facts.workers);
+  result.AddTime(facts.runs_out_at);
+  result.AddInt(facts.example_id);
+  result.AddText(facts.note);
+  result.AddColumn(row, pg::kCommentColumn, descriptor);
+  return result.Make(fcinfo);
+}
+
+bool IsSame(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor) {
+  return pg::DefinitionOfArguments(fcinfo, 1) == pg::DefinitionOfRow(row, descriptor);
+}
+
+// The definitions in the table fit into the database's share, so that ids of each can be asked for after a restart. The
+// table may have any number of rows: who may restore a dump may insert them.
+void CheckShare(FunctionCallInfo fcinfo, const core::Layout& line) {
+  int count;
+  const pg::Generator* all = pg::AllGenerators(fcinfo, &count);
+  const int share = pg::MaxGeneratorsPerDatabase();
+  auto* used = static_cast<core::Layout*>(palloc(sizeof(core::Layout) * static_cast<Size>(share)));
+  int used_count = 0;
+  for (int i = 0; i < count; ++i) {
+    CHECK_FOR_INTERRUPTS();
+    const core::Layout other = core::LineLayout(all[i].definition.layout);
+    if (other == line) return;
+    const bool is_counted = used_count == share || other == core::LineLayout(core::kDefaultLayout) ||
+                            std::find(used, used + used_count, other) != used + used_count;
+    if (!is_counted) used[used_count++] = other;
+  }
+  if (used_count < share) return;
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+       errmsg("database \"%s\" has no room for another layout", get_database_name(MyDatabaseId)),
+       errdetail("Its generators have the %d layouts besides the built-in one that "
+                 "\"idgen.max_generators_per_database\" allows, or more.",
+                 share),
+       errhint("Generators of one layout, epoch, unit, region and app count once. A superuser can raise the setting "
+               "for the database with ALTER DATABASE.")));
+}
+
+void CheckRoom(FunctionCallInfo fcinfo, const core::Layout& layout) {
+  const core::Layout line = core::LineLayout(layout);
+  if (line == core::LineLayout(core::kDefaultLayout)) return;
+  CheckShare(fcinfo, line);
+  pg::Shared* shared = pg::SharedState();
+  if (shared == nullptr || core::FindLine<core::PlainMemory>(shared->server, line) != nullptr) return;
+  if (shared->server.line_count.load() >= static_cast<uint64>(pg::MaxGenerators()))
+    ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED), errmsg("the server has no room for another layout"),
+                    errdetail("%d are in use since it was started, those of dropped generators and of other databases "
+                              "among them.",
+                              pg::MaxGenerators()),
+                    errhint("Raise \"idgen.max_generators\" and restart the server.")));
+}
+
+void CheckNew(FunctionCallInfo fcinfo) { CheckRoom(fcinfo, pg::DefinitionOfArguments(fcinfo, 1).layout); }
+
+constexpr pg::NamedTrigger kTrigger = {
+    .judge_new = JudgeNew,
+    .why_kept = " Ids that were issued by it would mean something else.",
+    .instead = "Make a new generator with idgen_create_generator(), and use it from now on."};
+
+}  // namespace
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(idgen_sql_generator_trigger);
+PGDLLEXPORT Datum idgen_sql_generator_trigger(PG_FUNCTION_ARGS) {
+  return pg::RunNamedTrigger(fcinfo, pg::generators, kTrigger);
+}
+
+PG_FUNCTION_INFO_V1(idgen_sql_create_generator);
+PGDLLEXPORT Datum idgen_sql_create_generator(PG_FUNCTION_ARGS) {
+  pg::NameArgument(fcinfo, pg::generators);
+  const core::Definition definition = pg::DefinitionOfArguments(fcinfo, 1);
+  pg::CheckIssuable(definition);
+  pg::CheckServerCanIssue(definition);
+  if (definition.layout.epoch_ms >= core::MsOf(io::WallUs()))
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("generator epoch must be in the past"),
+                    errdetail("It is %s.", pg::TimeText(definition.layout.epoch_ms))));
+  if (const std::optional<int64_t> end_us = core::EndUs(definition); end_us && *end_us <= io::WallUs())
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the layout's time field has run out already"),
+             errdetail("Its %d bits end at %s.", definition.layout.time.width, pg::TimeText(core::MsOf(*end_us))),
+             errhint("Give it more bits, or a later epoch.")));
+
+  Oid types[] = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INTERVALOID, INT4OID, INT4OID, TEXTOID};
+  return pg::CreateNamed(
+      fcinfo, pg::generators,
+      {.insert = "INSERT INTO idgen_catalog.idgen_generator (name, layout, epoch, unit, region_id, app_id, comment) "
+                 "VALUES ($1, coalesce($2, 'snowflake'), $3, $4, $5, $6, $7)",
+       .types = types,
+       .count = lengthof(types),
+       .check_new = CheckNew,
+       .is_same = IsSame,
+       .make_result = RowOfView});
+}
+
+PG_FUNCTION_INFO_V1(idgen_sql_drop_generator);
+PGDLLEXPORT Datum idgen_sql_drop_generator(PG_FUNCTION_ARGS) { return pg::DropNamed(fcinfo, pg::generators); }
+
+PG_FUNCTION_INFO_V1(idgen_sql_comment_generator);
+PGDLLEXPORT Datum idgen_sql_comment_generator(PG_FUNCTION_ARGS) {
+  const char* name = pg::NameArgument(fcinfo, pg::generators);
+  Oid types[] = {TEXTOID, TEXTOID};
+  Datum values[] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
+  const char nulls[] = {' ', PG_ARGISNULL(1) ? 'n' : ' '};
+  SPI_connect();
+  const int changed =
+      pg::QueryNamed(fcinfo, pg::generators,
+                     "UPDATE idgen_catalog.idgen_generator SET comment = $2 WHERE name OPERATOR(pg_catalog.=) $1", 2,
+                     types, values, nulls);
+  SPI_finish();
+  if (changed == 0) pg::RaiseNotNamed(pg::generators, name, false);
+  PG_RETURN_VOID();
+}
+
+}  // extern "C"

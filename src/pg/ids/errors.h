@@ -1,0 +1,18 @@
+// Every error that the id functions raise: one place for SQLSTATE, message, detail and hint.
+#pragma once
+
+#include "pg/base/pg.h"
+
+#include "core/reservation.h"
+
+namespace idgen::pg {
+
+[[noreturn]] void RaiseNotPreloaded();
+
+// The layout's time field has run out.
+[[noreturn]] void RaiseRunOut(const core::Layout& layout);
+
+// An id of this layout could not be given. `waited_ms` is how long the caller has waited for it.
+[[noreturn]] void RaiseRefused(const core::Reservation& refused, const core::Layout& layout, int64 waited_ms);
+
+}  // namespace idgen::pg

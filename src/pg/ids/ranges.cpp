@@ -1,0 +1,49 @@
+// idgen_min_id() and idgen_max_id(): a time as a range of ids, for indexes and partitions.
+#include "pg/base/pg.h"
+
+#include "pg/generators/definition.h"
+#include "pg/status/describe.h"
+#include "pg/generators/generators.h"
+#include "pg/base/timestamp.h"
+
+using namespace idgen;
+
+namespace {
+
+constexpr core::Definition kDefault = {};
+
+Datum MinIdOrRaise(const core::Definition& definition, TimestampTz time) {
+  const std::optional<int64_t> id = core::MinId(definition, pg::UnixUs(time));
+  if (!id)
+    ereport(ERROR, (errcode(ERRCODE_DATETIME_FIELD_OVERFLOW),
+                    errmsg("no bigint is larger than all ids before %s", timestamptz_to_str(time)),
+                    errdetail("The layout's time ends at %s.",
+                              timestamptz_to_str(pg::TimestampOfUnixUs(core::EndUs(definition).value()))),
+                    errhint("Every id is earlier. As the end of a range, leave the bound out.")));
+  return Int64GetDatum(*id);
+}
+
+}  // namespace
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(idgen_sql_min_id);
+PGDLLEXPORT Datum idgen_sql_min_id(PG_FUNCTION_ARGS) { return MinIdOrRaise(kDefault, PG_GETARG_TIMESTAMPTZ(0)); }
+
+PG_FUNCTION_INFO_V1(idgen_sql_max_id);
+PGDLLEXPORT Datum idgen_sql_max_id(PG_FUNCTION_ARGS) {
+  PG_RETURN_INT64(core::MaxId(kDefault, pg::UnixUs(PG_GETARG_TIMESTAMPTZ(0))));
+}
+
+PG_FUNCTION_INFO_V1(idgen_sql_min_id_generator);
+PGDLLEXPORT Datum idgen_sql_min_id_generator(PG_FUNCTION_ARGS) {
+  return MinIdOrRaise(pg::GeneratorOf(fcinfo, 1, false).generator.definition, PG_GETARG_TIMESTAMPTZ(0));
+}
+
+PG_FUNCTION_INFO_V1(idgen_sql_max_id_generator);
+PGDLLEXPORT Datum idgen_sql_max_id_generator(PG_FUNCTION_ARGS) {
+  const core::Definition& definition = pg::GeneratorOf(fcinfo, 1, false).generator.definition;
+  PG_RETURN_INT64(core::MaxId(definition, pg::UnixUs(PG_GETARG_TIMESTAMPTZ(0))));
+}
+
+}  // extern "C"

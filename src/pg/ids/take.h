@@ -1,0 +1,53 @@
+// An id for this backend: the block in its slot, or a fresh one, waited for where it must be.
+#pragma once
+
+#include "pg/base/pg.h"
+
+#include "core/block.h"
+#include "io/clock.h"
+#include "pg/ids/errors.h"
+#include "pg/generators/generators.h"
+#include "pg/base/shared_memory.h"
+
+namespace idgen::pg {
+
+// Refills the slot's block, on `line` from now on; waits up to idgen.max_wait, interruptibly, and raises where no id
+// can be given. `need` positions at least, all of them free of the block that was there before.
+void RefillOrRaise(core::BackendSlot& slot, uint32 line, uint64 need);
+
+// The slow half of TakeId: out of line, so that the other half needs no registers of its own.
+int64 RefillAndTakeId(core::BackendSlot& slot);
+core::Position RefillAndTakePosition(core::BackendSlot& slot, uint32 line);
+
+inline int64 TakeId(core::BackendSlot& slot) {
+  core::Position position;
+  if (unlikely(!core::TakeFromBlock(slot, kDefaultLine, io::CoarseNs, &position))) return RefillAndTakeId(slot);
+  return core::Compose(core::kDefaultLayout, position, slot.worker);
+}
+
+// Like TakeId, but leaves the block's age alone: for a caller that has it looked at every few ids.
+inline int64 TakeIdUnaged(core::BackendSlot& slot) {
+  if (unlikely(!core::HasPosition(slot, kDefaultLine))) return RefillAndTakeId(slot);
+  return core::Compose(core::kDefaultLayout, core::TakePosition(slot), slot.worker);
+}
+
+// The id at a position of the generator's line; raises past its end, which may lie before the line's.
+inline int64 IdAt(const Generator& generator, core::Position position, uint32 worker) {
+  if (unlikely(position >= generator.end)) RaiseRunOut(generator.definition.layout);
+  return core::Compose(generator.definition.layout, position, worker);
+}
+
+// The same by a generator whose line is known.
+inline int64 TakeId(core::BackendSlot& slot, const Generator& generator) {
+  core::Position position;
+  if (unlikely(!core::TakeFromBlock(slot, generator.line, io::CoarseNs, &position)))
+    position = RefillAndTakePosition(slot, generator.line);
+  return IdAt(generator, position, slot.worker);
+}
+inline int64 TakeIdUnaged(core::BackendSlot& slot, const Generator& generator) {
+  const bool has = core::HasPosition(slot, generator.line);
+  const core::Position position = likely(has) ? core::TakePosition(slot) : RefillAndTakePosition(slot, generator.line);
+  return IdAt(generator, position, slot.worker);
+}
+
+}  // namespace idgen::pg

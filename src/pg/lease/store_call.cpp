@@ -1,0 +1,68 @@
+// Asking the lease store from a backend.
+#include "pg/lease/store_call.h"
+
+#include "pg/base/wait.h"
+
+#include "io/clock.h"
+#include "io/name_resolver.h"
+#include "io/socket.h"
+
+#include <new>
+#include <type_traits>
+
+namespace idgen::pg {
+namespace {
+
+struct Client {
+  Client() noexcept : link(socket, resolver), store(link) {}
+
+  LeaseConfig config;
+  io::Socket socket;
+  io::NameResolver resolver;
+  io::RedisLink link;
+  lease::RedisStore store;
+};
+static_assert(std::is_trivially_destructible_v<Client>);
+
+void Wait(const io::Wants& wants, uint32 wait_event) {
+  const int64 sleep_us = Max(wants.wake_boot_us - io::BootUs(), int64{0});
+  WaitOnLatchAnd(wants, static_cast<long>(Min(sleep_us / core::kUsPerMs + 1, int64{1000})), wait_event);
+  ResetLatch(MyLatch);
+  CHECK_FOR_INTERRUPTS();
+}
+
+}  // namespace
+
+void StoreCall::Run(lease::StoreRequest::Kind kind, Use use, void* context) {
+  auto* client = new (palloc(sizeof(Client))) Client();
+  char problem[256];
+  if (!ReadLeaseConfig(&client->config, problem, sizeof problem))
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("no lease store is configured"),
+                    errdetail("%s", problem), errhint("Set \"idgen.lease_store\", and reload.")));
+  const uint32 wait_event = NewWaitEvent("IdgenLeaseStore");
+  if (!AcquireExternalFD())
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("no file descriptor is left for a connection")));
+  PG_TRY();
+  {
+    client->store.Configure(client->config.StoreSettings());
+    lease::StoreRequest request;
+    request.kind = kind;
+    client->store.Begin(request, io::BootUs());
+    lease::StoreReply reply;
+    while (!client->store.Step(io::BootUs(), &reply)) Wait(client->store.wants(io::BootUs()), wait_event);
+    if (reply.outcome == lease::StoreReply::Outcome::kFailed)
+      ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("the lease store does not answer"),
+                      errdetail("%s.", client->store.problem()),
+                      errhint("If the store is well, see \"idgen.lease_store\", \"idgen.lease_password_file\" and the "
+                              "\"idgen.lease_tls_...\" settings.")));
+    use(client->store, reply, context);
+  }
+  PG_FINALLY();
+  {
+    client->store.Close();
+    ReleaseExternalFD();
+  }
+  PG_END_TRY();
+}
+
+}  // namespace idgen::pg

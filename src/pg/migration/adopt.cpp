@@ -1,0 +1,78 @@
+// idgen_adopt(): puts a generator's ids on a column that has had others, or refuses with what stands in the way.
+#include "pg/base/pg.h"
+
+#include "pg/migration/column.h"
+#include "pg/generators/generators.h"
+#include "pg/base/row.h"
+#include "pg/ids/take.h"
+
+using namespace idgen;
+
+namespace {
+
+// Says in a row what was done.
+void Say(FunctionCallInfo fcinfo, const char* what) {
+  pg::Row<1> row;
+  row.AddText(what);
+  row.Store(fcinfo);
+}
+
+// A new id of the generator, which is above all that this server has issued by it.
+int64 NewId(FunctionCallInfo fcinfo, int argument) {
+  if (PG_ARGISNULL(argument)) return pg::TakeId(pg::OwnSlot());
+  return pg::TakeId(pg::OwnSlot(), pg::FetchGenerator(fcinfo, argument, true));
+}
+
+// As the table's owner: to plan a query of it evaluates what its indexes and constraints call.
+void CheckAbove(const pg::Column& column, int64 new_id) {
+  const int settings = pg::SeeAllRows();
+  const pg::Caller caller = pg::BecomeOwner(column);
+  pg::Execute(psprintf("SELECT pg_catalog.max(%s)::bigint FROM %s", column.name, column.table));
+  bool none;
+  const int64 largest = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &none));
+  AtEOXact_GUC(!caller.changed, settings);
+  pg::BecomeCaller(caller);
+  if (none || largest < new_id) return;
+  ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                  errmsg("column %s of table %s contains ids not lower than new ids", column.name, column.table),
+                  errdetail("The largest is %lld; a new id is %lld.", static_cast<long long>(largest),
+                            static_cast<long long>(new_id)),
+                  errhint("Use a generator whose ids are larger: one with an earlier epoch.")));
+}
+
+}  // namespace
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(idgen_sql_adopt);
+PGDLLEXPORT Datum idgen_sql_adopt(PG_FUNCTION_ARGS) {
+  InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+  if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the table and its column cannot be null")));
+  SPI_connect();
+  const pg::Column column = pg::LockColumn(PG_GETARG_OID(0), NameStr(*PG_GETARG_NAME(1)), "ACCESS EXCLUSIVE");
+  const int64 new_id = NewId(fcinfo, 2);
+  CheckAbove(column, new_id);
+
+  const char* generator = PG_ARGISNULL(2) ? "" : quote_literal_cstr(text_to_cstring(PG_GETARG_TEXT_PP(2)));
+  const char* schema = pg::ExtensionSchema(fcinfo);
+  const char* expression = psprintf("%s.idgen_next(%s)", schema, generator);
+  // Others may have functions of that name in the schema: only an exact match is ours for sure.
+  const char* exact = PG_ARGISNULL(2) ? expression : psprintf("%s.idgen_next(%s::pg_catalog.text)", schema, generator);
+  if (column.identity) {
+    pg::Execute(psprintf("ALTER TABLE %s ALTER COLUMN %s DROP IDENTITY", column.table, column.name));
+    Say(fcinfo, psprintf("dropped the identity of column %s, and its sequence", column.name));
+  }
+  pg::Execute(psprintf("ALTER TABLE %s ALTER COLUMN %s SET DEFAULT %s", column.table, column.name, exact));
+  Say(fcinfo, psprintf("set the default of column %s to %s", column.name, expression));
+  if (const char* sequence = pg::OwnedSequence(column); sequence != nullptr) {
+    pg::Execute(psprintf("ALTER SEQUENCE %s OWNED BY NONE", sequence));
+    Say(fcinfo,
+        psprintf("kept sequence %s, which the column owns no longer: drop it when nothing else uses it", sequence));
+  }
+  Say(fcinfo, psprintf("every existing id is below %lld", static_cast<long long>(new_id)));
+  SPI_finish();
+  return static_cast<Datum>(0);
+}
+
+}  // extern "C"

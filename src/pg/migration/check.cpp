@@ -1,0 +1,81 @@
+// The rows of idgen_check() that are about the server, not about tables.
+#include "pg/base/pg.h"
+
+#include "pg/base/audience.h"
+#include "pg/status/describe.h"
+#include "pg/lease/settings.h"
+#include "pg/base/row.h"
+#include "pg/sequences/sequence_store.h"
+#include "pg/sequences/sequencers.h"
+#include "pg/base/settings.h"
+
+#include <cstring>
+
+using namespace idgen;
+
+namespace {
+
+void AddRow(FunctionCallInfo fcinfo, const char* severity, const char* object, const char* finding,
+            const char* advice) {
+  pg::Row<4> row;
+  row.AddText(severity);
+  row.AddText(object);
+  row.AddText(finding);
+  row.AddText(advice);
+  row.Store(fcinfo);
+}
+
+// Any state but "ok".
+void AddState(FunctionCallInfo fcinfo, const pg::Diagnosis& diagnosis) {
+  if (strcmp(diagnosis.state, "ok") == 0) return;
+  static constexpr const char* kPassing[] = {"starting", "waiting", "idle", "standby", "off"};
+  const char* severity = "error";
+  for (const char* state : kPassing)
+    if (strcmp(diagnosis.state, state) == 0) severity = "warning";
+  const char* reason = diagnosis.reason != nullptr ? psprintf(" %s", diagnosis.reason) : "";
+  AddRow(fcinfo, severity, "server", psprintf("Its state is \"%s\".%s", diagnosis.state, reason),
+         diagnosis.advice != nullptr ? diagnosis.advice : "idgen_status() shows more.");
+}
+
+// Whether the database has sequencers besides the built-in one.
+bool HasSequencers(FunctionCallInfo fcinfo) {
+  const Relation relation = pg::OpenNamed(fcinfo, pg::sequencers, AccessShareLock);
+  ScanKeyData key;
+  ScanKeyInit(&key, pg::kSequencerBuiltIn, BTEqualStrategyNumber, F_BOOLEQ, BoolGetDatum(false));
+  const SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 1, &key);
+  const bool found = HeapTupleIsValid(systable_getnext(scan));
+  systable_endscan(scan);
+  table_close(relation, AccessShareLock);
+  return found;
+}
+
+}  // namespace
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(idgen_sql_check_server);
+PGDLLEXPORT Datum idgen_sql_check_server(PG_FUNCTION_ARGS) {
+  InitMaterializedSRF(fcinfo, 0);
+  const pg::Shared* shared = pg::SharedState();
+  if (shared == nullptr) {
+    AddRow(fcinfo, "error", "server",
+           "The library is not in \"shared_preload_libraries\", so that no ids can be issued.",
+           "Add idgen to \"shared_preload_libraries\" and restart the server.");
+    return Datum{0};
+  }
+  const pg::WorkerStatus status = pg::CopyStatus(*shared);
+  AddState(fcinfo, pg::Diagnose(status, pg::MaySeeServer()));
+  if (pg::WorkerNumberSource() == lease::NumberSource::kStatic && !pg::WorkerIdIsChosen())
+    AddRow(fcinfo, "warning", "server",
+           "Nobody has chosen its worker id: it uses 0, as does every other server whose worker id nobody chose.",
+           "Set \"idgen.worker_id\" to a number of this server's own, or lease one: \"idgen.worker_source\".");
+  const pg::Diagnosis memory = pg::DiagnoseStoreMemory(status);
+  if (memory.reason != nullptr) AddRow(fcinfo, "warning", "server", memory.reason, memory.advice);
+  if (!pg::HasSequenceStore())
+    AddRow(fcinfo, "error", HasSequencers(fcinfo) ? "sequences" : "default sequence",
+           "They are used in this database, and the server has no store for them.",
+           "Set \"idgen.sequence_store\" to the URL of a Redis, and reload.");
+  return Datum{0};
+}
+
+}  // extern "C"

@@ -1,0 +1,41 @@
+// The right to a prefix, and the setting by which a superuser gives it.
+#include "pg/sequences/prefix_right.h"
+
+#include "sequencer/key.h"
+
+namespace idgen::pg {
+namespace {
+
+char* allowed_prefixes = nullptr;
+
+bool CheckList(char** value, void**, GucSource) {
+  if (sequencer::MayBePrefixList(*value)) return true;
+  GUC_check_errdetail("A prefix must have 1 to %zu bytes, and no braces.", sequencer::kMaxPrefixBytes);
+  return false;
+}
+
+}  // namespace
+
+void DefinePrefixSetting() {
+  DefineCustomStringVariable(
+      "idgen.allowed_key_prefixes", "Prefixes that others than superusers may choose for the keys of a sequencer.",
+      "A list, separated by commas; what begins with one of them is allowed, too. Without it each database has only "
+      "keys of its own. Set it for a database with ALTER DATABASE ... SET.",
+      &allowed_prefixes, "", PGC_SUSET, GUC_LIST_INPUT, CheckList, nullptr, nullptr);
+}
+
+void CheckMayUsePrefix(const text* prefix) {
+  const std::string_view given(VARDATA_ANY(prefix), static_cast<size_t>(VARSIZE_ANY_EXHDR(prefix)));
+  if (superuser() || sequencer::IsPrefixAllowed(given, allowed_prefixes)) return;
+  const char* shown = text_to_cstring(prefix);
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied to use key prefix \"%s\"", shown),
+       errdetail("A chosen prefix can be that of another database's sequences: it is for superusers, unless "
+                 "\"idgen.allowed_key_prefixes\" allows it."),
+       errhint(
+           "Leave \"key_prefix\" out, or have a superuser run: ALTER DATABASE %s SET idgen.allowed_key_prefixes = %s",
+           quote_identifier(get_database_name(MyDatabaseId)), quote_literal_cstr(shown))));
+}
+
+}  // namespace idgen::pg

@@ -1,0 +1,99 @@
+// The table idgen_sequencer: how its trigger judges what comes in; creating and dropping.
+#include "pg/sequences/prefix_right.h"
+#include "pg/base/row.h"
+#include "pg/sequences/sequencers.h"
+
+#include <cstring>
+
+using namespace idgen;
+
+namespace {
+
+HeapTuple JudgeNew(HeapTuple row, TupleDesc descriptor, bool* is_default) {
+  *is_default = pg::DefinitionOfSequencerRow(row, descriptor) == sequencer::Definition{};
+  // Also a row that somebody restores, or that comes by replication. One that idgen_create_sequencer() makes comes as
+  // the owner of the function, who is a superuser; its caller's right was looked at there.
+  bool is_null;
+  const Datum prefix = heap_getattr(row, pg::kSequencerPrefix, descriptor, &is_null);
+  if (!is_null) pg::CheckMayUsePrefix(DatumGetTextPP(prefix));
+  return row;
+}
+
+// The row that the view idgen_sequencers has of it.
+Datum RowOfView(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor) {
+  pg::Row<10> result;
+  result.AddColumn(row, pg::kNameColumn, descriptor);
+  char prefix[sequencer::kPrefixBuffer];
+  pg::PrefixOfRow(row, descriptor, prefix);
+  result.AddText(prefix);
+  for (int column = pg::kSequencerStart; column <= pg::kSequencerComment; ++column)
+    result.AddColumn(row, column, descriptor);
+  return result.Make(fcinfo);
+}
+
+constexpr pg::NamedTrigger kTrigger = {
+    .judge_new = JudgeNew,
+    .why_kept = "",
+    .instead = "Drop it and make it anew: one of the same name goes on with the values in the store."};
+
+// What is wrong is said before a row is made, so that it is said without the context of a query.
+sequencer::Definition DefinitionOfArguments(FunctionCallInfo fcinfo) {
+  const auto given = [fcinfo](int n) { return !PG_ARGISNULL(n); };
+  const int64 start = given(2) ? PG_GETARG_INT64(2) : 0, step = given(3) ? PG_GETARG_INT64(3) : 0,
+              max_value = given(4) ? PG_GETARG_INT64(4) : 0;
+  const bool cycle = given(5) && PG_GETARG_BOOL(5);
+  const int32 cache = given(8) ? PG_GETARG_INT32(8) : 1;
+  return pg::ParseSequencer({.prefix = given(1) ? PG_GETARG_TEXT_PP(1) : nullptr,
+                             .start = given(2) ? &start : nullptr,
+                             .step = given(3) ? &step : nullptr,
+                             .max_value = given(4) ? &max_value : nullptr,
+                             .cycle = &cycle,
+                             .ttl = given(6) ? PG_GETARG_INTERVAL_P(6) : nullptr,
+                             .ttl_mode = given(7) ? PG_GETARG_TEXT_PP(7) : nullptr,
+                             .cache = &cache});
+}
+
+void CheckNew(FunctionCallInfo fcinfo) {
+  if (!PG_ARGISNULL(1)) pg::CheckMayUsePrefix(PG_GETARG_TEXT_PP(1));
+}
+
+bool IsSame(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor) {
+  bool has_none;
+  const Datum prefix = heap_getattr(row, pg::kSequencerPrefix, descriptor, &has_none);
+  const bool same_prefix = has_none || PG_ARGISNULL(1)
+                               ? has_none && PG_ARGISNULL(1)
+                               : strcmp(TextDatumGetCString(prefix), text_to_cstring(PG_GETARG_TEXT_PP(1))) == 0;
+  return same_prefix && DefinitionOfArguments(fcinfo) == pg::DefinitionOfSequencerRow(row, descriptor);
+}
+
+}  // namespace
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(idgen_sql_sequencer_trigger);
+PGDLLEXPORT Datum idgen_sql_sequencer_trigger(PG_FUNCTION_ARGS) {
+  return pg::RunNamedTrigger(fcinfo, pg::sequencers, kTrigger);
+}
+
+PG_FUNCTION_INFO_V1(idgen_sql_create_sequencer);
+PGDLLEXPORT Datum idgen_sql_create_sequencer(PG_FUNCTION_ARGS) {
+  pg::NameArgument(fcinfo, pg::sequencers);
+  DefinitionOfArguments(fcinfo);
+  Oid types[] = {TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, BOOLOID, INTERVALOID, TEXTOID, INT4OID, TEXTOID};
+  return pg::CreateNamed(
+      fcinfo, pg::sequencers,
+      {.insert = "INSERT INTO idgen_catalog.idgen_sequencer "
+                 "(name, key_prefix, start, step, max_value, cycle, ttl, ttl_mode, cache, comment) "
+                 "VALUES ($1, $2, coalesce($3, 1), coalesce($4, 1), coalesce($5, 9223372036854775807), "
+                 "coalesce($6, false), $7, coalesce($8, 'from first use'), coalesce($9, 1), $10)",
+       .types = types,
+       .count = lengthof(types),
+       .check_new = CheckNew,
+       .is_same = IsSame,
+       .make_result = RowOfView});
+}
+
+PG_FUNCTION_INFO_V1(idgen_sql_drop_sequencer);
+PGDLLEXPORT Datum idgen_sql_drop_sequencer(PG_FUNCTION_ARGS) { return pg::DropNamed(fcinfo, pg::sequencers); }
+
+}  // extern "C"

@@ -1,0 +1,36 @@
+// The background worker's line to the store for a static worker id: to say that it is in use here, and to learn who
+// else has it. Apart from the line of leases, since a server may change from one to the other.
+#pragma once
+
+#include "pg/lease/settings.h"
+#include "pg/base/shared_memory.h"
+
+#include "io/name_resolver.h"
+#include "io/socket.h"
+#include "lease/presence.h"
+
+namespace idgen::pg {
+
+class StaticPresence {
+ public:
+  explicit StaticPresence(Shared& shared) noexcept;
+
+  // The settings may have changed.
+  void ReadSettings();
+  // A turn of the worker. `is_static`: the worker id is, or would be, a static one, and goes on being used.
+  void Turn(bool is_static) noexcept;
+  io::Wants wants(int64 now_us) const noexcept { return presence_.wants(now_us); }
+  const lease::PresenceView& view() const noexcept { return presence_.view(); }
+
+ private:
+  Shared& shared_;
+  LeaseConfig config_ = {};
+  bool has_store_ = false;
+  io::Socket socket_;
+  io::NameResolver resolver_;
+  io::RedisLink link_;
+  lease::RedisStore store_;
+  lease::Presence presence_;
+};
+
+}  // namespace idgen::pg

@@ -1,0 +1,345 @@
+// The worker's loop: read the clocks and the wishes, let the keeper take its turn, carry out what it asks of the
+// identity source, sleep on the latch and on the source's connection.
+#include "pg/worker/worker.h"
+
+#include "pg/status/describe.h"
+#include "pg/lease/settings.h"
+#include "pg/base/settings.h"
+#include "pg/base/shared_memory.h"
+#include "pg/worker/static_presence.h"
+#include "pg/worker/event_log.h"
+#include "pg/base/wait.h"
+#include "pg/worker/watch.h"
+#include "pg/worker/worker_id.h"
+
+#include "io/ceiling_file.h"
+#include "io/clock.h"
+#include "io/name_resolver.h"
+#include "io/socket.h"
+#include "io/token.h"
+#include "lease/keeper.h"
+#include "lease/lease_source.h"
+#include "lease/noted_source.h"
+#include "lease/static_source.h"
+
+#include <cstring>
+
+namespace idgen::pg {
+namespace {
+
+using Keeper = lease::Keeper<core::PlainMemory>;
+using lease::Event;
+
+// Numbers that no lease has.
+constexpr uint64 kStaticSource = 0;
+constexpr uint64 kNoSource = 1;  // the settings ask for a lease, and have never told from whom
+
+// A stop waits for the store so long at the most; the lease then runs out by itself.
+constexpr int64 kReleaseWithinUs = 500 * core::kUsPerMs;
+
+io::ClusterId ThisCluster() {
+  return {.system_identifier = GetSystemIdentifier(),
+          .timeline = GetWALInsertionTimeLine(),
+          .backup = io::BackupOf(io::PosixDisk(), DataDir)};
+}
+
+// What a turn needs. Everything in it is trivially destructible: an error may leave its frame by longjmp.
+class Service {
+ public:
+  Service(Shared& shared, const io::ClusterId& cluster)
+      : shared_(shared),
+        file_(io::PosixDisk(), DataDir, static_cast<unsigned>(pg_file_create_mode)),
+        static_source_(file_, cluster),
+        link_(socket_, resolver_),
+        store_(link_),
+        lease_source_(store_, shared.lease_memo, io::MakeToken),
+        noted_source_(lease_source_, file_, cluster),
+        presence_(shared),
+        keeper_(shared.server, io::ReadInstant(), Origin()) {
+    UseSource();
+  }
+
+  // Returns for how long to sleep at most, in milliseconds.
+  long Turn(bool stop);
+  // What may end the sleep sooner.
+  io::Wants wants() const noexcept;
+  void ReadSettings();
+  bool stopped() const noexcept { return keeper_.stopped(); }
+
+ private:
+  lease::Origin Origin();
+  bool ReadLeaseSettings();
+  void UseSource();
+  lease::IdentitySource& source() noexcept;
+  static bool IsLease(uint64 source) noexcept { return source != kStaticSource; }
+  bool leased() const noexcept { return IsLease(source_); }
+  void ShowView();
+  void NoteSince();
+
+  Shared& shared_;
+  io::CeilingFile file_;
+  lease::StaticSource static_source_;
+  io::Socket socket_;
+  io::NameResolver resolver_;
+  io::RedisLink link_;
+  lease::RedisStore store_;
+  lease::LeaseSource lease_source_;
+  lease::NotedSource noted_source_;
+  StaticPresence presence_;
+  uint64 source_ = kStaticSource;  // whom requests go to
+  uint64 wanted_ = kStaticSource;  // whom the settings point to
+  LeaseConfig lease_config_ = {};  // of `source_`
+  LeaseConfig wanted_config_ = {};
+  WorkerId worker_id_ = {};
+  char settings_problem_[256] = {};
+  int told_failures_ = 0;
+  int64 resolved_at_us_ = 0;
+  Watch watch_;
+  Keeper keeper_;  // after what Origin reads
+};
+static_assert(std::is_trivially_destructible_v<Service>);
+
+// Whether the worker before this one, if any, held what the settings point to now.
+lease::Origin Service::Origin() {
+  ReadSettings();
+  const bool has_identity = shared_.server.identity.load() != 0;
+  return lease::OriginOf(shared_.lease_memo, has_identity, shared_.source, wanted_, IsLease(wanted_));
+}
+
+void Service::ReadSettings() {
+  resolved_at_us_ = io::BootUs();
+  presence_.ReadSettings();
+  const WorkerId before = worker_id_;
+  worker_id_ = {};
+  settings_problem_[0] = '\0';
+  if (WorkerNumberSource() == lease::NumberSource::kLease) {
+    strlcpy(worker_id_.source, "lease", sizeof worker_id_.source);
+    if (!ReadLeaseSettings() && wanted_ == kStaticSource) wanted_ = kNoSource;
+    worker_id_.had = wanted_ != kNoSource;
+    if (!worker_id_.had) strlcpy(worker_id_.problem, settings_problem_, sizeof worker_id_.problem);
+    if (*settings_problem_ != '\0' && worker_id_.had)
+      ereport(LOG, (errmsg("idgen keeps its previous settings: %s", settings_problem_)));
+  } else {
+    worker_id_ = ResolveWorkerId();
+    wanted_ = kStaticSource;
+  }
+  if (worker_id_.had || strcmp(worker_id_.problem, before.problem) == 0) return;
+  ereport(LOG, (errmsg("idgen has no worker id: %s", worker_id_.problem)));
+  RememberError(shared_, worker_id_.problem);
+}
+
+bool Service::ReadLeaseSettings() {
+  LeaseConfig config;
+  if (!ReadLeaseConfig(&config, settings_problem_, sizeof settings_problem_)) return false;
+  wanted_config_ = config;
+  wanted_ = config.Key();
+  // The same lease, perhaps with another password or other times.
+  if (source_ == wanted_) UseSource();
+  return true;
+}
+
+void Service::UseSource() {
+  source_ = shared_.source = wanted_;
+  link_.Close();
+  if (!leased() || source_ == kNoSource) return noted_source_.SetRules({});
+  lease_config_ = wanted_config_;
+  const lease::Settings settings = CurrentSettings();
+  const lease::StartRule rule{.max_ahead_ms = settings.max_ahead_ms,
+                              .window_ms = Max(settings.window_ms, lease_config_.window_ms)};
+  noted_source_.SetRules(
+      {.source = source_, .margin_ms = lease_config_.window_ms / 2, .uncertain_lead_ms = rule.UncertainLeadMs()});
+  store_.Configure(lease_config_.StoreSettings());
+  lease_source_.SetRules({.ttl_ms = lease_config_.ttl_ms, .release_within_us = kReleaseWithinUs});
+  lease_source_.AskAgain(io::ReadInstant());
+}
+
+lease::IdentitySource& Service::source() noexcept {
+  if (leased()) return noted_source_;
+  return static_source_;
+}
+
+long Service::Turn(bool stop) {
+  // An address or a host name may come after the server: it is looked for until it is there.
+  if (!worker_id_.had && io::BootUs() - resolved_at_us_ > core::kUsPerSecond) ReadSettings();
+
+  if (keeper_.view().source != source_) UseSource();
+  lease::Wishes wishes;
+  wishes.settings = CurrentSettings();
+  wishes.source = wanted_;
+  wishes.leased = IsLease(wanted_);
+  wishes.has_worker = worker_id_.had;
+  wishes.worker = worker_id_.number;
+  wishes.asked_for = shared_.asked_for.load() != 0;
+  wishes.forget_floor = shared_.forget_floor.exchange(0) != 0;
+  wishes.stop = stop;
+  if (leased() && source_ != kNoSource) {
+    wishes.settings.window_ms = lease_config_.window_ms;
+    wishes.settings.renew_every_us = lease::LeaseSource::RenewEveryUs(lease_config_.ttl_ms, lease_config_.window_ms);
+    // The three were judged together, and max_ahead may have been changed without the others.
+    wishes.settings.max_ahead_ms = Min(wishes.settings.max_ahead_ms, lease_config_.ttl_ms - lease_config_.window_ms);
+  }
+
+  LWLockAcquire(shared_.lock, LW_EXCLUSIVE);
+  const lease::Request request = keeper_.Advance(io::ReadInstant(), wishes);
+  LWLockRelease(shared_.lock);
+
+  if (request.kind == lease::Request::Kind::kRaise && file_.CloseIfGone())
+    ereport(LOG, (errmsg("idgen: the file \"%s\" was removed or replaced; it is written again", file_.path())));
+  if (request.kind != lease::Request::Kind::kNone) source().Submit(request, io::ReadInstant());
+  lease::Answer answer;
+  while (source().Poll(io::ReadInstant(), &answer)) {
+    LWLockAcquire(shared_.lock, LW_EXCLUSIVE);
+    keeper_.Take(answer, io::ReadInstant());
+    LWLockRelease(shared_.lock);
+  }
+  NoteSince();
+  presence_.Turn(!leased() && !IsLease(wanted_) && !stop);
+  ShowView();
+  const Teller teller(shared_, watch_, file_.path());
+  keeper_.DrainEvents([&teller](const Event& event) { teller.Tell(event); });
+  watch_.Look(shared_);
+  // The end of a server's own presence is neither that of the other one nor an answer of the store.
+  if (!stop)
+    teller.TellCompany(leased() ? lease::PresenceView{.answered = true, .rival = lease_source_.view().rival}
+                                : presence_.view());
+  const int64 sleep_us = Min(keeper_.view().sleep_us, Max(wants().wake_boot_us - io::BootUs(), int64{0}));
+  return static_cast<long>((sleep_us + core::kUsPerMs - 1) / core::kUsPerMs);
+}
+
+io::Wants Service::wants() const noexcept {
+  return leased() ? lease_source_.wants(io::BootUs()) : presence_.wants(io::BootUs());
+}
+
+// A worker id that comes with a new floor is this server's from there on; one that takes another's place at a reload,
+// from now on.
+void Service::NoteSince() {
+  const core::Identity identity(shared_.server.identity.load());
+  const int64 floor_ms = keeper_.view().floor_ms;
+  if (!identity || (floor_ms == shared_.since_floor_ms && identity.worker() == shared_.since_worker)) return;
+  const int64 now_us = io::BootUs() + core::ClockOffsetUs<core::PlainMemory>(shared_.server);
+  shared_.worker_since_ms.store(
+      static_cast<uint64>(floor_ms != shared_.since_floor_ms ? floor_ms : core::MsOf(now_us)));
+  shared_.since_floor_ms = floor_ms;
+  shared_.since_worker = identity.worker();
+}
+
+void Service::ShowView() {
+  LWLockAcquire(shared_.lock, LW_EXCLUSIVE);
+  WorkerStatus& status = shared_.status;
+  status.view = keeper_.view();
+  status.worker_id = worker_id_;
+  status.worker_id_chosen = WorkerNumberSource() != lease::NumberSource::kStatic || WorkerIdIsChosen();
+  status.leased = WorkerNumberSource() == lease::NumberSource::kLease;
+  status.lease_ttl_ms = lease_config_.ttl_ms;
+  status.lease_unguarded = lease_config_.url.kind == wire::RedisUrl::Kind::kSentinel && lease_config_.replicas == 0;
+  status.lease = lease_source_.view();
+  status.rival = leased() ? status.lease.rival : presence_.view().rival;
+  status.presence_fails = !leased() && presence_.view().failures > 0;
+  strlcpy(status.settings_problem, settings_problem_, sizeof status.settings_problem);
+  // The log has the first failure of a row, the status the last.
+  if (leased() && status.lease.failures > told_failures_) {
+    snprintf(status.last_error, sizeof status.last_error, "the lease store fails: %s", status.lease.problem);
+    status.last_error_at = GetCurrentTimestamp();
+  }
+  told_failures_ = status.lease.failures;
+  LWLockRelease(shared_.lock);
+}
+
+void Detach(int, Datum) {
+  Shared* shared = SharedState();
+  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  shared->status.pid = 0;
+  shared->status.latch = nullptr;
+  LWLockRelease(shared->lock);
+}
+
+void Attach(Shared& shared) {
+  LWLockAcquire(shared.lock, LW_EXCLUSIVE);
+  shared.status.pid = MyProcPid;
+  shared.status.latch = MyLatch;
+  LWLockRelease(shared.lock);
+  before_shmem_exit(Detach, Int32GetDatum(0));
+}
+
+// Single-user mode: the one backend is its own worker.
+Service* own_service = nullptr;
+
+void StopOwnService(int, Datum) {
+  while (!own_service->stopped())
+    if (own_service->Turn(/*stop=*/true) > 0) pg_usleep(1000);
+}
+
+void TurnInSingleUserMode(Shared& shared) {
+  static char memory[sizeof(Service)] alignas(Service);
+  if (own_service == nullptr) {
+    Attach(shared);
+    own_service = new (memory) Service(shared, ThisCluster());
+    before_shmem_exit(StopOwnService, Int32GetDatum(0));
+  }
+  while (own_service->Turn(/*stop=*/false) == 0) {
+  }
+}
+
+}  // namespace
+
+bool NobodyWillServe() {
+  if (RecoveryInProgress() || IsBinaryUpgrade) return true;
+  const WorkerStatus status = CopyStatus(*SharedState());
+  return status.view.phase == lease::Phase::kRefused ||
+         (!status.worker_id.had && (status.leased || status.view.phase == lease::Phase::kHolding));
+}
+
+void AskWorker() {
+  Shared& shared = *SharedState();
+  if (shared.asked_for.exchange(1) == 0 || !IsUnderPostmaster) WakeWorker();
+}
+
+void WakeWorker() {
+  Shared& shared = *SharedState();
+  if (!IsUnderPostmaster) return TurnInSingleUserMode(shared);
+  LWLockAcquire(shared.lock, LW_SHARED);
+  if (shared.status.latch != nullptr) SetLatch(shared.status.latch);
+  LWLockRelease(shared.lock);
+}
+
+void RegisterWorker() {
+  BackgroundWorker worker;
+  memset(&worker, 0, sizeof worker);
+  strlcpy(worker.bgw_name, "idgen worker", BGW_MAXLEN);
+  strlcpy(worker.bgw_type, "idgen worker", BGW_MAXLEN);
+  strlcpy(worker.bgw_library_name, "idgen", BGW_MAXLEN);
+  strlcpy(worker.bgw_function_name, "idgen_worker_main", BGW_MAXLEN);
+  worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
+  // A static worker id belongs to the primary: on a standby the worker waits for the promotion.
+  worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+  worker.bgw_restart_time = 1;
+  RegisterBackgroundWorker(&worker);
+}
+
+}  // namespace idgen::pg
+
+extern "C" PGDLLEXPORT void idgen_worker_main(Datum) {
+  using namespace idgen::pg;
+  pqsignal(SIGHUP, SignalHandlerForConfigReload);
+  pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+  BackgroundWorkerUnblockSignals();
+
+  const uint32 wait_event = NewWaitEvent("IdgenWorkerMain");
+  MemoryContext turn_context = AllocSetContextCreate(TopMemoryContext, "idgen worker turn", ALLOCSET_DEFAULT_SIZES);
+  MemoryContextSwitchTo(turn_context);
+  Attach(*SharedState());
+  Service service(*SharedState(), ThisCluster());
+  while (!service.stopped()) {
+    const long sleep_ms = service.Turn(ShutdownRequestPending);
+    MemoryContextReset(turn_context);
+    if (sleep_ms > 0 && !service.stopped()) WaitOnLatchAnd(service.wants(), sleep_ms, wait_event);
+    ResetLatch(MyLatch);
+    CHECK_FOR_INTERRUPTS();
+    if (ConfigReloadPending) {
+      ConfigReloadPending = false;
+      ProcessConfigFile(PGC_SIGHUP);
+      service.ReadSettings();
+    }
+  }
+  proc_exit(1);  // 0 would mean: never start it again
+}

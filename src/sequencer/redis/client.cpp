@@ -1,0 +1,161 @@
+// Which commands go out together, and what is asked again.
+#include "sequencer/redis/client.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "sequencer/redis/script.h"
+
+namespace idgen::sequencer {
+
+using Outcome = Answer::Outcome;
+
+namespace {
+
+// Of one key: with the script by its sum, with the whole script, and once more for an INCRBY that would overflow.
+constexpr int kMaxTurns = 4;
+
+}  // namespace
+
+void Client::Begin(const Operation& operation, const StoreKey* keys, Answer* answers, int count, int64_t now_us,
+                   int64_t until_us) noexcept {
+  operation_ = operation;
+  keys_ = keys;
+  answers_ = answers;
+  count_ = count;
+  index_ = 0;
+  turns_ = 0;
+  unsure_ = false;
+  first_connection_ = 0;
+  came_from_one_ = true;
+  until_us_ = until_us;
+  call_ = ScriptCall::kBySha;
+  mode_ = count == 1 ? Mode::kSingly : Mode::kTogether;
+  if (mode_ == Mode::kTogether && *sha_ == '\0' && !IsPlain(operation_, false)) mode_ = Mode::kLoadingScript;
+  Ask(now_us);
+}
+
+void Client::Ask(int64_t now_us) noexcept {
+  wire::Commands& commands = link_.NewExchange();
+  loads_ = false;
+  bool follows = mode_ != Mode::kTogether;
+  switch (mode_) {
+    case Mode::kLoadingScript: commands.AddTexts("SCRIPT", "LOAD", kRedisSequenceScript); break;
+    case Mode::kTogether: AskTogether(&commands); break;
+    case Mode::kSingly: {
+      const bool by_script = answers_[index_].by_script;
+      // Both would be sent elsewhere where one has to be: that one is left to the script.
+      follows = CommandCount(operation_, by_script) == 1;
+      const bool scripted = !IsPlain(operation_, by_script);
+      if (scripted && *sha_ == '\0') call_ = ScriptCall::kWhole;
+      AddRequest(operation_, keys_[index_], by_script, call_, sha_, &commands);
+      // Last, so that ASKING goes before what it is for.
+      loads_ = scripted && *sha_ == '\0';
+      if (loads_) commands.AddTexts("SCRIPT", "LOAD", kRedisSequenceScript);
+      ++turns_;
+      break;
+    }
+  }
+  link_.Begin(now_us, {.until_us = until_us_, .follows = follows});
+}
+
+Client::State Client::Step(int64_t now_us) noexcept {
+  while (true) {
+    switch (link_.Step(now_us)) {
+      case io::RedisLink::State::kDone:
+        if (mode_ != Mode::kLoadingScript) {
+          if (first_connection_ == 0) first_connection_ = link_.connection();
+          if (first_connection_ != link_.connection()) came_from_one_ = false;
+        }
+        if (TakeReplies()) return State::kDone;
+        Ask(now_us);
+        break;
+      case io::RedisLink::State::kFailed:
+        unsure_ = link_.may_have_run() && mode_ != Mode::kLoadingScript && ChangesSomething(operation_);
+        for (int i = 0; i < count_; ++i) unsure_ = unsure_ || answers_[i].outcome == Outcome::kOk;
+        return State::kFailed;
+      case io::RedisLink::State::kBusy:
+      case io::RedisLink::State::kIdle: return State::kBusy;
+    }
+  }
+}
+
+// True when there is nothing left to ask.
+bool Client::TakeReplies() noexcept {
+  switch (mode_) {
+    case Mode::kLoadingScript:
+      NoteScript(link_.reply(0));
+      // A server that loads no script says why when one is asked for.
+      mode_ = *sha_ != '\0' ? Mode::kTogether : Mode::kSingly;
+      return false;
+    case Mode::kTogether:
+      TakeTogether();
+      mode_ = Mode::kSingly;
+      break;
+    case Mode::kSingly: {
+      Answer& answer = answers_[index_];
+      if (loads_) NoteScript(link_.reply(1));
+      const redisReply* reply = link_.reply(Read(0, &answer) - 1);
+      if (answer.outcome == Outcome::kUnasked && turns_ < kMaxTurns) {
+        call_ = SaysNoScript(reply) ? ScriptCall::kWhole : ScriptCall::kBySha;
+        return false;
+      }
+      if (answer.outcome == Outcome::kUnasked) Refuse(reply->type == REDIS_REPLY_ERROR ? reply->str : "?", &answer);
+      break;
+    }
+  }
+  while (index_ < count_ && answers_[index_].outcome != Outcome::kUnasked) ++index_;
+  turns_ = 0;
+  call_ = ScriptCall::kBySha;
+  return index_ == count_;
+}
+
+bool Client::AsksForGenerationsTogether() const noexcept { return CommandCount(operation_, false) > 1 && !is_spread_; }
+
+void Client::AskTogether(wire::Commands* commands) noexcept {
+  Operation operation = operation_;
+  if (AsksForGenerationsTogether()) operation.with_generation = false;
+  for (int i = 0; i < count_; ++i) {
+    if (i % kMostGenerations == 0 && AsksForGenerationsTogether())
+      AddGenerations(keys_ + i, std::min(count_ - i, kMostGenerations), commands);
+    AddRequest(operation, keys_[i], false, ScriptCall::kBySha, sha_, commands);
+  }
+}
+
+void Client::TakeTogether() noexcept {
+  if (!AsksForGenerationsTogether()) {
+    for (int i = 0, at = 0; i < count_; ++i) at += Read(at, &answers_[i]);
+    return;
+  }
+  Operation operation = operation_;
+  operation.with_generation = false;
+  bool is_spread = false;
+  for (int i = 0, at = 0; i < count_; ++i) {
+    if (i % kMostGenerations == 0) {
+      // Where they are not told, the values are taken to be of the generation that is known.
+      const redisReply* const generations = link_.reply(at++);
+      ReadGenerations(generations, answers_ + i, std::min(count_ - i, kMostGenerations));
+      is_spread = is_spread || RefusesMany(generations);
+    }
+    const redisReply* const reply = link_.reply(at++);
+    ReadReplies(operation, &reply, 1, &answers_[i]);
+    if (answers_[i].outcome == Outcome::kUnasked) answers_[i].by_script = true;
+  }
+  is_spread_ = is_spread;
+}
+
+// An answer from the replies that begin there; returns how many those were.
+int Client::Read(int at, Answer* answer) noexcept {
+  const int count = CommandCount(operation_, answer->by_script);
+  const redisReply* const replies[] = {link_.reply(at), count > 1 ? link_.reply(at + 1) : nullptr};
+  ReadReplies(operation_, replies, count, answer);
+  if (count > 1 && answer->outcome == Outcome::kUnasked) answer->by_script = true;
+  return count;
+}
+
+void Client::NoteScript(const redisReply* loaded) noexcept {
+  if (loaded->type == REDIS_REPLY_STRING && strlen(loaded->str) + 1 == sizeof sha_)
+    memcpy(sha_, loaded->str, sizeof sha_);
+}
+
+}  // namespace idgen::sequencer

@@ -1,0 +1,318 @@
+// Commands by operation, answers by reply.
+#include "sequencer/redis/request.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include "sequencer/decimal.h"
+#include "sequencer/redis/script.h"
+#include "wire/printable.h"
+#include "wire/resp.h"
+
+namespace idgen::sequencer {
+namespace {
+
+using Kind = Operation::Kind;
+using Outcome = Answer::Outcome;
+using std::string_view;
+
+constexpr int kMaxPowers = 20;
+static_assert(int64_t{1} << kMaxPowers >= kMaxCount);
+static_assert(kMaxCount < INT64_MAX / kMaxCount);
+
+// Numbers as texts, for as long as a command is being written.
+class Words {
+ public:
+  void Add(string_view word) noexcept {
+    assert(count_ < kMax);
+    words_[count_] = word.data();
+    sizes_[count_++] = word.size();
+  }
+  void AddNumber(int64_t number) noexcept {
+    char* text = texts_[count_];
+    Add(string_view(text, static_cast<size_t>(WriteDecimal(text, number) - text)));
+  }
+  void AddFlag(bool flag) noexcept { Add(flag ? "1" : "0"); }
+  void AddTo(wire::Commands* commands) const noexcept { commands->Add(count_, words_, sizes_); }
+
+ private:
+  // EVALSHA, script, number of keys, three keys, verb, two words on the TTL; those of AddNext(); those of a raise.
+  static constexpr int kMax = 9 + 7 + 2 * kMaxPowers + 3;
+  const char* words_[kMax];
+  size_t sizes_[kMax];
+  char texts_[kMax][kDecimalBytes];
+  int count_ = 0;
+};
+
+void AddNext(const Operation& operation, Words* words) noexcept {
+  const Definition& definition = operation.definition;
+  const int64_t count = operation.count;
+  words->AddNumber(definition.start);
+  if (definition.Before() >= 0)
+    words->AddNumber(definition.Before());
+  else
+    words->Add("");
+  int64_t amount;
+  const bool can_add = !__builtin_mul_overflow(count, definition.step, &amount);
+  if (can_add)
+    words->AddNumber(amount);
+  else
+    words->Add("");
+  if (can_add && amount <= definition.max_value)
+    words->AddNumber(definition.max_value - amount);
+  else
+    words->Add("");
+  if (count <= CountOf(definition))
+    words->AddNumber((count - 1) * definition.step);
+  else
+    words->Add("");
+  words->AddFlag(definition.cycle);
+  words->AddNumber(count);
+  // A raise goes round nowhere: the script would take these for what the raise says.
+  if (!definition.cycle || count > CountOf(definition) || operation.kind == Kind::kRaise) return;
+  for (int64_t power = 1; power < count; power *= 2) {
+    words->AddNumber(power * definition.step);
+    words->AddNumber(definition.max_value - power * definition.step);
+  }
+}
+
+const char* VerbOf(Kind kind) noexcept {
+  switch (kind) {
+    case Kind::kNext: return "next";
+    case Kind::kSegment: return "segment";
+    case Kind::kRaise: return "raise";
+    case Kind::kDrop: return "drop";
+    case Kind::kReturn: return "return";
+    case Kind::kWriter: return "writer";
+    default: return "set";
+  }
+}
+
+// The text as a value that can have been given: digits, and a bigint.
+bool ParseValue(const redisReply* reply, int64_t* value) noexcept {
+  return reply->type == REDIS_REPLY_STRING &&
+         ReadDecimal(string_view(reply->str, static_cast<size_t>(reply->len)), value);
+}
+
+bool StartsWith(const char* text, const char* prefix) noexcept { return strncmp(text, prefix, strlen(prefix)) == 0; }
+bool Has(const char* text, const char* word) noexcept { return strstr(text, word) != nullptr; }
+
+void ReadError(const Operation& operation, const char* error, Answer* answer) noexcept {
+  for (const char* elsewhere : {"MOVED ", "ASK ", "NOSCRIPT", "LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN",
+                                "BUSY ", "NOREPLICAS", "NOAUTH"})
+    if (StartsWith(error, elsewhere)) return;
+  // Servers before Redis 7 put a script's error into one of their own.
+  if (Has(error, "READONLY")) return;
+  if (operation.kind == Kind::kNext && !answer->by_script && Has(error, "overflow")) {
+    answer->by_script = true;
+    return;
+  }
+  if (Has(error, "WRONGTYPE")) {
+    answer->outcome = Outcome::kWrongType;
+  } else if (Has(error, "not an integer")) {
+    answer->outcome = Outcome::kNotAValue;
+  } else {
+    Refuse(error, answer);
+  }
+}
+
+const redisReply* Element(const redisReply* reply, size_t index) noexcept {
+  return reply->type == REDIS_REPLY_ARRAY && index < static_cast<size_t>(reply->elements) ? reply->element[index]
+                                                                                          : nullptr;
+}
+
+bool Says(const redisReply* reply, size_t index, string_view word) noexcept {
+  const redisReply* element = Element(reply, index);
+  return element != nullptr && element->type == REDIS_REPLY_STRING &&
+         string_view(element->str, static_cast<size_t>(element->len)) == word;
+}
+
+bool Value(const redisReply* reply, size_t index, int64_t* value) noexcept {
+  const redisReply* element = Element(reply, index);
+  return element != nullptr && ParseValue(element, value);
+}
+
+Outcome ReadNext(const Operation& operation, const redisReply* reply, Answer* answer) noexcept {
+  const Definition& definition = operation.definition;
+  if (reply->type == REDIS_REPLY_INTEGER) {
+    if (!IsPlain(operation, answer->by_script)) return Outcome::kMisread;
+    // A value that was below 0 is no sequence's.
+    return GrantUpTo(definition, operation.count, reply->integer, &answer->grant) ? Outcome::kOk : Outcome::kNotAValue;
+  }
+  int64_t last, before, unbroken;
+  if (Says(reply, 0, "ok") && Value(reply, 1, &last))
+    return GrantUpTo(definition, operation.count, last, &answer->grant) ? Outcome::kOk : Outcome::kMisread;
+  if (Says(reply, 0, "around") && Value(reply, 1, &before) && Value(reply, 2, &unbroken) && Value(reply, 3, &last))
+    return GrantAround(definition, operation.count, before, unbroken, last, &answer->grant) ? Outcome::kOk
+                                                                                            : Outcome::kMisread;
+  if (Says(reply, 0, "full")) {
+    answer->had = !Says(reply, 1, "");
+    return !answer->had || Value(reply, 1, &answer->last) ? Outcome::kFull : Outcome::kMisread;
+  }
+  return Says(reply, 0, "bad") ? Outcome::kNotAValue : Outcome::kMisread;
+}
+
+// Whether the script is given the key for the number of a segment.
+bool IsOfSegment(const Operation& operation) noexcept {
+  const Kind kind = operation.kind;
+  return kind == Kind::kSegment || kind == Kind::kReturn ||
+         (kind == Kind::kRaise && operation.definition.HasSegments());
+}
+
+Outcome ReadSegment(const Operation& operation, const redisReply* reply, Answer* answer) noexcept {
+  const Outcome outcome = ReadNext(operation, reply, answer);
+  if (outcome != Outcome::kOk) return outcome;
+  if (!Says(reply, 0, "ok") || !Value(reply, 2, &answer->generation)) return Outcome::kMisread;
+  if (!IsOfSegment(operation)) return Outcome::kOk;
+  return Value(reply, 3, &answer->number) && (Says(reply, 4, "") || Value(reply, 4, &answer->number_before))
+             ? Outcome::kOk
+             : Outcome::kMisread;
+}
+
+// One that can't be read is none: what is known under a generation holds for no earlier one.
+void ReadGeneration(const redisReply* reply, Answer* answer) noexcept {
+  if (!ParseValue(reply, &answer->generation)) answer->generation = 0;
+}
+
+// Of a text a number that is no other one's by accident.
+Outcome ReadWriter(const redisReply* reply, Answer* answer) noexcept {
+  if (reply->type != REDIS_REPLY_STRING || reply->len == 0) return Outcome::kMisread;
+  answer->writer = std::max(HashOf(string_view(reply->str, static_cast<size_t>(reply->len))).low, uint64_t{1});
+  return Outcome::kOk;
+}
+
+Outcome ReadRaise(const Operation& operation, const redisReply* reply, Answer* answer) noexcept {
+  if (reply->type == REDIS_REPLY_INTEGER) return Outcome::kMisread;
+  const Outcome outcome = ReadSegment(operation, reply, answer);
+  if (outcome == Outcome::kOk) answer->had = answer->generation <= operation.mark.generation;
+  return outcome;
+}
+
+Outcome ReadPeek(const redisReply* reply, Answer* answer) noexcept {
+  if (reply->type == REDIS_REPLY_NIL) return Outcome::kOk;
+  if (reply->type != REDIS_REPLY_STRING) return Outcome::kMisread;
+  answer->had = true;
+  return ParseValue(reply, &answer->last) ? Outcome::kOk : Outcome::kNotAValue;
+}
+
+Outcome ReadChange(const redisReply* reply, Answer* answer) noexcept {
+  answer->had = Says(reply, 1, "1");
+  return Says(reply, 0, "ok") && (answer->had || Says(reply, 1, "0")) && Value(reply, 2, &answer->generation)
+             ? Outcome::kOk
+             : Outcome::kMisread;
+}
+
+}  // namespace
+
+bool IsPlain(const Operation& operation, bool by_script) noexcept {
+  if (operation.kind == Kind::kPeek) return true;
+  int64_t amount;
+  return operation.kind == Kind::kNext && !by_script && operation.definition.IsPlain() &&
+         !__builtin_mul_overflow(operation.count, operation.definition.step, &amount);
+}
+
+int CommandCount(const Operation& operation, bool by_script) noexcept {
+  return operation.kind == Kind::kNext && operation.with_generation && IsPlain(operation, by_script) ? 2 : 1;
+}
+
+void AddRequest(const Operation& operation, const StoreKey& key, bool by_script, ScriptCall call, const char* sha,
+                wire::Commands* commands) noexcept {
+  char segment_key[kMaxStoreKeyBytes];
+  Words words;
+  if (operation.kind == Kind::kPeek) {
+    words.Add("GET");
+    words.Add(key.value());
+  } else if (IsPlain(operation, by_script)) {
+    if (operation.with_generation) {
+      Words before;
+      before.Add("GET");
+      before.Add(key.generation());
+      before.AddTo(commands);
+    }
+    words.Add("INCRBY");
+    words.Add(key.value());
+    words.AddNumber(operation.count * operation.definition.step);
+  } else {
+    words.Add(call == ScriptCall::kBySha ? "EVALSHA" : "EVAL");
+    words.Add(call == ScriptCall::kBySha ? sha : kRedisSequenceScript);
+    words.Add(IsOfSegment(operation) ? "3" : "2");
+    words.Add(key.value());
+    words.Add(key.generation());
+    if (IsOfSegment(operation)) words.Add(key.WriteSegment(segment_key));
+    words.Add(operation.with_generation && operation.kind == Kind::kNext ? "segment" : VerbOf(operation.kind));
+    words.AddNumber(operation.definition.ttl_ms);
+    words.AddFlag(operation.definition.sliding);
+    if (operation.kind == Kind::kNext || operation.kind == Kind::kSegment || operation.kind == Kind::kRaise)
+      AddNext(operation, &words);
+    if (operation.kind == Kind::kRaise) {
+      words.AddNumber(operation.mark.generation);
+      words.AddNumber(operation.mark.value);
+      words.AddNumber(operation.value);
+    }
+    if (operation.kind == Kind::kReturn) {
+      words.AddNumber(operation.value);
+      words.AddNumber(operation.count * operation.definition.step);
+      words.AddNumber(operation.mark.generation);
+      words.AddNumber(operation.number);
+    }
+    if (operation.kind == Kind::kSet || operation.kind == Kind::kSetIfNone) {
+      words.AddNumber(operation.value);
+      words.AddFlag(operation.kind == Kind::kSetIfNone);
+    }
+  }
+  words.AddTo(commands);
+}
+
+void AddGenerations(const StoreKey* keys, int count, wire::Commands* commands) noexcept {
+  const char* words[1 + kMostGenerations] = {"MGET"};
+  size_t sizes[1 + kMostGenerations] = {strlen(words[0])};
+  for (int i = 0; i < count; ++i) {
+    words[1 + i] = keys[i].generation().data();
+    sizes[1 + i] = keys[i].generation().size();
+  }
+  commands->Add(1 + count, words, sizes);
+}
+
+void ReadGenerations(const redisReply* reply, Answer* answers, int count) noexcept {
+  if (reply->type != REDIS_REPLY_ARRAY || reply->elements != static_cast<size_t>(count)) return;
+  for (int i = 0; i < count; ++i) ReadGeneration(reply->element[i], &answers[i]);
+}
+
+bool RefusesMany(const redisReply* reply) noexcept {
+  if (reply->type != REDIS_REPLY_ERROR) return false;
+  for (const char* refusal : {"CROSSSLOT", "MOVED ", "ASK ", "TRYAGAIN", "NOPERM"})
+    if (StartsWith(reply->str, refusal)) return true;
+  return false;
+}
+
+void ReadReplies(const Operation& operation, const redisReply* const* replies, int count, Answer* answer) noexcept {
+  const redisReply* reply = replies[count - 1];
+  if (reply->type == REDIS_REPLY_ERROR) return ReadError(operation, reply->str, answer);
+  switch (operation.kind) {
+    case Kind::kNext:
+      if (count > 1) ReadGeneration(replies[0], answer);
+      answer->outcome = operation.with_generation && count == 1 ? ReadSegment(operation, reply, answer)
+                                                                : ReadNext(operation, reply, answer);
+      break;
+    case Kind::kSegment: answer->outcome = ReadSegment(operation, reply, answer); break;
+    case Kind::kPeek: answer->outcome = ReadPeek(reply, answer); break;
+    case Kind::kWriter: answer->outcome = ReadWriter(reply, answer); break;
+    case Kind::kRaise: answer->outcome = ReadRaise(operation, reply, answer); break;
+    case Kind::kSet:
+    case Kind::kSetIfNone:
+    case Kind::kDrop:
+    case Kind::kReturn: answer->outcome = ReadChange(reply, answer); break;
+  }
+}
+
+void Refuse(const char* words, Answer* answer) noexcept {
+  answer->outcome = Outcome::kRefused;
+  wire::WritePrintable(wire::WithoutAddress(words), answer->problem);
+}
+
+bool SaysNoScript(const redisReply* reply) noexcept {
+  return reply->type == REDIS_REPLY_ERROR && StartsWith(reply->str, "NOSCRIPT");
+}
+
+}  // namespace idgen::sequencer

@@ -1,0 +1,97 @@
+// Many servers with the defaults on one store that keeps what it acknowledged. Each is restarted once and crashes once
+// in the time; the store is restarted three times.
+#include "leases/scale.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <vector>
+
+#include "leases/world.h"
+
+namespace idgen::sim {
+namespace {
+
+double SecondsAt(const std::vector<int64_t>& sorted_us, double share) {
+  return static_cast<double>(sorted_us[static_cast<size_t>(share * static_cast<double>(sorted_us.size() - 1))]) /
+         kSecond;
+}
+
+void PrintTimes(const char* what, const std::vector<int64_t>& sorted_us) {
+  if (sorted_us.empty()) return;
+  printf("| %s | %zu | %.3f s | %.3f s | %.3f s |\n", what, sorted_us.size(), SecondsAt(sorted_us, 0.5),
+         SecondsAt(sorted_us, 0.99), SecondsAt(sorted_us, 1));
+}
+
+// The share of starts that could give ids after so long, on a scale from a millisecond to a hundred seconds.
+constexpr double kWidth = 640, kHeight = 300, kLeft = 60, kTop = 40;
+double X(double seconds) { return kLeft + kWidth * (std::log10(std::max(seconds, 1e-3)) + 3) / 5; }
+double Y(double share) { return kTop + kHeight * (1 - share); }
+
+void DrawCurve(FILE* file, const std::vector<int64_t>& sorted_us, const char* colour, const char* what, int row) {
+  if (sorted_us.empty()) return;
+  fprintf(file, "<polyline fill='none' stroke='%s' stroke-width='2' points='", colour);
+  for (int i = 0; i <= 400; ++i) {
+    // The far end is where it matters.
+    const double share = i / 400.0;
+    fprintf(file, "%.1f,%.1f ", X(SecondsAt(sorted_us, share)), Y(share));
+  }
+  fprintf(file, "'/>\n<text x='%.0f' y='%.0f' fill='%s'>%s</text>\n", kLeft + kWidth - 280,
+          kTop + kHeight - 30 + 18.0 * row, colour, what);
+}
+
+bool Draw(const char* path, const Plan& plan, const std::vector<int64_t>& stops_us,
+          const std::vector<int64_t>& crashes_us) {
+  FILE* file = fopen(path, "w");
+  if (file == nullptr) return false;
+  fprintf(file,
+          "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %.0f %.0f' font-family='sans-serif' font-size='13'>\n"
+          "<rect width='100%%' height='100%%' fill='white'/>\n"
+          "<text x='%.0f' y='24' font-size='15'>From the start of a server until it can give ids: %d servers, TTL %lld "
+          "s</text>\n",
+          kLeft + kWidth + 40, kTop + kHeight + 60, kLeft, plan.servers, static_cast<long long>(plan.ttl_ms / 1000));
+  for (int power = -3; power <= 2; ++power) {
+    const double x = X(std::pow(10, power));
+    fprintf(file,
+            "<line x1='%.1f' y1='%.0f' x2='%.1f' y2='%.0f' stroke='#ddd'/><text x='%.1f' y='%.0f' "
+            "text-anchor='middle'>%g s</text>\n",
+            x, kTop, x, kTop + kHeight, x, kTop + kHeight + 20, std::pow(10, power));
+  }
+  for (int percent = 0; percent <= 100; percent += 25)
+    fprintf(file,
+            "<line x1='%.0f' y1='%.1f' x2='%.0f' y2='%.1f' stroke='#ddd'/><text x='%.0f' y='%.1f' text-anchor='end'>%d "
+            "%%</text>\n",
+            kLeft, Y(percent / 100.0), kLeft + kWidth, Y(percent / 100.0), kLeft - 8, Y(percent / 100.0) + 4, percent);
+  DrawCurve(file, stops_us, "#1f77b4", "first start, or after a clean stop", 0);
+  DrawCurve(file, crashes_us, "#d62728", "after a crash", 1);
+  fprintf(file, "</svg>\n");
+  return fclose(file) == 0;
+}
+
+}  // namespace
+
+int ShowScale(uint64_t seed, int servers, int64_t hours, const char* svg) {
+  const Plan plan = Plan::AtScale(seed, servers, hours);
+  World world(plan, World::FaultsAtScale(plan));
+  const bool held = world.Run();
+  const Figures& figures = world.figures();
+  std::vector<int64_t> stops_us = figures.ready_after_stop_us, crashes_us = figures.ready_after_crash_us;
+  std::sort(stops_us.begin(), stops_us.end());
+  std::sort(crashes_us.begin(), crashes_us.end());
+  printf("%d servers, %lld h, TTL %lld ms, %d worker ids: %llu ids, %llu acquisitions, %llu leases lost\n",
+         plan.servers, static_cast<long long>(hours), static_cast<long long>(plan.ttl_ms), plan.workers,
+         static_cast<unsigned long long>(figures.ids), static_cast<unsigned long long>(figures.acquisitions),
+         static_cast<unsigned long long>(figures.lost_leases));
+  printf("requests to the store: %.1f per second\n",
+         static_cast<double>(figures.store_calls) / (static_cast<double>(plan.hours_us) / kSecond));
+  printf(
+      "| from the start of a server until it can give ids | starts | median | 99 %% | longest "
+      "|\n|---|---|---|---|---|\n");
+  PrintTimes("first starts, and after a clean stop", stops_us);
+  PrintTimes("after a crash", crashes_us);
+  if (!held) printf("VIOLATION: %s\n", world.violation().text.c_str());
+  if (svg != nullptr && !Draw(svg, plan, stops_us, crashes_us)) printf("could not write %s\n", svg);
+  return held ? 0 : 1;
+}
+
+}  // namespace idgen::sim

@@ -1,0 +1,253 @@
+// One simulated world: servers, their store, the network between them, the faults; one thread, one seed, no real time.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "leases/breaks.h"
+#include "engine/event_queue.h"
+#include "engine/fiber.h"
+#include "leases/ledger.h"
+#include "engine/random.h"
+#include "leases/store.h"
+
+namespace idgen::sim {
+
+class Server;
+
+inline constexpr int64_t kUs = 1;
+inline constexpr int64_t kMs = 1000 * kUs;
+inline constexpr int64_t kSecond = 1000 * kMs;
+inline constexpr int64_t kMinute = 60 * kSecond;
+inline constexpr int64_t kHour = 60 * kMinute;
+inline constexpr int64_t kBeginUs = 1795000000 * kSecond;  // November 2026
+
+enum class StoreKind : uint8_t {
+  kLinearizable,  // keeps what it acknowledged, and the operator has said so
+  kKeeping,       // the same, without the word
+  kForgetful,     // replicas, fail-overs, snapshots, FLUSHALL
+};
+
+// What a violation is about, the worst first.
+enum class Rule : uint8_t {
+  kId,    // an id was given twice
+  kTime,  // a time was given to two holders of one worker id: an id would have been twice, had both been busy
+  kAny,   // anything else that must hold
+};
+
+// What a run is made of; all of it follows from the seed, or is set on the command line.
+struct Plan {
+  uint64_t seed = 0;
+  int servers = 4;
+  int static_servers = 1;  // of them
+  int backends = 3;
+  int min_worker = 0;  // worker ids from here on are leased, so many of them:
+  int workers = 8;
+  StoreKind store = StoreKind::kForgetful;
+  int replicas = 0;
+  int wait_replicas = 0;
+  int64_t ttl_ms = 30000;
+  int64_t window_ms = 20000;
+  int64_t max_ahead_ms = 1000;
+  int64_t hours_us = kHour;
+  int64_t op_every_us = 2 * kSecond;  // of a backend, on average
+  double preempt = 0.02;              // of the steps that can be left in the middle
+  int faults = 60;
+  bool declared_new = false;       // the prefix, and each server; or by chance
+  int64_t skew_us = 15 * kSecond;  // of a server's wall clock from true time, at first, at the most
+  bool proxied = false;            // a proxy hides from servers that they talk to another process of the store
+  bool same_numbers = false;       // one server, whose static worker ids may be leased by it, too; and of two prefixes
+  bool twins = false;              // two leased servers have one name for themselves: clones
+  bool clocks_step = true;
+  bool store_clock_steps = true;
+  int64_t store_clock_back_us = 0;  // the envelope: the store's clock is set back so far
+  Rule watched = Rule::kAny;        // what is less is passed over
+  Breaks breaks;
+
+  static Plan Of(uint64_t seed);
+  // Many servers of the defaults on one store that keeps what it acknowledged, with few faults: what a user can expect.
+  static Plan AtScale(uint64_t seed, int servers, int64_t hours);
+};
+
+enum class FaultKind : uint8_t {
+  kCrash,        // at once
+  kCrashAtStep,  // `a` steps from then
+  kCrashLoop,    // `a` times, every `b`
+  kCleanRestart,
+  kWorkerExit,    // the background worker, `a` steps from then; shared memory lives on
+  kPause,         // SIGSTOP for `a`
+  kClockStep,     // a server's wall clock by `a`
+  kClockSpike,    // by `a`, and back after `b`
+  kNetworkBad,    // for `a`: messages are lost, late, twice
+  kServerCutOff,  // one server from the store for `a`
+  kStorePause,    // for `a`
+  kStoreRestart,  // what it keeps: kind of store; down for `a`
+  kStoreClock,    // forward by `a`
+  kFailOver,      // after the replicas were cut off for `a`; the old master goes on for `b`
+  kReplicaCut,    // for `a`
+  kForget,        // FLUSHALL
+  kSettings,      // where `a` is 0 a server is sent from its lease to a static worker id or back, 1: it gets another
+                  // static one, 2: it leases anew, 3: its window and max_ahead change
+  kFileLost,      // a static server's: at a crash
+  kFileOld,       // likewise: an older copy
+  kMoved,         // likewise: the directory is a copy
+  kPromoted,      // likewise: another timeline
+  kHeldMessage,  // the next request of a server comes a second time after `a`; where `b` is 1 the server stops after it
+  kHeldClaim,  // a server acquires anew; the request comes a second time after `a`, while the server is stopped and the
+               // others are restarted, the last time within `b` before
+  kSetBack,  // a server is stopped for `a`; `b` before it goes on the store is restarted with what it had at the stop,
+             // or with nothing; meanwhile the others are restarted
+  kReset,    // a server's connections for `a`: its requests may yet arrive, the replies do not
+  kPromotions,  // a server crashes `a` times, every `b`, and is promoted in place each time: another timeline
+};
+constexpr int kFaultKinds = static_cast<int>(FaultKind::kPromotions) + 1;
+
+struct Fault {
+  int64_t at_us = 0;
+  FaultKind kind = FaultKind::kCrash;
+  int who = 0;
+  int64_t a = 0;
+  int64_t b = 0;
+  uint64_t number = 0;  // in the plan's list, also once others were taken out: what it draws follows from it
+};
+
+std::string Describe(const Fault& fault);
+
+struct Violation {
+  std::string text;
+};
+
+struct Figures {
+  uint64_t ids = 0;
+  uint64_t events = 0;
+  uint64_t store_calls = 0;
+  uint64_t acquisitions = 0;
+  uint64_t lost_leases = 0;
+  int64_t longest_outage_us = 0;  // of a server that was up
+  int64_t largest_lead_us = 0;    // of an id clock over the wall clock
+  bool time_repeated = false;     // passed over or not
+  // From the start of a server until its identity is published.
+  std::vector<int64_t> ready_after_stop_us;
+  std::vector<int64_t> ready_after_crash_us;
+};
+
+class World {
+ public:
+  World(const Plan& plan, const std::vector<Fault>& faults);
+  ~World();
+
+  static std::vector<Fault> FaultsOf(const Plan& plan);
+  static std::vector<Fault> FaultsAtScale(const Plan& plan);
+
+  // True where nothing was violated.
+  bool Run();
+  // Of the server whose step is going on.
+  static void MakeToken(char (&text)[lease::kTokenBytes + 1]) noexcept;
+  const Violation& violation() const noexcept { return violation_; }
+  const Figures& figures() const noexcept { return figures_; }
+  // What happened, for people; only when asked for, as it is slow.
+  void KeepTimeline() { keep_timeline_ = true; }
+  const std::vector<std::string>& timeline() const noexcept { return timeline_; }
+
+ private:
+  friend class Server;
+  friend class SimStore;
+  friend struct SimMemory;
+
+  struct Message {
+    int server = 0;
+    int node = -1;  // where it arrived
+    Call call;
+    lease::StoreReply reply;
+    uint64_t offset = 0;
+    int64_t give_up_us = 0;  // WAIT's time limit
+  };
+  // A second copy of a server's next request, or of its next acquisition, comes late.
+  struct Hold {
+    int64_t after_us = 0;  // 0: none does
+    bool of_acquisition = false;
+    bool stops_after = false;  // the server stops once it has come
+    int64_t pause_us = 0;      // where not 0 it is stopped so soon, until the copy has come
+  };
+  struct Suspended {
+    Fiber* fiber = nullptr;
+    int server = 0;
+    int life = 0;
+    int actor = 0;
+    uint64_t worker_run = 0;
+  };
+
+  // In the tag of a backend's event, beside its number: it is one more, after which no other is to come.
+  static constexpr uint64_t kBetween = 1u << 15;
+
+  void Push(int64_t at_us, EventKind kind, int who, uint64_t tag = 0) {
+    events_.Push({std::max(at_us, now_us_), tag, who, kind});
+  }
+  void Do(int64_t at_us, std::function<void()> what);
+  void Handle(const Event& event);
+
+  // The network.
+  uint64_t Send(int server, const Call& call);
+  void Arrive(const Event& event);
+  void AfterWait(uint64_t id);
+  void Reply(uint64_t id, int64_t after_us);
+  int RouteOf(int server) const;
+  bool LinkBad() const;
+  int64_t DelayUs(int server);
+
+  // Whatever may be left in the middle, with that probability.
+  void RunStep(Server& server, int actor, double leaves, std::function<void()> step);
+  void AtYield() {
+    if (Fiber::Current() != nullptr) MayLeave();
+  }
+  void MayLeave();
+  void ResumeSuspended(size_t index);
+
+  void Strike(const Fault& fault);
+  void SetStoreBack(Random& random);
+  // All but one are stopped and started again, each at some time within that from then on.
+  void RestartOthers(int who, int64_t from_us, int64_t within_us, Random& random);
+  void EndFaults();
+  void CheckLiveness();
+  void Violate(const std::string& text, Rule rule = Rule::kAny);
+  void Note(const char* format, ...) __attribute__((format(printf, 2, 3)));
+
+  Plan plan_;
+  std::vector<Fault> faults_;
+  Random random_;              // of the world's own course
+  std::vector<Random> links_;  // each server's way to the store
+  Store store_;
+  Ledger ledger_;
+  static inline FiberPool fibers_;  // whose stacks the next world uses again
+  std::vector<std::unique_ptr<Server>> servers_;
+  EventQueue events_{kBeginUs};
+  std::vector<std::function<void()>> to_do_;
+  std::vector<Message> messages_;
+  std::vector<uint64_t> free_messages_;
+  std::vector<Suspended> suspended_;
+  int64_t now_us_ = kBeginUs;
+  uint64_t requests_ = 0;  // sent so far
+  int64_t network_bad_until_us_ = 0;
+  std::vector<Hold> holds_;  // per server
+  std::vector<int64_t> resets_until_us_;
+  std::vector<uint64_t> connected_to_;  // per server: who the store's process is
+  int64_t store_paused_until_us_ = 0;
+  std::vector<int> route_;      // per server; -1: the master
+  bool store_is_back_ = false;  // its clock
+  bool faults_over_ = false;
+  bool clocks_never_stepped_ = true;  // in the whole run
+  bool violated_ = false;
+  Violation violation_;
+  Figures figures_;
+  bool keep_timeline_ = false;
+  std::vector<std::string> timeline_;
+  Server* stepping_ = nullptr;  // whose step is going on
+  int actor_ = 0;               // and which of its processes
+  Suspended step_;
+};
+
+}  // namespace idgen::sim
