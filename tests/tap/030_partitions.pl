@@ -32,8 +32,8 @@ my $version = sql(q(SELECT extversion FROM pg_extension WHERE extname = 'pg_part
 my ($major, $minor) = $version =~ /^(\d+)\.(\d+)/;
 note("pg_partman $version");
 
-# The recipes of docs/time-ranges.md, the retention left out until later.
-my ($chapter) = slurp_file('docs/time-ranges.md') =~ /^### With pg_partman\n(.*?)^## /ms or die 'no recipe';
+# The recipes of docs/ranges.md, the retention left out until later.
+my ($chapter) = slurp_file('docs/ranges.md') =~ /^### With pg_partman\n(.*?)^## /ms or die 'no recipe';
 my ($by_id, $by_time) = $chapter =~ /^```sql\n(.*?)^```/msg;
 my @retain = map { s/^(UPDATE .*?;\n)//ms ? $1 : die 'no retention' } $by_id, $by_time;
 my ($premake) = $by_id =~ /p_premake => (\d+)/;

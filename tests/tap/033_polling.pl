@@ -1,4 +1,4 @@
-# The poller of docs/time-ranges.md, beside one that remembers the last id it saw: ids are not in commit order.
+# The poller of docs/ranges.md, beside one that remembers the last id it saw: ids are not in commit order.
 use strict;
 use warnings;
 
@@ -9,7 +9,7 @@ use Test::More;
 my $node = new_server('main', conf => "autovacuum = off\nmax_prepared_transactions = 2");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION idgen');
-my ($chapter) = slurp_file('docs/time-ranges.md') =~ /^## What an id is not\n(.*)/ms or die 'no recipe';
+my ($chapter) = slurp_file('docs/ranges.md') =~ /^## What an id is not\n(.*)/ms or die 'no recipe';
 my ($tables, $poll) = $chapter =~ /^```sql\n(.*?)^```/msg;
 $node->safe_psql('postgres', $tables);
 

@@ -21,7 +21,7 @@ sub normalised
 }
 
 # Each page is told as one story, in a database of its own.
-my %pages = ('README.md' => '^## Quick start\n(.*?)^## ', map { ("docs/$_.md" => '(.*)') } qw(generators migration sequencer time-ranges));
+my %pages = ('README.md' => '^## Quick start\n(.*?)^## ', map { ("docs/$_.md" => '(.*)') } qw(generators migration sequencers ranges));
 
 my $store = StoreTest::Redis->new(appendonly => 'no');
 my $node = PostgreSQL::Test::Cluster->new('readme');

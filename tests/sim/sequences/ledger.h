@@ -1,4 +1,4 @@
-// Everything that was ever given of sequences, and what is promised of it (docs/sequencer.md):
+// Everything that was ever given of sequences, and what is promised of it (docs/sequencers.md):
 //
 // 1. Where the store forgot nothing, no value is given twice, but for what somebody set or dropped.
 // 2. Whatever the store forgot, a server gives no value again that it gave before and that counts, under one
