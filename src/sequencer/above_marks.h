@@ -19,7 +19,7 @@
 
 #include <algorithm>
 
-#include "sequencer/redis/request.h"
+#include "sequencer/operation.h"
 
 namespace idgen::sequencer {
 

@@ -3,7 +3,7 @@
 
 #include "fuzz.h"
 
-#include "sequencer/redis/request.h"
+#include "sequencer/operation.h"
 
 namespace idgen::fuzz {
 

@@ -7,7 +7,7 @@
 #include "pg/base/pg.h"
 
 #include "core/memory.h"
-#include "sequencer/redis/request.h"
+#include "sequencer/operation.h"
 
 namespace idgen::pg {
 

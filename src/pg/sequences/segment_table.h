@@ -4,7 +4,7 @@
 #include "pg/base/pg.h"
 
 #include "pg/sequences/sequencers.h"
-#include "sequencer/redis/request.h"
+#include "sequencer/operation.h"
 #include "sequencer/segment.h"
 
 namespace idgen::pg {

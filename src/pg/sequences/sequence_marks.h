@@ -3,7 +3,7 @@
 
 #include "pg/base/pg.h"
 
-#include "sequencer/redis/request.h"
+#include "sequencer/operation.h"
 
 namespace idgen::pg {
 

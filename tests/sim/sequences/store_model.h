@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "sequences/breaks.h"
-#include "sequencer/redis/request.h"
+#include "sequencer/operation.h"
 
 namespace idgen::sim::sequences {
 
