@@ -1,10 +1,10 @@
 // The library's entry: what happens when PostgreSQL loads it.
 #include "pg/base/pg.h"
 
-#include "pg/sequences/segment_table.h"
-#include "pg/sequences/mark_file.h"
 #include "pg/base/settings.h"
 #include "pg/base/shared_memory.h"
+#include "pg/sequences/mark_file.h"
+#include "pg/sequences/segment_table.h"
 #include "pg/worker/worker.h"
 
 extern "C" {

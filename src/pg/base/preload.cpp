@@ -1,11 +1,12 @@
-// What CREATE EXTENSION says if the library is not in shared_preload_libraries: nothing will work but reading ids, and
-// the statement that changes it.
+// The error and the warning about a library that is not in shared_preload_libraries.
 #include "pg/base/preload.h"
+
+#include "pg/base/shared_memory.h"
 
 namespace idgen::pg {
 namespace {
 
-// The setting's libraries and idgen, as ALTER SYSTEM takes them.
+// The libraries in the setting plus idgen, as ALTER SYSTEM expects them.
 const char* LibrariesWithIdgen() {
   List* libraries = NIL;
   StringInfoData list;
@@ -23,7 +24,8 @@ const char* LibrariesWithIdgen() {
 
 void WarnUnlessPreloaded() {
   if (SharedState() != nullptr) return;
-  // The script of a trusted extension runs as a superuser; who has called for it may not know the setting.
+  // The script of a trusted extension runs as a superuser; the user who runs CREATE EXTENSION may not be allowed to
+  // read the setting.
   const Oid caller = GetSessionUserId();
   const bool may_see = superuser_arg(caller) || has_privs_of_role(caller, ROLE_PG_READ_ALL_SETTINGS);
   ereport(WARNING,
@@ -33,6 +35,12 @@ void WarnUnlessPreloaded() {
            may_see ? errhint("Run ALTER SYSTEM SET shared_preload_libraries = %s; and restart the server.",
                              LibrariesWithIdgen())
                    : errhint("Have a superuser add idgen to \"shared_preload_libraries\" and restart the server.")));
+}
+
+void RaiseNotPreloaded() {
+  ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                  errmsg("idgen must be loaded via \"shared_preload_libraries\""),
+                  errhint("Add idgen to \"shared_preload_libraries\" in postgresql.conf and restart the server.")));
 }
 
 }  // namespace idgen::pg

@@ -1,13 +1,14 @@
-// The warning at CREATE EXTENSION.
+// What users are told if the library is not in shared_preload_libraries.
 #pragma once
 
 #include "pg/base/pg.h"
 
-#include "pg/base/shared_memory.h"
-
 namespace idgen::pg {
 
-// Raises a warning if the library was not loaded when the server started.
+// For functions that need shared memory.
+[[noreturn]] void RaiseNotPreloaded();
+
+// For CREATE EXTENSION: a warning with the statement that preloads the library. Does nothing if it is preloaded.
 void WarnUnlessPreloaded();
 
 }  // namespace idgen::pg

@@ -1,7 +1,7 @@
 // Sizing, making and attaching to the shared memory; claiming a backend's slot in it.
 #include "pg/base/shared_memory.h"
 
-#include "pg/ids/errors.h"
+#include "pg/base/preload.h"
 
 #include <new>
 

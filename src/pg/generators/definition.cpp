@@ -1,7 +1,6 @@
 // The words in which a definition is refused.
 #include "pg/generators/definition.h"
 
-#include "pg/status/describe.h"
 #include "pg/base/timestamp.h"
 
 namespace idgen::pg {

@@ -26,14 +26,4 @@ void CheckIssuable(const core::Definition& definition);
 // not given.
 core::Definition DefinitionOfArguments(FunctionCallInfo fcinfo, int first);
 
-// What a definition is good for, for idgen_describe_layout() and the view idgen_generators.
-struct Facts {
-  int64 ids_per_second;  // of one worker
-  int64 workers;
-  TimestampTz runs_out_at;  // 0: later than a timestamp can say
-  int64 example_id;         // of worker 1, as of now
-  const char* note;         // constant; nullptr: none
-};
-Facts FactsOf(const core::Definition& definition);
-
 }  // namespace idgen::pg

@@ -2,11 +2,12 @@
 #include "pg/generators/generators.h"
 
 #include "io/clock.h"
-#include "pg/generators/definition.h"
-#include "pg/status/describe.h"
 #include "pg/base/row.h"
 #include "pg/base/settings.h"
 #include "pg/base/shared_memory.h"
+#include "pg/base/timestamp.h"
+#include "pg/generators/definition.h"
+#include "pg/generators/describe_layout.h"
 
 #include <algorithm>
 
@@ -33,7 +34,7 @@ HeapTuple JudgeNew(HeapTuple row, TupleDesc descriptor, bool* is_default) {
 
 // The row that the view idgen_generators has of it.
 Datum RowOfView(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor) {
-  const pg::Facts facts = pg::FactsOf(pg::DefinitionOfRow(row, descriptor));
+  const pg::LayoutFacts facts = pg::FactsOf(pg::DefinitionOfRow(row, descriptor));
   pg::Row<12> result;
   for (int column = pg::kNameColumn; column <= pg::kAppColumn; ++column) result.AddColumn(row, column, descriptor);
   result.AddInt(facts.ids_per_second);

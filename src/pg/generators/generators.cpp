@@ -2,12 +2,12 @@
 #include "pg/generators/generators.h"
 
 #include "io/clock.h"
-#include "pg/generators/definition.h"
-#include "pg/status/describe.h"
-#include "pg/ids/errors.h"
-#include "pg/lease/settings.h"
+#include "pg/base/preload.h"
 #include "pg/base/settings.h"
 #include "pg/base/shared_memory.h"
+#include "pg/base/timestamp.h"
+#include "pg/generators/definition.h"
+#include "pg/lease/settings.h"
 
 #include <cstring>
 

@@ -2,11 +2,10 @@
 #include "pg/base/pg.h"
 
 #include "core/decode.h"
-#include "pg/generators/definition.h"
-#include "pg/status/describe.h"
-#include "pg/generators/generators.h"
 #include "pg/base/row.h"
 #include "pg/base/timestamp.h"
+#include "pg/generators/definition.h"
+#include "pg/generators/generators.h"
 
 using namespace idgen;
 

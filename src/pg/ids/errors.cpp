@@ -3,11 +3,11 @@
 
 #include "core/definition.h"
 #include "io/clock.h"
-#include "pg/base/audience.h"
-#include "pg/status/describe.h"
-#include "pg/generators/generators.h"
+#include "pg/base/monitor_role.h"
 #include "pg/base/settings.h"
 #include "pg/base/shared_memory.h"
+#include "pg/generators/generators.h"
+#include "pg/status/diagnosis.h"
 
 namespace idgen::pg {
 namespace {
@@ -65,12 +65,6 @@ using core::Reservation;
 }
 
 }  // namespace
-
-void RaiseNotPreloaded() {
-  ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                  errmsg("idgen must be loaded via \"shared_preload_libraries\""),
-                  errhint("Add idgen to \"shared_preload_libraries\" in postgresql.conf and restart the server.")));
-}
 
 void RaiseRunOut(const core::Layout& layout) {
   const core::Definition definition{.layout = layout, .unit_us = layout.unit_ms * core::kUsPerMs};

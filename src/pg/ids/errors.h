@@ -7,8 +7,6 @@
 
 namespace idgen::pg {
 
-[[noreturn]] void RaiseNotPreloaded();
-
 // The layout's time field has run out.
 [[noreturn]] void RaiseRunOut(const core::Layout& layout);
 

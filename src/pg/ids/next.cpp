@@ -3,7 +3,7 @@
 
 #include "core/text_form.h"
 #include "pg/generators/generators.h"
-#include "pg/ids/take.h"
+#include "pg/ids/take_id.h"
 
 using namespace idgen;
 

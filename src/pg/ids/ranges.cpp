@@ -1,10 +1,9 @@
 // idgen_min_id() and idgen_max_id(): a time as a range of ids, for indexes and partitions.
 #include "pg/base/pg.h"
 
-#include "pg/generators/definition.h"
-#include "pg/status/describe.h"
-#include "pg/generators/generators.h"
 #include "pg/base/timestamp.h"
+#include "pg/generators/definition.h"
+#include "pg/generators/generators.h"
 
 using namespace idgen;
 

@@ -2,11 +2,10 @@
 #include "pg/base/pg.h"
 
 #include "io/clock.h"
-#include "pg/status/describe.h"
-#include "pg/base/entropy.h"
 #include "pg/base/row.h"
 #include "pg/base/shared_memory.h"
 #include "pg/base/timestamp.h"
+#include "pg/ids/uuid_entropy.h"
 
 #include <cstring>
 

@@ -3,7 +3,7 @@
 
 #include "core/server_state.h"
 #include "io/clock.h"
-#include "pg/ids/errors.h"
+#include "pg/base/preload.h"
 #include "pg/base/shared_memory.h"
 #include "pg/worker/worker.h"
 

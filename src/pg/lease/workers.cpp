@@ -1,7 +1,7 @@
 // idgen_workers(): who holds which worker id; idgen_declare_new_prefix(): nobody ever has.
 #include "pg/base/pg.h"
 
-#include "pg/status/describe.h"
+#include "pg/base/timestamp.h"
 #include "pg/base/row.h"
 #include "pg/base/shared_memory.h"
 #include "pg/lease/store_call.h"

@@ -1,10 +1,10 @@
 // idgen_adopt(): puts a generator's ids on a column that has had others, or refuses with what stands in the way.
 #include "pg/base/pg.h"
 
-#include "pg/migration/column.h"
-#include "pg/generators/generators.h"
 #include "pg/base/row.h"
-#include "pg/ids/take.h"
+#include "pg/generators/generators.h"
+#include "pg/ids/take_id.h"
+#include "pg/migration/column.h"
 
 using namespace idgen;
 

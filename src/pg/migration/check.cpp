@@ -1,13 +1,13 @@
 // The rows of idgen_check() that are about the server, not about tables.
 #include "pg/base/pg.h"
 
-#include "pg/base/audience.h"
-#include "pg/status/describe.h"
-#include "pg/lease/settings.h"
+#include "pg/base/monitor_role.h"
 #include "pg/base/row.h"
+#include "pg/base/settings.h"
+#include "pg/lease/settings.h"
 #include "pg/sequences/sequence_store.h"
 #include "pg/sequences/sequencers.h"
-#include "pg/base/settings.h"
+#include "pg/status/diagnosis.h"
 
 #include <cstring>
 

@@ -5,12 +5,12 @@
 #include "pg/base/pg.h"
 
 #include "core/position.h"
-#include "pg/migration/column.h"
+#include "pg/base/settings.h"
+#include "pg/base/timestamp.h"
 #include "pg/generators/definition.h"
 #include "pg/generators/generators.h"
 #include "pg/lease/settings.h"
-#include "pg/base/settings.h"
-#include "pg/base/timestamp.h"
+#include "pg/migration/column.h"
 #include "pg/worker/worker_id.h"
 
 using namespace idgen;

@@ -8,7 +8,7 @@
 #include "pg/sequences/mark_file.h"
 #include "pg/sequences/segments.h"
 #include "pg/sequences/sequence_store.h"
-#include "pg/worker/watch.h"
+#include "pg/base/log_limit.h"
 
 namespace idgen::pg {
 namespace {

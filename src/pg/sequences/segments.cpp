@@ -3,7 +3,7 @@
 #include "pg/sequences/segments.h"
 
 #include "io/clock.h"
-#include "pg/ids/errors.h"
+#include "pg/base/preload.h"
 #include "pg/sequences/segment_worker.h"
 #include "pg/sequences/sequence_marks.h"
 #include "pg/sequences/sequence_store.h"

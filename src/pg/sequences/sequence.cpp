@@ -1,5 +1,5 @@
 // idgen_sequence() and what belongs to it: the arguments are made an operation, the answer a row or an error.
-#include "pg/ids/errors.h"
+#include "pg/base/preload.h"
 #include "pg/sequences/segments.h"
 #include "pg/sequences/sequence_marks.h"
 #include "pg/sequences/sequencers.h"

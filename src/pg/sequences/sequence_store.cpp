@@ -6,7 +6,7 @@
 #include "io/socket.h"
 #include "pg/lease/settings.h"
 #include "pg/lease/store_url.h"
-#include "pg/base/audience.h"
+#include "pg/base/monitor_role.h"
 #include "pg/base/wait.h"
 
 #include <new>

@@ -7,11 +7,11 @@
 
 #include "core/definition.h"
 #include "io/clock.h"
-#include "pg/migration/column.h"
-#include "pg/generators/generators.h"
+#include "pg/base/log_limit.h"
 #include "pg/base/shared_memory.h"
 #include "pg/base/timestamp.h"
-#include "pg/worker/watch.h"
+#include "pg/generators/generators.h"
+#include "pg/migration/column.h"
 
 #include <cstdlib>
 #include <cstring>

@@ -2,11 +2,11 @@
 #include "pg/base/pg.h"
 
 #include "io/clock.h"
-#include "pg/status/describe.h"
-#include "pg/ids/errors.h"
-#include "pg/generators/generators.h"
+#include "pg/base/preload.h"
 #include "pg/base/row.h"
-#include "pg/status/totals.h"
+#include "pg/generators/generators.h"
+#include "pg/status/counter_totals.h"
+#include "pg/status/diagnosis.h"
 
 using namespace idgen;
 

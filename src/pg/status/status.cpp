@@ -1,12 +1,12 @@
 // idgen_status(): is it healthy, and if not, what do I do?
 #include "pg/base/pg.h"
 
-#include "pg/base/audience.h"
-#include "pg/status/describe.h"
-#include "pg/lease/settings.h"
+#include "pg/base/monitor_role.h"
 #include "pg/base/row.h"
 #include "pg/base/settings.h"
-#include "pg/status/totals.h"
+#include "pg/lease/settings.h"
+#include "pg/status/counter_totals.h"
+#include "pg/status/diagnosis.h"
 
 #include "io/clock.h"
 
@@ -82,7 +82,7 @@ void AddLease(pg::Row<N>& row, const Status& status) {
   char problem[256];
   const bool leased = status.worker.leased && status.identity;
   const bool known = leased && pg::ReadLeaseConfig(&config, problem, sizeof problem);
-  known && status.in_full ? row.AddPrintable(config.holder) : row.AddNull();
+  known&& status.in_full ? row.AddPrintable(config.holder) : row.AddNull();
   row.AddTime(leased && view.expiry_ms != 0 ? pg::TimestampOfUnixMs(view.expiry_ms) : 0);
   row.AddTime(view.renewed_at_ms != 0 ? pg::TimestampOfUnixMs(view.renewed_at_ms) : 0);
   view.latency_us != 0 ? row.Add(pg::IntervalOfUs(view.latency_us)) : row.AddNull();

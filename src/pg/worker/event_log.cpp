@@ -1,8 +1,8 @@
 // Events of the keeper as log lines: at acquisition, loss, the first failure and the recovery, not at every retry.
 #include "pg/worker/event_log.h"
 
-#include "pg/status/describe.h"
 #include "pg/base/settings.h"
+#include "pg/status/diagnosis.h"
 
 #include "core/time.h"
 #include "io/clock.h"

@@ -1,23 +1,11 @@
 // What the background worker sees of the backends' troubles, and says in the log: once per event, and not often.
 #pragma once
 
+#include "pg/base/log_limit.h"
 #include "pg/base/shared_memory.h"
-#include "pg/status/totals.h"
+#include "pg/status/counter_totals.h"
 
 namespace idgen::pg {
-
-// At most one line a minute.
-class LogLimit {
- public:
-  bool Allows(int64 boot_us) noexcept {
-    if (last_us_ != 0 && boot_us - last_us_ < 60 * core::kUsPerSecond) return false;
-    last_us_ = boot_us;
-    return true;
-  }
-
- private:
-  int64 last_us_ = 0;
-};
 
 class Watch {
  public:

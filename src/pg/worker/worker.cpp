@@ -2,13 +2,13 @@
 // identity source, sleep on the latch and on the source's connection.
 #include "pg/worker/worker.h"
 
-#include "pg/status/describe.h"
-#include "pg/lease/settings.h"
 #include "pg/base/settings.h"
 #include "pg/base/shared_memory.h"
-#include "pg/worker/static_presence.h"
-#include "pg/worker/event_log.h"
 #include "pg/base/wait.h"
+#include "pg/lease/settings.h"
+#include "pg/status/diagnosis.h"
+#include "pg/worker/event_log.h"
+#include "pg/worker/static_presence.h"
 #include "pg/worker/watch.h"
 #include "pg/worker/worker_id.h"
 

@@ -228,7 +228,7 @@ void Server::ReportEvents() {
 void Server::ScheduleOp(int backend) {
   Backend& it = backends_[static_cast<size_t>(backend)];
   int64_t after_us = 1;
-  if (world_.now_us_ < it.waits_until_us)  // as in src/pg/ids/take.cpp
+  if (world_.now_us_ < it.waits_until_us)  // as in src/pg/ids/take_id.cpp
     after_us += std::min(kMs << std::min(it.tries++, 8), 10 * kMs);
   else
     after_us += it.random.Exponential(world_.plan_.op_every_us);

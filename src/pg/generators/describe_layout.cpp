@@ -1,11 +1,10 @@
 // idgen_describe_layout(): what a layout is good for, before anything is made.
-#include "pg/base/pg.h"
+#include "pg/generators/describe_layout.h"
 
 #include "io/clock.h"
-#include "pg/generators/definition.h"
-#include "pg/status/describe.h"
 #include "pg/base/row.h"
 #include "pg/base/timestamp.h"
+#include "pg/generators/definition.h"
 
 using namespace idgen;
 
@@ -36,7 +35,7 @@ int64 ExampleOf(const core::Definition& definition) {
 
 namespace idgen::pg {
 
-Facts FactsOf(const core::Definition& definition) {
+LayoutFacts FactsOf(const core::Definition& definition) {
   const std::optional<int64_t> end_us = core::EndUs(definition);
   return {.ids_per_second = core::IdsPerSecond(definition),
           .workers = int64{1} << definition.layout.worker.width,
@@ -54,7 +53,7 @@ PGDLLEXPORT Datum idgen_sql_describe_layout(PG_FUNCTION_ARGS) {
   const core::Definition definition = pg::DefinitionOfArguments(fcinfo, 0);
   char fields[core::kLayoutTextBytes];
   core::WriteLayout(definition.layout, fields);
-  const pg::Facts facts = pg::FactsOf(definition);
+  const pg::LayoutFacts facts = pg::FactsOf(definition);
   pg::Row<9> row;
   row.AddText(fields);
   row.Add(TimestampTzGetDatum(pg::TimestampOfUnixMs(definition.layout.epoch_ms)));

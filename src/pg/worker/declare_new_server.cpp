@@ -1,5 +1,5 @@
-// What CREATE EXTENSION's script says to the server: it is new, unless there is a trace of earlier ids. And to the user, if
-// the library is not preloaded.
+// What CREATE EXTENSION's script says to the server: it is new, unless there is a trace of earlier ids. And to the
+// user, if the library is not preloaded.
 #include "pg/base/pg.h"
 
 #include "io/ceiling_file.h"

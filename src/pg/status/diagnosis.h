@@ -3,6 +3,7 @@
 
 #include "pg/base/pg.h"
 #include "pg/base/shared_memory.h"
+#include "pg/base/timestamp.h"
 
 #include "io/ceiling_file.h"
 
@@ -20,7 +21,7 @@ Diagnosis DiagnoseStoreMemory(const WorkerStatus& status);
 // A copy, taken under the lock.
 WorkerStatus CopyStatus(const Shared& shared);
 
-// In full, or without hosts, ports and what was read from the host: see audience.h.
+// In full, or without hosts, ports and what was read from the host: see monitor_role.h.
 Diagnosis Diagnose(const WorkerStatus& status, bool in_full);
 
 // Of a server whose worker id is leased, or to be. `state` is nullptr where the lease is well.
@@ -33,12 +34,7 @@ const char* WhyNoWorkerId(const WorkerStatus& status, bool in_full);
 const char* FileFailure(int error, bool in_full);
 inline constexpr const char* kFileAdvice = "Repair the file system; the worker retries several times a second.";
 
-// Unix milliseconds as the server log writes times; palloc'ed.
-const char* TimeText(int64 unix_ms);
-
 // About when an id clock that is ahead by so much, and slewed, will be right.
 TimestampTz ClockRightAt(int64 ahead_us);
-
-TimestampTz TimestampOfUnixMs(int64 unix_ms) noexcept;
 
 }  // namespace idgen::pg

@@ -1,5 +1,5 @@
 // Words for the state of a lease.
-#include "pg/status/describe.h"
+#include "pg/status/diagnosis.h"
 
 #include "io/clock.h"
 #include "pg/lease/settings.h"

@@ -1,5 +1,5 @@
 // The block of randomness that a backend draws from.
-#include "pg/base/entropy.h"
+#include "pg/ids/uuid_entropy.h"
 
 #include <cstring>
 

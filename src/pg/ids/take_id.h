@@ -5,9 +5,9 @@
 
 #include "core/block.h"
 #include "io/clock.h"
-#include "pg/ids/errors.h"
-#include "pg/generators/generators.h"
 #include "pg/base/shared_memory.h"
+#include "pg/generators/generators.h"
+#include "pg/ids/errors.h"
 
 namespace idgen::pg {
 

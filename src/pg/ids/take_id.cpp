@@ -1,8 +1,8 @@
 // The wait for positions: the outermost loop, and the only place where a caller of an id function sleeps.
-#include "pg/ids/take.h"
+#include "pg/ids/take_id.h"
 
-#include "pg/ids/errors.h"
 #include "pg/base/settings.h"
+#include "pg/ids/errors.h"
 #include "pg/worker/worker.h"
 
 namespace idgen::pg {

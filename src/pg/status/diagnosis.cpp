@@ -1,10 +1,10 @@
 // Words for what the background worker last did and saw.
-#include "pg/status/describe.h"
+#include "pg/status/diagnosis.h"
 
 #include "io/clock.h"
-#include "pg/base/audience.h"
-#include "pg/sequences/sequence_store.h"
+#include "pg/base/monitor_role.h"
 #include "pg/base/settings.h"
+#include "pg/sequences/sequence_store.h"
 
 #include <cerrno>
 #include <cmath>
@@ -230,8 +230,6 @@ Diagnosis Diagnose(const WorkerStatus& status, bool in_full) {
   return OfHealth(status);
 }
 
-const char* TimeText(int64 unix_ms) { return pstrdup(timestamptz_to_str(TimestampOfUnixMs(unix_ms))); }
-
 TimestampTz ClockRightAt(int64 ahead_us) {
   // A part of the time gone by, but at a turn of the worker not more than half of max_ahead.
   using Keeper = lease::Keeper<core::PlainMemory>;
@@ -242,11 +240,6 @@ TimestampTz ClockRightAt(int64 ahead_us) {
   const int64 fast_us = Max(ahead_us - core::kFastSlewAboveUs, int64{0});
   return GetCurrentTimestamp() + slew_us(fast_us, core::kFastSlewDivisor) +
          slew_us(ahead_us - fast_us, core::kSlewDivisor);
-}
-
-TimestampTz TimestampOfUnixMs(int64 unix_ms) noexcept {
-  constexpr int64 kPostgresEpochMs = int64{POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE} * SECS_PER_DAY * 1000;
-  return (unix_ms - kPostgresEpochMs) * 1000;
 }
 
 }  // namespace idgen::pg

@@ -1,6 +1,6 @@
 // Summing the counters of a line. A live backend's are read while it writes them: a sum is right to within what happens
 // meanwhile.
-#include "pg/status/totals.h"
+#include "pg/status/counter_totals.h"
 
 #include "io/clock.h"
 

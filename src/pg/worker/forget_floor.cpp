@@ -1,9 +1,9 @@
 // idgen_forget_floor(): the operator's way out where a floor lies so far ahead that waiting for it makes no sense.
 #include "pg/base/pg.h"
 
-#include "pg/status/describe.h"
-#include "pg/ids/errors.h"
+#include "pg/base/preload.h"
 #include "pg/base/shared_memory.h"
+#include "pg/status/diagnosis.h"
 #include "pg/worker/worker.h"
 
 using namespace idgen;
