@@ -46,10 +46,10 @@ make_version('careless',  $fresh, $update =~ s/^DO .*^END \$\$;\n/$grant/msr);
 make_version('wordless',  $fresh, $update =~ s/^COMMENT .*?;\n//msr);
 make_version('rowless',   $fresh . $more, $update . $more =~ s/INSERT.*\n//r);
 
-unlike(slurp_file($_), qr/\@extowner\@/, "$_ grants nothing to whoever runs it") foreach glob('sql/idgen--*--*.sql');
-unlike(slurp_file($_), qr/CREATE [^;(]*IF NOT EXISTS/i, "$_ takes nothing over") foreach glob('sql/idgen--*.sql');
+unlike(slurp_file($_), qr/\@extowner\@/, "$_ grants nothing to whoever runs it") foreach glob('sql/updates/*.sql');
+unlike(slurp_file($_), qr/CREATE [^;(]*IF NOT EXISTS/i, "$_ takes nothing over") foreach glob('sql/idgen--*.sql sql/updates/*.sql');
 like(slurp_file($_), qr/\A(--.*\n)*\\echo.*\n(\s|--.*\n)*SET LOCAL search_path = pg_catalog, pg_temp;\n/, "$_ sets the search path first")
-  foreach glob('sql/idgen--*.sql');
+  foreach glob('sql/idgen--*.sql sql/updates/*.sql');
 
 # --- what an extension is
 
