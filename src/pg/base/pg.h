@@ -71,6 +71,9 @@ extern "C" {
 #if PG_VERSION_NUM < 150000
 #error "idgen needs PostgreSQL 15 or later"
 #endif
+#if defined(USE_ASSERT_CHECKING) && !defined(IDGEN_ASSERTIONS)
+#error "PostgreSQL has assertions, so IDGEN_ASSERTIONS must be defined for every source file (see core/check.h)"
+#endif
 
 namespace idgen::pg {
 

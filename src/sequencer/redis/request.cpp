@@ -2,9 +2,9 @@
 #include "sequencer/redis/request.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cstring>
 
+#include "core/check.h"
 #include "sequencer/decimal.h"
 #include "sequencer/redis/script.h"
 #include "wire/printable.h"
@@ -25,7 +25,7 @@ static_assert(kMaxCount < INT64_MAX / kMaxCount);
 class Words {
  public:
   void Add(string_view word) noexcept {
-    assert(count_ < kMax);
+    IDGEN_CHECK(count_ < kMax);
     words_[count_] = word.data();
     sizes_[count_++] = word.size();
   }
