@@ -42,6 +42,9 @@ INSERT INTO narrow (large) VALUES (9000000000000000000);
 :adopted('plain', 'id', 'missing') step;
 \echo :LAST_ERROR_SQLSTATE
 :adopted(NULL, 'id') step;
+:adopted('plain', 'id', NULL) step;
+\echo :LAST_ERROR_SQLSTATE
+:adopted('plain', 'id', 'default') step;
 \set VERBOSITY sqlstate
 :adopted('narrow', 'large') step;
 \set VERBOSITY default
@@ -83,7 +86,7 @@ CREATE TABLE past_parted_1 PARTITION OF past_parted FOR VALUES IN (1);
 CREATE TABLE past_parted_2 PARTITION OF past_parted FOR VALUES IN (2);
 INSERT INTO past_parted SELECT NULL, '2025-01-01', 1 + n % 2 FROM generate_series(1, 100) n;
 SELECT name FROM idgen_create_generator('tens', 'sonyflake');
-SELECT idgen_fill_past('past_parted', 'id', 'at', 'tens', 77);
+SELECT idgen_fill_past('past_parted', 'id', 'at', 77, 'tens');
 SELECT count(DISTINCT id), min((idgen_decode(id, 'tens')).worker_id) AS worker, min(idgen_timestamp(id, 'tens')) AS at FROM past_parted;
 -- The table can be altered in the same transaction, as docs/migration.md does; also after a first call that was rolled back.
 CREATE TABLE past_in_one (at timestamptz);
@@ -106,6 +109,7 @@ SELECT idgen_fill_past('past', 'id', 'at', worker_id => -1);
 SELECT idgen_fill_past('past', 'id', 'at', worker_id => (SELECT worker_id FROM idgen_status()));
 \echo :LAST_ERROR_SQLSTATE
 SELECT idgen_fill_past('past', NULL, 'at');
+SELECT idgen_fill_past('past', 'id', 'at', generator => NULL);
 SELECT idgen_fill_past('past', 'n', 'at');
 \set VERBOSITY sqlstate
 SELECT idgen_fill_past('past', 'id', 'nothing');

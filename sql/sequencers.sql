@@ -12,6 +12,14 @@ SELECT key_prefix FROM idgen_create_sequencer('a{}%');
 
 -- Definitions don't change; a comment may.
 UPDATE idgen_catalog.idgen_sequencer SET comment = 'All orders' WHERE name = 'orders' RETURNING comment;
+SELECT idgen_comment_on_sequencer('orders', 'Orders of all shops');
+SELECT comment FROM idgen_sequencers WHERE name = 'orders';
+SELECT idgen_comment_on_sequencer('orders', NULL);
+SELECT comment IS NULL AS removed FROM idgen_sequencers WHERE name = 'orders';
+SELECT idgen_comment_on_sequencer('none', 'x');
+\echo :LAST_ERROR_SQLSTATE
+SELECT idgen_comment_on_sequencer(NULL, 'x');
+\echo :LAST_ERROR_SQLSTATE
 UPDATE idgen_catalog.idgen_sequencer SET step = 1 WHERE name = 'orders';
 \echo :LAST_ERROR_SQLSTATE
 UPDATE idgen_catalog.idgen_sequencer SET name = 'bestellungen' WHERE name = 'orders';
@@ -86,6 +94,7 @@ SELECT count(*) > 0 AS listed FROM idgen_sequencers;
 SHOW idgen.sequence_store;
 :refuse('mine');
 SELECT idgen_drop_sequencer('orders');
+SELECT idgen_comment_on_sequencer('orders', 'mine');
 INSERT INTO idgen_catalog.idgen_sequencer (name) VALUES ('mine');
 DELETE FROM idgen_catalog.idgen_sequencer;
 TRUNCATE idgen_catalog.idgen_sequencer;

@@ -31,7 +31,7 @@ SELECT * FROM idgen_sequence_next_keys(ARRAY['k', NULL]);
 SELECT * FROM idgen_sequence_next_keys(ARRAY(SELECT 'k' FROM generate_series(1, 10001)));
 \echo :LAST_ERROR_SQLSTATE
 -- Nothing for nothing.
-SELECT idgen_sequence_next(NULL::text), idgen_sequence_next('k', NULL), idgen_sequence_peek(NULL), idgen_sequence_drop(NULL);
+SELECT idgen_sequence_next(NULL::text), idgen_sequence_next('k', NULL), idgen_sequence_peek(NULL), idgen_sequence_delete_key(NULL);
 SELECT count(*) FROM idgen_sequence(NULL);
 SELECT count(*) FROM idgen_sequence('k', NULL);
 SELECT count(*) FROM idgen_sequence_next_keys(NULL::text[]);
@@ -42,7 +42,7 @@ ALTER SYSTEM SET idgen.sequence_store = 'http://:secret@localhost';
 \echo :LAST_ERROR_SQLSTATE
 \set VERBOSITY sqlstate
 SET idgen.sequence_store = 'redis://localhost';
-SET idgen.store_timeout = '5ms';
+SET idgen.sequence_timeout = '5ms';
 \set VERBOSITY default
 ALTER SYSTEM SET idgen.sequence_store = 'unix://:secret@/nonexistent/redis.sock';
 SELECT pg_reload_conf();
@@ -57,13 +57,13 @@ SELECT * FROM idgen_sequence_next_keys(ARRAY['a', 'b']);
 ALTER SYSTEM SET idgen.sequence_store = 'redis://192.0.2.1';
 SELECT pg_reload_conf();
 SELECT pg_sleep(0.3);
-SET idgen.store_timeout = '200ms';
+SET idgen.sequence_timeout = '200ms';
 SELECT clock_timestamp() AS begun \gset
 \set VERBOSITY sqlstate
 SELECT idgen_sequence_peek('k');
 \set VERBOSITY default
 SELECT clock_timestamp() - :'begun' < '1500 ms' AS in_time;
-RESET idgen.store_timeout;
+RESET idgen.sequence_timeout;
 ALTER SYSTEM RESET idgen.sequence_store;
 SELECT pg_reload_conf();
 SELECT pg_sleep(0.3);
@@ -85,7 +85,7 @@ SET ROLE regress_idgen_user;
 \set VERBOSITY sqlstate
 SELECT idgen_sequence_set('k', 1);
 SELECT idgen_sequence_set_if_not_exists('k', 1);
-SELECT idgen_sequence_drop('k');
+SELECT idgen_sequence_delete_key('k');
 SELECT idgen_sequence_next('k');
 SELECT * FROM idgen_sequence('k');
 SELECT * FROM idgen_sequence_next_keys(ARRAY['k']);

@@ -38,12 +38,12 @@ COMMENT ON FUNCTION @extschema@.idgen_batch(bigint, text) IS
 
 CREATE FUNCTION @extschema@.idgen_next_text(format text) RETURNS text
     LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1
-    AS 'MODULE_PATHNAME', 'idgen_sql_next_text_form';
+    AS 'MODULE_PATHNAME', 'idgen_sql_next_text_format';
 COMMENT ON FUNCTION @extschema@.idgen_next_text(text) IS
 'A new id as idgen_next() gives it, as text: decimal, base32, base58, base62 or hex, as idgen_to_base32() and the like write it. 22023 for another format.';
 
 CREATE FUNCTION @extschema@.idgen_next_text(format text, generator text) RETURNS text
     LANGUAGE c VOLATILE STRICT PARALLEL SAFE COST 1
-    AS 'MODULE_PATHNAME', 'idgen_sql_next_text_form';
+    AS 'MODULE_PATHNAME', 'idgen_sql_next_text_format';
 COMMENT ON FUNCTION @extschema@.idgen_next_text(text, text) IS
 'A new id of a generator as text: decimal, base32, base58, base62 or hex. 22023 for another format, 42704 if there is no such generator.';

@@ -23,7 +23,7 @@ SELECT pg_catalog.pg_extension_config_dump('idgen_catalog.idgen_generator', 'WHE
 
 CREATE FUNCTION @extschema@.idgen_generator_changed() RETURNS trigger
     LANGUAGE c VOLATILE
-    AS 'MODULE_PATHNAME', 'idgen_sql_generator_trigger';
+    AS 'MODULE_PATHNAME', 'idgen_sql_generator_changed';
 COMMENT ON FUNCTION @extschema@.idgen_generator_changed() IS
 'Judges every row that comes into idgen_generator, and tells all sessions that definitions have changed.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_generator_changed() FROM PUBLIC;
@@ -68,7 +68,7 @@ GRANT EXECUTE ON FUNCTION @extschema@.idgen_drop_generator(text, boolean) TO @ex
 
 CREATE FUNCTION @extschema@.idgen_comment_on_generator(name text, comment text) RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'idgen_sql_comment_generator';
+    AS 'MODULE_PATHNAME', 'idgen_sql_comment_on_generator';
 COMMENT ON FUNCTION @extschema@.idgen_comment_on_generator(text, text) IS
 'Sets the comment of a generator, or takes it away with NULL. 42704 if there is none. For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_comment_on_generator(text, text) FROM PUBLIC;

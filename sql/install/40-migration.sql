@@ -1,14 +1,14 @@
 -- Moving an existing table to idgen: idgen_adopt() and idgen_fill_past().
 
-CREATE FUNCTION @extschema@.idgen_adopt(table_name regclass, column_name name, generator text DEFAULT NULL) RETURNS SETOF text
+CREATE FUNCTION @extschema@.idgen_adopt(table_name regclass, column_name name, generator text DEFAULT 'default') RETURNS SETOF text
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 10000 ROWS 3
     AS 'MODULE_PATHNAME', 'idgen_sql_adopt';
 COMMENT ON FUNCTION @extschema@.idgen_adopt(regclass, name, text) IS
 'Makes idgen_next(), or that of a generator, the default of a bigint column that had other ids (plain, serial or identity), and returns what it did. For the table''s owner.';
 
 CREATE FUNCTION @extschema@.idgen_fill_past(table_name regclass, column_name name, time_column name,
-    generator text DEFAULT NULL, worker_id integer DEFAULT NULL) RETURNS bigint
+    worker_id integer DEFAULT NULL, generator text DEFAULT 'default') RETURNS bigint
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 100000
     AS 'MODULE_PATHNAME', 'idgen_sql_fill_past';
-COMMENT ON FUNCTION @extschema@.idgen_fill_past(regclass, name, name, text, integer) IS
+COMMENT ON FUNCTION @extschema@.idgen_fill_past(regclass, name, name, integer, text) IS
 'Gives every row whose column_name is NULL an id of the time in time_column, in the order of these times, under a worker id that no server has. Returns how many.';

@@ -5,7 +5,7 @@ CREATE FUNCTION @extschema@.idgen_stat_get_backends(
     OUT waiting boolean, OUT waiting_for interval)
     RETURNS SETOF record
     LANGUAGE c VOLATILE PARALLEL SAFE COST 10 ROWS 100
-    AS 'MODULE_PATHNAME', 'idgen_sql_stat_backends';
+    AS 'MODULE_PATHNAME', 'idgen_sql_stat_get_backends';
 COMMENT ON FUNCTION @extschema@.idgen_stat_get_backends() IS
 'The rows of the view idgen_stat_backends. None if idgen is not in shared_preload_libraries.';
 
@@ -19,7 +19,7 @@ CREATE FUNCTION @extschema@.idgen_stat_get_generators(
     OUT drift interval, OUT max_drift interval, OUT stats_reset timestamptz)
     RETURNS SETOF record
     LANGUAGE c VOLATILE PARALLEL SAFE COST 10 ROWS 1
-    AS 'MODULE_PATHNAME', 'idgen_sql_stat_generators';
+    AS 'MODULE_PATHNAME', 'idgen_sql_stat_get_generators';
 COMMENT ON FUNCTION @extschema@.idgen_stat_get_generators() IS
 'The rows of the view idgen_stat_generators. None if idgen is not in shared_preload_libraries.';
 
@@ -33,7 +33,7 @@ CREATE FUNCTION @extschema@.idgen_stat_get_clock(
     OUT stats_reset timestamptz)
     RETURNS SETOF record
     LANGUAGE c VOLATILE PARALLEL SAFE COST 10 ROWS 1
-    AS 'MODULE_PATHNAME', 'idgen_sql_stat_clock';
+    AS 'MODULE_PATHNAME', 'idgen_sql_stat_get_clock';
 COMMENT ON FUNCTION @extschema@.idgen_stat_get_clock() IS
 'The row of the view idgen_stat_clock. None if idgen is not in shared_preload_libraries.';
 
@@ -54,7 +54,7 @@ CREATE FUNCTION @extschema@.idgen_stat_get_sequences(
     OUT fetches bigint, OUT waits bigint)
     RETURNS SETOF record
     LANGUAGE c VOLATILE PARALLEL SAFE COST 100 ROWS 100
-    AS 'MODULE_PATHNAME', 'idgen_sql_stat_sequences';
+    AS 'MODULE_PATHNAME', 'idgen_sql_stat_get_sequences';
 COMMENT ON FUNCTION @extschema@.idgen_stat_get_sequences() IS
 'The rows of the view idgen_stat_sequences. None if idgen is not in shared_preload_libraries.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_stat_get_sequences() FROM PUBLIC;

@@ -21,7 +21,7 @@ SELECT pg_catalog.pg_extension_config_dump('idgen_catalog.idgen_sequencer', 'WHE
 
 CREATE FUNCTION @extschema@.idgen_sequencer_changed() RETURNS trigger
     LANGUAGE c VOLATILE
-    AS 'MODULE_PATHNAME', 'idgen_sql_sequencer_trigger';
+    AS 'MODULE_PATHNAME', 'idgen_sql_sequencer_changed';
 COMMENT ON FUNCTION @extschema@.idgen_sequencer_changed() IS
 'Judges every row that comes into idgen_sequencer, and tells all sessions that definitions have changed.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_sequencer_changed() FROM PUBLIC;
@@ -68,3 +68,11 @@ COMMENT ON FUNCTION @extschema@.idgen_drop_sequencer(text, boolean) IS
 'Drops a sequencer: true, or false if there was none and if_exists is true. Its values stay in the store. For the extension''s owner, unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_drop_sequencer(text, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_drop_sequencer(text, boolean) TO @extowner@ WITH GRANT OPTION;
+
+CREATE FUNCTION @extschema@.idgen_comment_on_sequencer(name text, comment text) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'idgen_sql_comment_on_sequencer';
+COMMENT ON FUNCTION @extschema@.idgen_comment_on_sequencer(text, text) IS
+'Sets the comment of a sequencer, or removes it if it is NULL. 42704 if there is no such sequencer. For the extension''s owner, unless granted.';
+REVOKE ALL ON FUNCTION @extschema@.idgen_comment_on_sequencer(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.idgen_comment_on_sequencer(text, text) TO @extowner@ WITH GRANT OPTION;

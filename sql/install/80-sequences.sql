@@ -50,10 +50,10 @@ COMMENT ON FUNCTION @extschema@.idgen_sequence_peek(text, text) IS
 REVOKE ALL ON FUNCTION @extschema@.idgen_sequence_peek(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_sequence_peek(text, text) TO @extowner@ WITH GRANT OPTION;
 
-CREATE FUNCTION @extschema@.idgen_sequence_drop(key text, sequencer text DEFAULT 'default') RETURNS boolean
+CREATE FUNCTION @extschema@.idgen_sequence_delete_key(key text, sequencer text DEFAULT 'default') RETURNS boolean
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
-    AS 'MODULE_PATHNAME', 'idgen_sql_sequence_drop';
-COMMENT ON FUNCTION @extschema@.idgen_sequence_drop(text, text) IS
+    AS 'MODULE_PATHNAME', 'idgen_sql_sequence_delete_key';
+COMMENT ON FUNCTION @extschema@.idgen_sequence_delete_key(text, text) IS
 'Drops a key: it begins at start again. True if it had a value. Not undone by a rollback. Errors as idgen_sequence(). For the extension''s owner, unless granted.';
-REVOKE ALL ON FUNCTION @extschema@.idgen_sequence_drop(text, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION @extschema@.idgen_sequence_drop(text, text) TO @extowner@ WITH GRANT OPTION;
+REVOKE ALL ON FUNCTION @extschema@.idgen_sequence_delete_key(text, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.idgen_sequence_delete_key(text, text) TO @extowner@ WITH GRANT OPTION;

@@ -34,7 +34,7 @@ my $node  = new_server('sql_fuzz', init => { extra => [ '--encoding=UTF8', '--lo
 idgen.sequence_store = '@{[ $store->url ]}'
 idgen.max_generators = 40
 idgen.max_wait = '300ms'
-idgen.store_timeout = '500ms'
+idgen.sequence_timeout = '500ms'
 log_min_error_statement = panic
 temp_file_limit = '200MB'
 CONF

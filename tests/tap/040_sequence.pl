@@ -145,7 +145,7 @@ cmp_ok($generation, '>', 1_000_000_000_000, 'a setting makes a generation of its
 ask(q(SELECT idgen_sequence_set('s', 7)));
 cmp_ok($store->cli('GET', key('default', 's') . ':g'), '>', $generation, 'and the next one a later one');
 $generation = $store->cli('GET', key('default', 's') . ':g');
-is(ask(q(SELECT idgen_sequence_drop('s'), idgen_sequence_drop('s'))), 't|f', 'dropped, once');
+is(ask(q(SELECT idgen_sequence_delete_key('s'), idgen_sequence_delete_key('s'))), 't|f', 'dropped, once');
 cmp_ok($store->cli('GET', key('default', 's') . ':g'), '>', $generation, 'of which the generation stays, and is later');
 is(ask(q(SELECT idgen_sequence_next('s'))), 1, 'and it begins again');
 # A key that lies below the start, of a sequencer of another definition, say.
@@ -190,7 +190,7 @@ foreach my $sequencer (qw(day visit)) {
     is(ask("SELECT idgen_sequence_next('bare', '$sequencer')"), 4, "$sequencer: a key that another program made");
     ok_ttl($sequencer, 'bare', $hour - 60_000, $hour, "$sequencer: gets the TTL that it should have");
     cmp_ok($store->cli('PTTL', key($sequencer, 't') . ':g'), '>=', ttl_of($sequencer, 't'), "$sequencer: the generation outlives the value");
-    ask("SELECT idgen_sequence_drop('t', '$sequencer')");
+    ask("SELECT idgen_sequence_delete_key('t', '$sequencer')");
     cmp_ok($store->cli('PTTL', key($sequencer, 't') . ':g'), '>', 0, "$sequencer: and does not stay for ever");
 }
 is(values_of('t', 3, 'brief'), '1 2 3', 'a brief TTL');

@@ -52,7 +52,7 @@ sub session_of {
 
 # --- a wait that is ended
 
-store_is($proxy->url, "idgen.store_timeout = '1min'");
+store_is($proxy->url, "idgen.sequence_timeout = '1min'");
 is(ask(q(SELECT idgen_sequence_next('w', 'ordinary'))), 1, 'through the proxy');
 $proxy->delay(400);
 my $begun = time();
@@ -66,11 +66,11 @@ is(session_of(
     "2\n4\n1|57014", 'statement_timeout ends the wait; the late reply is nobody else\'s');
 cmp_ok(time() - $begun, '<', 8, 'in time');
 is(session_of(
-        q(SET idgen.store_timeout = '200ms';),
+        q(SET idgen.sequence_timeout = '200ms';),
         q(SELECT idgen_sequence_next('w', 'scripted');),
-        q(SET idgen.store_timeout = '10s';),
+        q(SET idgen.sequence_timeout = '10s';),
         q(SELECT idgen_sequence_next('w', 'scripted') < 3;)),
-    't|08006', 'idgen.store_timeout likewise');
+    't|08006', 'idgen.sequence_timeout likewise');
 $proxy->pass;
 
 $proxy->drop_replies;
@@ -101,8 +101,8 @@ is(wait_for_ids($node, q(SELECT idgen_sequence_next('c', 'ordinary'))), 4, 'kill
 # --- a store that stalls
 
 $store->pause;
-ok_error(q(SET idgen.store_timeout = '300ms'; SELECT idgen_sequence_next('p', 'ordinary')),
-    qr/ERROR:  08006: the sequence store does not answer.*no reply within 0\.300 s\. It may have carried out.*idgen\.store_timeout/s, 'a store that stalls');
+ok_error(q(SET idgen.sequence_timeout = '300ms'; SELECT idgen_sequence_next('p', 'ordinary')),
+    qr/ERROR:  08006: the sequence store does not answer.*no reply within 0\.300 s\. It may have carried out.*idgen\.sequence_timeout/s, 'a store that stalls');
 ok_error(q(SET statement_timeout = '300ms'; SELECT * FROM idgen_sequence_next_keys(ARRAY(SELECT 'p' || n FROM generate_series(1, 10000) n), 'ordinary')),
     qr/57014/, 'and takes not even what it is asked');
 $store->resume;
@@ -124,8 +124,8 @@ my %pattern = (
 foreach my $kind (sort keys %pattern) {
     my $fake = StoreTest::Fake->new($kind);
     store_is($fake->url);
-    ok_error(q(SET idgen.store_timeout = '1s'; SELECT idgen_sequence_next('p', 'ordinary')), $pattern{$kind}, "not a Redis ($kind)", 5);
-    ok_error(q(SET idgen.store_timeout = '1s'; SELECT * FROM idgen_sequence_next_keys(ARRAY['p', 'q'], 'scripted')), qr/ERROR:  08/, "not a Redis ($kind), many keys", 5);
+    ok_error(q(SET idgen.sequence_timeout = '1s'; SELECT idgen_sequence_next('p', 'ordinary')), $pattern{$kind}, "not a Redis ($kind)", 5);
+    ok_error(q(SET idgen.sequence_timeout = '1s'; SELECT * FROM idgen_sequence_next_keys(ARRAY['p', 'q'], 'scripted')), qr/ERROR:  08/, "not a Redis ($kind), many keys", 5);
     $fake->stop;
 }
 my $fake = StoreTest::Fake->new('silence');
@@ -215,7 +215,7 @@ $store->cli('ACL', 'SETUSER', 'counter', 'on', '>counterpw1', '~f:*', '~g:*', '-
     qw(+set +incr +decrby +del +pexpire +pttl +time +info));
 store_is($store->url(user => 'counter', password => 'counterpw1'));
 $store->cli('SCRIPT', 'FLUSH');
-is(ask(q(SELECT idgen_sequence_set('acl', 5, 'ordinary'), idgen_sequence_next('acl', 'ordinary'), idgen_sequence_drop('acl', 'ordinary'), idgen_sequence_next('acl', 'scripted'))),
+is(ask(q(SELECT idgen_sequence_set('acl', 5, 'ordinary'), idgen_sequence_next('acl', 'ordinary'), idgen_sequence_delete_key('acl', 'ordinary'), idgen_sequence_next('acl', 'scripted'))),
     '|6|t|1', 'the rights that the documentation names are enough');
 ask(q(SELECT idgen_create_sequencer('acl_day', 'f:day:', max_value => 3, cycle => true, ttl => '1 d')));
 is(ask(q(SELECT string_agg(value::text, ' ') FROM idgen_sequence('acl', 2, 'acl_day')) . q(; SELECT string_agg(value::text, ' ') FROM idgen_sequence('acl', 2, 'acl_day'))),
@@ -230,7 +230,7 @@ foreach my $sequencer (qw(ordinary scripted)) {
     $store->cli('RPUSH', "$prefix\{4:list}", 'a', 'b');
     ok_error("SELECT $_", qr/ERROR:  42804: .*"list".*"$prefix\{4:list}" is no string/s, "$sequencer: a key of another type, $_")
       foreach "idgen_sequence_next('list', '$sequencer')", "idgen_sequence_peek('list', '$sequencer')", "idgen_sequence_set('list', 1, '$sequencer')",
-      "idgen_sequence_drop('list', '$sequencer')";
+      "idgen_sequence_delete_key('list', '$sequencer')";
     is($store->cli('LLEN', "$prefix\{4:list}"), 2, "$sequencer: is not touched");
     foreach my $text ('twelve', '-5', '', '1.5', '007', ' 1', '9223372036854775808') {
         $store->cli('SET', "$prefix\{1:t}", $text);

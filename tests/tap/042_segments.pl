@@ -129,7 +129,7 @@ like(error_of($node, q(SELECT idgen_sequence_next('full', 'ten'))), qr/2200H.*Th
 warm('set');
 ask(q(SELECT idgen_sequence_set('set', 50000, 's')));
 is(next_of('set'), 50001, 'a value that is set counts at once on this server');
-ok(ask(q(SELECT idgen_sequence_drop('set', 's'))) eq 't' && next_of('set') == 1, 'and so does a drop');
+ok(ask(q(SELECT idgen_sequence_delete_key('set', 's'))) eq 't' && next_of('set') == 1, 'and so does a drop');
 warm('set', $nodes[1]);
 ask(q(SELECT idgen_sequence_set('set', 900000, 's')));
 cmp_ok(next_of('set', $nodes[1]), '<', 900000, 'another server goes on with what it has');
@@ -147,11 +147,11 @@ sub backend_of { my ($name) = @_; return ask("SELECT pid FROM pg_stat_activity W
 sub start_change {
     my ($name, $change) = @_;
     $store->pause;
-    my $load = start_load($node, "SET application_name = '$name'; SET idgen.store_timeout = '1min'; SELECT $change;", 1);
+    my $load = start_load($node, "SET application_name = '$name'; SET idgen.sequence_timeout = '1min'; SELECT $change;", 1);
     ok(wait_until { backend_of($name) ne '' }, "$name waits for the store");
     return $load;
 }
-foreach ([ 'set', q(idgen_sequence_set('ended', 10, 's')), 10 ], [ 'set_if_not_exists', q(idgen_sequence_set_if_not_exists('ended', 10, 's')), undef ], [ 'drop', q(idgen_sequence_drop('ended', 's')), '' ]) {
+foreach ([ 'set', q(idgen_sequence_set('ended', 10, 's')), 10 ], [ 'set_if_not_exists', q(idgen_sequence_set_if_not_exists('ended', 10, 's')), undef ], [ 'drop', q(idgen_sequence_delete_key('ended', 's')), '' ]) {
     my ($name, $change, $becomes) = @$_;
     $held = warm('ended');
     my $end = stored('ended');
@@ -174,7 +174,7 @@ foreach my $mode (qw(fast immediate)) {
     $node->start;
     ok(wait_until { stored('ended') eq '20' }, "the store has carried it out after a $mode shutdown");
     is(next_of('ended'), 21, 'and the key goes on from there');
-    ask(q(SELECT idgen_sequence_drop('ended', 's')));
+    ask(q(SELECT idgen_sequence_delete_key('ended', 's')));
 }
 
 # --- more keys than there is room for
@@ -225,25 +225,25 @@ $held = left('away');
 $proxy->refuse;
 is(ask("SELECT count(DISTINCT idgen_sequence_next('away', 's')) FROM generate_series(1, $held)"), $held, 'callers go on while a segment lasts');
 my $began = time;
-like(error_of($node, q(SET idgen.store_timeout = '300ms'; SELECT idgen_sequence_next('away', 's'))), qr/08006/, 'past it they get an error');
+like(error_of($node, q(SET idgen.sequence_timeout = '300ms'; SELECT idgen_sequence_next('away', 's'))), qr/08006/, 'past it they get an error');
 cmp_ok(time - $began, '<', 2, 'in time');
 $proxy->pass;
 ok(wait_until { ($node->psql('postgres', q(SELECT idgen_sequence_next('away', 's'))))[0] == 0 }, 'and values again when it is back');
 
 # Replies that don't come: one waits for the store, the others for that one.
-ask(q(SELECT idgen_sequence_drop('slow', 's')));
+ask(q(SELECT idgen_sequence_delete_key('slow', 's')));
 $proxy->hold_all;
 $began = time;
-my @waiting = map { start_load($node, q(SET idgen.store_timeout = '1s'; SELECT idgen_sequence_next('slow', 's');), 1) } 1 .. 3;
+my @waiting = map { start_load($node, q(SET idgen.sequence_timeout = '1s'; SELECT idgen_sequence_next('slow', 's');), 1) } 1 .. 3;
 finish_load(@waiting);
 is(scalar(grep { slurp_file("$_->{file}.err") =~ /does not answer/ } @waiting), 3, 'everybody who waits for a segment gets an error');
 cmp_ok(time - $began, '<', 5, 'in time');
-my $waiting = start_load($node, q(SET application_name = 'first'; SET idgen.store_timeout = '1min'; SELECT idgen_sequence_next('slow', 's');), 1);
+my $waiting = start_load($node, q(SET application_name = 'first'; SET idgen.sequence_timeout = '1min'; SELECT idgen_sequence_next('slow', 's');), 1);
 sub pid_of { my ($name) = @_; return ask("SELECT pid FROM pg_stat_activity WHERE application_name = '$name' AND state = 'active' AND wait_event_type = 'Extension'") }
 ok(wait_until { pid_of('first') ne '' }, 'one waits for the store');
-my $second = start_load($node, q(SET application_name = 'second'; SET idgen.store_timeout = '1min'; SELECT 'slow', idgen_sequence_next('slow', 's');), 1);
+my $second = start_load($node, q(SET application_name = 'second'; SET idgen.sequence_timeout = '1min'; SELECT 'slow', idgen_sequence_next('slow', 's');), 1);
 ok(wait_until { pid_of('second') ne '' }, 'another for that one');
-my $third = start_load($node, q(SET application_name = 'third'; SET idgen.store_timeout = '1min'; SELECT 'slow', idgen_sequence_next('slow', 's');), 1);
+my $third = start_load($node, q(SET application_name = 'third'; SET idgen.sequence_timeout = '1min'; SELECT 'slow', idgen_sequence_next('slow', 's');), 1);
 ok(wait_until { pid_of('third') ne '' }, 'and a third');
 ask('SELECT pg_cancel_backend(' . pid_of('third') . ')');
 finish_load($third);
@@ -251,7 +251,7 @@ like(slurp_file("$third->{file}.err"), qr/canceling statement/, 'a cancel ends t
 ask('SELECT pg_cancel_backend(' . pid_of('first') . ')');
 finish_load($waiting);
 like(slurp_file("$waiting->{file}.err"), qr/canceling statement/, 'and the wait for the store');
-my $fourth = start_load($node, q(SET application_name = 'fourth'; SET idgen.store_timeout = '1min'; SELECT 'slow', idgen_sequence_next('slow', 's');), 1);
+my $fourth = start_load($node, q(SET application_name = 'fourth'; SET idgen.sequence_timeout = '1min'; SELECT 'slow', idgen_sequence_next('slow', 's');), 1);
 ok(wait_until { pid_of('fourth') ne '' }, 'while the second asks itself, another waits');
 ask('SELECT pg_terminate_backend(' . pid_of('second') . ')');
 finish_load($second);
@@ -267,14 +267,14 @@ ok(wait_until { ($node->psql('postgres', q(SELECT idgen_sequence_next('slow', 's
 # After a restart no place has a rest, which would have to go back to the store first.
 $node->restart;
 $proxy->hold_all;
-my @fetching = map { start_load($node, qq(SET application_name = 'fetching'; SET idgen.store_timeout = '1min'; SELECT 'place$_', idgen_sequence_next('place$_', 's');), 1) } 1 .. 16;
+my @fetching = map { start_load($node, qq(SET application_name = 'fetching'; SET idgen.sequence_timeout = '1min'; SELECT 'place$_', idgen_sequence_next('place$_', 's');), 1) } 1 .. 16;
 ok(wait_until { ask(q(SELECT count(*) FROM pg_stat_activity WHERE application_name = 'fetching' AND state = 'active' AND wait_event_type = 'Extension')) == 16 },
     'as many sessions as there are places fetch, each for a key of its own');
 $began = time;
-like(error_of($node, q(SET idgen.store_timeout = '300ms'; SELECT idgen_sequence_next('place17', 's'))),
+like(error_of($node, q(SET idgen.sequence_timeout = '300ms'; SELECT idgen_sequence_next('place17', 's'))),
     qr/ERROR:  53400: no room for another key.*The server has room for 16, and waits for values of all of them.*idgen\.max_sequence_keys/s, 'another key has no place');
 cmp_ok(time - $began, '<', 2, 'which is said in time');
-my $late = start_load($node, q(SET application_name = 'late'; SET idgen.store_timeout = '1min'; SELECT 'place17', idgen_sequence_next('place17', 's');), 1);
+my $late = start_load($node, q(SET application_name = 'late'; SET idgen.sequence_timeout = '1min'; SELECT 'place17', idgen_sequence_next('place17', 's');), 1);
 ok(wait_until { pid_of('late') ne '' }, 'who has more time waits');
 $proxy->let_go;
 finish_load(@fetching, $late);
@@ -328,13 +328,13 @@ $store->cli('FLUSHALL');
 is(ask("SELECT min(v) > $last AND count(DISTINCT v) = 5000 FROM (SELECT idgen_sequence_next('forgotten', 's') v FROM generate_series(1, 5000)) x"), 't',
     'a store that has forgotten is raised above what the server has');
 like(slurp_file($node->logfile), qr/had forgotten values of "s:\{9:forgotten\}"/, 'which is logged');
-ask(q(SELECT idgen_sequence_drop('forgotten', 's')));
+ask(q(SELECT idgen_sequence_delete_key('forgotten', 's')));
 is(next_of('forgotten'), 1, 'a drop still begins anew');
 
 # --- the process that fetches ahead is told to stop just before it asks a store that is silent
 
 my $signal = "$dir/signal";
-$nodes[1]->append_conf('postgresql.conf', "idgen.store_timeout = '1min'");
+$nodes[1]->append_conf('postgresql.conf', "idgen.sequence_timeout = '1min'");
 $nodes[1]->stop;
 {
     local $ENV{LD_PRELOAD}         = IdgenTest::shim('signal_shim');
@@ -357,7 +357,7 @@ $began = time;
 usleep(50_000) while time - $began < 30 && (-e $signal || fetchers() > 0);
 ok(!-e $signal && fetchers() == 0, 'does not wait for it');
 $store->resume;
-$nodes[1]->append_conf('postgresql.conf', "idgen.store_timeout = '2s'");
+$nodes[1]->append_conf('postgresql.conf', "idgen.sequence_timeout = '2s'");
 
 # --- a sequencer that is made again, in a session that has values of the one before
 

@@ -95,7 +95,7 @@ is(take('a', $other), 1112, 'another server takes one');
 ask(q(SELECT idgen_sequence_set('a', 10)), $other);
 is(take('a'), 11, 'a value that another server has set lower holds');
 is(take('a', $other), 12, 'for that one, too');
-ask(q(SELECT idgen_sequence_drop('a')), $other);
+ask(q(SELECT idgen_sequence_delete_key('a')), $other);
 is(take('a'), 1, 'one that another server has dropped begins again');
 ask(q(SELECT idgen_sequence_set('a', 500)), $other);
 $store->cli('FLUSHALL');
@@ -145,7 +145,7 @@ is(told($node) + told($other), $told, 'and the store was not thought to have for
 # --- what fails in the middle
 
 my $proxy = StoreTest::Proxy->new($store);
-settings($node, "idgen.sequence_store = '" . $proxy->url . "'", "idgen.store_timeout = '300ms'");
+settings($node, "idgen.sequence_store = '" . $proxy->url . "'", "idgen.sequence_timeout = '300ms'");
 is(take('x'), 1, 'through a proxy');
 $proxy->drop_replies;
 like(error_of($node, q(SELECT idgen_sequence_next('x'))), qr/ERROR:  08006: .*It may have carried out/s, 'a reply that is lost');
@@ -160,7 +160,7 @@ cmp_ok(take('x'), '>', 3, 'is raised when it goes on');
 # --- two that both take themselves for the store: one server asks both at the same time
 
 my $twin = StoreTest::Redis->new(appendonly => 'no');
-settings($node, "idgen.store_timeout = '1min'");
+settings($node, "idgen.sequence_timeout = '1min'");
 is(take_all('twice', 5), '1|5|5', 'five values');
 $twin->cli('SET', key('twice'), 5);
 my $session = $node->background_psql('postgres');
@@ -176,7 +176,7 @@ ok(wait_until { $session->{run}->pump_nb; $session->{stdout} =~ /^done$/m }, 'th
 like($session->{stdout}, qr/^slow 7$/m, 'and does not give it again');
 $session->quit;
 is(take('twice'), 8, 'nor does any other session: what it was told by the one, the other is raised above');
-settings($node, "idgen.sequence_store = '" . $store->url(socket => 1) . "'", "idgen.store_timeout = '2s'");
+settings($node, "idgen.sequence_store = '" . $store->url(socket => 1) . "'", "idgen.sequence_timeout = '2s'");
 
 # --- more keys than there is room for
 
@@ -258,7 +258,7 @@ is(take('one'), 11, 'a value that was set');
 ask(q(SELECT idgen_sequence_set('one', 5)), $other);
 crash();
 is(take('one'), 6, 'one that another server has set lower holds after a crash, too');
-is(ask(q(SELECT idgen_sequence_drop('one'))), 't', 'it is dropped');
+is(ask(q(SELECT idgen_sequence_delete_key('one'))), 't', 'it is dropped');
 crash();
 is(take('one'), 1, 'and begins again');
 

@@ -13,7 +13,7 @@ use Time::HiRes qw(time);
 
 my $dir   = PostgreSQL::Test::Utils::tempdir();
 my $store = StoreTest::Redis->new;
-my @nodes = map { new_server("chaos_$_", conf => "idgen.sequence_store = '" . $store->url . "'\nidgen.store_timeout = '1s'\n") } 1 .. 2;
+my @nodes = map { new_server("chaos_$_", conf => "idgen.sequence_store = '" . $store->url . "'\nidgen.sequence_timeout = '1s'\n") } 1 .. 2;
 foreach my $node (@nodes) {
     $node->start;
     # Without a key: a value that comes twice is to be counted, not refused.

@@ -12,7 +12,7 @@ use Test::More;
 my $store = StoreTest::Redis->new(appendonly => 'no');
 my $twin  = StoreTest::Redis->new(appendonly => 'no');
 my $proxy = StoreTest::Proxy->new($store);
-my $node  = new_server('which', conf => "idgen.sequence_store = '" . $proxy->url . "'\nidgen.store_timeout = '1min'\n");
+my $node  = new_server('which', conf => "idgen.sequence_store = '" . $proxy->url . "'\nidgen.sequence_timeout = '1min'\n");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION idgen');
 

@@ -61,7 +61,7 @@ settings($node, "idgen.sequence_store = '" . $fake->url . "'");
 wait_until { $node->safe_psql('postgres', 'SHOW idgen.sequence_store') eq $fake->url } or die 'the setting is not taken over';
 $node->safe_psql('postgres', "SELECT keep(\$\$SELECT $_\$\$)")
   foreach q(idgen_sequence_next('k')), q(idgen_sequence_next('k', 'scripted')), q(idgen_sequence_peek('k')), q(idgen_sequence_set('k', 1)),
-  q(idgen_sequence_drop('k'));
+  q(idgen_sequence_delete_key('k'));
 ok_kept(qr/NOSCRIPT \\xff\\x1b\[31mred\\xc3\(\\x07/, 'errors of sequences');
 
 # --- and to the lease
@@ -78,7 +78,7 @@ my $moved = StoreTest::Fake->new('moved');
 settings($node, "idgen.sequence_store = '" . $moved->url . "'");
 wait_until { $node->safe_psql('postgres', 'SHOW idgen.sequence_store') eq $moved->url } or die 'the setting is not taken over';
 $node->safe_psql('postgres', q(CREATE ROLE app; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO app));
-foreach my $call (q(idgen_sequence_next('k')), q(idgen_sequence_next('k', 'scripted')), q(idgen_sequence_drop('k')), q(idgen_sequence_next_keys('{a,b}'))) {
+foreach my $call (q(idgen_sequence_next('k')), q(idgen_sequence_next('k', 'scripted')), q(idgen_sequence_delete_key('k')), q(idgen_sequence_next_keys('{a,b}'))) {
     my (undef, undef, $error) = $node->psql('postgres', "SET ROLE app; SELECT $call");
     like($error, qr/DETAIL:.*MOVED 3999/, "$call: the store's words");
     unlike($error, qr/elsewhere/, "$call: without the address in them");

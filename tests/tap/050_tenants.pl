@@ -290,7 +290,7 @@ my %columns = (
 my %use = (
     generator => [ q(SELECT s.idgen_next('x')), q(SELECT * FROM s.idgen_decode(1, 'x')), 'SELECT * FROM s.idgen_stat_generators',
         q(SELECT s.idgen_create_generator('y')), q(SELECT s.idgen_drop_generator('x')), q(SELECT s.idgen_comment_on_generator('x', 'y')) ],
-    sequencer => [ q(SELECT s.idgen_sequence_next('k', 'x')), q(SELECT s.idgen_create_sequencer('y')), q(SELECT s.idgen_drop_sequencer('x')) ]);
+    sequencer => [ q(SELECT s.idgen_sequence_next('k', 'x')), q(SELECT s.idgen_create_sequencer('y')), q(SELECT s.idgen_drop_sequencer('x')), q(SELECT s.idgen_comment_on_sequencer('x', 'y')) ]);
 foreach my $kind ('generator', 'sequencer') {
     my $table = "idgen_$kind";
     # One in the schema of the functions is nobody's.

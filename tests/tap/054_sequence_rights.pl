@@ -76,7 +76,7 @@ is(ask('SELECT count(*) FROM idgen_sequencers', 'mine'), 1, 'so nothing was made
 # What he has is his database's.
 is(tenant(q(SELECT key_prefix FROM idgen_create_sequencer('order'))), 'idgen:seq:4:mine:5:order:', 'a sequencer without a prefix');
 is(tenant(q(SELECT idgen_sequence_next('order'))), 1, 'has values of its own');
-is(tenant(q(SELECT idgen_sequence_set('order', 5), idgen_sequence_drop('order', 'order'))), '|f', 'which he sets and drops');
+is(tenant(q(SELECT idgen_sequence_set('order', 5), idgen_sequence_delete_key('order', 'order'))), '|f', 'which he sets and drops');
 is(ask(q(SELECT idgen_sequence_next('order'))), 101, "the other database's go on");
 
 # The caller is himself again afterwards, also if it fails while the row is written.
@@ -135,14 +135,14 @@ like(tenant('ALTER DATABASE gone RENAME TO shop', 'postgres'), qr/ERROR:  42P04:
 # --- ordinary roles
 
 foreach my $call (q(idgen_sequence_next('k')), q(idgen_sequence('k', 2)), q(idgen_sequence_next_keys(ARRAY['k'])), q(idgen_sequence_peek('k')),
-    q(idgen_sequence_set('k', 1)), q(idgen_sequence_set_if_not_exists('k', 1)), q(idgen_sequence_drop('k')), q(idgen_create_sequencer('k'))) {
+    q(idgen_sequence_set('k', 1)), q(idgen_sequence_set_if_not_exists('k', 1)), q(idgen_sequence_delete_key('k')), q(idgen_create_sequencer('k'))) {
     like(as_role('guest', "SELECT $call"), qr/ERROR:  42501: permission denied for function/, "not for everybody: $call");
 }
 is($store->cli('KEYS', '*{1:k}*'), '', 'so nothing came into the store');
 is(as_role('guest', 'SELECT idgen_next() > 0'), 't', 'ids are for everybody');
 tenant('GRANT EXECUTE ON FUNCTION idgen_sequence_next(text, text), idgen_sequence(text, bigint, text) TO guest');
 is(as_role('guest', q(SELECT idgen_sequence_next('k'); SELECT max(value) FROM idgen_sequence('k', 2))), "1\n3", 'the owner grants what is needed');
-like(as_role('guest', q(SELECT idgen_sequence_drop('k'))), qr/ERROR:  42501: /, 'and no more');
+like(as_role('guest', q(SELECT idgen_sequence_delete_key('k'))), qr/ERROR:  42501: /, 'and no more');
 
 # --- an array whose type the client leaves open
 

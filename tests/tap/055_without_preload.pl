@@ -33,7 +33,7 @@ unlike($as_tenant, qr/auto_explain/, 'and is not told what else is loaded');
 is($node->safe_psql('postgres', 'SELECT severity, object, finding FROM idgen_check()'),
     'error|server|The library is not in "shared_preload_libraries", so that no ids can be issued.', 'idgen_check() says so');
 foreach my $call (q(idgen_sequence_next('k')), q(idgen_sequence('k', 2)), q(idgen_sequence_next_keys(ARRAY['k'])), q(idgen_sequence_peek('k')),
-    q(idgen_sequence_set('k', 1)), q(idgen_sequence_set_if_not_exists('k', 1)), q(idgen_sequence_drop('k'))) {
+    q(idgen_sequence_set('k', 1)), q(idgen_sequence_set_if_not_exists('k', 1)), q(idgen_sequence_delete_key('k'))) {
     like(error_of($node, "SELECT $call"), qr/ERROR:  55000: idgen must be loaded via "shared_preload_libraries"\nHINT:  /, "so does $call");
 }
 

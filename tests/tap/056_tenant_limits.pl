@@ -11,7 +11,7 @@ use Test::More;
 
 my $store = StoreTest::Redis->new(appendonly => 'no');
 my $node  = lease_server('leased', $store, start => 1);
-$node->append_conf('postgresql.conf', "idgen.store_timeout = '300ms'\nidgen.max_wait = '100ms'\n");
+$node->append_conf('postgresql.conf', "idgen.sequence_timeout = '300ms'\nidgen.max_wait = '100ms'\n");
 $node->safe_psql('postgres', <<'SQL');
 CREATE ROLE app LOGIN;
 CREATE ROLE watcher LOGIN IN ROLE pg_monitor;

@@ -29,6 +29,7 @@ struct NamedTable {
 };
 
 inline constexpr int kNameColumn = 1;
+inline constexpr const char* kDefaultName = "default";  // of the built-in row
 
 // Where the tables are: a schema of the extension's own, in nobody's search_path.
 inline constexpr const char* kCatalogSchema = "idgen_catalog";
@@ -87,6 +88,10 @@ Datum CreateNamed(FunctionCallInfo fcinfo, const NamedTable& table, const NamedC
 
 // Drops the row that argument 0 names, and says whether there was one; 42704 where there is none, unless argument 1.
 Datum DropNamed(FunctionCallInfo fcinfo, const NamedTable& table);
+
+// Sets the comment of the row that argument 0 names to argument 1, or removes it if that is NULL; 42704 if there is no
+// row.
+Datum CommentOnNamed(FunctionCallInfo fcinfo, const NamedTable& table);
 
 // Runs a statement of ours on the table, which is checked and locked first; the number of rows. Within SPI_connect().
 // Every name in it is qualified, and every operator is OPERATOR(pg_catalog.…).

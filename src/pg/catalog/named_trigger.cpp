@@ -7,8 +7,6 @@
 namespace idgen::pg {
 namespace {
 
-constexpr const char* kDefaultName = "default";
-
 const char* NameOf(HeapTuple row, TupleDesc descriptor) {
   bool is_null;
   const Datum name = heap_getattr(row, kNameColumn, descriptor, &is_null);
@@ -174,6 +172,21 @@ Datum DropNamed(FunctionCallInfo fcinfo, const NamedTable& table) {
   SPI_finish();
   if (dropped == 0 && !PG_GETARG_BOOL(1)) RaiseNotNamed(table, text_to_cstring(PG_GETARG_TEXT_PP(0)), false);
   PG_RETURN_BOOL(dropped > 0);
+}
+
+Datum CommentOnNamed(FunctionCallInfo fcinfo, const NamedTable& table) {
+  const char* name = NameArgument(fcinfo, table);
+  Oid types[] = {TEXTOID, TEXTOID};
+  Datum values[] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
+  const char nulls[] = {' ', PG_ARGISNULL(1) ? 'n' : ' '};
+  SPI_connect();
+  const int changed = QueryNamed(
+      fcinfo, table,
+      psprintf("UPDATE %s.%s SET comment = $2 WHERE name OPERATOR(pg_catalog.=) $1", kCatalogSchema, table.name), 2,
+      types, values, nulls);
+  SPI_finish();
+  if (changed == 0) RaiseNotNamed(table, name, false);
+  PG_RETURN_VOID();
 }
 
 }  // namespace idgen::pg

@@ -103,8 +103,8 @@ constexpr pg::NamedTrigger kTrigger = {
 
 extern "C" {
 
-PG_FUNCTION_INFO_V1(idgen_sql_generator_trigger);
-PGDLLEXPORT Datum idgen_sql_generator_trigger(PG_FUNCTION_ARGS) {
+PG_FUNCTION_INFO_V1(idgen_sql_generator_changed);
+PGDLLEXPORT Datum idgen_sql_generator_changed(PG_FUNCTION_ARGS) {
   return pg::RunNamedTrigger(fcinfo, pg::generators, kTrigger);
 }
 
@@ -138,20 +138,9 @@ PGDLLEXPORT Datum idgen_sql_create_generator(PG_FUNCTION_ARGS) {
 PG_FUNCTION_INFO_V1(idgen_sql_drop_generator);
 PGDLLEXPORT Datum idgen_sql_drop_generator(PG_FUNCTION_ARGS) { return pg::DropNamed(fcinfo, pg::generators); }
 
-PG_FUNCTION_INFO_V1(idgen_sql_comment_generator);
-PGDLLEXPORT Datum idgen_sql_comment_generator(PG_FUNCTION_ARGS) {
-  const char* name = pg::NameArgument(fcinfo, pg::generators);
-  Oid types[] = {TEXTOID, TEXTOID};
-  Datum values[] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
-  const char nulls[] = {' ', PG_ARGISNULL(1) ? 'n' : ' '};
-  SPI_connect();
-  const int changed =
-      pg::QueryNamed(fcinfo, pg::generators,
-                     "UPDATE idgen_catalog.idgen_generator SET comment = $2 WHERE name OPERATOR(pg_catalog.=) $1", 2,
-                     types, values, nulls);
-  SPI_finish();
-  if (changed == 0) pg::RaiseNotNamed(pg::generators, name, false);
-  PG_RETURN_VOID();
+PG_FUNCTION_INFO_V1(idgen_sql_comment_on_generator);
+PGDLLEXPORT Datum idgen_sql_comment_on_generator(PG_FUNCTION_ARGS) {
+  return pg::CommentOnNamed(fcinfo, pg::generators);
 }
 
 }  // extern "C"

@@ -101,8 +101,8 @@ PGDLLEXPORT Datum idgen_sql_next_text(PG_FUNCTION_ARGS) {
   PG_RETURN_TEXT_P(cstring_to_text_with_len(text, length));
 }
 
-PG_FUNCTION_INFO_V1(idgen_sql_next_text_form);
-PGDLLEXPORT Datum idgen_sql_next_text_form(PG_FUNCTION_ARGS) {
+PG_FUNCTION_INFO_V1(idgen_sql_next_text_format);
+PGDLLEXPORT Datum idgen_sql_next_text_format(PG_FUNCTION_ARGS) {
   const core::TextForm form = FormNamed(PG_GETARG_TEXT_PP(0));
   if (PG_NARGS() == 1) return TextOf(form, pg::TakeId(pg::OwnSlot()));
   const pg::Generator& generator = pg::GeneratorOf(fcinfo, 1, true).generator;

@@ -6,6 +6,8 @@
 #include "pg/ids/take_id.h"
 #include "pg/migration/column.h"
 
+#include <cstring>
+
 using namespace idgen;
 
 namespace {
@@ -15,12 +17,6 @@ void Say(FunctionCallInfo fcinfo, const char* what) {
   pg::Row<1> row;
   row.AddText(what);
   row.Store(fcinfo);
-}
-
-// A new id of the generator, which is above all that this server has issued by it.
-int64 NewId(FunctionCallInfo fcinfo, int argument) {
-  if (PG_ARGISNULL(argument)) return pg::TakeId(pg::OwnSlot());
-  return pg::TakeId(pg::OwnSlot(), pg::FetchGenerator(fcinfo, argument, true));
 }
 
 // As the table's owner: to plan a query of it evaluates what its indexes and constraints call.
@@ -49,16 +45,21 @@ PGDLLEXPORT Datum idgen_sql_adopt(PG_FUNCTION_ARGS) {
   InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
     ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the table and its column cannot be null")));
+  if (PG_ARGISNULL(2))
+    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the generator cannot be null")));
   SPI_connect();
   const pg::Column column = pg::LockColumn(PG_GETARG_OID(0), NameStr(*PG_GETARG_NAME(1)), "ACCESS EXCLUSIVE");
-  const int64 new_id = NewId(fcinfo, 2);
+  // It is above all ids of the generator that this server has issued.
+  const int64 new_id = pg::TakeId(pg::OwnSlot(), pg::FetchGenerator(fcinfo, 2, true));
   CheckAbove(column, new_id);
 
-  const char* generator = PG_ARGISNULL(2) ? "" : quote_literal_cstr(text_to_cstring(PG_GETARG_TEXT_PP(2)));
+  const char* name = text_to_cstring(PG_GETARG_TEXT_PP(2));
+  const bool is_default = strcmp(name, pg::kDefaultName) == 0;
+  const char* generator = is_default ? "" : quote_literal_cstr(name);
   const char* schema = pg::ExtensionSchema(fcinfo);
   const char* expression = psprintf("%s.idgen_next(%s)", schema, generator);
   // Others may have functions of that name in the schema: only an exact match is ours for sure.
-  const char* exact = PG_ARGISNULL(2) ? expression : psprintf("%s.idgen_next(%s::pg_catalog.text)", schema, generator);
+  const char* exact = is_default ? expression : psprintf("%s.idgen_next(%s::pg_catalog.text)", schema, generator);
   if (column.identity) {
     pg::Execute(psprintf("ALTER TABLE %s ALTER COLUMN %s DROP IDENTITY", column.table, column.name));
     Say(fcinfo, psprintf("dropped the identity of column %s, and its sequence", column.name));

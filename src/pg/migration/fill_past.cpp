@@ -126,10 +126,11 @@ PGDLLEXPORT Datum idgen_sql_fill_past(PG_FUNCTION_ARGS) {
   for (int i = 0; i < 3; ++i)
     if (PG_ARGISNULL(i))
       ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the table and its columns cannot be null")));
-  const core::Definition definition =
-      PG_ARGISNULL(3) ? core::Definition{} : pg::FetchGenerator(fcinfo, 3, false).definition;
+  if (PG_ARGISNULL(4))
+    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the generator cannot be null")));
+  const core::Definition definition = pg::FetchGenerator(fcinfo, 4, false).definition;
   const core::Layout layout = core::LineLayout(definition.layout);
-  const uint32 worker = PastWorker(fcinfo, layout, 4);
+  const uint32 worker = PastWorker(fcinfo, layout, 3);
   // Ids of a partition's rows must differ from those of the others.
   if (get_rel_relispartition(PG_GETARG_OID(0)))
     ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("ids of the past are given to whole tables"),

@@ -68,7 +68,7 @@ void AbandonKeyChange(int, Datum) { EndKeyChange(true); }
   ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("the sequence store does not answer"),
                   errdetail("Values of the key are asked for by others, and none has come within %lld ms.",
                             static_cast<long long>(StoreTimeoutUs() / core::kUsPerMs)),
-                  errhint("See \"%s\" and \"idgen.store_timeout\".", StoreSetting())));
+                  errhint("See \"%s\" and \"idgen.sequence_timeout\".", StoreSetting())));
 }
 
 // Until the place's fetch has ended, or longer: the caller looks again.

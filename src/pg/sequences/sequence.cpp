@@ -77,7 +77,7 @@ void CheckAnswer(const pg::Sequencer& sequencer, const Operation& operation, con
               (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
                errmsg("the store has no value of a sequence for key \"%s\"", text_to_cstring(key)),
                errdetail("What it has at \"%s\" is no whole number of 0 or more that a bigint holds.", in_store()),
-               errhint("idgen_sequence_set() puts a value there, idgen_sequence_drop() takes it away.")));
+               errhint("idgen_sequence_set() puts a value there, idgen_sequence_delete_key() takes it away.")));
     case Outcome::kWrongType:
       ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
                       errmsg("the store has something of another type for key \"%s\"", text_to_cstring(key)),
@@ -269,8 +269,8 @@ PGDLLEXPORT Datum idgen_sql_sequence_peek(PG_FUNCTION_ARGS) {
   PG_RETURN_INT64(answer.last);
 }
 
-PG_FUNCTION_INFO_V1(idgen_sql_sequence_drop);
-PGDLLEXPORT Datum idgen_sql_sequence_drop(PG_FUNCTION_ARGS) {
+PG_FUNCTION_INFO_V1(idgen_sql_sequence_delete_key);
+PGDLLEXPORT Datum idgen_sql_sequence_delete_key(PG_FUNCTION_ARGS) {
   PG_RETURN_BOOL(Ask(fcinfo, 1, {.kind = Operation::Kind::kDrop, .definition = {}}).had);
 }
 

@@ -18,7 +18,7 @@ namespace {
 StoreUrl store_url;
 bool has_url = false;
 char* url_text = nullptr;  // always empty
-int store_timeout_ms = 2000;
+int timeout_ms = 2000;
 
 bool CheckUrl(char** value, void** extra, GucSource) {
   return CheckStoreUrl("idgen.sequence_store", has_url ? &store_url : nullptr, value, extra);
@@ -119,18 +119,18 @@ void Wait(int64 now_us) {
   // Without the address it begins the sentence.
   char* shown = pstrdup(MaySeeServer() ? client.problem() : client.reason());
   if (!MaySeeServer()) *shown = static_cast<char>(pg_toupper(static_cast<unsigned char>(*shown)));
-  ereport(ERROR,
-          (errcode(client.is_garbled() ? ERRCODE_PROTOCOL_VIOLATION : ERRCODE_CONNECTION_FAILURE),
-           errmsg("the sequence store does not answer"), errdetail("%s.%s", shown, unsure),
-           errdetail_log("%s.%s", client.problem(), unsure),
-           errhint("See \"%s\" and \"idgen.store_timeout\".", has_url ? "idgen.sequence_store" : "idgen.lease_store")));
+  ereport(ERROR, (errcode(client.is_garbled() ? ERRCODE_PROTOCOL_VIOLATION : ERRCODE_CONNECTION_FAILURE),
+                  errmsg("the sequence store does not answer"), errdetail("%s.%s", shown, unsure),
+                  errdetail_log("%s.%s", client.problem(), unsure),
+                  errhint("See \"%s\" and \"idgen.sequence_timeout\".",
+                          has_url ? "idgen.sequence_store" : "idgen.lease_store")));
 }
 
 // Nothing is wrong with the connection, which stays.
 [[noreturn]] void RaiseTimeIsUp() {
   ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("the sequence store does not answer in time"),
                   errdetail("This call has to ask it once more, and its time is up."),
-                  errhint("See \"%s\" and \"idgen.store_timeout\".", StoreSetting())));
+                  errhint("See \"%s\" and \"idgen.sequence_timeout\".", StoreSetting())));
 }
 
 }  // namespace
@@ -139,8 +139,8 @@ void DefineSequenceSettings() {
   DefineCustomStringVariable("idgen.sequence_store", "URL of the sequence store.",
                              "As idgen.lease_store. Empty: idgen.lease_store, with its password file.", &url_text, "",
                              PGC_SIGHUP, GUC_SUPERUSER_ONLY, CheckUrl, AssignUrl, ShownUrl);
-  DefineCustomIntVariable("idgen.store_timeout", "How long the sequence store may take, including the connection.",
-                          "For all that one call asks. Then it gets an error.", &store_timeout_ms, 2000, 10, 60 * 1000,
+  DefineCustomIntVariable("idgen.sequence_timeout", "How long the sequence store may take, including the connection.",
+                          "For all that one call asks. Then it gets an error.", &timeout_ms, 2000, 10, 60 * 1000,
                           PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
 }
 
@@ -152,7 +152,7 @@ bool ReadSequenceStoreAccess(LeaseConfig* config) {
   return true;
 }
 
-int64 StoreTimeoutUs() noexcept { return store_timeout_ms * core::kUsPerMs; }
+int64 StoreTimeoutUs() noexcept { return timeout_ms * core::kUsPerMs; }
 
 bool HasSequenceStore() { return has_url || HasLeaseStore(); }
 

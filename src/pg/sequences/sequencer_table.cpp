@@ -70,8 +70,8 @@ bool IsSame(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor) {
 
 extern "C" {
 
-PG_FUNCTION_INFO_V1(idgen_sql_sequencer_trigger);
-PGDLLEXPORT Datum idgen_sql_sequencer_trigger(PG_FUNCTION_ARGS) {
+PG_FUNCTION_INFO_V1(idgen_sql_sequencer_changed);
+PGDLLEXPORT Datum idgen_sql_sequencer_changed(PG_FUNCTION_ARGS) {
   return pg::RunNamedTrigger(fcinfo, pg::sequencers, kTrigger);
 }
 
@@ -95,5 +95,10 @@ PGDLLEXPORT Datum idgen_sql_create_sequencer(PG_FUNCTION_ARGS) {
 
 PG_FUNCTION_INFO_V1(idgen_sql_drop_sequencer);
 PGDLLEXPORT Datum idgen_sql_drop_sequencer(PG_FUNCTION_ARGS) { return pg::DropNamed(fcinfo, pg::sequencers); }
+
+PG_FUNCTION_INFO_V1(idgen_sql_comment_on_sequencer);
+PGDLLEXPORT Datum idgen_sql_comment_on_sequencer(PG_FUNCTION_ARGS) {
+  return pg::CommentOnNamed(fcinfo, pg::sequencers);
+}
 
 }  // extern "C"

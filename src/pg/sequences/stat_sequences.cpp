@@ -52,8 +52,8 @@ Seen Look(const pg::SegmentPlace& place) {
 
 extern "C" {
 
-PG_FUNCTION_INFO_V1(idgen_sql_stat_sequences);
-PGDLLEXPORT Datum idgen_sql_stat_sequences(PG_FUNCTION_ARGS) {
+PG_FUNCTION_INFO_V1(idgen_sql_stat_get_sequences);
+PGDLLEXPORT Datum idgen_sql_stat_get_sequences(PG_FUNCTION_ARGS) {
   InitMaterializedSRF(fcinfo, 0);
   pg::SegmentTable* table = pg::Segments();
   if (table == nullptr) return Datum{0};

@@ -34,8 +34,8 @@ void StoreLine(FunctionCallInfo fcinfo, const pg::Shared& shared, uint32 line, c
 
 extern "C" {
 
-PG_FUNCTION_INFO_V1(idgen_sql_stat_backends);
-PGDLLEXPORT Datum idgen_sql_stat_backends(PG_FUNCTION_ARGS) {
+PG_FUNCTION_INFO_V1(idgen_sql_stat_get_backends);
+PGDLLEXPORT Datum idgen_sql_stat_get_backends(PG_FUNCTION_ARGS) {
   InitMaterializedSRF(fcinfo, 0);
   const pg::Shared* shared = pg::SharedState();
   if (shared == nullptr) return static_cast<Datum>(0);
@@ -59,8 +59,8 @@ PGDLLEXPORT Datum idgen_sql_stat_backends(PG_FUNCTION_ARGS) {
   return static_cast<Datum>(0);
 }
 
-PG_FUNCTION_INFO_V1(idgen_sql_stat_generators);
-PGDLLEXPORT Datum idgen_sql_stat_generators(PG_FUNCTION_ARGS) {
+PG_FUNCTION_INFO_V1(idgen_sql_stat_get_generators);
+PGDLLEXPORT Datum idgen_sql_stat_get_generators(PG_FUNCTION_ARGS) {
   InitMaterializedSRF(fcinfo, 0);
   pg::Shared* shared = pg::SharedState();
   if (shared == nullptr) return static_cast<Datum>(0);
@@ -81,8 +81,8 @@ PGDLLEXPORT Datum idgen_sql_stat_generators(PG_FUNCTION_ARGS) {
   return static_cast<Datum>(0);
 }
 
-PG_FUNCTION_INFO_V1(idgen_sql_stat_clock);
-PGDLLEXPORT Datum idgen_sql_stat_clock(PG_FUNCTION_ARGS) {
+PG_FUNCTION_INFO_V1(idgen_sql_stat_get_clock);
+PGDLLEXPORT Datum idgen_sql_stat_get_clock(PG_FUNCTION_ARGS) {
   InitMaterializedSRF(fcinfo, 0);
   pg::Shared* shared = pg::SharedState();
   if (shared == nullptr) return static_cast<Datum>(0);
