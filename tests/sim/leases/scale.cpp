@@ -89,7 +89,7 @@ int ShowScale(uint64_t seed, int servers, int64_t hours, const char* svg) {
       "|\n|---|---|---|---|---|\n");
   PrintTimes("first starts, and after a clean stop", stops_us);
   PrintTimes("after a crash", crashes_us);
-  if (!held) printf("VIOLATION: %s\n", world.violation().text.c_str());
+  if (!held) printf("VIOLATION: %s\n", world.violation().c_str());
   if (svg != nullptr && !Draw(svg, plan, stops_us, crashes_us)) printf("could not write %s\n", svg);
   return held ? 0 : 1;
 }

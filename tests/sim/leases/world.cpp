@@ -391,7 +391,7 @@ void World::Violate(const std::string& text, Rule rule) {
   if (rule <= Rule::kTime) figures_.time_repeated = true;
   if (violated_ || rule > plan_.watched) return;
   violated_ = true;
-  violation_ = {text};
+  violation_ = text;
   Note("VIOLATION: %s", text.c_str());
 }
 

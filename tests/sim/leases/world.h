@@ -117,10 +117,6 @@ struct Fault {
 
 std::string Describe(const Fault& fault);
 
-struct Violation {
-  std::string text;
-};
-
 struct Figures {
   uint64_t ids = 0;
   uint64_t events = 0;
@@ -147,7 +143,7 @@ class World {
   bool Run();
   // Of the server whose step is going on.
   static void MakeToken(char (&text)[lease::kTokenBytes + 1]) noexcept;
-  const Violation& violation() const noexcept { return violation_; }
+  const std::string& violation() const noexcept { return violation_; }
   const Figures& figures() const noexcept { return figures_; }
   // What happened, for people; only when asked for, as it is slow.
   void KeepTimeline() { keep_timeline_ = true; }
@@ -241,7 +237,7 @@ class World {
   bool faults_over_ = false;
   bool clocks_never_stepped_ = true;  // in the whole run
   bool violated_ = false;
-  Violation violation_;
+  std::string violation_;
   Figures figures_;
   bool keep_timeline_ = false;
   std::vector<std::string> timeline_;
