@@ -1,4 +1,4 @@
-# Three servers move from static to leased worker ids, one by one and under load, by the statements of docs/operations.md
+# Three servers move from static to leased worker ids, one by one and under load, by the statements of docs/lease.md
 # as they stand there; and what becomes of servers whose range changes.
 use strict;
 use warnings;
@@ -8,8 +8,8 @@ use PostgreSQL::Test::Utils;
 use StoreTest;
 use Test::More;
 
-my ($section) = slurp_file('docs/operations.md') =~ /^### From static to leased worker ids\n(.*?)^##/ms
-  or die 'the procedure is not in docs/operations.md';
+my ($section) = slurp_file('docs/lease.md') =~ /^### From static to leased worker ids\n(.*?)^##/ms
+  or die 'the procedure is not in docs/lease.md';
 my ($set, $declare, $switch, $look, $widen) = my @blocks = $section =~ /```sql\n(.*?)```/gs;
 is(scalar @blocks, 5, 'the procedure has five blocks of statements');
 

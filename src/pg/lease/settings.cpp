@@ -121,7 +121,7 @@ void DefineLeaseSettings() {
                            "server whose clock leads the store's then need not wait.",
                            &durable, false, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
   DefineCustomIntVariable("idgen.redis_replicas", "How many replicas must have a lease before it counts.",
-                          "Set it wherever the store fails over: see docs/operations.md.", &replicas, 0, 0, 16,
+                          "Set it wherever the store fails over: see docs/lease.md.", &replicas, 0, 0, 16,
                           PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
 }
 
