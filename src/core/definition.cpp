@@ -5,6 +5,8 @@
 #include <cstring>
 #include <limits>
 
+#include "core/decimal.h"
+
 namespace idgen::core {
 namespace {
 
@@ -33,13 +35,8 @@ std::string_view Trim(std::string_view text) noexcept {
 
 // -1 for what is not a number of at most three digits.
 int64_t ParseWidth(std::string_view text) noexcept {
-  if (text.empty() || text.size() > 3) return -1;
-  int64_t value = 0;
-  for (const char c : text) {
-    if (c < '0' || c > '9') return -1;
-    value = value * 10 + (c - '0');
-  }
-  return value;
+  int64_t value;
+  return text.size() <= 3 && ReadDigits(text, INT64_MAX, &value) ? value : -1;
 }
 
 LayoutError ParseField(std::string_view word, Layout* layout, NamedField const** parsed) noexcept {

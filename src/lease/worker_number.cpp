@@ -3,20 +3,16 @@
 
 #include <cstring>
 
+#include "core/decimal.h"
 #include "core/identity.h"
 
 namespace idgen::lease {
 namespace {
 
 std::optional<uint32_t> NumberOfDigits(const char* begin, const char* end) noexcept {
-  if (begin == end) return std::nullopt;
-  uint32_t number = 0;
-  for (const char* digit = begin; digit != end; ++digit) {
-    if (*digit < '0' || *digit > '9') return std::nullopt;
-    number = number * 10 + static_cast<uint32_t>(*digit - '0');
-    if (number > core::kMaxWorker) return std::nullopt;
-  }
-  return number;
+  int64_t number;
+  if (!core::ReadDigits({begin, end}, core::kMaxWorker, &number)) return std::nullopt;
+  return static_cast<uint32_t>(number);
 }
 
 }  // namespace

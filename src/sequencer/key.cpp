@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "sequencer/decimal.h"
+#include "core/decimal.h"
 
 namespace idgen::sequencer {
 namespace {
@@ -14,7 +14,7 @@ char* Append(char* at, std::string_view text) noexcept {
 }
 
 char* AppendLength(char* at, std::string_view text) noexcept {
-  at = WriteDecimal(at, static_cast<int64_t>(text.size()));
+  at = core::WriteDecimal(at, static_cast<int64_t>(text.size()));
   *at = ':';
   return at + 1;
 }

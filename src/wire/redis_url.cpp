@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "core/decimal.h"
+
 namespace idgen::wire {
 namespace {
 
@@ -27,18 +29,6 @@ bool Decode(const char* begin, const char* end, char* to, size_t capacity) noexc
     to[size++] = c;
   }
   to[size] = '\0';
-  return true;
-}
-
-bool Number(const char* begin, const char* end, int most, int* number) noexcept {
-  if (begin == end) return false;
-  int value = 0;
-  for (const char* digit = begin; digit != end; ++digit) {
-    if (*digit < '0' || *digit > '9') return false;
-    value = value * 10 + (*digit - '0');
-    if (value > most) return false;
-  }
-  *number = value;
   return true;
 }
 
@@ -84,7 +74,13 @@ const char* ParseHosts(const char* begin, const char* end, uint16_t default_port
   }
 }
 
-constexpr int kMaxDb = 65535;
+bool ReadDb(const char* begin, const char* end, int* db) noexcept {
+  constexpr int kMaxDb = 65535;
+  int64_t number;
+  if (!core::ReadDigits({begin, end}, kMaxDb, &number)) return false;
+  *db = static_cast<int>(number);
+  return true;
+}
 
 const char* ParseUnix(const char* begin, const char* end, RedisUrl* url) noexcept {
   const char* question = Find(begin, end, '?');
@@ -92,7 +88,7 @@ const char* ParseUnix(const char* begin, const char* end, RedisUrl* url) noexcep
   if (!Decode(begin, question, url->path, sizeof url->path)) return "the path of the socket is too long";
   if (question == end) return nullptr;
   const char* value = question + 1;
-  if (!TakePrefix(&value, "db=") || !Number(value, end, kMaxDb, &url->db))
+  if (!TakePrefix(&value, "db=") || !ReadDb(value, end, &url->db))
     return "after the path only ?db= and a number may follow";
   return nullptr;
 }
@@ -104,8 +100,8 @@ bool Endpoint::operator==(const Endpoint& other) const noexcept {
 }
 
 bool ParsePort(const char* begin, const char* end, uint16_t* port) noexcept {
-  int number;
-  if (!Number(begin, end, 65535, &number) || number == 0) return false;
+  int64_t number;
+  if (!core::ReadDigits({begin, end}, UINT16_MAX, &number) || number == 0) return false;
   *port = static_cast<uint16_t>(number);
   return true;
 }
@@ -184,7 +180,7 @@ const char* ParseRedisUrl(const char* text, RedisUrl* url) noexcept {
       return "the name of the master is too long or wrongly encoded";
     rest = master_end == end ? end : master_end + 1;
   }
-  if (rest != end && !Number(rest, end, kMaxDb, &url->db)) return "the database after the / must be a number";
+  if (rest != end && !ReadDb(rest, end, &url->db)) return "the database after the / must be a number";
   return nullptr;
 }
 

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "core/decimal.h"
+
 namespace idgen::wire {
 namespace {
 
@@ -11,8 +13,6 @@ namespace {
 // what it has nested it frees by recursion. Its own function does the rest.
 redisReplyObjectFunctions original_functions;
 redisReplyObjectFunctions bounded_functions;
-
-constexpr size_t kMaxDigits = 20;
 
 template <class Count>
 void* CreateBoundedArray(const redisReadTask* task, Count elements) {
@@ -42,14 +42,8 @@ namespace {
 
 // A sign, a number, and the end of the line.
 char* AppendLine(char* at, char sign, size_t number) noexcept {
-  char digits[kMaxDigits];
-  size_t count = 0;
-  do {
-    digits[count++] = static_cast<char>('0' + number % 10);
-    number /= 10;
-  } while (number != 0);
   *at++ = sign;
-  while (count > 0) *at++ = digits[--count];
+  at = core::WriteDecimal(at, static_cast<int64_t>(number));
   *at++ = '\r';
   *at++ = '\n';
   return at;
@@ -58,7 +52,7 @@ char* AppendLine(char* at, char sign, size_t number) noexcept {
 }  // namespace
 
 void Commands::Add(int count, const char* const* arguments, const size_t* sizes) noexcept {
-  constexpr size_t kLine = kMaxDigits + 3;
+  constexpr size_t kLine = core::kDecimalBytes + 3;
   size_t most = kLine;
   for (int i = 0; i < count; ++i) most += kLine + sizes[i] + 2;
   ok_ = ok_ && MakeRoom(most);

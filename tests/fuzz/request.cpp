@@ -2,7 +2,7 @@
 // bigints; and no two keys have one name in the store.
 #include "operation.h"
 
-#include "sequencer/decimal.h"
+#include "core/decimal.h"
 #include "sequencer/key.h"
 #include "sequencer/redis/script.h"
 
@@ -19,7 +19,7 @@ string_view TextOf(const redisReply& reply) { return {reply.str, static_cast<siz
 
 bool IsNumber(string_view text) {
   int64_t number;
-  return sequencer::ReadDecimal(text.starts_with('-') ? text.substr(1) : text, &number);
+  return core::ReadDecimal(text.starts_with('-') ? text.substr(1) : text, &number);
 }
 
 void CheckScriptCall(const redisReply& command, sequencer::ScriptCall call, const StoreKey& key) {

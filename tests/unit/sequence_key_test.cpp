@@ -6,8 +6,6 @@
 #include <set>
 #include <string>
 
-#include "sequencer/decimal.h"
-
 namespace idgen::sequencer {
 namespace {
 
@@ -102,26 +100,6 @@ TEST(SequenceKey, AListHasPrefixesThatCanBeChosen) {
   EXPECT_TRUE(MayBePrefixList("a:, b:,"));
   EXPECT_FALSE(MayBePrefixList("a:,{b}"));
   EXPECT_FALSE(MayBePrefixList(std::string(kMaxPrefixBytes + 1, 'p')));
-}
-
-TEST(SequenceDecimal, GoesBothWays) {
-  for (const int64_t number : {int64_t{0}, int64_t{7}, int64_t{10}, int64_t{9007199254740993}, INT64_MAX}) {
-    char text[kDecimalBytes];
-    const std::string written(text, static_cast<size_t>(WriteDecimal(text, number) - text));
-    EXPECT_EQ(written, std::to_string(number));
-    int64_t read = -1;
-    EXPECT_TRUE(ReadDecimal(written, &read));
-    EXPECT_EQ(read, number);
-  }
-  char text[kDecimalBytes];
-  EXPECT_EQ(std::string(text, static_cast<size_t>(WriteDecimal(text, INT64_MIN) - text)), std::to_string(INT64_MIN));
-}
-
-TEST(SequenceDecimal, ReadsNothingElse) {
-  int64_t read;
-  for (const char* text : {"", "-1", "+1", "01", "00", " 1", "1 ", "1.0", "1e3", "9223372036854775808",
-                           "18446744073709551617", "99999999999999999999", "x"})
-    EXPECT_FALSE(ReadDecimal(text, &read)) << text;
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "core/decimal.h"
 #include "core/identity.h"
 #include "core/time.h"
 #include "lease/redis/script.h"
@@ -35,15 +36,7 @@ const char* Digits(int64_t ms, TimeDigits& text) noexcept {
 
 // False for what is not `size` digits (any number of them for 0).
 bool Parse(const char* text, size_t size, int64_t* number) noexcept {
-  if (size == 0) size = strlen(text);
-  if (size == 0 || size > 18) return false;
-  int64_t value = 0;
-  for (size_t i = 0; i < size; ++i) {
-    if (text[i] < '0' || text[i] > '9') return false;
-    value = value * 10 + (text[i] - '0');
-  }
-  *number = value;
-  return true;
+  return core::ReadDigits({text, size == 0 ? strlen(text) : size}, INT64_MAX, number);
 }
 
 const char* Text(const redisReply* reply, size_t index) noexcept {

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "core/check.h"
-#include "sequencer/decimal.h"
+#include "core/decimal.h"
 #include "sequencer/redis/script.h"
 #include "wire/printable.h"
 #include "wire/resp.h"
@@ -31,7 +31,7 @@ class Words {
   }
   void AddNumber(int64_t number) noexcept {
     char* text = texts_[count_];
-    Add(string_view(text, static_cast<size_t>(WriteDecimal(text, number) - text)));
+    Add(string_view(text, static_cast<size_t>(core::WriteDecimal(text, number) - text)));
   }
   void AddFlag(bool flag) noexcept { Add(flag ? "1" : "0"); }
   void AddTo(wire::Commands* commands) const noexcept { commands->Add(count_, words_, sizes_); }
@@ -41,7 +41,7 @@ class Words {
   static constexpr int kMax = 9 + 7 + 2 * kMaxPowers + 3;
   const char* words_[kMax];
   size_t sizes_[kMax];
-  char texts_[kMax][kDecimalBytes];
+  char texts_[kMax][core::kDecimalBytes];
   int count_ = 0;
 };
 
@@ -92,7 +92,7 @@ const char* VerbOf(Kind kind) noexcept {
 // The text as a value that can have been given: digits, and a bigint.
 bool ParseValue(const redisReply* reply, int64_t* value) noexcept {
   return reply->type == REDIS_REPLY_STRING &&
-         ReadDecimal(string_view(reply->str, static_cast<size_t>(reply->len)), value);
+         core::ReadDecimal(string_view(reply->str, static_cast<size_t>(reply->len)), value);
 }
 
 bool StartsWith(const char* text, const char* prefix) noexcept { return strncmp(text, prefix, strlen(prefix)) == 0; }
