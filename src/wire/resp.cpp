@@ -1,16 +1,18 @@
-// Commands and replies. hiredis' formatter allocates for each command; with many in one exchange that shows.
+// Commands and replies. hiredis' own formatter allocates memory for every command, which an exchange of many commands
+// would pay for.
 #include "wire/resp.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
-#include "core/decimal.h"
+#include "core/check.h"
 
 namespace idgen::wire {
 namespace {
 
-// hiredis before 1.0 counts elements in an int and allocates whatever it is told; from 1.0 on it nests without end, and
-// what it has nested it frees by recursion. Its own function does the rest.
+// hiredis before 1.0 counts elements in an int and allocates any number that the server announces; from 1.0 on it nests
+// without limit and frees nested replies recursively. Within these limits hiredis' own function does the work.
 redisReplyObjectFunctions original_functions;
 redisReplyObjectFunctions bounded_functions;
 
@@ -21,13 +23,38 @@ void* CreateBoundedArray(const redisReadTask* task, Count elements) {
   auto* refusal = static_cast<const char**>(task->privdata);
   if (static_cast<unsigned long long>(elements) > Replies::kMaxElements) *refusal = "an array has too many elements";
   if (depth > Replies::kMaxDepth) *refusal = "arrays nest too deeply";
-  // hiredis calls that "out of memory".
+  // hiredis reports nullptr as "out of memory".
   return *refusal == nullptr ? original_functions.createArray(task, elements) : nullptr;
 }
 
 }  // namespace
 
-bool Commands::MakeRoom(size_t size) noexcept {
+void Words::Add(std::string_view word) noexcept {
+  IDGEN_CHECK(count_ < kMaxWords);
+  if (count_ == kMaxWords) {
+    ok_ = false;
+    return;
+  }
+  words_[count_] = word.data();
+  sizes_[count_++] = word.size();
+}
+
+void Words::AddPadded(int64_t number, int digits) noexcept {
+  IDGEN_CHECK(number_count_ < kMaxNumbers);
+  if (number_count_ == kMaxNumbers) {
+    ok_ = false;
+    return;
+  }
+  char written[core::kDecimalBytes];
+  const auto size = static_cast<int>(core::WriteDecimal(written, number) - written);
+  const int zeros = std::max(digits - size, 0);
+  char* text = digits_[number_count_++];
+  memset(text, '0', static_cast<size_t>(zeros));
+  memcpy(text + zeros, written, static_cast<size_t>(size));
+  Add({text, static_cast<size_t>(zeros + size)});
+}
+
+bool Commands::Reserve(size_t size) noexcept {
   const size_t needed = size_ + size;
   if (needed <= capacity_) return true;
   const size_t capacity = needed + needed / 2;
@@ -51,17 +78,21 @@ char* AppendLine(char* at, char sign, size_t number) noexcept {
 
 }  // namespace
 
-void Commands::Add(int count, const char* const* arguments, const size_t* sizes) noexcept {
+void Commands::Add(const Words& words) noexcept {
   constexpr size_t kLine = core::kDecimalBytes + 3;
-  size_t most = kLine;
-  for (int i = 0; i < count; ++i) most += kLine + sizes[i] + 2;
-  ok_ = ok_ && MakeRoom(most);
-  if (!ok_) return;
-  char* at = AppendLine(bytes_ + size_, '*', static_cast<size_t>(count));
-  for (int i = 0; i < count; ++i) {
-    at = AppendLine(at, '$', sizes[i]);
-    memcpy(at, arguments[i], sizes[i]);
-    at += sizes[i];
+  size_t max = kLine;
+  for (int i = 0; i < words.count_; ++i) max += kLine + words.sizes_[i] + 2;
+  if (problem_ != nullptr) return;
+  if (!words.ok_)
+    problem_ = "a command has too many arguments";
+  else if (!Reserve(max))
+    problem_ = "out of memory";
+  if (problem_ != nullptr) return;
+  char* at = AppendLine(bytes_ + size_, '*', static_cast<size_t>(words.count_));
+  for (int i = 0; i < words.count_; ++i) {
+    at = AppendLine(at, '$', words.sizes_[i]);
+    memcpy(at, words.words_[i], words.sizes_[i]);
+    at += words.sizes_[i];
     *at++ = '\r';
     *at++ = '\n';
   }
@@ -69,16 +100,10 @@ void Commands::Add(int count, const char* const* arguments, const size_t* sizes)
   ++count_;
 }
 
-void Commands::AddTextArray(int count, const char* const* arguments) noexcept {
-  size_t sizes[kMaxArguments];
-  for (int i = 0; i < count; ++i) sizes[i] = strlen(arguments[i]);
-  Add(count, arguments, sizes);
-}
-
 void Commands::Clear() noexcept {
   size_ = 0;
   count_ = 0;
-  ok_ = true;
+  problem_ = nullptr;
 }
 
 void Commands::Free() noexcept {

@@ -5,7 +5,7 @@
 
 #include "core/identity.h"
 #include "core/time.h"
-#include "io/redis_link.h"
+#include "io/redis/link.h"
 #include "lease/redis/store.h"
 #include "sequencer/redis/client.h"
 

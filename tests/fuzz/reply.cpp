@@ -69,7 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
       sequencer::ReadGenerations(got[0], answers, 3);
       for (const Answer& each : answers) Require(each.generation >= 0, "generations are not negative");
       sequencer::RefusesMany(got[0]);
-      sequencer::SaysNoScript(got[0]);
+      io::RedisScript::IsUnknown(got[0]);
     }
     for (redisReply*& reply : got) {
       if (reply != nullptr) freeReplyObject(reply);

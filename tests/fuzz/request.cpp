@@ -22,11 +22,9 @@ bool IsNumber(string_view text) {
   return core::ReadDecimal(text.starts_with('-') ? text.substr(1) : text, &number);
 }
 
-void CheckScriptCall(const redisReply& command, sequencer::ScriptCall call, const StoreKey& key) {
-  const bool by_sha = call == sequencer::ScriptCall::kBySha;
-  Require(TextOf(*command.element[0]) == (by_sha ? "EVALSHA" : "EVAL"), "the script is called");
-  Require(TextOf(*command.element[1]) == (by_sha ? string_view(kSha) : string_view(sequencer::kRedisSequenceScript)),
-          "by its sum, or as a whole");
+void CheckScriptCall(const redisReply& command, const io::ScriptCall& call, const StoreKey& key) {
+  Require(TextOf(*command.element[0]) == call.command, "the script is called");
+  Require(TextOf(*command.element[1]) == call.script, "by its sum, or as a whole");
   const string_view keys = TextOf(*command.element[2]);
   Require(keys == "2" || keys == "3", "it has two or three keys");
   Require(TextOf(*command.element[4]) == key.generation(), "the second is that of the generation");
@@ -37,11 +35,11 @@ void CheckScriptCall(const redisReply& command, sequencer::ScriptCall call, cons
 }
 
 void CheckRequest(const sequencer::Operation& operation, const StoreKey& key, bool by_script,
-                  sequencer::ScriptCall call) {
+                  const io::ScriptCall& call) {
   wire::Commands commands;
-  sequencer::AddRequest(operation, key, by_script, call, kSha, &commands);
+  sequencer::AddRequest(operation, key, by_script, call, &commands);
   const int count = sequencer::CommandCount(operation, by_script);
-  Require(commands.ok() && commands.count() == count, "as many commands as are said");
+  Require(commands.problem() == nullptr && commands.count() == count, "as many commands as are said");
   wire::Replies replies;
   Require(replies.Feed(commands.bytes(), commands.size()), "commands can be read");
   for (int i = 0; i < count; ++i) {
@@ -104,7 +102,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
 
   char room[sequencer::kMaxStoreKeyBytes];
   const StoreKey key = sequencer::WriteStoreKey("p:", first.key, room);
-  CheckRequest(operation, key, (flags & 1) != 0,
-               (flags & 2) != 0 ? sequencer::ScriptCall::kWhole : sequencer::ScriptCall::kBySha);
+  CheckRequest(
+      operation, key, (flags & 1) != 0,
+      (flags & 2) != 0 ? io::ScriptCall{"EVAL", sequencer::kRedisSequenceScript} : io::ScriptCall{"EVALSHA", kSha});
   return 0;
 }

@@ -47,20 +47,20 @@ std::string ReadInPieces(std::string_view bytes, size_t piece) {
 }
 
 void WriteAndRead(std::string_view bytes) {
-  const char* arguments[wire::Commands::kMaxArguments];
-  size_t sizes[wire::Commands::kMaxArguments];
+  constexpr int kMaxArguments = 16;
+  std::string_view arguments[kMaxArguments];
+  wire::Words words;
   int count = 0;
   fuzz::Input input(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  while (!input.empty() && count < wire::Commands::kMaxArguments) {
-    const std::string_view argument = input.Text(input.Byte());
-    arguments[count] = argument.data();
-    sizes[count++] = argument.size();
+  while (!input.empty() && count < kMaxArguments) {
+    arguments[count] = input.Text(input.Byte());
+    words.Add(arguments[count++]);
   }
   if (count == 0) return;
   wire::Commands commands;
-  commands.Add(count, arguments, sizes);
-  commands.Add(count, arguments, sizes);
-  Require(commands.ok() && commands.count() == 2, "commands are added");
+  commands.Add(words);
+  commands.Add(words);
+  Require(commands.problem() == nullptr && commands.count() == 2, "commands are added");
   wire::Replies replies;
   Require(replies.Feed(commands.bytes(), commands.size()), "commands are as replies are");
   for (int i = 0; i < 2; ++i) {
@@ -69,8 +69,8 @@ void WriteAndRead(std::string_view bytes) {
             "a command is an array of its arguments");
     for (int k = 0; k < count; ++k) {
       const redisReply& element = *reply->element[k];
-      Require(element.type == REDIS_REPLY_STRING && std::string_view(element.str, static_cast<size_t>(element.len)) ==
-                                                        std::string_view(arguments[k], sizes[k]),
+      Require(element.type == REDIS_REPLY_STRING &&
+                  std::string_view(element.str, static_cast<size_t>(element.len)) == arguments[k],
               "an argument is read as it was written");
     }
     freeReplyObject(reply);

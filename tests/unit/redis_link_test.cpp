@@ -1,5 +1,5 @@
 // A line to a Redis: finding it, logging in, following it as it moves, giving up in time.
-#include "io/redis_link.h"
+#include "io/redis/link.h"
 
 #include <gtest/gtest.h>
 

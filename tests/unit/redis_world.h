@@ -16,7 +16,7 @@
 #include <gtest/gtest.h>
 
 #include "core/time.h"
-#include "io/redis_link.h"
+#include "io/redis/link.h"
 
 namespace idgen {
 
@@ -223,13 +223,9 @@ class RedisWorld {
     return Finish();
   }
   void Begin(const Command& command = {"PING"}) {
-    std::vector<const char*> words;
-    std::vector<size_t> sizes;
-    for (const std::string& word : command) {
-      words.push_back(word.data());
-      sizes.push_back(word.size());
-    }
-    link.NewExchange().Add(static_cast<int>(words.size()), words.data(), sizes.data());
+    wire::Words words;
+    for (const std::string& word : command) words.Add(word);
+    link.NewExchange().Add(words);
     link.Begin(now_us);
   }
   State Finish() {

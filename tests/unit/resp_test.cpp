@@ -52,10 +52,37 @@ TEST(Commands, FollowOneAnother) {
 
 TEST(Commands, HoldAnyBytes) {
   OwnCommands commands;
-  const char* arguments[] = {"SET", "\0\r\n"};
-  const size_t sizes[] = {3, 3};
-  commands.Add(2, arguments, sizes);
+  commands.AddTexts("SET", std::string_view("\0\r\n", 3));
   EXPECT_EQ(commands.all(), std::string("*2\r\n$3\r\nSET\r\n$3\r\n\0\r\n\r\n", 22));
+}
+
+TEST(Commands, HoldNumbers) {
+  OwnCommands commands;
+  Words words;
+  words.AddNumber(INT64_MIN);
+  words.AddNumber(0);
+  words.AddPadded(42, 5);
+  words.AddPadded(123456, 5);
+  words.AddFlag(true);
+  commands.Add(words);
+  EXPECT_EQ(commands.all(),
+            "*5\r\n$20\r\n-9223372036854775808\r\n$1\r\n0\r\n$5\r\n00042\r\n$6\r\n123456\r\n$1\r\n1\r\n");
+}
+
+TEST(Commands, HoldAsManyWordsAsThereIsRoomFor) {
+  OwnCommands commands;
+  Words words;
+  for (int i = 0; i < Words::kMaxNumbers; ++i) words.AddNumber(INT64_MIN);
+  for (int i = Words::kMaxNumbers; i < Words::kMaxWords; ++i) words.Add("x");
+  commands.Add(words);
+  EXPECT_EQ(commands.problem(), nullptr);
+  EXPECT_EQ(commands.count(), 1);
+}
+
+TEST(CommandsDeathTest, AWordTooManyFailsACheck) {
+  Words words;
+  for (int i = 0; i < Words::kMaxWords; ++i) words.Add("x");
+  EXPECT_DEATH(words.Add("x"), "check failed");
 }
 
 TEST(Commands, BeginAnewAfterClear) {
@@ -67,7 +94,7 @@ TEST(Commands, BeginAnewAfterClear) {
   EXPECT_EQ(commands.count(), 0);
   commands.AddTexts("B");
   EXPECT_EQ(commands.all(), "*1\r\n$1\r\nB\r\n");
-  EXPECT_TRUE(commands.ok());
+  EXPECT_EQ(commands.problem(), nullptr);
 }
 
 TEST(Commands, GrowToAnySize) {

@@ -353,14 +353,14 @@ TEST(SequenceClient, AsksForManyGenerationsAtOnce) {
 
 TEST(SequenceClient, AsksForGenerationsOfVeryManyKeysByParts) {
   World world;
-  std::string all = "*" + std::to_string(kMostGenerations) + "\r\n";
-  for (int i = 0; i < kMostGenerations; ++i) all += Bulk("7");
+  std::string all = "*" + std::to_string(kMaxGenerations) + "\r\n";
+  for (int i = 0; i < kMaxGenerations; ++i) all += Bulk("7");
   world.At(kFirst).answers["MGET"] = all;
   world.At(kFirst).answers["INCRBY"] = Int(5);
-  ASSERT_EQ(world.Ask({.definition = {}, .with_generation = true}, std::vector<std::string>(2 * kMostGenerations, "k")),
+  ASSERT_EQ(world.Ask({.definition = {}, .with_generation = true}, std::vector<std::string>(2 * kMaxGenerations, "k")),
             State::kDone);
-  EXPECT_EQ(world.Heard(0).size(), size_t{1 + kMostGenerations});
-  EXPECT_EQ(world.Heard(1 + kMostGenerations)[0], "MGET");
+  EXPECT_EQ(world.Heard(0).size(), size_t{1 + kMaxGenerations});
+  EXPECT_EQ(world.Heard(1 + kMaxGenerations)[0], "MGET");
   for (const Answer& answer : world.answers) {
     EXPECT_EQ(answer.outcome, Outcome::kOk);
     EXPECT_EQ(answer.generation, 7);

@@ -1,15 +1,13 @@
 // Lease operations as calls of the script, and its answers as replies.
 #include "lease/redis/store.h"
 
-#include <cinttypes>
+#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 #include "core/decimal.h"
 #include "core/identity.h"
 #include "core/time.h"
-#include "lease/redis/script.h"
 #include "wire/printable.h"
 
 namespace idgen::lease {
@@ -27,12 +25,6 @@ constexpr size_t kExpiryAt = kTimeDigits + 1;
 constexpr size_t kTokenAt = kExpiryAt + kTimeDigits + 1;
 constexpr size_t kFloorAt = kTokenAt + kTokenBytes + 1;
 constexpr size_t kHolderAt = kFloorAt + kTimeDigits + 1;
-
-using TimeDigits = char[24];
-const char* Digits(int64_t ms, TimeDigits& text) noexcept {
-  snprintf(text, sizeof text, "%016" PRId64, ms < 0 ? int64_t{0} : ms);
-  return text;
-}
 
 // False for what is not `size` digits (any number of them for 0).
 bool Parse(const char* text, size_t size, int64_t* number) noexcept {
@@ -75,12 +67,22 @@ StoreMemory MemoryOf(const char* policy) noexcept {
   return strncmp(policy, "allkeys", 7) == 0 ? StoreMemory::kEvicts : StoreMemory::kLimited;
 }
 
-bool IsNoScript(const redisReply* reply) noexcept {
-  return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "NOSCRIPT", 8) == 0;
+// A change that replicas must have, too.
+bool Changes(Kind kind) noexcept { return kind == Kind::kAcquire || kind == Kind::kRenew; }
+
+const char* VerbOf(Kind kind) noexcept {
+  switch (kind) {
+    case Kind::kAcquire: return "acquire";
+    case Kind::kRenew: return "renew";
+    case Kind::kRelease: return "release";
+    case Kind::kPresent: return "present";
+    case Kind::kList: return "list";
+    case Kind::kDeclareNew: break;
+  }
+  return "declare new";
 }
 
-// What the store must keep: a change that its replicas have to have, too.
-bool Changes(Kind kind) noexcept { return kind == Kind::kAcquire || kind == Kind::kRenew; }
+void AddTime(int64_t ms, wire::Words* words) noexcept { words->AddPadded(std::max(ms, int64_t{0}), kTimeDigits); }
 
 }  // namespace
 
@@ -91,98 +93,90 @@ void RedisStore::Configure(const RedisStoreSettings& settings) noexcept {
 
 void RedisStore::Begin(const StoreRequest& request, int64_t now_us) noexcept {
   request_ = request;
-  how_ = *script_sha_ == '\0' ? How::kWithLoad : How::kBySha;
   problem_[0] = '\0';
-  Ask(now_us);
+  Ask(!script_.is_loaded(), now_us);
 }
 
-void RedisStore::Ask(int64_t now_us) noexcept {
+void RedisStore::Ask(bool whole, int64_t now_us) noexcept {
   wire::Commands& commands = link_.NewExchange();
-  // Also where the server turned out, while it was asked, to be another, or not to know the script.
+  // Also if the server turned out, during the last exchange, to be another one or not to know the script.
   const bool is_first = link_.will_be_first() || (link_.was_first() && !told_first_);
   told_first_ = is_first && Changes(request_.kind);
-  const char* words[wire::Commands::kMaxArguments];
-  int count = 0;
-  const auto add = [&words, &count](const char* word) { words[count++] = word; };
-  TimeDigits ttl, ceiling, last_expiry, floor;
-  char worker[16] = "", first[16], past[16], reach[24];
-  add(how_ == How::kBySha ? "EVALSHA" : "EVAL");
-  add(how_ == How::kBySha ? script_sha_ : kRedisLeaseScript);
-  add("1");
-  add(settings_.prefix);
-  const auto verb = [&](const char* name) {
-    add(name);
-    add(Digits(settings_.ttl_ms, ttl));
-  };
-  switch (request_.kind) {
-    case Kind::kAcquire:
-      verb("acquire");
-      add(request_.token);
-      add(settings_.holder);
-      snprintf(first, sizeof first, "%u", settings_.min_worker);
-      add(first);
-      snprintf(past, sizeof past, "%u", settings_.max_workers);
-      add(past);
-      snprintf(reach, sizeof reach, "%" PRId64, kReachMs);
-      add(reach);
-      break;
-    case Kind::kRenew:
-      verb("renew");
-      snprintf(worker, sizeof worker, "%u", request_.worker);
-      add(worker);
-      add(request_.token);
-      add(settings_.holder);
-      add(Digits(request_.ceiling_ms, ceiling));
-      add(Digits(request_.last_expiry_ms, last_expiry));
-      add(settings_.durable ? "1" : "0");
-      add(is_first ? "1" : "0");
-      add(Digits(request_.floor_ms, floor));
-      break;
-    case Kind::kRelease:
-      verb("release");
-      if (request_.worker_known) snprintf(worker, sizeof worker, "%u", request_.worker);
-      add(worker);
-      add(request_.token);
-      break;
-    case Kind::kPresent:
-      verb("present");
-      snprintf(worker, sizeof worker, "%u", request_.worker);
-      add(worker);
-      add(request_.token);
-      add(settings_.holder);
-      add(Digits(request_.ceiling_ms, ceiling));
-      break;
-    case Kind::kList: verb("list"); break;
-    case Kind::kDeclareNew: verb("declare new"); break;
-  }
-  size_t sizes[wire::Commands::kMaxArguments];
-  for (int i = 0; i < count; ++i) sizes[i] = strlen(words[i]);
-  commands.Add(count, words, sizes);
-
-  if (settings_.replicas > 0 && Changes(request_.kind)) {
-    char replicas[16], wait_ms[24];
-    snprintf(replicas, sizeof replicas, "%d", settings_.replicas);
-    snprintf(wait_ms, sizeof wait_ms, "%" PRId64, settings_.link.timeout_us / 2 / core::kUsPerMs);
-    commands.AddTexts("WAIT", replicas, wait_ms);
+  sent_whole_ = whole;
+  wire::Words words;
+  AddCall(whole, is_first, &words);
+  commands.Add(words);
+  if (WaitsForReplicas()) {
+    wire::Words wait;
+    wait.Add("WAIT");
+    wait.AddNumber(settings_.replicas);
+    wait.AddNumber(settings_.link.timeout_us / 2 / core::kUsPerMs);
+    commands.Add(wait);
   }
   // Last, so that the answer is always the first reply, and ASKING goes before what it is for.
-  if (how_ == How::kWithLoad) commands.AddTexts("SCRIPT", "LOAD", kRedisLeaseScript);
+  loads_ = !script_.is_loaded();
+  if (loads_) script_.AddLoad(&commands);
   link_.Begin(now_us);
 }
 
+void RedisStore::AddCall(bool whole, bool is_first, wire::Words* words) const noexcept {
+  const io::ScriptCall call = script_.Call(whole);
+  words->Add(call.command);
+  words->Add(call.script);
+  words->Add("1");
+  words->Add(settings_.prefix);
+  words->Add(VerbOf(request_.kind));
+  AddTime(settings_.ttl_ms, words);
+  switch (request_.kind) {
+    case Kind::kAcquire:
+      words->Add(request_.token);
+      words->Add(settings_.holder);
+      words->AddNumber(settings_.min_worker);
+      words->AddNumber(settings_.max_workers);
+      words->AddNumber(kReachMs);
+      break;
+    case Kind::kRenew:
+      words->AddNumber(request_.worker);
+      words->Add(request_.token);
+      words->Add(settings_.holder);
+      AddTime(request_.ceiling_ms, words);
+      AddTime(request_.last_expiry_ms, words);
+      words->AddFlag(settings_.durable);
+      words->AddFlag(is_first);
+      AddTime(request_.floor_ms, words);
+      break;
+    case Kind::kRelease:
+      if (request_.worker_known)
+        words->AddNumber(request_.worker);
+      else
+        words->Add("");
+      words->Add(request_.token);
+      break;
+    case Kind::kPresent:
+      words->AddNumber(request_.worker);
+      words->Add(request_.token);
+      words->Add(settings_.holder);
+      AddTime(request_.ceiling_ms, words);
+      break;
+    case Kind::kList:
+    case Kind::kDeclareNew: break;
+  }
+}
+
+bool RedisStore::WaitsForReplicas() const noexcept { return settings_.replicas > 0 && Changes(request_.kind); }
+
 bool RedisStore::Step(int64_t now_us, StoreReply* reply) noexcept {
   io::RedisLink::State state = link_.Step(now_us);
-  if (state == io::RedisLink::State::kDone && KnowsNoScript()) {
-    how_ = How::kWhole;
-    told_first_ = false;  // nobody heard it
-    Ask(now_us);
+  if (state == io::RedisLink::State::kDone && !sent_whole_ && io::RedisScript::IsUnknown(link_.reply(0))) {
+    told_first_ = false;  // the script did not run
+    Ask(true, now_us);
     state = link_.Step(now_us);
   }
   *reply = StoreReply();
   if (state == io::RedisLink::State::kFailed) return true;
   if (state != io::RedisLink::State::kDone) return false;
-  const bool waits = settings_.replicas > 0 && Changes(request_.kind);
-  if (how_ == How::kWithLoad) NoteScript(link_.reply(waits ? 2 : 1));
+  const bool waits = WaitsForReplicas();
+  if (loads_) script_.NoteLoaded(link_.reply(waits ? 2 : 1));
   *reply = Read(link_.reply(0));
   if (reply->outcome == Outcome::kOk && waits) {
     const redisReply* waited = link_.reply(1);
@@ -197,14 +191,6 @@ bool RedisStore::Step(int64_t now_us, StoreReply* reply) noexcept {
   }
   if (reply->outcome == Outcome::kFailed) link_.Distrust();
   return true;
-}
-
-// The whole script has to be sent.
-bool RedisStore::KnowsNoScript() const noexcept { return how_ == How::kBySha && IsNoScript(link_.reply(0)); }
-
-void RedisStore::NoteScript(const redisReply* loaded) noexcept {
-  if (loaded->type == REDIS_REPLY_STRING && strlen(loaded->str) + 1 == sizeof script_sha_)
-    memcpy(script_sha_, loaded->str, sizeof script_sha_);
 }
 
 const char* RedisStore::problem() const noexcept { return *problem_ != '\0' ? problem_ : link_.problem(); }

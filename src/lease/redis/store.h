@@ -1,7 +1,9 @@
 // The lease store in a Redis or Valkey (5 or later): one hash per prefix, one script for all operations.
 #pragma once
 
-#include "io/redis_link.h"
+#include "io/redis/link.h"
+#include "io/redis/script.h"
+#include "lease/redis/script.h"
 #include "lease/store.h"
 
 namespace idgen::lease {
@@ -35,9 +37,9 @@ class RedisStore final : public LeaseStore {
   bool Record(size_t index, StoreRecord* record) const noexcept;
 
  private:
-  void Ask(int64_t now_us) noexcept;
-  bool KnowsNoScript() const noexcept;
-  void NoteScript(const redisReply* loaded) noexcept;
+  void Ask(bool whole, int64_t now_us) noexcept;
+  void AddCall(bool whole, bool is_first, wire::Words* words) const noexcept;
+  bool WaitsForReplicas() const noexcept;
   StoreReply Read(const redisReply* reply) noexcept;
   void NoteWords(const char* what, const redisReply* said) noexcept;
   StoreReply Misread(const redisReply* reply) noexcept;
@@ -46,9 +48,10 @@ class RedisStore final : public LeaseStore {
   io::RedisLink& link_;
   RedisStoreSettings settings_;
   StoreRequest request_;
-  char script_sha_[41] = {};  // empty until a server has told it; the same everywhere
-  enum class How : uint8_t { kWithLoad, kBySha, kWhole } how_ = How::kWithLoad;
-  bool told_first_ = true;  // the last exchange could tell the script that it was the first
+  io::RedisScript script_{kRedisLeaseScript};
+  bool sent_whole_ = false;  // the script, in the exchange that is under way
+  bool loads_ = false;       // that exchange also loads it
+  bool told_first_ = true;   // the last exchange could tell the script that it was the first
   char problem_[512] = {};
 };
 

@@ -2,9 +2,6 @@
 #include "sequencer/redis/client.h"
 
 #include <algorithm>
-#include <cstring>
-
-#include "sequencer/redis/script.h"
 
 namespace idgen::sequencer {
 
@@ -29,9 +26,9 @@ void Client::Begin(const Operation& operation, const StoreKey* keys, Answer* ans
   first_connection_ = 0;
   came_from_one_ = true;
   until_us_ = until_us;
-  call_ = ScriptCall::kBySha;
+  whole_ = false;
   mode_ = count == 1 ? Mode::kSingly : Mode::kTogether;
-  if (mode_ == Mode::kTogether && *sha_ == '\0' && !IsPlain(operation_, false)) mode_ = Mode::kLoadingScript;
+  if (mode_ == Mode::kTogether && !script_.is_loaded() && !IsPlain(operation_, false)) mode_ = Mode::kLoadingScript;
   Ask(now_us);
 }
 
@@ -40,18 +37,17 @@ void Client::Ask(int64_t now_us) noexcept {
   loads_ = false;
   bool follows = mode_ != Mode::kTogether;
   switch (mode_) {
-    case Mode::kLoadingScript: commands.AddTexts("SCRIPT", "LOAD", kRedisSequenceScript); break;
+    case Mode::kLoadingScript: script_.AddLoad(&commands); break;
     case Mode::kTogether: AskTogether(&commands); break;
     case Mode::kSingly: {
       const bool by_script = answers_[index_].by_script;
       // Both would be sent elsewhere where one has to be: that one is left to the script.
       follows = CommandCount(operation_, by_script) == 1;
       const bool scripted = !IsPlain(operation_, by_script);
-      if (scripted && *sha_ == '\0') call_ = ScriptCall::kWhole;
-      AddRequest(operation_, keys_[index_], by_script, call_, sha_, &commands);
+      AddRequest(operation_, keys_[index_], by_script, script_.Call(whole_), &commands);
       // Last, so that ASKING goes before what it is for.
-      loads_ = scripted && *sha_ == '\0';
-      if (loads_) commands.AddTexts("SCRIPT", "LOAD", kRedisSequenceScript);
+      loads_ = scripted && !script_.is_loaded();
+      if (loads_) script_.AddLoad(&commands);
       ++turns_;
       break;
     }
@@ -84,9 +80,9 @@ Client::State Client::Step(int64_t now_us) noexcept {
 bool Client::TakeReplies() noexcept {
   switch (mode_) {
     case Mode::kLoadingScript:
-      NoteScript(link_.reply(0));
-      // A server that loads no script says why when one is asked for.
-      mode_ = *sha_ != '\0' ? Mode::kTogether : Mode::kSingly;
+      script_.NoteLoaded(link_.reply(0));
+      // A server that refuses to load the script says why when it is called.
+      mode_ = script_.is_loaded() ? Mode::kTogether : Mode::kSingly;
       return false;
     case Mode::kTogether:
       TakeTogether();
@@ -94,10 +90,10 @@ bool Client::TakeReplies() noexcept {
       break;
     case Mode::kSingly: {
       Answer& answer = answers_[index_];
-      if (loads_) NoteScript(link_.reply(1));
+      if (loads_) script_.NoteLoaded(link_.reply(1));
       const redisReply* reply = link_.reply(Read(0, &answer) - 1);
       if (answer.outcome == Outcome::kUnasked && turns_ < kMaxTurns) {
-        call_ = SaysNoScript(reply) ? ScriptCall::kWhole : ScriptCall::kBySha;
+        whole_ = io::RedisScript::IsUnknown(reply);
         return false;
       }
       if (answer.outcome == Outcome::kUnasked) Refuse(reply->type == REDIS_REPLY_ERROR ? reply->str : "?", &answer);
@@ -106,7 +102,7 @@ bool Client::TakeReplies() noexcept {
   }
   while (index_ < count_ && answers_[index_].outcome != Outcome::kUnasked) ++index_;
   turns_ = 0;
-  call_ = ScriptCall::kBySha;
+  whole_ = false;
   return index_ == count_;
 }
 
@@ -116,9 +112,9 @@ void Client::AskTogether(wire::Commands* commands) noexcept {
   Operation operation = operation_;
   if (AsksForGenerationsTogether()) operation.with_generation = false;
   for (int i = 0; i < count_; ++i) {
-    if (i % kMostGenerations == 0 && AsksForGenerationsTogether())
-      AddGenerations(keys_ + i, std::min(count_ - i, kMostGenerations), commands);
-    AddRequest(operation, keys_[i], false, ScriptCall::kBySha, sha_, commands);
+    if (i % kMaxGenerations == 0 && AsksForGenerationsTogether())
+      AddGenerations(keys_ + i, std::min(count_ - i, kMaxGenerations), commands);
+    AddRequest(operation, keys_[i], false, script_.Call(false), commands);
   }
 }
 
@@ -131,10 +127,10 @@ void Client::TakeTogether() noexcept {
   operation.with_generation = false;
   bool is_spread = false;
   for (int i = 0, at = 0; i < count_; ++i) {
-    if (i % kMostGenerations == 0) {
+    if (i % kMaxGenerations == 0) {
       // Where they are not told, the values are taken to be of the generation that is known.
       const redisReply* const generations = link_.reply(at++);
-      ReadGenerations(generations, answers_ + i, std::min(count_ - i, kMostGenerations));
+      ReadGenerations(generations, answers_ + i, std::min(count_ - i, kMaxGenerations));
       is_spread = is_spread || RefusesMany(generations);
     }
     const redisReply* const reply = link_.reply(at++);
@@ -151,11 +147,6 @@ int Client::Read(int at, Answer* answer) noexcept {
   ReadReplies(operation_, replies, count, answer);
   if (count > 1 && answer->outcome == Outcome::kUnasked) answer->by_script = true;
   return count;
-}
-
-void Client::NoteScript(const redisReply* loaded) noexcept {
-  if (loaded->type == REDIS_REPLY_STRING && strlen(loaded->str) + 1 == sizeof sha_)
-    memcpy(sha_, loaded->str, sizeof sha_);
 }
 
 }  // namespace idgen::sequencer

@@ -3,8 +3,9 @@
 // again. It never waits; time is passed in, on the boot-time clock.
 #pragma once
 
-#include "io/redis_link.h"
+#include "io/redis/link.h"
 #include "sequencer/redis/request.h"
+#include "sequencer/redis/script.h"
 
 namespace idgen::sequencer {
 
@@ -38,7 +39,6 @@ class Client {
   bool TakeReplies() noexcept;
   void TakeTogether() noexcept;
   int Read(int at, Answer* answer) noexcept;
-  void NoteScript(const redisReply* loaded) noexcept;
 
   io::RedisLink& link_;
   Operation operation_;
@@ -47,7 +47,7 @@ class Client {
   int count_ = 0;
   int index_ = 0;  // kSingly: whose turn it is
   Mode mode_ = Mode::kSingly;
-  ScriptCall call_ = ScriptCall::kBySha;
+  bool whole_ = false;      // the script is sent whole: the server has just said that it does not have it
   bool is_spread_ = false;  // the keys are on several nodes: a command for many is refused
   bool loads_ = false;      // the exchange asks for the script's sum, too
   int turns_ = 0;           // of one key
@@ -55,7 +55,7 @@ class Client {
   uint64_t first_connection_ = 0;  // over which the first answers came
   bool came_from_one_ = true;
   int64_t until_us_ = 0;
-  char sha_[41] = {};  // empty until a server has told it; the same everywhere
+  io::RedisScript script_{kRedisSequenceScript};
 };
 
 }  // namespace idgen::sequencer

@@ -4,9 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/check.h"
 #include "core/decimal.h"
-#include "sequencer/redis/script.h"
 #include "wire/printable.h"
 #include "wire/resp.h"
 
@@ -19,33 +17,12 @@ using std::string_view;
 
 constexpr int kMaxPowers = 20;
 static_assert(int64_t{1} << kMaxPowers >= kMaxCount);
+// EVALSHA, script, number of keys, three keys, verb, two words on the TTL; those of AddNext(); those of a raise.
+static_assert(9 + 7 + 2 * kMaxPowers + 3 <= wire::Words::kMaxNumbers);
+static_assert(1 + kMaxGenerations <= wire::Words::kMaxWords);
 static_assert(kMaxCount < INT64_MAX / kMaxCount);
 
-// Numbers as texts, for as long as a command is being written.
-class Words {
- public:
-  void Add(string_view word) noexcept {
-    IDGEN_CHECK(count_ < kMax);
-    words_[count_] = word.data();
-    sizes_[count_++] = word.size();
-  }
-  void AddNumber(int64_t number) noexcept {
-    char* text = texts_[count_];
-    Add(string_view(text, static_cast<size_t>(core::WriteDecimal(text, number) - text)));
-  }
-  void AddFlag(bool flag) noexcept { Add(flag ? "1" : "0"); }
-  void AddTo(wire::Commands* commands) const noexcept { commands->Add(count_, words_, sizes_); }
-
- private:
-  // EVALSHA, script, number of keys, three keys, verb, two words on the TTL; those of AddNext(); those of a raise.
-  static constexpr int kMax = 9 + 7 + 2 * kMaxPowers + 3;
-  const char* words_[kMax];
-  size_t sizes_[kMax];
-  char texts_[kMax][core::kDecimalBytes];
-  int count_ = 0;
-};
-
-void AddNext(const Operation& operation, Words* words) noexcept {
+void AddNext(const Operation& operation, wire::Words* words) noexcept {
   const Definition& definition = operation.definition;
   const int64_t count = operation.count;
   words->AddNumber(definition.start);
@@ -216,26 +193,21 @@ int CommandCount(const Operation& operation, bool by_script) noexcept {
   return operation.kind == Kind::kNext && operation.with_generation && IsPlain(operation, by_script) ? 2 : 1;
 }
 
-void AddRequest(const Operation& operation, const StoreKey& key, bool by_script, ScriptCall call, const char* sha,
+void AddRequest(const Operation& operation, const StoreKey& key, bool by_script, const io::ScriptCall& script,
                 wire::Commands* commands) noexcept {
   char segment_key[kMaxStoreKeyBytes];
-  Words words;
+  wire::Words words;
   if (operation.kind == Kind::kPeek) {
     words.Add("GET");
     words.Add(key.value());
   } else if (IsPlain(operation, by_script)) {
-    if (operation.with_generation) {
-      Words before;
-      before.Add("GET");
-      before.Add(key.generation());
-      before.AddTo(commands);
-    }
+    if (operation.with_generation) commands->AddTexts("GET", key.generation());
     words.Add("INCRBY");
     words.Add(key.value());
     words.AddNumber(operation.count * operation.definition.step);
   } else {
-    words.Add(call == ScriptCall::kBySha ? "EVALSHA" : "EVAL");
-    words.Add(call == ScriptCall::kBySha ? sha : kRedisSequenceScript);
+    words.Add(script.command);
+    words.Add(script.script);
     words.Add(IsOfSegment(operation) ? "3" : "2");
     words.Add(key.value());
     words.Add(key.generation());
@@ -261,17 +233,14 @@ void AddRequest(const Operation& operation, const StoreKey& key, bool by_script,
       words.AddFlag(operation.kind == Kind::kSetIfNone);
     }
   }
-  words.AddTo(commands);
+  commands->Add(words);
 }
 
 void AddGenerations(const StoreKey* keys, int count, wire::Commands* commands) noexcept {
-  const char* words[1 + kMostGenerations] = {"MGET"};
-  size_t sizes[1 + kMostGenerations] = {strlen(words[0])};
-  for (int i = 0; i < count; ++i) {
-    words[1 + i] = keys[i].generation().data();
-    sizes[1 + i] = keys[i].generation().size();
-  }
-  commands->Add(1 + count, words, sizes);
+  wire::Words words;
+  words.Add("MGET");
+  for (int i = 0; i < count; ++i) words.Add(keys[i].generation());
+  commands->Add(words);
 }
 
 void ReadGenerations(const redisReply* reply, Answer* answers, int count) noexcept {
@@ -309,10 +278,6 @@ void ReadReplies(const Operation& operation, const redisReply* const* replies, i
 void Refuse(const char* words, Answer* answer) noexcept {
   answer->outcome = Outcome::kRefused;
   wire::WritePrintable(wire::WithoutAddress(words), answer->problem);
-}
-
-bool SaysNoScript(const redisReply* reply) noexcept {
-  return reply->type == REDIS_REPLY_ERROR && StartsWith(reply->str, "NOSCRIPT");
 }
 
 }  // namespace idgen::sequencer

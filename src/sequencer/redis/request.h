@@ -1,40 +1,35 @@
 // Operations as Redis commands, and replies as answers. The only place that knows the script's arguments.
 #pragma once
 
+#include "io/redis/script.h"
 #include "sequencer/operation.h"
 #include "wire/resp.h"
 
 namespace idgen::sequencer {
 
-// How the script is named to the store.
-enum class ScriptCall : uint8_t { kBySha, kWhole };
-
 // Whether the operation needs no script.
 bool IsPlain(const Operation& operation, bool by_script) noexcept;
 
-// How many commands ask for it. Where they are two, that for the generation is the first.
+// How many commands ask for it. Of two, the first asks for the generation.
 int CommandCount(const Operation& operation, bool by_script) noexcept;
 
-// Adds them. `sha` is the script's, of 40 digits.
-void AddRequest(const Operation& operation, const StoreKey& key, bool by_script, ScriptCall call, const char* sha,
+void AddRequest(const Operation& operation, const StoreKey& key, bool by_script, const io::ScriptCall& script,
                 wire::Commands* commands) noexcept;
 
-// Many keys' generations by one command, which a Redis Cluster does not carry out. Before the values are asked for.
-inline constexpr int kMostGenerations = 128;
+// The generations of many keys by one command, which goes before those for the values. A Redis Cluster refuses it.
+inline constexpr int kMaxGenerations = 128;
 void AddGenerations(const StoreKey* keys, int count, wire::Commands* commands) noexcept;
-// Where they are not told, nothing is changed.
+// Leaves the answers as they are if the command was refused.
 void ReadGenerations(const redisReply* reply, Answer* answers, int count) noexcept;
-// Whether that will be so the next time, too: the keys are on several nodes, or the user may not ask for many.
+// Whether the server will refuse it again: the keys are on several nodes, or the user may not run it.
 bool RefusesMany(const redisReply* reply) noexcept;
 
-// Sets the answer, from as many replies. Leaves it kUnasked where the reply says that the command was not carried out
-// for a reason that asking again, elsewhere or otherwise, may mend: MOVED and the like, NOSCRIPT, an INCRBY that would
-// overflow (by_script is set).
+// Sets the answer from `count` replies. Leaves it kUnasked if the command was not carried out for a reason that another
+// attempt, elsewhere or otherwise, may avoid: MOVED and the like, NOSCRIPT, an INCRBY that would overflow (by_script is
+// then set).
 void ReadReplies(const Operation& operation, const redisReply* const* replies, int count, Answer* answer) noexcept;
 
-// The store does not do it, and says so in `words`.
+// The store refuses the operation, in these words.
 void Refuse(const char* words, Answer* answer) noexcept;
-
-bool SaysNoScript(const redisReply* reply) noexcept;
 
 }  // namespace idgen::sequencer

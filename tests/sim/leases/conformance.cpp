@@ -23,7 +23,7 @@
 #include "leases/breaks.h"
 #include "io/clock.h"
 #include "io/name_resolver.h"
-#include "io/redis_link.h"
+#include "io/redis/link.h"
 #include "io/socket.h"
 #include "lease/redis/store.h"
 #include "engine/random.h"

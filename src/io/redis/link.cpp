@@ -1,5 +1,5 @@
 // Finding a Redis, logging in, exchanging commands for replies.
-#include "io/redis_link.h"
+#include "io/redis/link.h"
 
 #include <algorithm>
 #include <cstdarg>
@@ -77,8 +77,8 @@ void RedisLink::Begin(int64_t now_us, const Terms& terms) noexcept {
   until_us_ = terms.until_us != 0 ? terms.until_us : now_us + settings_.timeout_us;
   follows_ = terms.follows;
   may_have_run_ = is_garbled_ = false;
-  if (!commands_.ok()) {
-    Explain("out of memory");
+  if (commands_.problem() != nullptr) {
+    Explain("%s", commands_.problem());
     return Fail();
   }
   if (!will_be_first()) return Send(commands_, Stage::kExchanging);
@@ -250,13 +250,13 @@ void RedisLink::LogIn(int64_t now_us) noexcept {
 
 void RedisLink::Send(const wire::Commands& commands, Stage stage) noexcept {
   FreeReplies();
-  reader_.BeginAnew();
+  reader_.BeginExchange();
   stage_ = stage;
   sending_ = &commands;
   sent_ = 0;
   awaited_ = commands.count();
-  if (!commands.ok() || !MakeRoom(awaited_)) {
-    Explain("out of memory");
+  if (commands.problem() != nullptr || !MakeRoom(awaited_)) {
+    Explain("%s", commands.problem() != nullptr ? commands.problem() : "out of memory");
     Fail();
   }
 }
