@@ -8,4 +8,4 @@ CREATE FUNCTION @extschema@.idgen_describe_layout(
     LANGUAGE c STABLE PARALLEL SAFE COST 5
     AS 'MODULE_PATHNAME', 'idgen_sql_describe_layout';
 COMMENT ON FUNCTION @extschema@.idgen_describe_layout(text, timestamptz, interval, integer, integer) IS
-'What a layout is good for, without creating anything: its fields, ids per second of one worker, number of workers, when its time runs out, an id of worker 1 as of now.';
+'Describes a layout without creating a generator: its fields, ids per second and worker, number of workers, when its time field runs out, and an id that worker 1 would issue now.';

@@ -4,22 +4,22 @@ CREATE FUNCTION @extschema@.idgen_min_id(at timestamptz) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_min_id';
 COMMENT ON FUNCTION @extschema@.idgen_min_id(timestamptz) IS
-'The bound for which id >= idgen_min_id(at) means idgen_timestamp(id) >= at, of every id of the default generator. 0 before its epoch; 22008 if all ids are earlier.';
+'Lower bound of a time range for ids of the default generator: id >= idgen_min_id(t) if and only if idgen_timestamp(id) >= t. 0 before its epoch; 22008 if all ids are earlier.';
 
 CREATE FUNCTION @extschema@.idgen_max_id(at timestamptz) RETURNS bigint
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_max_id';
 COMMENT ON FUNCTION @extschema@.idgen_max_id(timestamptz) IS
-'The bound for which id <= idgen_max_id(at) means idgen_timestamp(id) <= at, for every id of the default generator. Ids can run ahead of the clock by idgen.max_ahead.';
+'Upper bound of a time range for ids of the default generator: id <= idgen_max_id(t) if and only if idgen_timestamp(id) <= t. Ids can be ahead of the clock by idgen.max_ahead.';
 
 CREATE FUNCTION @extschema@.idgen_min_id(at timestamptz, generator text) RETURNS bigint
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_min_id_generator';
 COMMENT ON FUNCTION @extschema@.idgen_min_id(timestamptz, text) IS
-'As idgen_min_id(at), of the ids of a generator. 42704 if there is no such generator.';
+'Like idgen_min_id(at), for ids of a generator. 42704 if the generator does not exist.';
 
 CREATE FUNCTION @extschema@.idgen_max_id(at timestamptz, generator text) RETURNS bigint
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 1
     AS 'MODULE_PATHNAME', 'idgen_sql_max_id_generator';
 COMMENT ON FUNCTION @extschema@.idgen_max_id(timestamptz, text) IS
-'As idgen_max_id(at), of the ids of a generator. 42704 if there is no such generator.';
+'Like idgen_max_id(at), for ids of a generator. 42704 if the generator does not exist.';

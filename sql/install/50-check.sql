@@ -5,7 +5,7 @@ CREATE FUNCTION @extschema@.idgen_check_server(OUT severity text, OUT object tex
     LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 100 ROWS 2
     AS 'MODULE_PATHNAME', 'idgen_sql_check_server';
 COMMENT ON FUNCTION @extschema@.idgen_check_server() IS
-'What idgen_check() finds about the server; of sequences without a store also where they may not be used.';
+'The rows of idgen_check() about the server, including one about a missing sequence store that idgen_check() drops if the database does not use sequences.';
 
 CREATE FUNCTION @extschema@.idgen_check(OUT severity text, OUT object text, OUT finding text, OUT advice text)
     RETURNS SETOF record
@@ -14,17 +14,17 @@ BEGIN ATOMIC
     WITH RECURSIVE ours (oid) AS (
         VALUES ('@extschema@.idgen_next()'::regprocedure), ('@extschema@.idgen_next(text)'::regprocedure),
                ('@extschema@.idgen_next_text(text,text)'::regprocedure)),
-    -- What a domain is made of in the end.
+    -- Types, and domains with the type that they are ultimately based on.
     bases (oid, base) AS (
         SELECT oid, oid FROM pg_type WHERE typtype <> 'd'
         UNION ALL
         SELECT t.oid, b.base FROM pg_type t JOIN bases b ON b.oid = t.typbasetype WHERE t.typtype = 'd'),
-    -- The tables whose rows a table's are, through partitions and inheritance.
+    -- Each table with itself and its ancestors, by partitioning and inheritance.
     parents (relation, root) AS (
         SELECT oid, oid FROM pg_class WHERE relkind IN ('r', 'p', 'f')
         UNION
         SELECT p.relation, i.inhparent FROM parents p JOIN pg_inherits i ON i.inhrelid = p.root),
-    -- Columns with an id function in their own default, or in that of their domain.
+    -- Columns whose default, or whose domain's default, calls an id function.
     defaults AS (
         SELECT a.attrelid, a.attnum, a.attname, a.atttypid, pg_get_expr(d.adbin, d.adrelid) AS expression
         FROM pg_attrdef d
@@ -40,7 +40,7 @@ BEGIN ATOMIC
         WHERE t.typtype = 'd' AND EXISTS (
             SELECT FROM pg_depend p JOIN ours ON p.refobjid = ours.oid
             WHERE p.classid = 'pg_type'::regclass AND p.objid = t.oid AND p.refclassid = 'pg_proc'::regclass)),
-    -- A row for each call in a default; a name that is no literal is not known.
+    -- One row per call in a default. A generator that is not given as a literal is not found.
     named AS (
         SELECT d.attrelid, d.attnum, d.attname, d.atttypid, d.attrelid::regclass || '.' || quote_ident(d.attname) AS object,
                CASE WHEN call[1] IS NULL THEN 'default' ELSE replace(call[1], '''''', '''') END AS generator
@@ -131,7 +131,7 @@ BEGIN ATOMIC
     GROUP BY t.tgrelid, t.guards
     UNION ALL
     SELECT c.severity, c.object, c.finding, c.advice FROM @extschema@.idgen_check_server() c
-    -- Without a sequencer of its own a database uses sequences if something in it calls them.
+    -- A database without sequencers of its own uses sequences if an object in it calls their functions.
     WHERE c.object <> 'default sequence' OR EXISTS (
         SELECT FROM pg_depend p
             JOIN pg_proc f ON p.refclassid = 'pg_proc'::regclass AND f.oid = p.refobjid AND f.proname ~ '^idgen_sequence($|_)'
@@ -140,4 +140,4 @@ BEGIN ATOMIC
         WHERE p.deptype = 'n');
 END;
 COMMENT ON FUNCTION @extschema@.idgen_check() IS
-'What will be trouble, one row each: a server that is not well, generators that run out, ids that can meet, defaults and columns that do not fit, settings that do not match. No rows: nothing was found.';
+'Lists problems before they cause errors: the server''s state, generators that run out, ids that can collide, unsuitable defaults and types, settings that do not match. No rows if it finds none.';

@@ -11,10 +11,10 @@ CREATE FUNCTION @extschema@.idgen_status(
     LANGUAGE c VOLATILE PARALLEL SAFE COST 10
     AS 'MODULE_PATHNAME', 'idgen_sql_status';
 COMMENT ON FUNCTION @extschema@.idgen_status() IS
-'One row: is id generation healthy (state is ''ok''), why not, and what to do; worker id, ceiling, drift, the clock, ids issued, the lease, the last error.';
+'One row about id generation: state (''ok'' if it is healthy), reason and advice if it is not, worker id, ceiling, drift, clock, ids issued, lease, last error.';
 
 CREATE FUNCTION @extschema@.idgen_wait_ready(timeout interval DEFAULT '30 s') RETURNS boolean
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_wait_ready';
 COMMENT ON FUNCTION @extschema@.idgen_wait_ready(interval) IS
-'Waits until the server can give ids: true, or false if timeout has passed first. For deployments and tests. 55000 if idgen is not in shared_preload_libraries.';
+'Waits until the server can issue ids and returns true, or false after timeout. For deployments and tests. 55000 if idgen is not in shared_preload_libraries.';

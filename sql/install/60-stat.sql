@@ -12,7 +12,7 @@ COMMENT ON FUNCTION @extschema@.idgen_stat_get_backends() IS
 CREATE VIEW @extschema@.idgen_stat_backends AS SELECT * FROM @extschema@.idgen_stat_get_backends();
 GRANT SELECT ON @extschema@.idgen_stat_backends TO PUBLIC;
 COMMENT ON VIEW @extschema@.idgen_stat_backends IS
-'Per live backend that asked for ids: ids given out, blocks reserved, ids lost in dropped blocks, how often and how long it waited, and whether it waits now.';
+'Per live backend that asked for ids: ids issued, blocks reserved, ids lost in dropped blocks, number and duration of waits, and whether it is waiting now.';
 
 CREATE FUNCTION @extschema@.idgen_stat_get_generators(
     OUT generator text, OUT ids bigint, OUT blocks bigint, OUT lost_ids bigint, OUT waits bigint, OUT waited interval,
@@ -26,7 +26,7 @@ COMMENT ON FUNCTION @extschema@.idgen_stat_get_generators() IS
 CREATE VIEW @extschema@.idgen_stat_generators AS SELECT * FROM @extschema@.idgen_stat_get_generators();
 GRANT SELECT ON @extschema@.idgen_stat_generators TO PUBLIC;
 COMMENT ON VIEW @extschema@.idgen_stat_generators IS
-'Per generator, since stats_reset or the server''s start: ids, blocks, ids lost in dropped blocks, waits; drift, how far the next id is ahead of the id clock; max_drift, the furthest.';
+'Per generator since stats_reset or server start: ids, blocks, ids lost in dropped blocks, waits; drift: how far the next id is ahead of the id clock; max_drift: the largest so far.';
 
 CREATE FUNCTION @extschema@.idgen_stat_get_clock(
     OUT ahead interval, OUT right_at timestamptz, OUT steps_back bigint, OUT largest_step_back interval,
@@ -40,13 +40,13 @@ COMMENT ON FUNCTION @extschema@.idgen_stat_get_clock() IS
 CREATE VIEW @extschema@.idgen_stat_clock AS SELECT * FROM @extschema@.idgen_stat_get_clock();
 GRANT SELECT ON @extschema@.idgen_stat_clock TO PUBLIC;
 COMMENT ON VIEW @extschema@.idgen_stat_clock IS
-'The id clock against the wall clock: how far ahead, about when it will be right; how often the wall clock stepped back since stats_reset, and by how much at most.';
+'The id clock relative to the wall clock: how far it is ahead and until about when; since stats_reset, how often the wall clock stepped back and the largest such step.';
 
 CREATE FUNCTION @extschema@.idgen_stat_reset() RETURNS void
     LANGUAGE c VOLATILE PARALLEL SAFE COST 10
     AS 'MODULE_PATHNAME', 'idgen_sql_stat_reset';
 COMMENT ON FUNCTION @extschema@.idgen_stat_reset() IS
-'Sets the counts of idgen_stat_generators and idgen_stat_clock to zero. A live backend''s own row in idgen_stat_backends goes on, but for its largest drift. Superusers only, unless granted.';
+'Resets the counters of idgen_stat_generators and idgen_stat_clock. Counters of live backends in idgen_stat_backends continue, except the largest drift. Superusers only, unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_stat_reset() FROM PUBLIC;
 
 CREATE FUNCTION @extschema@.idgen_stat_get_sequences(
@@ -66,4 +66,4 @@ REVOKE ALL ON @extschema@.idgen_stat_sequences FROM PUBLIC;
 GRANT SELECT ON @extschema@.idgen_stat_sequences TO pg_read_all_stats;
 GRANT SELECT ON @extschema@.idgen_stat_sequences TO @extowner@ WITH GRANT OPTION;
 COMMENT ON VIEW @extschema@.idgen_stat_sequences IS
-'The keys of this database whose values this server holds in segments: next_value (NULL if it must ask the store), values_left, segment_size, fetches, waits. For pg_read_all_stats.';
+'Keys of this database for which the server holds segments: next_value (NULL if the next call asks the store), values_left, segment_size, fetches, waits. For members of pg_read_all_stats.';

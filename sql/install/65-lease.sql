@@ -7,7 +7,7 @@ CREATE FUNCTION @extschema@.idgen_workers(
     LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 100
     AS 'MODULE_PATHNAME', 'idgen_sql_workers';
 COMMENT ON FUNCTION @extschema@.idgen_workers() IS
-'Every worker id ever leased under idgen.lease_prefix, and static ones that servers have told the store of: holder, ceiling (no id with it has a later time), expiry. For pg_monitor.';
+'Worker ids ever leased under idgen.lease_prefix, and static ones that servers have reported to the store: holder, ceiling (no id has a later time), expiry. For members of pg_monitor.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_workers() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_workers() TO pg_monitor;
 
@@ -15,5 +15,5 @@ CREATE FUNCTION @extschema@.idgen_declare_new_prefix() RETURNS timestamptz
     LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 10000
     AS 'MODULE_PATHNAME', 'idgen_sql_declare_new_prefix';
 COMMENT ON FUNCTION @extschema@.idgen_declare_new_prefix() IS
-'Tells the lease store that no server ever had a worker id under idgen.lease_prefix, so that nobody waits idgen.lease_ttl. If servers have issued ids within that time, ids may repeat.';
+'Tells the lease store that no server has used idgen.lease_prefix before, so that servers need not wait for idgen.lease_ttl. If one issued ids within that time, ids can repeat.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_declare_new_prefix() FROM PUBLIC;

@@ -4,10 +4,10 @@ CREATE FUNCTION @extschema@.idgen_forget_floor() RETURNS timestamptz
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_forget_floor';
 COMMENT ON FUNCTION @extschema@.idgen_forget_floor() IS
-'Gives up the floor that a server waits for because earlier ids lie ahead of the clock. Ids that were issued up to that time may be issued again when the clock gets there.';
+'Discards the floor that the server waits for because earlier ids are ahead of the clock. Ids issued up to that floor can be issued again when the clock gets there.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_forget_floor() FROM PUBLIC;
 
--- This script runs where ids are new, so a server without a trace of earlier ones may start at once.
+-- CREATE EXTENSION marks the beginning of ids: a server without a trace of earlier ones need not wait for them.
 CREATE FUNCTION @extschema@.idgen_declare_new_server() RETURNS boolean
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'idgen_sql_declare_new_server';

@@ -13,9 +13,9 @@ CREATE TABLE idgen_catalog.idgen_sequencer (
     comment text,
     built_in boolean NOT NULL DEFAULT false);
 COMMENT ON TABLE idgen_catalog.idgen_sequencer IS
-'The sequencers of this database. Use the view idgen_sequencers and the functions idgen_create_sequencer() and idgen_drop_sequencer(). pg_dump dumps its rows but the built-in one.';
+'Sequencers of this database; pg_dump includes all but the built-in row. Use the view idgen_sequencers and the functions idgen_create_sequencer() and idgen_drop_sequencer().';
 GRANT SELECT ON idgen_catalog.idgen_sequencer TO PUBLIC;
--- Whoever makes the extension, so that he can restore a dump of it, too.
+-- Lets the role that creates the extension restore a dump.
 GRANT INSERT ON idgen_catalog.idgen_sequencer TO @extowner@;
 SELECT pg_catalog.pg_extension_config_dump('idgen_catalog.idgen_sequencer', 'WHERE NOT built_in');
 
@@ -23,18 +23,18 @@ CREATE FUNCTION @extschema@.idgen_sequencer_changed() RETURNS trigger
     LANGUAGE c VOLATILE
     AS 'MODULE_PATHNAME', 'idgen_sql_sequencer_changed';
 COMMENT ON FUNCTION @extschema@.idgen_sequencer_changed() IS
-'Judges every row that comes into idgen_sequencer, and tells all sessions that definitions have changed.';
+'Trigger of idgen_sequencer: validates rows and notifies all sessions of changed definitions.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_sequencer_changed() FROM PUBLIC;
 CREATE TRIGGER idgen_sequencer_changed BEFORE INSERT OR UPDATE OR DELETE ON idgen_catalog.idgen_sequencer
     FOR EACH ROW EXECUTE FUNCTION @extschema@.idgen_sequencer_changed();
 CREATE TRIGGER idgen_sequencer_emptied BEFORE TRUNCATE ON idgen_catalog.idgen_sequencer
     FOR EACH STATEMENT EXECUTE FUNCTION @extschema@.idgen_sequencer_changed();
--- Also where rows come by logical replication.
+-- ALWAYS: also for rows that arrive by logical replication.
 ALTER TABLE idgen_catalog.idgen_sequencer ENABLE ALWAYS TRIGGER idgen_sequencer_changed;
 ALTER TABLE idgen_catalog.idgen_sequencer ENABLE ALWAYS TRIGGER idgen_sequencer_emptied;
 
 INSERT INTO idgen_catalog.idgen_sequencer (name, comment, built_in)
-    VALUES ('default', 'What the sequence functions without a sequencer use: 1, 2, 3, ...', true);
+    VALUES ('default', 'Used by the sequence functions when no sequencer is given: 1, 2, 3, ...', true);
 
 CREATE VIEW @extschema@.idgen_sequencers AS
     SELECT s.name,
@@ -45,9 +45,9 @@ CREATE VIEW @extschema@.idgen_sequencers AS
     FROM idgen_catalog.idgen_sequencer s, (SELECT current_database()::text AS name) d;
 GRANT SELECT ON @extschema@.idgen_sequencers TO PUBLIC;
 COMMENT ON VIEW @extschema@.idgen_sequencers IS
-'The sequencers of this database. In the store the last value of a key stands, in decimal, at key_prefix{length:key}, length in bytes; other programs may GET or INCRBY it.';
+'Sequencers of this database. The store holds the last value of a key, in decimal, at key_prefix{length:key}, length in bytes; other programs may GET or INCRBY it.';
 
--- Not SECURITY DEFINER: whether the caller may choose a prefix is his own right. It writes the row as its owner.
+-- Not SECURITY DEFINER: the right to choose a key prefix is the caller's. The function writes the row as its owner.
 CREATE FUNCTION @extschema@.idgen_create_sequencer(
     name text, key_prefix text DEFAULT NULL, start bigint DEFAULT 1, step bigint DEFAULT 1,
     max_value bigint DEFAULT 9223372036854775807, cycle boolean DEFAULT false, ttl interval DEFAULT NULL,
@@ -57,7 +57,7 @@ CREATE FUNCTION @extschema@.idgen_create_sequencer(
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'idgen_sql_create_sequencer';
 COMMENT ON FUNCTION @extschema@.idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text, boolean) IS
-'Creates a sequencer, for idgen_sequence() and the other functions that take one: start, step, maximum, cycle, TTL, cache, prefix of its keys. For the extension''s owner, unless granted.';
+'Creates a sequencer for idgen_sequence_next() and the other functions that take one: key prefix, start, step, maximum, cycle, TTL, cache. Restricted to the extension''s owner unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_create_sequencer(text, text, bigint, bigint, bigint, boolean, interval, text, integer, text, boolean) TO @extowner@ WITH GRANT OPTION;
 
@@ -65,7 +65,7 @@ CREATE FUNCTION @extschema@.idgen_drop_sequencer(name text, if_exists boolean DE
     LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'idgen_sql_drop_sequencer';
 COMMENT ON FUNCTION @extschema@.idgen_drop_sequencer(text, boolean) IS
-'Drops a sequencer: true, or false if there was none and if_exists is true. Its values stay in the store. For the extension''s owner, unless granted.';
+'Drops a sequencer; returns false if it does not exist and if_exists is true. Its keys and values stay in the store. Restricted to the extension''s owner unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_drop_sequencer(text, boolean) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_drop_sequencer(text, boolean) TO @extowner@ WITH GRANT OPTION;
 
@@ -73,6 +73,6 @@ CREATE FUNCTION @extschema@.idgen_comment_on_sequencer(name text, comment text) 
     LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'idgen_sql_comment_on_sequencer';
 COMMENT ON FUNCTION @extschema@.idgen_comment_on_sequencer(text, text) IS
-'Sets the comment of a sequencer, or removes it if it is NULL. 42704 if there is no such sequencer. For the extension''s owner, unless granted.';
+'Sets the comment of a sequencer, or removes it if comment is NULL. 42704 if the sequencer does not exist. Restricted to the extension''s owner unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_comment_on_sequencer(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_comment_on_sequencer(text, text) TO @extowner@ WITH GRANT OPTION;

@@ -5,7 +5,7 @@ CREATE FUNCTION @extschema@.idgen_sequence(key text, count bigint DEFAULT 1, seq
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000 ROWS 10
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence';
 COMMENT ON FUNCTION @extschema@.idgen_sequence(text, bigint, text) IS
-'The next count values of a key, in order, over all servers of the store. They are given for good: a rollback does not give them back. For the extension''s owner, unless granted.';
+'Returns the next count values of a key, in order across all servers that share the store. A rollback does not return them. Restricted to the extension''s owner unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_sequence(text, bigint, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_sequence(text, bigint, text) TO @extowner@ WITH GRANT OPTION;
 
@@ -13,7 +13,7 @@ CREATE FUNCTION @extschema@.idgen_sequence_next(key text, sequencer text DEFAULT
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence_next';
 COMMENT ON FUNCTION @extschema@.idgen_sequence_next(text, text) IS
-'The next value of a key, as idgen_sequence() gives it. NULL for NULL. For several keys: idgen_sequence_next_keys(). For the extension''s owner, unless granted.';
+'Returns the next value of a key. NULL for NULL. A rollback does not return it. For several keys use idgen_sequence_next_keys(). Restricted to the extension''s owner unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_sequence_next(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_sequence_next(text, text) TO @extowner@ WITH GRANT OPTION;
 
@@ -22,7 +22,7 @@ CREATE FUNCTION @extschema@.idgen_sequence_next_keys(keys text[], sequencer text
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000 ROWS 10
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence_next_keys';
 COMMENT ON FUNCTION @extschema@.idgen_sequence_next_keys(text[], text) IS
-'The next value of each key, one row each in their order, asked for together. If one fails, nobody gets what the others were given. For the extension''s owner, unless granted.';
+'Returns the next value of each key, in the order of the keys, fetched together. If one key fails, values taken for the others are lost. Restricted to the extension''s owner unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_sequence_next_keys(text[], text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_sequence_next_keys(text[], text) TO @extowner@ WITH GRANT OPTION;
 
@@ -30,7 +30,7 @@ CREATE FUNCTION @extschema@.idgen_sequence_set(key text, value bigint, sequencer
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence_set';
 COMMENT ON FUNCTION @extschema@.idgen_sequence_set(text, bigint, text) IS
-'Makes a value the last one given of a key: the next is value + step. Setting a key back gives values again. Not undone by a rollback. For the extension''s owner, unless granted.';
+'Sets the last value of a key: the next is value + step. A lower value than before makes values repeat. A rollback does not undo it. Restricted to the extension''s owner unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_sequence_set(text, bigint, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_sequence_set(text, bigint, text) TO @extowner@ WITH GRANT OPTION;
 
@@ -38,7 +38,7 @@ CREATE FUNCTION @extschema@.idgen_sequence_set_if_not_exists(key text, value big
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence_set_if_not_exists';
 COMMENT ON FUNCTION @extschema@.idgen_sequence_set_if_not_exists(text, bigint, text) IS
-'The same if the key has no value yet: true; false, and nothing is changed, if it has one. For the extension''s owner, unless granted.';
+'Sets the last value of a key that has none and returns true; returns false and changes nothing if it has one. Restricted to the extension''s owner unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_sequence_set_if_not_exists(text, bigint, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_sequence_set_if_not_exists(text, bigint, text) TO @extowner@ WITH GRANT OPTION;
 
@@ -46,7 +46,7 @@ CREATE FUNCTION @extschema@.idgen_sequence_peek(key text, sequencer text DEFAULT
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence_peek';
 COMMENT ON FUNCTION @extschema@.idgen_sequence_peek(text, text) IS
-'The last value given of a key, or set; NULL if there is none. With a cache: the last of the segments that servers have taken. It takes nothing. For the extension''s owner, unless granted.';
+'Returns the last value issued or set for a key, NULL if none; takes nothing. With a cache: the end of the last segment that a server fetched. Restricted to the extension''s owner unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_sequence_peek(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_sequence_peek(text, text) TO @extowner@ WITH GRANT OPTION;
 
@@ -54,6 +54,6 @@ CREATE FUNCTION @extschema@.idgen_sequence_delete_key(key text, sequencer text D
     LANGUAGE c VOLATILE STRICT PARALLEL RESTRICTED COST 1000
     AS 'MODULE_PATHNAME', 'idgen_sql_sequence_delete_key';
 COMMENT ON FUNCTION @extschema@.idgen_sequence_delete_key(text, text) IS
-'Drops a key: it begins at start again. True if it had a value. Not undone by a rollback. Errors as idgen_sequence(). For the extension''s owner, unless granted.';
+'Deletes the value of a key, which then begins at start again. Returns true if it had one. A rollback does not undo it. Restricted to the extension''s owner unless granted.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_sequence_delete_key(text, text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_sequence_delete_key(text, text) TO @extowner@ WITH GRANT OPTION;

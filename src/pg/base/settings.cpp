@@ -41,50 +41,52 @@ const struct config_enum_entry kWorkerSources[] = {
 
 void DefineSettings() {
   DefineCustomEnumVariable(
-      "idgen.worker_source", "Where this server's worker id comes from.",
-      "static: idgen.worker_id; hostname: its trailing ordinal, as in db-3; env: the environment "
-      "variable that idgen.worker_env names; ip: the low 10 bits of the private IPv4 address, which two "
-      "hosts of a network larger than /22 can have in common; lease: from idgen.lease_store.",
+      "idgen.worker_source", "Selects where this server's worker id comes from.",
+      "static: idgen.worker_id; hostname: its trailing number, as in db-3; env: the environment variable that "
+      "idgen.worker_env names; ip: the low 10 bits of the private IPv4 address, which two hosts of a network larger "
+      "than /22 can have in common; lease: the store in idgen.lease_store.",
       &worker_source, static_cast<int>(lease::NumberSource::kStatic), kWorkerSources, PGC_SIGHUP, 0, nullptr, nullptr,
       nullptr);
-  DefineCustomStringVariable("idgen.worker_env", "Environment variable that holds the worker id.",
-                             "Of the postmaster. Used where idgen.worker_source is env.", &worker_env, "SHARD_ID",
-                             PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
-  DefineCustomStringVariable("idgen.worker_interface", "Network interface whose address gives the worker id.",
-                             "Empty: any that is up. Used where idgen.worker_source is ip.", &worker_interface, "",
-                             PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
-  DefineCustomIntVariable("idgen.worker_id", "Worker id of this server, which tells its ids from other servers'.",
-                          "At most one live server at a time may have it. -1, not chosen: 0 is used.", &worker_id,
-                          kNoWorkerId, kNoWorkerId, static_cast<int>(core::kDefaultLayout.worker.MaxValue()),
-                          PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
-  DefineCustomIntVariable("idgen.max_ahead", "How far ids may run ahead of the id clock before a caller waits.",
-                          "A burst may use up so much time at once.", &max_ahead_ms, 1000, 1, 60 * 1000, PGC_SIGHUP,
+  DefineCustomStringVariable("idgen.worker_env", "Names the environment variable that holds the worker id.",
+                             "Read from the postmaster's environment if idgen.worker_source is env.", &worker_env,
+                             "SHARD_ID", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  DefineCustomStringVariable("idgen.worker_interface",
+                             "Names the network interface whose address determines the worker id.",
+                             "Used if idgen.worker_source is ip. Empty means any interface that is up.",
+                             &worker_interface, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable(
+      "idgen.worker_id", "Sets the worker id of this server, which distinguishes its ids from other servers' ids.",
+      "No two running servers may have the same one. -1 means not chosen: 0 is used.", &worker_id, kNoWorkerId,
+      kNoWorkerId, static_cast<int>(core::kDefaultLayout.worker.MaxValue()), PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("idgen.max_ahead", "Sets how far ids may run ahead of the id clock before a caller waits.",
+                          "A burst can use this much time at once.", &max_ahead_ms, 1000, 1, 60 * 1000, PGC_SIGHUP,
                           GUC_UNIT_MS, nullptr, nullptr, nullptr);
-  DefineCustomIntVariable("idgen.max_wait", "How long a caller waits for an id before it gets an error.", nullptr,
+  DefineCustomIntVariable("idgen.max_wait", "Sets how long a caller waits for an id before it gets an error.", nullptr,
                           &max_wait_ms, 5000, 0, 3600 * 1000, PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
   DefineCustomIntVariable("idgen.ceiling_window",
-                          "How far ahead of use a server with a static worker id makes its ceiling durable.",
-                          "A stall of the disk for less than half of it is not noticed.", &ceiling_window_ms, 10000,
-                          1000, 3600 * 1000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+                          "Sets how far ahead of use a server with a static worker id makes its ceiling durable.",
+                          "A disk stall shorter than half of this goes unnoticed.", &ceiling_window_ms, 10000, 1000,
+                          3600 * 1000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
   DefineCustomIntVariable("idgen.max_clock_step",
-                          "The largest step forward of the wall clock that the id clock takes at once.",
-                          "A larger one is taken when it has persisted for 30 seconds.", &max_clock_step_ms, 60000, 1,
-                          24 * 3600 * 1000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
-  DefineCustomIntVariable("idgen.block_size", "The most ids that a backend reserves at a time.",
-                          "1 makes ids strictly increasing across all sessions of the server.", &block_size, 256, 1,
+                          "Sets the largest forward step of the wall clock that the id clock follows at once.",
+                          "A larger step is accepted after it has persisted for 30 seconds.", &max_clock_step_ms, 60000,
+                          1, 24 * 3600 * 1000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("idgen.block_size", "Sets the maximum number of ids that a backend reserves at a time.",
+                          "With 1, ids are strictly increasing across all sessions of the server.", &block_size, 256, 1,
                           4096, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
   // Such a setting can't be made later; a session that loads the library by itself has no shared memory anyway.
   if (process_shared_preload_libraries_in_progress)
-    DefineCustomIntVariable("idgen.max_generators", "How many layouts of ids the server has room for.",
-                            "Generators of one layout, epoch, region and app share the room, also those of several "
-                            "databases. What a dropped generator used is free after a restart.",
+    DefineCustomIntVariable("idgen.max_generators", "Sets the maximum number of id layouts in use on the server.",
+                            "Generators with the same layout, epoch, unit, region and app share one, across databases. "
+                            "A restart frees those of dropped generators.",
                             &max_generators, 64, 1, static_cast<int>(core::kMaxLines), PGC_POSTMASTER, 0, nullptr,
                             nullptr, nullptr);
-  DefineCustomIntVariable(
-      "idgen.max_generators_per_database", "How many layouts of ids a database may be the first to use.",
-      "So that one database cannot use up what idgen.max_generators gives to all. For superusers to set, "
-      "also with ALTER DATABASE.",
-      &max_generators_per_database, 16, 0, static_cast<int>(core::kMaxLines), PGC_SUSET, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("idgen.max_generators_per_database",
+                          "Sets the maximum number of id layouts that a database can be the first to use.",
+                          "Keeps one database from using up idgen.max_generators. Superusers can set it for a database "
+                          "with ALTER DATABASE.",
+                          &max_generators_per_database, 16, 0, static_cast<int>(core::kMaxLines), PGC_SUSET, 0, nullptr,
+                          nullptr, nullptr);
   DefineLeaseSettings();
   DefineSequenceSettings();
   DefinePrefixSetting();

@@ -78,51 +78,58 @@ void Mix(uint64* hash, const void* bytes, size_t size) noexcept {  // FNV-1a
 }  // namespace
 
 void DefineLeaseSettings() {
-  DefineCustomStringVariable("idgen.lease_store", "URL of the store that worker ids are leased from.",
+  DefineCustomStringVariable("idgen.lease_store", "Sets the URL of the store that worker ids are leased from.",
                              "redis://[user:password@]host[:port][,host[:port]...][/db], rediss:// for TLS, "
                              "redis+sentinel://host[:port],.../master[/db], unix:///path/to/redis.sock[?db=n]. A "
                              "password in it is never shown.",
                              &store_text, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, CheckStore, AssignStore, ShownStore);
-  DefineCustomStringVariable("idgen.lease_prefix", "The key in the store under which worker ids are leased.",
-                             "Servers whose ids must differ have the same store, prefix and range.", &prefix,
-                             "idgen:worker", PGC_SIGHUP, 0, CheckPrefix, nullptr, nullptr);
-  DefineCustomIntVariable("idgen.min_worker", "The lowest worker id that is leased.",
-                          "Below it worker ids are left to servers with static ones.", &min_worker, 0, 0,
+  DefineCustomStringVariable("idgen.lease_prefix", "Sets the key in the store under which worker ids are leased.",
+                             "Servers whose ids must differ need the same store, prefix and range of worker ids.",
+                             &prefix, "idgen:worker", PGC_SIGHUP, 0, CheckPrefix, nullptr, nullptr);
+  DefineCustomIntVariable("idgen.min_worker", "Sets the lowest worker id that is leased.",
+                          "Lower worker ids are left to servers with static ones.", &min_worker, 0, 0,
                           static_cast<int>(core::kDefaultLayout.worker.MaxValue()), PGC_SIGHUP, 0, nullptr, nullptr,
                           nullptr);
-  DefineCustomIntVariable("idgen.max_workers",
-                          "Worker ids from idgen.min_worker up to this number, exclusive, are leased.", nullptr,
-                          &max_workers, 1024, 1, static_cast<int>(core::kDefaultLayout.worker.MaxValue()) + 1,
-                          PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("idgen.max_workers", "Sets the end of the range of worker ids that are leased, exclusive.",
+                          "The range begins at idgen.min_worker.", &max_workers, 1024, 1,
+                          static_cast<int>(core::kDefaultLayout.worker.MaxValue()) + 1, PGC_SIGHUP, 0, nullptr, nullptr,
+                          nullptr);
   DefineCustomIntVariable(
-      "idgen.lease_ttl", "How long a worker id stays leased that is not renewed.",
-      "The same on all servers of a prefix. A crashed server's worker id is free after so long, and "
-      "so long no worker id is leased to a new holder when the store may have forgotten something.",
+      "idgen.lease_ttl", "Sets how long a worker id stays leased without renewal.",
+      "Must be the same on all servers of a prefix. A crashed server's worker id is free after this time. When the "
+      "store may have lost data, no worker id is leased to a new holder for this time.",
       &ttl_ms, 30000, 1000, kMaxTtlMs, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
-  DefineCustomIntVariable("idgen.lease_window", "How far ahead of use a leased worker id's ceiling is made durable.",
-                          "The store may be away for so long, less a renewal interval. -1: two thirds of "
-                          "idgen.lease_ttl. With idgen.max_ahead it must not exceed idgen.lease_ttl.",
+  DefineCustomIntVariable("idgen.lease_window",
+                          "Sets how far ahead of use a leased worker id's ceiling is made durable.",
+                          "The store can be unavailable for this time less a renewal interval. -1 means two thirds of "
+                          "idgen.lease_ttl. Together with idgen.max_ahead it must not exceed idgen.lease_ttl.",
                           &window_ms, -1, -1, kMaxTtlMs, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
-  DefineCustomIntVariable("idgen.lease_connect_timeout", "How long an attempt to connect to the store may take.",
-                          "Resolving its host name may take so long, too.", &connect_timeout_ms, 1000, 10, 60 * 1000,
-                          PGC_SIGHUP, GUC_UNIT_MS, nullptr, AssignTimeout, nullptr);
-  DefineCustomIntVariable("idgen.lease_timeout", "How long the store may take to answer, with connecting.",
-                          "After that it is tried again over a new connection.", &timeout_ms, 2000, 10, 60 * 1000,
+  DefineCustomIntVariable("idgen.lease_connect_timeout",
+                          "Sets the maximum time for one attempt to connect to the store.",
+                          "Also the maximum time for resolving its host name.", &connect_timeout_ms, 1000, 10,
+                          60 * 1000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, AssignTimeout, nullptr);
+  DefineCustomIntVariable("idgen.lease_timeout",
+                          "Sets the maximum time for one request to the store, including the connection.",
+                          "After that the request is retried over a new connection.", &timeout_ms, 2000, 10, 60 * 1000,
                           PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
-  DefineFile("idgen.lease_password_file", "File whose first line is the store's password.",
-             "It goes before a password in idgen.lease_store, and is read at every log-in.", &password_file);
-  DefineFile("idgen.lease_tls_ca_file", "File with the certificates of the authorities that the store's is checked by.",
-             "Empty: the system's.", &tls_ca_file);
-  DefineFile("idgen.lease_tls_cert_file", "File with this server's certificate for the store.", "Empty: none is shown.",
-             &tls_cert_file);
-  DefineFile("idgen.lease_tls_key_file", "File with the key of idgen.lease_tls_cert_file.", nullptr, &tls_key_file);
-  DefineCustomBoolVariable("idgen.lease_store_durable", "The store keeps whatever it has acknowledged.",
-                           "The operator's word: one Redis with appendfsync always and no replica to fail over to. A "
-                           "server whose clock leads the store's then need not wait.",
+  DefineFile("idgen.lease_password_file", "Names a file whose first line is the store's password.",
+             "Takes precedence over a password in idgen.lease_store, and is read at every login.", &password_file);
+  DefineFile("idgen.lease_tls_ca_file",
+             "Names a file with the certificates of the authorities that the store's certificate is checked against.",
+             "Empty means the system's authorities.", &tls_ca_file);
+  DefineFile("idgen.lease_tls_cert_file", "Names a file with this server's client certificate for the store.",
+             "Empty means none.", &tls_cert_file);
+  DefineFile("idgen.lease_tls_key_file", "Names a file with the private key of idgen.lease_tls_cert_file.", nullptr,
+             &tls_key_file);
+  DefineCustomBoolVariable("idgen.lease_store_durable",
+                           "Declares that the store never loses a write that it has acknowledged.",
+                           "True only of a single Redis with appendfsync always and no replica to fail over to. A "
+                           "server whose clock is ahead of the store's then does not have to wait.",
                            &durable, false, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
-  DefineCustomIntVariable("idgen.redis_replicas", "How many replicas must have a lease before it counts.",
-                          "Set it wherever the store fails over: see docs/lease.md.", &replicas, 0, 0, 16,
-                          PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable("idgen.redis_replicas",
+                          "Sets the number of replicas that must have a lease before it counts.",
+                          "Set it if the store fails over: see docs/lease.md.", &replicas, 0, 0, 16, PGC_SIGHUP, 0,
+                          nullptr, nullptr, nullptr);
 }
 
 uint32 MaxWorkers() noexcept { return static_cast<uint32>(max_workers); }

@@ -170,8 +170,8 @@ void StartupHook() {
 
 // For the keeper, like all that follows down to Keep().
 
-// Opens the file. One that is gone, or another than was written, is written again: this process, or others, may have the
-// one open that is gone. So is one that could not be synced: the kernel may take pages that it could not write for
+// Opens the file. One that is gone, or another than was written, is written again: this process, or others, may have
+// the one open that is gone. So is one that could not be synced: the kernel may take pages that it could not write for
 // clean.
 void OpenFile() {
   struct stat now;
@@ -332,9 +332,10 @@ void AtTransactionEnd(XactEvent event, void*) {
 
 void DefineMarksSetting() {
   if (!process_shared_preload_libraries_in_progress) return;
-  DefineCustomIntVariable("idgen.max_sequence_marks", "Number of keys with a recorded high-water mark.",
-                          "For these keys a sequence store that has lost data is noticed, and raised. Keys that were "
-                          "used once make room first. 0: none.",
+  DefineCustomIntVariable("idgen.max_sequence_marks",
+                          "Sets the maximum number of keys with a recorded high-water mark.",
+                          "For these keys, a sequence store that has lost data is detected and raised. Keys that were "
+                          "used only once are evicted first. 0 means none.",
                           &max_marks, 4096, 0, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
 }
 

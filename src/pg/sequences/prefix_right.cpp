@@ -18,9 +18,9 @@ bool CheckList(char** value, void**, GucSource) {
 
 void DefinePrefixSetting() {
   DefineCustomStringVariable(
-      "idgen.allowed_key_prefixes", "Prefixes that others than superusers may choose for the keys of a sequencer.",
-      "A list, separated by commas; what begins with one of them is allowed, too. Without it each database has only "
-      "keys of its own. Set it for a database with ALTER DATABASE ... SET.",
+      "idgen.allowed_key_prefixes", "Sets the key prefixes that non-superusers may choose for a sequencer.",
+      "A comma-separated list; longer prefixes that begin with one of them are allowed as well. If empty, a database "
+      "has only keys of its own. Can be set for a database with ALTER DATABASE ... SET.",
       &allowed_prefixes, "", PGC_SUSET, GUC_LIST_INPUT, CheckList, nullptr, nullptr);
 }
 

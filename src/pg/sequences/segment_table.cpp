@@ -102,8 +102,8 @@ void DefineSegmentSettings() {
   // As idgen.max_generators: it can't be made later.
   if (!process_shared_preload_libraries_in_progress) return;
   DefineCustomIntVariable("idgen.max_sequence_keys",
-                          "For how many keys of sequences the server keeps segments of values.",
-                          "Of sequencers with a cache. The least recently used key makes room for another.",
+                          "Sets the maximum number of keys for which the server holds segments of values.",
+                          "For sequencers with a cache. The least recently used key makes room for a new one.",
                           &max_sequence_keys, 256, 16, 65536, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
 }
 

@@ -136,12 +136,13 @@ void Wait(int64 now_us) {
 }  // namespace
 
 void DefineSequenceSettings() {
-  DefineCustomStringVariable("idgen.sequence_store", "URL of the sequence store.",
-                             "As idgen.lease_store. Empty: idgen.lease_store, with its password file.", &url_text, "",
-                             PGC_SIGHUP, GUC_SUPERUSER_ONLY, CheckUrl, AssignUrl, ShownUrl);
-  DefineCustomIntVariable("idgen.sequence_timeout", "How long the sequence store may take, including the connection.",
-                          "For all that one call asks. Then it gets an error.", &timeout_ms, 2000, 10, 60 * 1000,
-                          PGC_USERSET, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  DefineCustomStringVariable("idgen.sequence_store", "Sets the URL of the sequence store.",
+                             "Same format as idgen.lease_store. Empty means idgen.lease_store, with its password file.",
+                             &url_text, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, CheckUrl, AssignUrl, ShownUrl);
+  DefineCustomIntVariable("idgen.sequence_timeout",
+                          "Sets the maximum time for one call to the sequence store, including the connection.",
+                          "After that the call gets an error.", &timeout_ms, 2000, 10, 60 * 1000, PGC_USERSET,
+                          GUC_UNIT_MS, nullptr, nullptr, nullptr);
 }
 
 bool ReadSequenceStoreAccess(LeaseConfig* config) {
