@@ -11,10 +11,10 @@ use warnings;
 
 use File::Basename qw(dirname);
 use IdgenTest;
+use IdgenTest::Redis;
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use StoreTest;
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -29,7 +29,7 @@ srand($seed);
 
 # --- the server
 
-my $store = StoreTest::Redis->new;
+my $store = IdgenTest::Redis->new;
 my $node  = new_server('sql_fuzz', init => { extra => [ '--encoding=UTF8', '--locale=C' ] }, conf => <<CONF);
 idgen.sequence_store = '@{[ $store->url ]}'
 idgen.max_generators = 40

@@ -3,6 +3,7 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::Ledger;
 use PostgreSQL::Test::Utils;
 use Test::More;
 

@@ -3,6 +3,10 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::Clock;
+use IdgenTest::Faults;
+use IdgenTest::Ledger;
+use IdgenTest::Load;
 use PostgreSQL::Test::Utils;
 use Test::More;
 

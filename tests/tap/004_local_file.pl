@@ -5,6 +5,7 @@ use warnings;
 
 use File::Copy qw(copy move);
 use IdgenTest;
+use IdgenTest::Ledger;
 use PostgreSQL::Test::Utils;
 use Test::More;
 

@@ -4,6 +4,9 @@ use warnings;
 
 use File::Copy qw(copy);
 use IdgenTest;
+use IdgenTest::Clock;
+use IdgenTest::Faults;
+use IdgenTest::Ledger;
 use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;

@@ -3,6 +3,9 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::Clock;
+use IdgenTest::Ledger;
+use IdgenTest::Load;
 use Test::More;
 use Time::Local qw(timegm);
 

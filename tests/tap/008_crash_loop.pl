@@ -4,6 +4,10 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::Clock;
+use IdgenTest::Faults;
+use IdgenTest::Ledger;
+use IdgenTest::Load;
 use List::Util qw(shuffle);
 use Test::More;
 

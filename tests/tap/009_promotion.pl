@@ -4,6 +4,7 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::Faults;
 use PostgreSQL::Test::Cluster;
 use Test::More;
 

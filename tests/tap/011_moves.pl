@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::Ledger;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;

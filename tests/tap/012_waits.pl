@@ -4,6 +4,7 @@ use warnings;
 
 use Cwd qw(abs_path);
 use IdgenTest;
+use IdgenTest::Faults;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;

@@ -4,11 +4,14 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::Faults;
+use IdgenTest::LeaseServer;
+use IdgenTest::Ledger;
+use IdgenTest::Redis;
 use PostgreSQL::Test::Utils;
-use StoreTest;
 use Test::More;
 
-my @stores = map { StoreTest::Redis->new } 1, 2;
+my @stores = map { IdgenTest::Redis->new } 1, 2;
 # One worker id: static, and of either store.
 my $node = lease_server('changing', $stores[0], conf => <<CONF);
 idgen.worker_id = 0
@@ -42,7 +45,7 @@ sub change {
     my ($name, @lines) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $position = log_position($node);
-    settings($node, @lines);
+    change_settings($node, @lines);
     ok_logged($node, qr/gives up worker id 0: the settings point elsewhere/, $position, "$name: the reload arrives");
     return;
 }

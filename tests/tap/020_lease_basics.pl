@@ -4,12 +4,15 @@ use strict;
 use warnings;
 
 use IdgenTest;
-use StoreTest;
+use IdgenTest::Faults;
+use IdgenTest::Fleet;
+use IdgenTest::LeaseServer;
+use IdgenTest::Redis;
 use Test::More;
 
 # Distinct are the ids of the servers of one prefix, so each prefix has a ledger of its own.
-my $store = StoreTest::Redis->new;
-my $fleet = StoreTest::Fleet->new;
+my $store = IdgenTest::Redis->new;
+my $fleet = IdgenTest::Fleet->new;
 
 # --- three servers start at once on an empty store
 
@@ -57,7 +60,7 @@ ok(wait_until { $store->record(0)->{ceiling} > $ceiling }, 'a renewal raises the
 # --- a clean stop, and a start at once
 
 # A lease long enough that what is ahead stays ahead while a server restarts.
-my $crashing = StoreTest::Fleet->new;
+my $crashing = IdgenTest::Fleet->new;
 my $long     = lease_server('long', $store, conf => "idgen.lease_ttl = '45s'\nidgen.lease_prefix = 'long'\n");
 $long->start;
 $crashing->add($long);
@@ -91,10 +94,10 @@ $crashing->ok_flows('ids flow after a crash', $long);
 foreach my $crash (2, 3) {
     ok(kill_postmaster($long), "crash $crash within one TTL");
     $long->start;
-    ok(wait_until { (status_of($long)->{state} // '') =~ /^(ok|waiting)$/ }, "crash $crash: the status knows") or diag(last_words($long));
+    ok(wait_until { (status_of($long)->{state} // '') =~ /^(ok|waiting)$/ }, "crash $crash: the status knows") or diag(status_in_words($long));
 }
 ok_status($long, "state = 'waiting'", 'the third crash within one TTL waits');
-like(last_words($long), qr/crash|record|worker id/, 'and the status says why');
+like(status_in_words($long), qr/crash|record|worker id/, 'and the status says why');
 cmp_ok(scalar($store->held('long')), '<=', 3, 'a crash loop does not eat the pool');
 my $crashed_error = error_of($long, q(SET idgen.max_wait = '100ms'; SELECT idgen_next()));
 like($crashed_error, qr/ERROR:  55000: no id can be given: .*\nDETAIL:  .*\nHINT:  /, 'who asks meanwhile is told');
@@ -129,27 +132,27 @@ cmp_ok(scalar($store->held), '<=', 5, 'and the pool is not eaten');
 
 # --- another prefix, another store: by a reload
 
-my $migrants    = StoreTest::Fleet->new;
-my $other_store = StoreTest::Redis->new;
+my $migrants    = IdgenTest::Fleet->new;
+my $other_store = IdgenTest::Redis->new;
 my $moving      = lease_server('moving', $store, conf => "idgen.lease_prefix = 'here'\n", start => 1);
 declare_new($moving);
 $migrants->add($moving);
 ok_status($moving, "state = 'ok'", 'a server that is to move');
-settings($moving, q(idgen.lease_prefix = 'there'));
+change_settings($moving, q(idgen.lease_prefix = 'there'));
 ok(wait_until { $store->held('there') == 1 }, 'another prefix: a lease under it');
 ok_status($moving, "state = 'ok'", 'another prefix: it is well');
 ok(wait_until { $store->held('here') == 0 }, 'another prefix: the old lease is released');
 $migrants->ok_flows('another prefix: ids flow');
-settings($moving, q(idgen.lease_prefix = 'here'));
+change_settings($moving, q(idgen.lease_prefix = 'here'));
 ok(wait_until { $store->held('here') == 1 && $store->held('there') == 0 }, 'back: leased here, released there');
 ok_status($moving, "state = 'ok'", 'back: it is well');
 
-settings($moving, q(idgen.lease_store = ') . $other_store->url(socket => 1) . q('));
+change_settings($moving, q(idgen.lease_store = ') . $other_store->url(socket => 1) . q('));
 ok(wait_until { $other_store->held('here') == 1 }, 'another store: a lease in it');
 ok_status($moving, "state = 'ok'", 'another store: it is well');
 ok(wait_until { $store->held('here') == 0 }, 'another store: the old lease is released');
 $migrants->ok_flows('another store: ids flow');
-settings($moving, q(idgen.lease_store = ') . $other_store->url(db => 3) . q('));
+change_settings($moving, q(idgen.lease_store = ') . $other_store->url(db => 3) . q('));
 ok(wait_until { $other_store->cli('-n', 3, 'EXISTS', 'here') == 1 }, 'another database: it is there');
 ok(wait_until { $other_store->held('here') == 0 }, 'another database: the old lease is released');
 ok_status($moving, "state = 'ok'", 'another database: it is well');
@@ -158,7 +161,7 @@ $migrants->check('moving about');
 
 # --- a pool of one, and two who want it
 
-my $rivals = StoreTest::Fleet->new;
+my $rivals = IdgenTest::Fleet->new;
 my @pair   = map { lease_server("pair$_", $store, conf => "idgen.lease_prefix = 'pair'\nidgen.max_workers = 1\n") } 1, 2;
 $pair[0]->start;
 $rivals->add($pair[0]);
@@ -184,7 +187,7 @@ ok_status($pair[1], "state = 'ok' AND worker_id = 0", 'the pool of one: freed, t
 cmp_ok(wait_for_ids($pair[1]), '>', $last, 'the pool of one: and goes on above the last of the first');
 $rivals->ok_flows('the pool of one: ids flow on the second', $pair[1]);
 ok_ids_after($pair[1], $promised, 'the pool of one: with nothing that the first was promised');
-settings($pair[1], 'idgen.max_workers = 2');
+change_settings($pair[1], 'idgen.max_workers = 2');
 $pair[0]->append_conf('postgresql.conf', 'idgen.max_workers = 2');
 $pair[0]->start;
 ok_status($_, "state = 'ok'", 'a larger pool has room') foreach @pair;
@@ -205,11 +208,11 @@ ok(wait_until { $store->held == 0 && $store->held('pair') == 0 }, 'in the end al
 
 # --- to a number of its own, and back
 
-settings($moving, q(idgen.worker_source = 'static'), 'idgen.worker_id = 77');
+change_settings($moving, q(idgen.worker_source = 'static'), 'idgen.worker_id = 77');
 ok_status($moving, "state = 'ok' AND worker_id = 77", 'a number of its own');
 ok(wait_until { $other_store->cli('-n', 3, 'HGETALL', 'here') !~ /^w\d+\n[^\n]*\|[0-9a-f]{8}-/m }, 'a number of its own: the lease is released');
 my $own = wait_for_ids($moving);
-settings($moving, q(idgen.worker_source = 'lease'));
+change_settings($moving, q(idgen.worker_source = 'lease'));
 ok_status($moving, "state = 'ok' AND worker_id <> 77", 'and a lease again')
   && cmp_ok(wait_for_ids($moving), '>', $own, 'with ids above all before');
 $moving->stop;

@@ -4,16 +4,20 @@ use strict;
 use warnings;
 
 use IdgenTest;
-use StoreTest;
+use IdgenTest::Faults;
+use IdgenTest::Fleet;
+use IdgenTest::LeaseServer;
+use IdgenTest::Proxy;
+use IdgenTest::Redis;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 # --- a store that keeps what it acknowledged: one server reaches it through a proxy, one directly
 
-my $store = StoreTest::Redis->new;
-my $proxy = StoreTest::Proxy->new($store);
+my $store = IdgenTest::Redis->new;
+my $proxy = IdgenTest::Proxy->new($store);
 my ($far, $near) = (lease_server('far', $proxy, start => 1), lease_server('near', $store, start => 1));
-my $fleet = StoreTest::Fleet->new;
+my $fleet = IdgenTest::Fleet->new;
 $fleet->add($far, $near);
 declare_new($near);
 ok_status($_, "state = 'ok'", $_->name . ' is well') foreach $far, $near;
@@ -200,11 +204,11 @@ $proxy->stop;
 # --- what was under way, and arrives when somebody else has the worker id
 
 {
-    my $store = StoreTest::Redis->new;
-    my $proxy = StoreTest::Proxy->new($store);
+    my $store = IdgenTest::Redis->new;
+    my $proxy = IdgenTest::Proxy->new($store);
     my $conf  = "idgen.lease_prefix = 'late'\nidgen.max_workers = 1\n";
     my ($late, $heir) = (lease_server('late', $proxy, conf => $conf), lease_server('heir', $store, conf => $conf));
-    my $fleet = StoreTest::Fleet->new;
+    my $fleet = IdgenTest::Fleet->new;
     $late->start;
     $fleet->add($late);
     declare_new($late);
@@ -256,7 +260,7 @@ sub forgets_a_part {
     my ($name, $store, $remember, $lose) = @_;
     my $conf = "idgen.lease_prefix = 'part'\nidgen.max_workers = 2\n";
     my ($first, $other, $third) = map { lease_server("${name}_$_", $store, conf => $conf) } qw(first other third);
-    my $fleet = StoreTest::Fleet->new;
+    my $fleet = IdgenTest::Fleet->new;
     $first->start;
     $fleet->add($first);
     ok_status($first, "state = 'ok' AND worker_id = 0", "$name: the first server has a worker id, after a quarantine");
@@ -303,11 +307,11 @@ sub forgets_a_part {
     return;
 }
 
-my $snapshots = StoreTest::Redis->new(appendonly => 'no');
+my $snapshots = IdgenTest::Redis->new(appendonly => 'no');
 forgets_a_part('snapshot', $snapshots, sub { $snapshots->save }, sub { $snapshots->restart });
 
 # What Redis has written to its AOF but not synced is lost when the machine crashes: the tail is cut off.
-my $journal = StoreTest::Redis->new(appendonly => 'everysec');
+my $journal = IdgenTest::Redis->new(appendonly => 'everysec');
 my $synced;
 forgets_a_part(
     'journal', $journal,
@@ -317,11 +321,11 @@ forgets_a_part(
 # --- a prefix that was declared new, and a store that forgets after that
 
 # What the operator has said was true of the Redis that heard it. A lease so long that the declaration would still count.
-my $fresh = StoreTest::Redis->new(appendonly => 'no');
+my $fresh = IdgenTest::Redis->new(appendonly => 'no');
 my ($holder, $newcomer) = map {
     lease_server($_, $fresh, conf => "idgen.lease_prefix = 'fresh'\nidgen.max_workers = 1\nidgen.lease_ttl = '20s'\n")
 } qw(holder newcomer);
-my $pair = StoreTest::Fleet->new;
+my $pair = IdgenTest::Fleet->new;
 $holder->start;
 $pair->add($holder);
 declare_new($holder);

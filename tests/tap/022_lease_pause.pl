@@ -4,16 +4,20 @@ use strict;
 use warnings;
 
 use IdgenTest;
-use StoreTest;
+use IdgenTest::Clock;
+use IdgenTest::Faults;
+use IdgenTest::Fleet;
+use IdgenTest::LeaseServer;
+use IdgenTest::Redis;
 use Test::More;
 
-my $store = StoreTest::Redis->new;
+my $store = IdgenTest::Redis->new;
 
 # --- asleep past the lease, in a pool of one
 
 my $conf = "idgen.lease_prefix = 'sleep'\nidgen.max_workers = 1\n";
 my ($sleeper, $heir) = map { lease_server($_, $store, conf => $conf) } qw(sleeper heir);
-my $fleet = StoreTest::Fleet->new(clients => 2);
+my $fleet = IdgenTest::Fleet->new(clients => 2);
 $sleeper->start;
 $fleet->add($sleeper);
 declare_new($sleeper);
@@ -73,7 +77,7 @@ $_->stop foreach $sleeper, $heir;
 # --- a copy of the data directory
 
 my $original = lease_server('original', $store, conf => "idgen.lease_prefix = 'copy'\n");
-my $copies   = StoreTest::Fleet->new;
+my $copies   = IdgenTest::Fleet->new;
 $original->start;
 $copies->add($original);
 declare_new($original);
@@ -104,12 +108,12 @@ $_->stop foreach $original, $clean, $crashed;
 
 my %clock = map { $_ => IdgenTest::Clock->new } qw(ahead behind true stepping);
 my %server;
-my $clocks = StoreTest::Fleet->new;
+my $clocks = IdgenTest::Fleet->new;
 $clock{ahead}->set(3600);
 $clock{behind}->set(-3600);
 foreach my $name (qw(true behind ahead stepping)) {
     $server{$name} = lease_server("clock_$name", $store, clock => $clock{$name}, conf => "idgen.lease_prefix = 'clocks'\n");
-    StoreTest::start_server($server{$name});
+    start_server($server{$name});
     $server{$name}->safe_psql('postgres', 'CREATE EXTENSION idgen');
     $clocks->add($server{$name}) if $name ne 'ahead';
     declare_new($server{$name}) if $name eq 'true';
@@ -140,7 +144,7 @@ $clocks->ok_flows('and right again: ids flow', $stepping);
 $clock{stepping}->step(3600);
 $clocks->ok_flows('an hour forward: ids flow while it is waited out', $stepping);
 ok_status($stepping, "state = 'waiting' AND coalesce(reason, '') ~* 'clock'", 'an hour forward: believed, it waits, and says why');
-settings($stepping, 'idgen.lease_store_durable = on');
+change_settings($stepping, 'idgen.lease_store_durable = on');
 ok_status($stepping, "state = 'ok'", 'an hour forward: a store that is said to be durable promises more');
 $clocks->ok_flows('an hour forward: ids flow', $stepping);
 my $lead = $stepping->safe_psql('postgres', 'SELECT extract(epoch FROM idgen_timestamp(idgen_next()))') - time();
@@ -154,13 +158,13 @@ cmp_ok($store->record(worker_id_of($next), 'clocks')->{ceiling}, '<', $store->no
 $clocks->add($next);
 $clocks->ok_flows('ids flow there', $next);
 $clock{stepping}->set(0);
-StoreTest::start_server($stepping);
+start_server($stepping);
 ok_status($stepping, "state = 'ok'", 'set right and started again, it is well');
 $clocks->add($stepping);
 $clocks->ok_flows('ids flow everywhere');
 
 # A step forward that is small enough to be taken at once, and too large for the store to promise so much.
-settings($stepping, 'idgen.lease_store_durable = off');
+change_settings($stepping, 'idgen.lease_store_durable = off');
 $clock{stepping}->step(20);
 ok_status($stepping, "state <> 'ok' AND coalesce(reason, '') ~* 'clock'", '20 s forward: it waits, and says why');
 $clocks->ok_flows('20 s forward: the others go on', @server{qw(true behind)}, $next);

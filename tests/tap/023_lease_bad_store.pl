@@ -4,14 +4,18 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::Fleet;
+use IdgenTest::LeaseServer;
+use IdgenTest::NotRedis;
+use IdgenTest::Redis;
+use IdgenTest::Tls;
 use PostgreSQL::Test::Utils;
-use StoreTest;
 use Test::More;
 
 my $password = 'p@ss:w/rd%25+geheim';
 my $encoded  = 'p%40ss%3Aw%2Frd%2525%2Bgeheim';
-my $tls      = StoreTest::Tls->new;
-my $store    = StoreTest::Redis->new(
+my $tls      = IdgenTest::Tls->new;
+my $store    = IdgenTest::Redis->new(
     password => $password,
     tls      => $tls,
     acl      => [
@@ -23,7 +27,7 @@ my @secrets = ($password, $encoded, qw(workerpw1 nobodypw1 elsewherepw1));
 my $good    = $store->url(password => $encoded);
 
 my $node  = lease_server('bad_store', $good, conf => "log_min_messages = debug1\n");
-my $fleet = StoreTest::Fleet->new;
+my $fleet = IdgenTest::Fleet->new;
 $node->start;
 $fleet->add($node);
 declare_new($node);
@@ -40,16 +44,16 @@ sub store_is { return "idgen.lease_store = '$_[0]'" }
 sub ok_bad {
     my ($name, $pattern, @settings) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    settings($node, @settings);
+    change_settings($node, @settings);
     ok_status($node, "state IN ('failing', 'refused') AND coalesce(reason, '') || ' ' || coalesce(last_error, '') ~* '$pattern' AND advice IS NOT NULL", "$name: the status says so");
-    note(last_words($node));
+    note(status_in_words($node));
     return;
 }
 
 sub ok_good {
     my ($name, @settings) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    settings($node, @settings);
+    change_settings($node, @settings);
     ok_status($node, "state = 'ok'", "$name: it is well");
     $fleet->ok_flows("$name: ids flow");
     return;
@@ -100,9 +104,9 @@ ok_bad('a host name that is none', 'resolve|not known|name', store_is('redis://n
 ok_bad('a socket that is not there', 'No such file', store_is('unix:///nonexistent/redis.sock'));
 ok_good('one of two hosts is away', store_is("redis://:$encoded\@127.0.0.1:$closed,127.0.0.1:" . $store->port));
 ok_bad('a database that is none', 'DB index|out of range', store_is($store->url(password => $encoded, db => 99)));
-ok_bad('a Sentinel that is none', 'sentinel', store_is('redis+sentinel://127.0.0.1:' . StoreTest::Redis->new->port . '/mymaster'));
+ok_bad('a Sentinel that is none', 'sentinel', store_is('redis+sentinel://127.0.0.1:' . IdgenTest::Redis->new->port . '/mymaster'));
 ok_good('the right place', store_is($good));
-settings($node, store_is(''));
+change_settings($node, store_is(''));
 ok_status($node, "concat(reason, advice, last_error) ~ 'lease_store'", 'no store: the status says so');
 ok_good('no store: what was before holds');
 ok_good('a store again', store_is($good));
@@ -122,15 +126,15 @@ my %pattern = (
     silence => 'no reply|no answer|within|time',
 );
 foreach my $kind (qw(http ssh garbage huge nested line bulk close silence)) {
-    my $fake = StoreTest::Fake->new($kind);
+    my $fake = IdgenTest::NotRedis->new($kind);
     ok_bad("not a Redis ($kind)", $pattern{$kind}, store_is($fake->url));
-    ok($fake->wait_for_visits(2), "not a Redis ($kind): it is tried again");
+    ok($fake->wait_for_connections(2), "not a Redis ($kind): it is tried again");
     cmp_ok(memory_of_worker(), '<', 200_000, "not a Redis ($kind): the worker's memory stays small");
     $fake->stop;
 }
 ok_good('a Redis', store_is($good));
 
-my $replica = StoreTest::Redis->new(conf => 'replicaof 127.0.0.1 ' . $store->port . "\nmasterauth \"$password\"\n");
+my $replica = IdgenTest::Redis->new(conf => 'replicaof 127.0.0.1 ' . $store->port . "\nmasterauth \"$password\"\n");
 ok_bad('a replica', 'replica|READONLY', store_is($replica->url));
 $store->cli('SET', 'idgen:text', 'something else');
 ok_bad('a key of another type', 'WRONGTYPE|wrong kind', store_is($good), "idgen.lease_prefix = 'idgen:text'");
@@ -150,13 +154,13 @@ $store->cli('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
 $store->cli('CLIENT', 'KILL', 'TYPE', 'normal');
 ok_status($node, "state = 'ok' AND reason ~ 'maxmemory' AND reason !~ 'allkeys' AND advice ~ 'idgen.sequence_store'", 'a store that sequences can fill: the status warns');
 like($node->safe_psql('postgres', $memory), qr/has the sequences, too/, 'and so does idgen_check()');
-settings($node, "idgen.sequence_store = '" . $store->url(user => 'worker', password => 'workerpw1', db => 3) . "'");
+change_settings($node, "idgen.sequence_store = '" . $store->url(user => 'worker', password => 'workerpw1', db => 3) . "'");
 like($node->safe_psql('postgres', $memory), qr/has the sequences, too/, 'likewise if they are in another of its databases');
-my $separate = StoreTest::Redis->new;
-settings($node, "idgen.sequence_store = '" . $separate->url . "'");
+my $separate = IdgenTest::Redis->new;
+change_settings($node, "idgen.sequence_store = '" . $separate->url . "'");
 is($node->safe_psql('postgres', $memory), '', 'not if they have a Redis of their own');
 ok_status($node, "state = 'ok' AND reason IS NULL", 'nor does the status warn then');
-settings($node, "idgen.sequence_store = ''");
+change_settings($node, "idgen.sequence_store = ''");
 $store->cli('CONFIG', 'SET', 'maxmemory', '0');
 $store->cli('CLIENT', 'KILL', 'TYPE', 'normal');
 ok_status($node, "state = 'ok' AND reason IS NULL", 'nor if memory is not limited any more');
@@ -165,9 +169,9 @@ $separate->stop;
 # --- TLS
 
 ok_bad('a CA that did not make the certificate', 'certificate', store_is($store->url(tls => 1, password => $encoded)),
-    "idgen.lease_tls_ca_file = '" . StoreTest::Tls->new->ca . "'");
-if (last_words($node) =~ /built without/) {
-    note('this build has no TLS: ' . last_words($node));
+    "idgen.lease_tls_ca_file = '" . IdgenTest::Tls->new->ca . "'");
+if (status_in_words($node) =~ /built without/) {
+    note('this build has no TLS: ' . status_in_words($node));
 } else {
     ok_bad('no CA named, and a CA that nobody knows', 'certificate', "idgen.lease_tls_ca_file = ''");
     ok_bad('a CA file that is not there', 'lease_tls_ca_file|No such file', "idgen.lease_tls_ca_file = '/nonexistent/ca.crt'");
@@ -175,44 +179,44 @@ if (last_words($node) =~ /built without/) {
     ok_bad('TLS where none is spoken', 'TLS|SSL|protocol|closed|within', 'idgen.lease_store = \'rediss://127.0.0.1:' . $store->port . "'");
     ok_bad('no TLS where it is spoken', 'closed|reset|protocol|not.*Redis', 'idgen.lease_store = \'redis://127.0.0.1:' . $store->tls_port . "'");
 
-    my $elsewhere = StoreTest::Tls->new(names => 'DNS:elsewhere.example');
-    my $strange   = StoreTest::Redis->new(tls => $elsewhere);
+    my $elsewhere = IdgenTest::Tls->new(names => 'DNS:elsewhere.example');
+    my $strange   = IdgenTest::Redis->new(tls => $elsewhere);
     ok_bad('a certificate for another name', 'certificate|name|match', store_is($strange->url(tls => 1)),
         "idgen.lease_tls_ca_file = '" . $elsewhere->ca . "'");
     $strange->stop;
 
     # With the store's own data, so that no worker id is given away twice: one Redis after the other.
-    my $mutual = StoreTest::Redis->new(tls => $tls, tls_clients => 1);
+    my $mutual = IdgenTest::Redis->new(tls => $tls, tls_clients => 1);
     my @mutual = (store_is($mutual->url(tls => 1)), "idgen.lease_tls_ca_file = '" . $tls->ca . "'", "idgen.lease_prefix = 'idgen:mutual'");
     ok_bad('a certificate is asked for', 'certificate|TLS|SSL|closed', @mutual);
     ok_bad('a key that does not belong to the certificate', 'key', "idgen.lease_tls_cert_file = '" . $tls->cert . "'",
         "idgen.lease_tls_key_file = '" . $elsewhere->key . "'");
     ok_good('the right certificate and key', "idgen.lease_tls_key_file = '" . $tls->key . "'");
-    settings($node, "idgen.lease_prefix = 'idgen:worker'", "idgen.lease_tls_cert_file = ''", "idgen.lease_tls_key_file = ''");
+    change_settings($node, "idgen.lease_prefix = 'idgen:worker'", "idgen.lease_tls_cert_file = ''", "idgen.lease_tls_key_file = ''");
 }
 ok_good('in the end', store_is($good));
 
 # --- settings that contradict themselves: what holds goes on holding
 
 my $position = log_position($node);
-settings($node, store_is('http://127.0.0.1'));
+change_settings($node, store_is('http://127.0.0.1'));
 ok_logged($node, qr/idgen\.lease_store/, $position, 'a URL that is none: the log says so');
 $position = log_position($node);
-settings($node, store_is("redis://:malformedpw1\@127.0.0.1:99999/x"));
+change_settings($node, store_is("redis://:malformedpw1\@127.0.0.1:99999/x"));
 push(@secrets, 'malformedpw1');
 ok_logged($node, qr/idgen\.lease_store/, $position, 'a port that is none: the log says so');
 ok_status($node, "state = 'ok'", 'a URL that is none: what was before holds');
 $fleet->ok_flows('a URL that is none: ids flow');
-settings($node, store_is($good), q(idgen.lease_window = '1h'));
+change_settings($node, store_is($good), q(idgen.lease_window = '1h'));
 ok_status($node, "concat(reason, advice, last_error) ~ 'lease_window|lease_ttl'", 'a window longer than the lease: the status says so');
-settings($node, 'idgen.lease_window = -1');
+change_settings($node, 'idgen.lease_window = -1');
 ok_good('a window that fits');
 
 # --- a password is seen by nobody
 
-settings($node, store_is($store->url(user => 'worker', password => 'workerpw1')));
+change_settings($node, store_is($store->url(user => 'worker', password => 'workerpw1')));
 ok_status($node, "state = 'ok'", 'a reload with another password');
-settings($node, store_is($good));
+change_settings($node, store_is($good));
 ok_renews($node, 'and back');
 $node->safe_psql('postgres', 'CREATE ROLE ordinary');
 like(error_of($node, 'SET ROLE ordinary; SHOW idgen.lease_store'), qr/ERROR:  42501: /, 'an ordinary role may not see the store');

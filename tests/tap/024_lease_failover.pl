@@ -4,7 +4,11 @@ use strict;
 use warnings;
 
 use IdgenTest;
-use StoreTest;
+use IdgenTest::Faults;
+use IdgenTest::Fleet;
+use IdgenTest::LeaseServer;
+use IdgenTest::RedisCluster;
+use IdgenTest::Sentinel;
 use Test::More;
 
 # Long enough that a fail-over falls into the life of a lease.
@@ -12,10 +16,10 @@ my $ttl = "idgen.lease_ttl = '9s'\n";
 
 # --- Sentinel
 
-my $sentinel = StoreTest::Sentinel->new;
+my $sentinel = IdgenTest::Sentinel->new;
 my $conf     = "${ttl}idgen.max_workers = 3\n";
 my ($first, $second, $third, $fourth) = map { lease_server("sentinel_$_", $sentinel, conf => $conf) } qw(first second third fourth);
-my $fleet = StoreTest::Fleet->new;
+my $fleet = IdgenTest::Fleet->new;
 $_->start foreach $first, $second;
 $fleet->add($first, $second);
 declare_new($first);
@@ -95,11 +99,11 @@ my $deaf = qq(rename-command REPLICAOF ""\nrename-command SLAVEOF ""\n);
 # Without idgen.redis_replicas it is for luck, or min-replicas-to-write, to see to it that nobody is given the worker id
 # that the server on the wrong side goes on using. Those that have theirs keep them.
 {
-    my $split = StoreTest::Sentinel->new(master_conf => $deaf);
+    my $split = IdgenTest::Sentinel->new(master_conf => $deaf);
     my $old   = $split->master;
     my $wrong = lease_server('wrong_side', $old->url, conf => $ttl);
     my $right = lease_server('right_side', $split, conf => $ttl);
-    my $fleet = StoreTest::Fleet->new;
+    my $fleet = IdgenTest::Fleet->new;
     $wrong->start;
     $fleet->add($wrong);
     declare_new($wrong);
@@ -128,13 +132,13 @@ my $deaf = qq(rename-command REPLICAOF ""\nrename-command SLAVEOF ""\n);
 # With it the server on the wrong side ends at its ceiling, and its worker id, the only one left, goes to a newcomer on
 # the right side after that.
 {
-    my $split    = StoreTest::Sentinel->new(master_conf => $deaf);
+    my $split    = IdgenTest::Sentinel->new(master_conf => $deaf);
     my $old      = $split->master;
     my $conf     = "${ttl}idgen.max_workers = 2\nidgen.redis_replicas = 1\nidgen.lease_timeout = '2s'\n";
     my $wrong    = lease_server('replicas_wrong_side', $old->url, conf => $conf);
     my $right    = lease_server('replicas_right_side', $split, conf => $conf);
     my $newcomer = lease_server('replicas_newcomer', $split, conf => $conf);
-    my $fleet    = StoreTest::Fleet->new;
+    my $fleet    = IdgenTest::Fleet->new;
     $wrong->start;
     $fleet->add($wrong);
     declare_new($wrong);
@@ -158,8 +162,8 @@ my $deaf = qq(rename-command REPLICAOF ""\nrename-command SLAVEOF ""\n);
     ok_ids_after($newcomer, ceiling_of($wrong), 'split with replicas: nothing that was promised on the wrong side');
     ok_out_of_ids($wrong, 'split with replicas: nothing comes on the wrong side');
     # It is told where the master is.
-    settings($wrong, "idgen.lease_store = '" . $split->url . "'", 'idgen.max_workers = 3');
-    settings($_, 'idgen.max_workers = 3') foreach $right, $newcomer;
+    change_settings($wrong, "idgen.lease_store = '" . $split->url . "'", 'idgen.max_workers = 3');
+    change_settings($_, 'idgen.max_workers = 3') foreach $right, $newcomer;
     # The new range makes all of them take a worker id anew, in any order.
     ok( wait_until {
             my @status = map { status_of($_) } $wrong, $right, $newcomer;
@@ -174,12 +178,12 @@ my $deaf = qq(rename-command REPLICAOF ""\nrename-command SLAVEOF ""\n);
 # --- Redis Cluster
 
 my $key     = 'idgen:worker';
-my $cluster = StoreTest::RedisCluster->new;
+my $cluster = IdgenTest::RedisCluster->new;
 # The servers know two nodes, neither of which has the slot, so that the first answer is MOVED already.
 my $owner  = $cluster->owner($key);
 my @others = grep { $_ != $owner } ($cluster->nodes)[ 0 .. 2 ];
 ($first, $second) = map { lease_server("cluster_$_", $cluster->url(nodes => \@others), conf => $ttl) } qw(first second);
-$fleet = StoreTest::Fleet->new;
+$fleet = IdgenTest::Fleet->new;
 $_->start foreach $first, $second;
 $fleet->add($first, $second);
 declare_new($first);

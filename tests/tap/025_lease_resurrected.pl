@@ -4,13 +4,16 @@ use strict;
 use warnings;
 
 use IdgenTest;
-use StoreTest;
+use IdgenTest::Faults;
+use IdgenTest::Fleet;
+use IdgenTest::LeaseServer;
+use IdgenTest::Redis;
 use Test::More;
 
-my $store = StoreTest::Redis->new(appendonly => 'no');
+my $store = IdgenTest::Redis->new(appendonly => 'no');
 my ($sleeper, $heir) =
   map { lease_server($_, $store, conf => "idgen.lease_prefix = 'back'\nidgen.max_workers = 1\n") } qw(sleeper heir);
-my $fleet = StoreTest::Fleet->new;
+my $fleet = IdgenTest::Fleet->new;
 $sleeper->start;
 $fleet->add($sleeper);
 declare_new($sleeper);

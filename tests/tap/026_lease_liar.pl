@@ -4,15 +4,18 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::Clock;
+use IdgenTest::LeaseServer;
+use IdgenTest::LyingLeaseStore;
+use IdgenTest::Redis;
 use PostgreSQL::Test::Utils;
-use StoreTest;
 use Test::More;
 
 my $year = 365 * 86400;
 
 # --- a floor ten years ahead
 
-my $liar = StoreTest::Liar->new(floor_ahead => 10 * $year);
+my $liar = IdgenTest::LyingLeaseStore->new(floor_ahead => 10 * $year);
 my $node = lease_server('lied_to', $liar, start => 1);
 ok_status($node, q(state = 'refused' AND reason LIKE '%more than a day ahead of the wall clock%' AND advice LIKE '%idgen_forget_floor()%'),
     'a floor ten years ahead is refused');
@@ -33,19 +36,19 @@ is($node->safe_psql('postgres', 'SELECT worker_id FROM idgen_decode(idgen_next()
 
 $node->restart;
 ok_status($node, "state = 'refused'", 'a store that lies again is refused again');
-$liar->let(floor_ahead => 0);
+$liar->lie(floor_ahead => 0);
 ok_status($node, "state = 'ok'", 'one that tells the truth is believed, and nobody has to do anything');
 
 # --- every renewal is answered "lost"
 
 my $position = log_position($node);
-$liar->let(loses => 1);
+$liar->lie(loses => 1);
 $acquired = $liar->acquisitions;
 ok(wait_until { $liar->acquisitions >= $acquired + 15 }, 'leases are lost again and again');
 $log = slurp_file($node->logfile, $position);
 cmp_ok(scalar(() = $log =~ /is lost/g), '<=', 2, 'one loss a minute is logged');
 cmp_ok(scalar(() = $log =~ /idgen issues ids with worker id/g), '<=', 2, 'and so are the leases after it');
-$liar->let(loses => 0);
+$liar->lie(loses => 0);
 ok_status($node, "state = 'ok'", 'a lease that lasts is used');
 ok_logged($node, qr/idgen issues ids with worker id 7\n.*DETAIL:  Leases that were lost before and not logged: \d+/, $position,
     'and the log says how many were lost');
@@ -55,7 +58,7 @@ $liar->stop;
 # --- a Redis whose host's clock is two years ahead
 
 my $clock = IdgenTest::Clock->new(2 * $year);
-my $redis = $clock->rule(sub { StoreTest::Redis->new });
+my $redis = $clock->rule(sub { IdgenTest::Redis->new });
 $node = lease_server('from_the_future', $redis);
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION idgen');

@@ -3,6 +3,7 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::Clock;
 use PostgreSQL::Test::Utils;
 use Test::More;
 

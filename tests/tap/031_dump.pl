@@ -4,6 +4,7 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::Ledger;
 use IPC::Run;
 use PostgreSQL::Test::Utils;
 use Test::More;

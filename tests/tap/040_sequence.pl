@@ -4,12 +4,13 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::Redis;
+use IdgenTest::RedisCluster;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use StoreTest;
 use Test::More;
 
-my $store = StoreTest::Redis->new(appendonly => 'no');
+my $store = IdgenTest::Redis->new(appendonly => 'no');
 my @nodes = map { sequence_server("sequence_$_") } 1 .. 2;
 my $node  = $nodes[0];
 
@@ -205,8 +206,8 @@ is(values_of('flushed', 2, 'ten'), '1 2', 'a store that has forgotten the script
 is(ask(q(SELECT count(*), idgen_sequence_peek('t100', 'ten') FROM idgen_sequence_next_keys(ARRAY(SELECT 't' || n FROM generate_series(1, 100) n), 'ten'))), '100|1',
     'many keys by the script');
 
-my $cluster = StoreTest::RedisCluster->new;
-settings($nodes[1], "idgen.sequence_store = '" . $cluster->url . "'");
+my $cluster = IdgenTest::RedisCluster->new;
+change_settings($nodes[1], "idgen.sequence_store = '" . $cluster->url . "'");
 ok(wait_until { ask('SHOW idgen.sequence_store', $nodes[1]) eq $cluster->url }, 'a Cluster as the store');
 is(ask(q(SELECT count(*), min(value), max(value) FROM idgen_sequence_next_keys(ARRAY(SELECT 'k' || n FROM generate_series(1, 60) n))), $nodes[1]), '60|1|1',
     'a Cluster: keys of all nodes in one call');

@@ -5,14 +5,16 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::NotRedis;
+use IdgenTest::Proxy;
+use IdgenTest::Redis;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use StoreTest;
 use Test::More;
 use Time::HiRes qw(time);
 
-my $store = StoreTest::Redis->new;
-my $proxy = StoreTest::Proxy->new($store);
+my $store = IdgenTest::Redis->new;
+my $proxy = IdgenTest::Proxy->new($store);
 # Each call is one request then, whatever the server knows of the key; 043 has the faults with marks.
 my $node  = new_server('sequence_faults', conf => "idgen.max_sequence_marks = 0\n");
 $node->start;
@@ -27,7 +29,7 @@ sub ask { my ($sql) = @_; return $node->safe_psql('postgres', $sql) }
 
 sub store_is {
     my ($url, @more) = @_;
-    settings($node, "idgen.sequence_store = '$url'", @more);
+    change_settings($node, "idgen.sequence_store = '$url'", @more);
     (my $shown = $url) =~ s{//([^:/]*):[^@]*@}{//$1:***@};
     wait_until { return ask('SHOW idgen.sequence_store') eq $shown } or die "the store's setting is not taken over";
     return;
@@ -122,20 +124,20 @@ my %pattern = (
     close => qr/ERROR:  08006: .*closed|reset/s,
 );
 foreach my $kind (sort keys %pattern) {
-    my $fake = StoreTest::Fake->new($kind);
+    my $fake = IdgenTest::NotRedis->new($kind);
     store_is($fake->url);
     ok_error(q(SET idgen.sequence_timeout = '1s'; SELECT idgen_sequence_next('p', 'ordinary')), $pattern{$kind}, "not a Redis ($kind)", 5);
     ok_error(q(SET idgen.sequence_timeout = '1s'; SELECT * FROM idgen_sequence_next_keys(ARRAY['p', 'q'], 'scripted')), qr/ERROR:  08/, "not a Redis ($kind), many keys", 5);
     $fake->stop;
 }
-my $fake = StoreTest::Fake->new('silence');
+my $fake = IdgenTest::NotRedis->new('silence');
 store_is($fake->url);
 is(session_of(
         q(SET statement_timeout = '200ms';),
         (q(SELECT idgen_sequence_next('p', 'ordinary');)) x 3),
     '|57014 57014 57014', 'one that says nothing');
 # The background worker, which tells the store of its static worker id, comes too.
-cmp_ok($fake->visits, '>=', 3, 'each wait that was ended has ended its connection');
+cmp_ok($fake->connections, '>=', 3, 'each wait that was ended has ended its connection');
 $fake->stop;
 
 # --- one connection, kept, closed
@@ -168,7 +170,7 @@ $store->restart;
 is($session->query_safe(q(SELECT idgen_sequence_next('kept', 'ordinary'))), 106, 'restarted between two calls: the session goes on');
 $store->cli('CLIENT', 'KILL', 'TYPE', 'normal');
 is($session->query_safe(q(SELECT idgen_sequence_next('kept', 'scripted'))), 1, 'a connection that was closed between two calls');
-my $second = StoreTest::Redis->new(password => 'p@ss');
+my $second = IdgenTest::Redis->new(password => 'p@ss');
 store_is($second->url(password => 'p%40ss'));
 is($session->query_safe(q(SELECT idgen_sequence_next('kept', 'ordinary'))), 1, 'a reload: the session goes to the other store');
 is($session->query_safe(q(SHOW idgen.sequence_store)), $second->url(password => '***'), 'whose password is not shown');
@@ -189,7 +191,7 @@ $second->stop;
 # --- a store that refuses
 
 store_is($store->url);
-my $replica = StoreTest::Redis->new(appendonly => 'no', conf => 'replicaof 127.0.0.1 ' . $store->port . "\n");
+my $replica = IdgenTest::Redis->new(appendonly => 'no', conf => 'replicaof 127.0.0.1 ' . $store->port . "\n");
 store_is($replica->url);
 wait_until { return $replica->try_cli('ROLE') =~ /\bconnected\b/ } or die 'the replica does not follow';
 ok_error(q(SELECT idgen_sequence_next('p', 'ordinary')), qr/ERROR:  08006: .*READONLY/s, 'a replica');

@@ -5,14 +5,17 @@ use warnings;
 
 use IPC::Run;
 use IdgenTest;
+use IdgenTest::Faults;
+use IdgenTest::Proxy;
+use IdgenTest::Redis;
+use IdgenTest::Shim;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use StoreTest;
 use Test::More;
 use Time::HiRes qw(time usleep);
 
-my $store = StoreTest::Redis->new(appendonly => 'no');
-my $proxy = StoreTest::Proxy->new($store);
+my $store = IdgenTest::Redis->new(appendonly => 'no');
+my $proxy = IdgenTest::Proxy->new($store);
 my @nodes = map { segment_server("segments_$_", $store->url(socket => 1)) } 1 .. 2;
 my $node  = $nodes[0];
 my $dir   = PostgreSQL::Test::Utils::tempdir();
@@ -218,7 +221,7 @@ ok_ledger('get theirs in order');
 
 # --- a store that is away
 
-sub through_proxy { settings($_[0], "idgen.sequence_store = '" . $proxy->url . "'"); return wait_until { ask('SHOW idgen.sequence_store', $_[0]) eq $proxy->url } }
+sub through_proxy { change_settings($_[0], "idgen.sequence_store = '" . $proxy->url . "'"); return wait_until { ask('SHOW idgen.sequence_store', $_[0]) eq $proxy->url } }
 ok(through_proxy($node), 'over a proxy');
 warm('away');
 $held = left('away');
@@ -337,7 +340,7 @@ my $signal = "$dir/signal";
 $nodes[1]->append_conf('postgresql.conf', "idgen.sequence_timeout = '1min'");
 $nodes[1]->stop;
 {
-    local $ENV{LD_PRELOAD}         = IdgenTest::shim('signal_shim');
+    local $ENV{LD_PRELOAD}         = shim('signal');
     local $ENV{IDGEN_SIGNAL_FILE}  = $signal;
     local $ENV{IDGEN_SIGNAL_TITLE} = 'idgen segments';
     $nodes[1]->start;
@@ -345,7 +348,7 @@ $nodes[1]->stop;
 warm('signal', $nodes[1]);
 sub fetchers {
     my ($postmaster) = slurp_file($nodes[1]->data_dir . '/postmaster.pid') =~ /^(\d+)/;
-    my @children = grep { (IdgenTest::process($_) // { parent => 0 })->{parent} == $postmaster } map { m{(\d+)$} } glob('/proc/[0-9]*');
+    my @children = grep { (process($_) // { parent => 0 })->{parent} == $postmaster } map { m{(\d+)$} } glob('/proc/[0-9]*');
     return scalar grep { (eval { slurp_file("/proc/$_/cmdline") } // '') =~ /idgen segments/ } @children;
 }
 is(fetchers(), 1, 'a process that fetches ahead');

@@ -4,12 +4,15 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::FakeRedis qw(strings);
+use IdgenTest::Faults;
+use IdgenTest::Proxy;
+use IdgenTest::Redis;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use StoreTest;
 use Test::More;
 
-my $store = StoreTest::Redis->new(appendonly => 'no');
+my $store = IdgenTest::Redis->new(appendonly => 'no');
 # Keys are hashed under a secret of each server, so that nobody can choose one that shares another's mark. What makes room
 # for what rests on it, so the tests go on with secrets that are always the same.
 my @secrets;
@@ -144,8 +147,8 @@ is(told($node) + told($other), $told, 'and the store was not thought to have for
 
 # --- what fails in the middle
 
-my $proxy = StoreTest::Proxy->new($store);
-settings($node, "idgen.sequence_store = '" . $proxy->url . "'", "idgen.sequence_timeout = '300ms'");
+my $proxy = IdgenTest::Proxy->new($store);
+change_settings($node, "idgen.sequence_store = '" . $proxy->url . "'", "idgen.sequence_timeout = '300ms'");
 is(take('x'), 1, 'through a proxy');
 $proxy->drop_replies;
 like(error_of($node, q(SELECT idgen_sequence_next('x'))), qr/ERROR:  08006: .*It may have carried out/s, 'a reply that is lost');
@@ -159,8 +162,8 @@ cmp_ok(take('x'), '>', 3, 'is raised when it goes on');
 
 # --- two that both take themselves for the store: one server asks both at the same time
 
-my $twin = StoreTest::Redis->new(appendonly => 'no');
-settings($node, "idgen.sequence_timeout = '1min'");
+my $twin = IdgenTest::Redis->new(appendonly => 'no');
+change_settings($node, "idgen.sequence_timeout = '1min'");
 is(take_all('twice', 5), '1|5|5', 'five values');
 $twin->cli('SET', key('twice'), 5);
 my $session = $node->background_psql('postgres');
@@ -169,14 +172,14 @@ $proxy->hold_replies;
 $session->{stdin} .= "SELECT 'slow ' || idgen_sequence_next('twice');\n\\echo done\n";
 $session->{run}->pump_nb;
 ok(wait_until { $store->cli('GET', key('twice')) == 6 }, 'one has given the sixth, of which nobody has heard');
-settings($node, "idgen.sequence_store = '" . $twin->url . "'");
+change_settings($node, "idgen.sequence_store = '" . $twin->url . "'");
 is(take('twice'), 6, 'the other gives it to somebody else');
 $proxy->let_go;
 ok(wait_until { $session->{run}->pump_nb; $session->{stdout} =~ /^done$/m }, 'the first goes on');
 like($session->{stdout}, qr/^slow 7$/m, 'and does not give it again');
 $session->quit;
 is(take('twice'), 8, 'nor does any other session: what it was told by the one, the other is raised above');
-settings($node, "idgen.sequence_store = '" . $store->url(socket => 1) . "'", "idgen.sequence_timeout = '2s'");
+change_settings($node, "idgen.sequence_store = '" . $store->url(socket => 1) . "'", "idgen.sequence_timeout = '2s'");
 
 # --- more keys than there is room for
 
@@ -333,37 +336,19 @@ is(ask(q(SELECT count(*) FROM (SELECT idgen_sequence_next('many' || n) v FROM ge
 
 # --- a store that repeats itself is asked again, and less and less often
 
-my $dir  = PostgreSQL::Test::Utils::tempdir();
-my $port = PostgreSQL::Test::Cluster::get_free_port();
-my $liar = StoreTest::Process::start("$dir/log", sub { lie($port) });
-sub lie {
-    my ($port) = @_;
-    my $listener = StoreTest::Proxy::listen_on($port);
-    append_to_file("$dir/listens", '');
-    my %says = (GET => "\$-1\r\n", INCRBY => ":1\r\n", SCRIPT => "\$40\r\n" . 'a' x 40 . "\r\n");
-    my @clients;
-    while (1) {
-        push(@clients, $listener->accept // ());
-        foreach my $client (@clients) {
-            $client->blocking(0);
-            next if !sysread($client, my $bytes, 1 << 20);
-            foreach my $verb ($bytes =~ /\*\d+\r\n\$\d+\r\n([A-Z]+)\r\n/g) {
-                append_to_file("$dir/asked", '.');
-                syswrite($client, $says{$verb} // ($bytes =~ /\r\nwriter\r\n/ ? "\$3\r\nrun\r\n" : "*3\r\n\$2\r\nok\r\n\$1\r\n1\r\n\$1\r\n0\r\n"));
-            }
-        }
-        select(undef, undef, undef, 0.0005);
-    }
-    return;
-}
-ok(wait_until { -e "$dir/listens" }, 'a store that gives 1 whenever it is asked');
+my %replies  = (GET => "\$-1\r\n", INCRBY => ":1\r\n", SCRIPT => "\$40\r\n" . 'a' x 40 . "\r\n");
+my $repeater = IdgenTest::FakeRedis->new(sub {
+    my ($verb, @words) = @_;
+    return $replies{$verb} // ((grep { $_ eq 'writer' } @words) ? "\$3\r\nrun\r\n" : strings('ok', 1, 0));
+});
 is(take_all('lie', 5), '1|5|5', 'five values of another');
-settings($node, "idgen.sequence_store = 'redis://127.0.0.1:$port'");
-ok(wait_until { ask('SHOW idgen.sequence_store') =~ /$port/ }, 'which gives way to it');
+change_settings($node, "idgen.sequence_store = '" . $repeater->url . "'");
+ok(wait_until { ask('SHOW idgen.sequence_store') eq $repeater->url }, 'which gives way to it');
 like(error_of($node, q(SELECT idgen_sequence_next('lie'))),
     qr/ERROR:  08P01: the sequence store gives values that have been given before\nDETAIL:  Of "[^"]*\{3:lie\}" it has given such values \d+ times running, the last time 1,/, 'the error says what it does');
-cmp_ok(-s "$dir/asked", '<', 100, 'it is not asked without a pause');
-StoreTest::Process::end($liar, 'KILL');
+cmp_ok($repeater->commands, '>', 1, 'it was asked again');
+cmp_ok($repeater->commands, '<', 100, 'it is not asked without a pause');
+$repeater->stop;
 
 $_->stop foreach @nodes;
 done_testing();

@@ -5,13 +5,15 @@ use warnings;
 
 use IPC::Run;
 use IdgenTest;
+use IdgenTest::Faults;
+use IdgenTest::Redis;
+use IdgenTest::Shim;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use StoreTest;
 use Test::More;
 use Time::HiRes qw(usleep);
 
-my $store = StoreTest::Redis->new(appendonly => 'no');
+my $store = IdgenTest::Redis->new(appendonly => 'no');
 my $fault = PostgreSQL::Test::Utils::tempdir() . '/fault';
 sub disk_fails {
     my ($what) = @_;
@@ -23,7 +25,7 @@ sub disk_fails {
 
 my $node = new_server('disk', conf => "idgen.sequence_store = '" . $store->url(socket => 1) . "'\nfsync = on\nmax_prepared_transactions = 2\nidgen.max_sequence_keys = 16\n");
 {
-    local $ENV{LD_PRELOAD} = IdgenTest::shim('disk_shim');
+    local $ENV{LD_PRELOAD} = shim('disk');
     local $ENV{IDGEN_DISK_FILE} = 'idgen.marks';
     local $ENV{IDGEN_DISK_FAULT} = $fault;
     $node->start;

@@ -4,15 +4,15 @@ use warnings;
 
 use File::Basename qw(dirname);
 use IdgenTest;
+use IdgenTest::Redis;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use StoreTest;
 use Test::More;
 
 my $tester = dirname($ENV{PG_REGRESS} // '') . '/../isolation/pg_isolation_regress';
 plan skip_all => "there is no $tester" if !-x $tester;
 
-my $store = StoreTest::Redis->new(appendonly => 'no');
+my $store = IdgenTest::Redis->new(appendonly => 'no');
 my $node  = new_server('sequence_sessions', conf => "idgen.sequence_store = '" . $store->url(socket => 1) . "'\n");
 $node->start;
 $node->safe_psql('postgres', 'CREATE DATABASE sequences');

@@ -5,12 +5,13 @@ use warnings;
 
 use File::Copy qw(copy);
 use IdgenTest;
+use IdgenTest::Faults;
+use IdgenTest::Redis;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use StoreTest;
 use Test::More;
 
-my $store = StoreTest::Redis->new(appendonly => 'no');
+my $store = IdgenTest::Redis->new(appendonly => 'no');
 my $conf  = "idgen.sequence_store = '" . $store->url(socket => 1) . "'\n";
 my $dir   = PostgreSQL::Test::Utils::tempdir();
 
@@ -54,7 +55,7 @@ $upgraded->command_ok(
     [ 'pg_upgrade', '--no-sync', '-b', $bindir, '-B', $bindir, '-d', $node->data_dir, '-D', $upgraded->data_dir,
         '-p', $node->port, '-P', $upgraded->port, '-s', $upgraded->host ],
     'pg_upgrade');
-my $without = StoreTest::clone_of($upgraded, 'without_marks');
+my $without = clone_of($upgraded, 'without_marks');
 copy($node->data_dir . $marks, $upgraded->data_dir . $marks) or die "could not copy the marks: $!";
 $store->cli('FLUSHALL');
 $without->start;

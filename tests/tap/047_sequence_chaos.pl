@@ -5,14 +5,16 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::Faults;
+use IdgenTest::Redis;
+use IdgenTest::Sentinel;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use StoreTest;
 use Test::More;
 use Time::HiRes qw(time);
 
 my $dir   = PostgreSQL::Test::Utils::tempdir();
-my $store = StoreTest::Redis->new;
+my $store = IdgenTest::Redis->new;
 my @nodes = map { new_server("chaos_$_", conf => "idgen.sequence_store = '" . $store->url . "'\nidgen.sequence_timeout = '1s'\n") } 1 .. 2;
 foreach my $node (@nodes) {
     $node->start;
@@ -142,8 +144,8 @@ unlike($logged, qr/PANIC|TRAP/, 'nor did anything else go wrong');
 # --- a store that forgets: FLUSHALL, fail-overs that lose writes, together with crashes. A server's own keys.
 
 $_->safe_psql('postgres', 'TRUNCATE given') foreach @nodes;
-my $sentinel = StoreTest::Sentinel->new;
-settings($_, "idgen.sequence_store = '" . $sentinel->url . "'") foreach @nodes;
+my $sentinel = IdgenTest::Sentinel->new;
+change_settings($_, "idgen.sequence_store = '" . $sentinel->url . "'") foreach @nodes;
 $load = start_load(3,
     q(INSERT INTO given SELECT 'exact_%n', idgen_sequence_next('own_%n')),
     q(INSERT INTO given SELECT 'batch_%n', value FROM idgen_sequence('batch_%n', 7) value),

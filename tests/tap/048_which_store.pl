@@ -4,14 +4,17 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::Faults;
+use IdgenTest::Proxy;
+use IdgenTest::Redis;
+use IdgenTest::Sentinel;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use StoreTest;
 use Test::More;
 
-my $store = StoreTest::Redis->new(appendonly => 'no');
-my $twin  = StoreTest::Redis->new(appendonly => 'no');
-my $proxy = StoreTest::Proxy->new($store);
+my $store = IdgenTest::Redis->new(appendonly => 'no');
+my $twin  = IdgenTest::Redis->new(appendonly => 'no');
+my $proxy = IdgenTest::Proxy->new($store);
 my $node  = new_server('which', conf => "idgen.sequence_store = '" . $proxy->url . "'\nidgen.sequence_timeout = '1min'\n");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION idgen');
@@ -23,7 +26,7 @@ sub take_two {
     return ask("SELECT string_agg(value::text, ' ') FROM idgen_sequence_next_keys(ARRAY['" . join("', '", @keys) . "'])");
 }
 sub key  { my ($key) = @_; return 'idgen:seq:8:postgres:7:default:{' . length($key) . ":$key}" }
-sub store_is { my ($url) = @_; return settings($node, "idgen.sequence_store = '$url'") }
+sub store_is { my ($url) = @_; return change_settings($node, "idgen.sequence_store = '$url'") }
 sub crash { ok(kill_postmaster($node), 'the server crashes'); $node->start; return }
 
 # --- an answer over a connection that ends behind it: who gave it can't be asked any more
@@ -67,7 +70,7 @@ is(error_of($node, $give), '', 'a former master is not believed');
 
 $store->cli('ACL', 'SETUSER', 'counter', 'on', '>counterpw1', '~*', '-@all', '+get', '+mget', '+incrby', '+evalsha', '+eval', '+script|load',
     qw(+set +incr +decrby +del +pexpire +pttl +time +info));
-my $sentinel = StoreTest::Sentinel->new;
+my $sentinel = IdgenTest::Sentinel->new;
 foreach ([ 'a user with few rights', $store->url(user => 'counter', password => 'counterpw1') ], [ 'Sentinel', $sentinel->url ]) {
     my ($name, $url) = @$_;
     (my $word = lc $name) =~ s/\W//g;

@@ -4,12 +4,14 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::LeaseServer;
+use IdgenTest::NotRedis;
+use IdgenTest::Redis;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use StoreTest;
 use Test::More;
 
-my $store = StoreTest::Redis->new;
+my $store = IdgenTest::Redis->new;
 my $node  = lease_server('store_words', $store, start => 1, init => { extra => [ '--encoding=UTF8', '--locale=C' ] });
 declare_new($node);
 $node->safe_psql('postgres', <<'SQL');
@@ -56,8 +58,8 @@ is($node->safe_psql('postgres', 'SELECT worker_id, port FROM idgen_workers() WHE
 
 # --- what the store says: to sequences
 
-my $fake = StoreTest::Fake->new('unclean');
-settings($node, "idgen.sequence_store = '" . $fake->url . "'");
+my $fake = IdgenTest::NotRedis->new('unclean');
+change_settings($node, "idgen.sequence_store = '" . $fake->url . "'");
 wait_until { $node->safe_psql('postgres', 'SHOW idgen.sequence_store') eq $fake->url } or die 'the setting is not taken over';
 $node->safe_psql('postgres', "SELECT keep(\$\$SELECT $_\$\$)")
   foreach q(idgen_sequence_next('k')), q(idgen_sequence_next('k', 'scripted')), q(idgen_sequence_peek('k')), q(idgen_sequence_set('k', 1)),
@@ -66,7 +68,7 @@ ok_kept(qr/NOSCRIPT \\xff\\x1b\[31mred\\xc3\(\\x07/, 'errors of sequences');
 
 # --- and to the lease
 
-settings($node, "idgen.lease_store = '" . $fake->url . "'");
+change_settings($node, "idgen.lease_store = '" . $fake->url . "'");
 ok_status($node, q(last_error ~ 'NOSCRIPT \\\\xff'), 'last_error');
 $node->safe_psql('postgres', "SELECT keep('SELECT * FROM $_()')") foreach qw(idgen_workers idgen_declare_new_prefix);
 $node->safe_psql('postgres', q(INSERT INTO words SELECT 'status', unnest(ARRAY[state, reason, advice, last_error, worker_source]) FROM idgen_status()));
@@ -74,8 +76,8 @@ ok_kept(qr/NOSCRIPT \\xff\\x1b\[31mred\\xc3\(\\x07/, 'errors of the lease');
 
 # --- where the store is
 
-my $moved = StoreTest::Fake->new('moved');
-settings($node, "idgen.sequence_store = '" . $moved->url . "'");
+my $moved = IdgenTest::NotRedis->new('moved');
+change_settings($node, "idgen.sequence_store = '" . $moved->url . "'");
 wait_until { $node->safe_psql('postgres', 'SHOW idgen.sequence_store') eq $moved->url } or die 'the setting is not taken over';
 $node->safe_psql('postgres', q(CREATE ROLE app; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO app));
 foreach my $call (q(idgen_sequence_next('k')), q(idgen_sequence_next('k', 'scripted')), q(idgen_sequence_delete_key('k')), q(idgen_sequence_next_keys('{a,b}'))) {

@@ -5,11 +5,11 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::Redis;
 use PostgreSQL::Test::Utils;
-use StoreTest;
 use Test::More;
 
-my $store = StoreTest::Redis->new(appendonly => 'no');
+my $store = IdgenTest::Redis->new(appendonly => 'no');
 my $node  = new_server('main', conf => "idgen.sequence_store = '" . $store->url(socket => 1) . "'\n");
 $node->start;
 $node->safe_psql('postgres', 'CREATE ROLE tenant LOGIN; CREATE ROLE other LOGIN');

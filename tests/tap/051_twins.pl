@@ -4,11 +4,13 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::Faults;
+use IdgenTest::LeaseServer;
+use IdgenTest::Redis;
 use PostgreSQL::Test::Utils;
-use StoreTest;
 use Test::More;
 
-my $store = StoreTest::Redis->new;
+my $store = IdgenTest::Redis->new;
 my $five  = "idgen.worker_source = 'static'\nidgen.worker_id = 5\n";
 
 # Says so much in the store, begun from now on.
@@ -76,9 +78,9 @@ ok_status($copy, q(state = 'ok' AND reason ~ '^The data directory is a copy'), '
 # A second copy, with a worker id of its own by a reload.
 $original->start;
 ok_status($copy, "state = 'warning'", 'the original is back');
-settings($copy, 'idgen.worker_id = 6');
+change_settings($copy, 'idgen.worker_id = 6');
 ok_status($_, "state = 'ok'", $_->name . ' is well when the two have different worker ids') foreach $original, $copy;
-settings($copy, "idgen.worker_source = 'lease'", 'idgen.min_worker = 10');
+change_settings($copy, "idgen.worker_source = 'lease'", 'idgen.min_worker = 10');
 ok_status($copy, "state = 'ok' AND worker_id >= 10 AND coalesce(reason, '') !~ 'copy'", 'with a leased worker id it has nothing to say of being a copy');
 $copy->stop;
 

@@ -4,8 +4,10 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::Fleet;
+use IdgenTest::LeaseServer;
+use IdgenTest::Redis;
 use PostgreSQL::Test::Utils;
-use StoreTest;
 use Test::More;
 
 my ($section) = slurp_file('docs/lease.md') =~ /^### From static to leased worker ids\n(.*?)^##/ms
@@ -13,11 +15,11 @@ my ($section) = slurp_file('docs/lease.md') =~ /^### From static to leased worke
 my ($set, $declare, $switch, $look, $widen) = my @blocks = $section =~ /```sql\n(.*?)```/gs;
 is(scalar @blocks, 5, 'the procedure has five blocks of statements');
 
-my $store = StoreTest::Redis->new;
+my $store = IdgenTest::Redis->new;
 my $url   = $store->url;
 ok($set =~ s/redis:[^']*/$url/, 'the store of the example is that of the test');
 
-my $fleet   = StoreTest::Fleet->new;
+my $fleet   = IdgenTest::Fleet->new;
 my @servers = map { lease_server("server$_", '', conf => "idgen.worker_source = 'static'\nidgen.worker_id = $_\n") } 0 .. 2;
 $_->start foreach @servers;
 $fleet->add(@servers);
@@ -49,7 +51,7 @@ foreach my $n (0 .. 2) {
     my ($worker, $ceiling) = split(/\|/, $seen);
     is($worker, $n, "server$n was still the static one");
     push(@ceilings, $ceiling);
-    ok(wait_until { (run_block($servers[$n], $look))[0] eq 'ok|t' }, "server$n leases") or diag(last_words($servers[$n]));
+    ok(wait_until { (run_block($servers[$n], $look))[0] eq 'ok|t' }, "server$n leases") or diag(status_in_words($servers[$n]));
     $fleet->ok_flows("ids flow on all servers while server$n has moved");
 }
 is(join(',', sort map { worker_id_of($_) } @servers), '3,4,5', 'the worker ids are from the range');
@@ -62,7 +64,7 @@ ok(wait_until { $servers[0]->safe_psql('postgres', "SELECT now() > '$latest'") e
 # With no other worker ids in the range, those are what is leased.
 foreach my $server (@servers) {
     run_block($server, $widen);
-    settings($server, 'idgen.max_workers = 3');
+    change_settings($server, 'idgen.max_workers = 3');
 }
 ok(wait_until { join(',', sort map { $_->{worker_id} } $store->held) eq '0,1,2' }, 'the former static worker ids are leased')
   or diag(join("\n", worker_rows($servers[0])));
@@ -71,22 +73,22 @@ $fleet->ok_flows('ids flow on all servers');
 
 # --- a range that changes, and one that is none
 
-settings($servers[1], 'idgen.min_worker = 7', 'idgen.max_workers = 8');    # ALTER SYSTEM goes before
+change_settings($servers[1], 'idgen.min_worker = 7', 'idgen.max_workers = 8');    # ALTER SYSTEM goes before
 $servers[1]->safe_psql('postgres', 'ALTER SYSTEM RESET idgen.min_worker');
 $servers[1]->reload;
 ok_status($servers[1], "state = 'ok' AND worker_id = 7", 'a worker id below a raised minimum is given up for another');
-settings($servers[1], 'idgen.min_worker = 9', 'idgen.max_workers = 9');
+change_settings($servers[1], 'idgen.min_worker = 9', 'idgen.max_workers = 9');
 ok_status($servers[1], q(state = 'ok' AND worker_id = 7 AND reason LIKE '%"idgen.min_worker" (9) is not less than "idgen.max_workers" (9)%'),
     'an empty range is not taken over');
 $fleet->ok_flows('and ids flow on', $servers[1]);
-settings($servers[1], 'idgen.max_workers = 10');
+change_settings($servers[1], 'idgen.max_workers = 10');
 ok_status($servers[1], "state = 'ok' AND worker_id = 9", 'a range of one');
-settings($servers[2], 'idgen.min_worker = 9', 'idgen.max_workers = 10');
+change_settings($servers[2], 'idgen.min_worker = 9', 'idgen.max_workers = 10');
 $servers[2]->safe_psql('postgres', 'ALTER SYSTEM RESET idgen.min_worker');
 $servers[2]->reload;
 ok_status($servers[2], q(state = 'waiting' AND reason LIKE '%from "idgen.min_worker" to below "idgen.max_workers"%'),
     'who finds none left in it waits, and is told');
-settings($servers[2], 'idgen.max_workers = 11');
+change_settings($servers[2], 'idgen.max_workers = 11');
 ok_status($servers[2], "state = 'ok' AND worker_id = 10", 'until there is one');
 
 $fleet->check('from static to leased');

@@ -4,7 +4,6 @@ use warnings;
 
 use IdgenTest;
 use PostgreSQL::Test::Utils;
-use StoreTest;
 use Test::More;
 
 my $conf       = "wal_level = logical\nidgen.max_wait = '2min'\n";
@@ -29,7 +28,7 @@ ok_status($subscriber, "state = 'ok'", 'of which the guard says nothing');
 
 # --- another worker id
 
-settings($publisher, 'idgen.worker_id = 2');
+change_settings($publisher, 'idgen.worker_id = 2');
 ok_status($publisher, 'worker_id = 2', 'the publisher has another worker id');
 $publisher->safe_psql('postgres', 'INSERT INTO rows (v) SELECT n FROM generate_series(1, 100) n');
 $publisher->wait_for_catchup('all_rows');
@@ -45,7 +44,7 @@ ok(!logged_since($subscriber, qr/receives ids by replication/, 0), 'nothing in t
 
 # --- the same worker id
 
-settings($publisher, 'idgen.worker_id = 1');
+change_settings($publisher, 'idgen.worker_id = 1');
 ok_status($publisher, 'worker_id = 1', 'the publisher has the same worker id');
 my $id = $publisher->safe_psql('postgres', "INSERT INTO rows (v) VALUES ('twin') RETURNING id");
 $publisher->wait_for_catchup('all_rows');

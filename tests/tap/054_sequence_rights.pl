@@ -5,12 +5,12 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::Redis;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use StoreTest;
 use Test::More;
 
-my $store = StoreTest::Redis->new(appendonly => 'no');
+my $store = IdgenTest::Redis->new(appendonly => 'no');
 my $node  = new_server('rights', conf => "idgen.sequence_store = '" . $store->url(socket => 1) . "'\n");
 $node->start;
 $node->safe_psql('postgres', 'CREATE ROLE tenant LOGIN CREATEDB; CREATE ROLE guest LOGIN');

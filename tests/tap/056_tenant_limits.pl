@@ -3,13 +3,14 @@ use strict;
 use warnings;
 
 use IdgenTest;
+use IdgenTest::LeaseServer;
+use IdgenTest::Redis;
 use PostgreSQL::Test::Utils;
-use StoreTest;
 use Test::More;
 
 # --- hosts, ports and directories are for pg_monitor
 
-my $store = StoreTest::Redis->new(appendonly => 'no');
+my $store = IdgenTest::Redis->new(appendonly => 'no');
 my $node  = lease_server('leased', $store, start => 1);
 $node->append_conf('postgresql.conf', "idgen.sequence_timeout = '300ms'\nidgen.max_wait = '100ms'\n");
 $node->safe_psql('postgres', <<'SQL');

@@ -2,9 +2,9 @@
 use strict;
 use warnings;
 
+use IdgenTest::Redis;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
-use StoreTest;
 use Test::More;
 
 # What differs from run to run: ids, UUIDs, and the widths of the lines that rule a column of them.
@@ -23,7 +23,7 @@ sub normalised
 # Each page is told as one story, in a database of its own.
 my %pages = ('README.md' => '^## Quick start\n(.*?)^## ', map { ("docs/$_.md" => '(.*)') } qw(generators migration sequencers ranges));
 
-my $store = StoreTest::Redis->new(appendonly => 'no');
+my $store = IdgenTest::Redis->new(appendonly => 'no');
 my $node = PostgreSQL::Test::Cluster->new('readme');
 $node->init;
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'idgen'\nidgen.worker_id = 1\ntimezone = 'UTC'\nautovacuum = off\nidgen.sequence_store = '" . $store->url . "'");
