@@ -158,9 +158,7 @@ sub transfer {
     foreach my $connection (@$connections) {
         my $ends = $connection->{ends};
         foreach my $i (0, 1) {
-            if (defined $ends->[$i] && $readable{ fileno($ends->[$i]) }) {
-                delete $readable{ fileno($ends->[$i]) } if !read_from($proxy, $connection, $i, $now);
-            }
+            read_from($proxy, $connection, $i, $now) if defined $ends->[$i] && $readable{ fileno($ends->[$i]) };
             write_to($connection, $i) if defined $ends->[$i] && $writable{ fileno($ends->[$i]) } && @{ $connection->{queues}[$i] };
         }
         close_after_peer($connection, $now);
@@ -169,7 +167,6 @@ sub transfer {
     return;
 }
 
-# False when that end is closed.
 sub read_from {
     my ($proxy, $connection, $i, $now) = @_;
     my ($ends, $queues) = @$connection{qw(ends queues)};
@@ -178,13 +175,13 @@ sub read_from {
         if    ($proxy->{mode} eq ($i == 0 ? 'drop_requests' : 'drop_replies'))   { $proxy->{dropped} += $got }
         elsif ($i == $connection->{held_from} && defined $connection->{held})     { push(@{ $connection->{held} }, $bytes) }
         elsif (defined $ends->[ 1 - $i ])                                         { push(@{ $queues->[ 1 - $i ] }, [ $now + $proxy->{delay}, $bytes ]) }
-        return 1;
+        return;
     }
-    return 1 if !defined $got && $!{EAGAIN};
+    return if !defined $got && $!{EAGAIN};
     close($ends->[$i]);
     $ends->[$i]   = undef;
     $queues->[$i] = [];
-    return 0;
+    return;
 }
 
 sub write_to {
