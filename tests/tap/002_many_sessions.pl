@@ -1,4 +1,4 @@
-# Many sessions at once: nothing repeats, every session's ids increase, also from parallel workers.
+# Many sessions and parallel workers at once: ids are distinct, and increase within each session.
 use strict;
 use warnings;
 
@@ -18,14 +18,14 @@ CREATE SEQUENCE turns;
 CREATE TABLE orders (id bigint NOT NULL DEFAULT idgen_next(), client int NOT NULL, turn bigint NOT NULL DEFAULT nextval('turns'));
 SQL
 
-# Rows whose id is not above that of the same client's row before.
+# The number of rows whose id is not above the same client's previous id.
 sub backwards {
     my ($table) = @_;
     return $server->safe_psql('postgres',
         "SELECT count(*) FROM (SELECT id <= lag(id) OVER (PARTITION BY client ORDER BY turn) AS backwards FROM $table) t WHERE backwards");
 }
 
-# Each of these checks is over everything handed out up to it.
+# All ids in these tables are distinct and positive. Each call includes the tables of the calls before.
 sub all_distinct {
     my ($what, @tables) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -33,7 +33,7 @@ sub all_distinct {
     my ($count, $distinct, $min) = split(/\|/, $server->safe_psql('postgres',
         "SET work_mem = '256MB'; SELECT count(*), count(DISTINCT id), min(id) FROM ($union) t"));
     is($distinct, $count, "$what: count(*) = count(DISTINCT id)");
-    cmp_ok($min, '>', 0, "$what: all are positive");
+    cmp_ok($min, '>', 0, "$what: all ids are positive");
     note("$what: $count ids");
     return;
 }
@@ -43,20 +43,20 @@ my $insert = "$PostgreSQL::Test::Utils::tmp_check/insert.sql";
 append_to_file($insert, 'INSERT INTO orders (client) VALUES (:client_id);');
 $server->command_ok([ 'pgbench', '-n', '-f', $insert, '-c', 8, '-j', 2, '-T', 4, $server->connstr('postgres') ],
     '8 clients insert single rows');
-is(backwards('orders'), 0, 'single rows: increasing within each session');
+is(backwards('orders'), 0, 'single rows: ids increase within each session');
 all_distinct('single rows', 'orders');
 
-# Half a million rows a statement.
+# Half a million rows per statement.
 $server->safe_psql('postgres', 'CREATE UNLOGGED TABLE loads (LIKE orders INCLUDING DEFAULTS); ALTER TABLE loads ALTER turn DROP DEFAULT');
 my @sessions = map {
     my $sql = "INSERT INTO loads (client, turn) SELECT $_, i FROM generate_series(1, 500000) i";
     IPC::Run::start([ 'psql', '-XAtq', '-d', $server->connstr('postgres'), '-c', $sql ])
 } 1 .. 4;
-ok($_->finish, 'a session loads half a million rows') foreach @sessions;
+ok($_->finish, 'a session inserts half a million rows') foreach @sessions;
 is(backwards('loads'), 0, 'INSERT ... SELECT: increasing within each session');
 all_distinct('INSERT ... SELECT', 'orders', 'loads');
 
-# Parallel workers. The plan's lowest node, below Gather, is to be the one that calls the function.
+# Parallel workers. The plan's lowest node, below Gather, must be the one that calls the function.
 my $parallel = <<'SQL';
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
@@ -65,16 +65,16 @@ SQL
 $server->safe_psql('postgres', 'ANALYZE loads');
 like($server->safe_psql('postgres', "$parallel EXPLAIN (VERBOSE) SELECT idgen_next() FROM loads"),
     qr/^Gather.*\n  Output: \(idgen_next\(\)\)\n  Workers Planned: [12]\n  ->  Parallel Seq Scan.*\n        Output: idgen_next\(\)/,
-    'parallel: the plan is a Gather over workers that issue the ids');
+    'parallel: the plan is a Gather whose workers issue the ids');
 like($server->safe_psql('postgres',
         "$parallel EXPLAIN (ANALYZE, COSTS OFF) CREATE UNLOGGED TABLE gathered AS SELECT idgen_next() AS id FROM loads"),
     qr/Workers Launched: [12]/, 'parallel: workers were launched');
 all_distinct('parallel', 'orders', 'loads', 'gathered');
 is( $server->safe_psql('postgres',
         'SELECT ids_issued - (SELECT count(*) FROM orders) - (SELECT count(*) FROM loads) - (SELECT count(*) FROM gathered) FROM idgen_status()'),
-    0, 'the status has counted them, no more and no fewer');
+    0, 'the status counts exactly the ids in the tables');
 
-# One id at a time: whoever asks after another has got his id gets a greater one.
+# One id at a time: a session that asks after another one has its id gets a greater id.
 $server->append_conf('postgresql.conf', 'idgen.block_size = 1');
 $server->restart;
 $server->safe_psql('postgres', "CREATE TABLE ordered (asked timestamptz, id bigint, got timestamptz)");
@@ -83,7 +83,7 @@ append_to_file($take, 'INSERT INTO ordered SELECT clock_timestamp(), idgen_next(
 wait_until_ok($server);
 $server->command_ok([ 'pgbench', '-n', '-f', $take, '-c', 8, '-j', 2, '-t', 400, $server->connstr('postgres') ],
     '8 clients take single ids with block_size = 1');
-is( $server->safe_psql('postgres', <<'SQL'), 0, 'block_size = 1: strictly increasing across all sessions');
+is( $server->safe_psql('postgres', <<'SQL'), 0, 'block_size = 1: ids increase strictly over all sessions');
 SELECT count(*) FROM (
     SELECT kind, id, max(id) FILTER (WHERE kind = 'got') OVER (ORDER BY at, kind ROWS UNBOUNDED PRECEDING) AS before
     FROM (SELECT asked AS at, 'asked' AS kind, id FROM ordered UNION ALL SELECT got, 'got', id FROM ordered) events) t

@@ -1,4 +1,4 @@
-# Stops and crashes with inserts going on: no id comes twice, and after each of them ids go on above all before.
+# Stops and crashes while clients insert: no id is issued twice, and ids after a restart are above all ids before it.
 use strict;
 use warnings;
 
@@ -30,13 +30,13 @@ my @faults = (
 );
 
 my $load = IdgenTest::Load->start($server);
-ok($load->wait_for_more, 'ids flow');
+ok($load->wait_for_more, 'clients get ids before the faults');
 foreach (@faults) {
     my ($fault, $inflict) = @$_;
     my $life = $load->latest_life;
     $clock->step(-1);
     $inflict->();
-    ok($load->wait_for_life_after($life), "$fault under load: ids flow again");
+    ok($load->wait_for_life_after($life), "$fault under load: clients get ids again");
 }
 
 # Settings and the worker id change under load.
@@ -51,14 +51,14 @@ foreach my $settings (
     ok($load->wait_for_more, "ids flow with " . join(', ', split(/\n/, $settings)));
 }
 
-# A worker that is asked to end gives its identity up, and the next one takes it again; nobody else notices.
+# A worker that gets SIGTERM gives its identity up, and the next worker takes it. Clients do not notice.
 my $pid = pid_of_worker($server);
-ok(kill_worker($server, 'TERM'), 'the worker was asked to end');
-ok(wait_until { my $now = pid_of_worker($server); $now && $now != $pid }, 'another worker was started');
-ok($load->wait_for_more, 'ids flow again');
+ok(kill_worker($server, 'TERM'), 'the worker gets SIGTERM');
+ok(wait_until { my $now = pid_of_worker($server); $now && $now != $pid }, 'another worker is started');
+ok($load->wait_for_more, 'clients get ids from it');
 
-# Nothing else runs here: what was used last is known. It lies in the middle of a tick, which is one ahead of the id
-# clock, where the machine is quick enough for it.
+# Without other load the last id is known. The burst ends in the middle of a tick, one tick ahead of the id clock if the
+# machine is fast enough.
 $load->stop($ledger);
 $load->check_errors('faults under load');
 foreach (@faults, [ 'SIGTERM of the worker' => sub { kill_worker($server, 'TERM') } ]) {
@@ -69,13 +69,13 @@ foreach (@faults, [ 'SIGTERM of the worker' => sub { kill_worker($server, 'TERM'
     $inflict->();
     my $first = wait_for_ids($server,
         "SELECT idgen_next() FROM pg_control_checkpoint(), idgen_status() WHERE redo_lsn > '$life' OR worker_pid <> $worker");
-    cmp_ok($first, '>', $last, "$fault after a burst: the next id is above the last");
+    cmp_ok($first, '>', $last, "$fault after a burst: the next id is above the last one");
     $ledger->add_unordered(undef, $last, $first);
 }
 
 $ledger->add_table($server);
 $ledger->check('faults');
-cmp_ok($ledger->lives, '>', @faults, 'ids were given in every life of the server');
+cmp_ok($ledger->lives, '>', @faults, 'ids were issued in every life of the server');
 $server->stop;
 
 done_testing();

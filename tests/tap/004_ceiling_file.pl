@@ -1,5 +1,5 @@
-# Whatever happens to the local file: a clear line in the log, ids above every earlier one, never a crash loop, and after
-# the first start the file is whole again.
+# The ceiling file is missing, damaged, copied, unreadable or removed: the log says so, ids are above every earlier one, the
+# worker never crashes, and the first start writes a valid file.
 use strict;
 use warnings;
 
@@ -34,7 +34,7 @@ sub overwrite {
     return;
 }
 
-# The offset of the record that was written last.
+# The offset of the newer record.
 sub newest_record {
     my $bytes = slurp_file($file);
     my ($even, $odd) = map { unpack('x8 Q<', substr($bytes, $_, 64)) } 0, 4096;
@@ -49,8 +49,8 @@ sub flip {
     return;
 }
 
-# File systems give the numbers of deleted files to new ones, so a copy may come to have the very number that the
-# original had. Where it can't be had here, any other will do.
+# File systems reuse the inode numbers of deleted files, so a copy may get the very number that it contains. If this file
+# system does not give it away again, another number is used.
 sub put_under_its_inode {
     my ($copy) = @_;
     my $inode = unpack('x32 Q<', slurp_file($copy));
@@ -61,14 +61,14 @@ sub put_under_its_inode {
         append_to_file($tried[-1], '');
         last if (stat($tried[-1]))[1] == $inode;
     }
-    note('the old inode number was ' . ((stat($tried[-1]))[1] == $inode ? 'had' : 'not to be had'));
+    note('the old inode number was ' . ((stat($tried[-1]))[1] == $inode ? 'had' : 'not reused'));
     rename($tried[-1], $file) or die "could not rename $tried[-1]: $!";
     unlink(@tried);
     overwrite(slurp_file($copy));
     return;
 }
 
-# The worker neither ended nor was it the end of any other process.
+# The worker still runs, and no other process ended.
 sub no_crash {
     my ($worker, $position, $what) = @_;
     ok(!logged_since($server, qr/exited with exit code|terminated by signal|PANIC|FATAL/, $position)
@@ -111,23 +111,23 @@ foreach (@damages) {
     ++$life;
     $server->start;
     my $worker = pid_of_worker($server);
-    cmp_ok(take(), '==', 500, "$what: ids flow");
+    cmp_ok(take(), '==', 500, "$what: clients get ids");
     ok_logged($server, qr/LOG:  idgen: the file ".*idgen\.ceiling" \Q$line\E.*\n.*DETAIL:  Ids will be later than/,
-        $position, "$what: the log says so");
+        $position, "$what: the log gives the reason");
     is($server->safe_psql('postgres', q(SELECT clock_ahead < '62 s' AND last_error LIKE '%idgen.ceiling%' FROM idgen_status())),
-        't', "$what: so does the status, and the id clock leads by a minute at the most");
+        't', "$what: the status gives it, too, and the id clock leads by at most a minute");
     no_crash($worker, $position, $what);
 }
 
-# Once more without damage: what the last start wrote is whole.
+# A start without damage: the previous start wrote a valid file.
 $server->stop('immediate');
 my $position = log_position($server);
 ++$life;
 $server->start;
 take();
-ok(!logged_since($server, qr/idgen\.ceiling" is/, $position), 'the file is whole again');
+ok(!logged_since($server, qr/idgen\.ceiling" is/, $position), 'the file is valid again');
 
-# What can't be read proves nothing: the server waits until it can, and then goes on without a restart.
+# A file that cannot be read proves nothing: the server waits until it can, and then continues without a restart.
 my @obstacles = (
     [ 'unreadable', 'Permission denied', sub { chmod(0000, $file) }, sub { chmod(0600, $file) } ],
     [ 'a directory', 'Is a directory', sub { move($file, "$file.aside") && mkdir($file) },
@@ -136,21 +136,21 @@ my @obstacles = (
 foreach (@obstacles) {
     my ($what, $reason, $obstruct, $clear) = @$_;
     $server->stop('immediate');
-    ok($obstruct->(), "$what: so it is");
+    ok($obstruct->(), "$what: the file is obstructed");
     $position = log_position($server);
     ++$life;
     $server->start;
     my $worker = pid_of_worker($server);
-    ok_logged($server, qr/LOG:  idgen: could not read or write ".*idgen\.ceiling": $reason/, $position, "$what: the log says so");
+    ok_logged($server, qr/LOG:  idgen: could not read or write ".*idgen\.ceiling": $reason/, $position, "$what: the log gives the reason");
     like(error_of($server, q(SET idgen.max_wait = '300ms'; SELECT idgen_next();)),
         qr/ERROR:  55000: no id can be given.*\nDETAIL:  The file ".*idgen\.ceiling" cannot be read or written: $reason.*\nHINT:  /,
-        "$what: so does the error");
+        "$what: the error gives the reason");
     is($server->safe_psql('postgres', 'SELECT state, reason LIKE $$%idgen.ceiling%$$, advice IS NOT NULL FROM idgen_status()'),
-        'failing|t|t', "$what: and the status");
+        'failing|t|t', "$what: the status gives the reason");
     ok($clear->(), "$what: mended");
     take();
-    wait_until_ok($server, "$what: ids flow again without a restart");
-    ok_logged($server, qr/can be read and written again/, $position, "$what: the log says that, too");
+    wait_until_ok($server, "$what: the server issues ids again without a restart");
+    ok_logged($server, qr/can be read and written again/, $position, "$what: the log says that the file can be read again");
     no_crash($worker, $position, $what);
     my @lines = slurp_file($server->logfile, $position) =~ /(could not read or write)/g;
     is(scalar @lines, 1, "$what: the failure is logged once");
@@ -158,23 +158,23 @@ foreach (@obstacles) {
 
 $ledger->check('a damaged file');
 
-# Taken away from the running server, it is written anew, and the next start finds it whole.
+# The file is removed from a running server: it is written again, and the next start finds it valid.
 {
     take();
     my $position = log_position($server);
     unlink($file) or die "could not unlink $file: $!";
     ok_logged($server, qr/LOG:  idgen: the file ".*idgen\.ceiling" was removed or replaced; it is written again/, $position,
-        'taken away from the running server: the log says so');
-    ok(wait_until { -e $file }, 'taken away from the running server: it is written anew');
+        'removed at run time: the log says so');
+    ok(wait_until { -e $file }, 'removed at run time: the file is written again');
     $server->stop('immediate');
     $position = log_position($server);
     ++$life;
     $server->start;
     take();
-    ok(!logged_since($server, qr/idgen\.ceiling" is/, $position), 'taken away from the running server: it is whole again');
+    ok(!logged_since($server, qr/idgen\.ceiling" is/, $position), 'removed at run time: the next start finds a valid file');
 }
 
-# A server that has issued ids is not made a new one by CREATE EXTENSION in another database, whatever has become of the
+# CREATE EXTENSION in another database does not make a server that has issued ids a new one, whatever happened to the
 # file.
 unlink($file) or die "could not unlink $file: $!";
 $server->safe_psql('postgres', 'CREATE DATABASE second');

@@ -1,5 +1,5 @@
-# Crashes without end, by a clock that is set back again and again; a worker that is stopped for longer than its ceiling
-# lasts; commits that a crash takes back.
+# Crashes in a loop while the clock is set back, a worker that is suspended for longer than its ceiling lasts, and
+# acknowledged commits that a crash undoes.
 use strict;
 use warnings;
 
@@ -13,7 +13,7 @@ use Test::More;
 
 my $seed = $ENV{IDGEN_TEST_SEED} // int(rand(1_000_000));
 srand($seed);
-note("IDGEN_TEST_SEED=$seed goes the same way again");
+note("to repeat this run: IDGEN_TEST_SEED=$seed");
 
 my $server = new_server('main', conf => <<'CONF');
 idgen.max_ahead = '500ms'
@@ -25,9 +25,9 @@ $clock->start($server);
 IdgenTest::Load->prepare($server);
 my $ledger = IdgenTest::Ledger->new;
 my $load   = IdgenTest::Load->start($server);
-ok($load->wait_for_more, 'ids flow');
+ok($load->wait_for_more, 'clients get ids');
 
-# Kills, and steps the clock back between the death and the new life where it is asked to.
+# Kills a process and calls $step: before the process, or the server, is started again.
 my %kill = (
     backend    => sub { my ($step) = @_; my $killed = kill_backend($server);    $step->(); return $killed },
     worker     => sub { my ($step) = @_; my $killed = kill_worker($server);     $step->(); return $killed },
@@ -42,27 +42,27 @@ foreach my $turn (0 .. 19) {
     $before->();
     burst($server, 200_000);
     ok($kill{ $kinds[$turn] }->($after), "$turn: the $kinds[$turn] was killed");
-    ok($load->wait_for_life_after($life), "$turn: ids flow again") or last;
+    ok($load->wait_for_life_after($life), "$turn: clients get ids again") or last;
 }
 cmp_ok($clock->seconds, '==', -50, 'the clock was set back in half of the turns');
 
-# The worker sleeps on past the ceiling that it has made durable. Nobody gets more, and nothing is lost but time.
-ok(kill_worker($server, 'STOP'), 'the worker is stopped');
+# The worker is suspended past the ceiling that it has made durable: nobody gets ids above it.
+ok(kill_worker($server, 'STOP'), 'the worker is suspended');
 my $worker = pid_of_worker($server);
 my $error;
-ok(wait_until { $error = error_of($server, q(SET idgen.max_wait = '100ms'; SELECT idgen_next();)) }, 'ids end at the ceiling');
-like($error, qr/ERROR:  55000: no id can be given: the durable ceiling is reached\nDETAIL:  The ceiling is .*\nHINT:  /, 'the error says so');
-ok(kill('CONT', $worker), 'the worker goes on');
-ok($load->wait_for_more, 'ids flow again, to those who have waited, too');
-is($server->safe_psql('postgres', 'SELECT worker_pid FROM idgen_status()'), $worker, 'it is the same worker');
+ok(wait_until { $error = error_of($server, q(SET idgen.max_wait = '100ms'; SELECT idgen_next();)) }, 'no ids are issued above the ceiling');
+like($error, qr/ERROR:  55000: no id can be given: the durable ceiling is reached\nDETAIL:  The ceiling is .*\nHINT:  /, 'the error names the ceiling');
+ok(kill('CONT', $worker), 'the worker is resumed');
+ok($load->wait_for_more, 'clients, also those that have waited, get ids again');
+is($server->safe_psql('postgres', 'SELECT worker_pid FROM idgen_status()'), $worker, 'the worker is the same one');
 
 $load->stop($ledger);
 $load->check_errors('crash loop');
 $ledger->add_table($server);
 $ledger->check('crash loop');
-cmp_ok($ledger->lives, '>=', 21, 'ids were given in every life of the server');
+cmp_ok($ledger->lives, '>=', 21, 'ids were issued in every life of the server');
 
-# Commits that were acknowledged and are lost: the ids were seen, and stay used.
+# Commits that were acknowledged and then lost: their ids were seen, and are not issued again.
 $server->append_conf('postgresql.conf', "synchronous_commit = off\nwal_writer_delay = '10s'");
 $server->stop;
 $clock->start($server);
@@ -70,12 +70,12 @@ $server->safe_psql('postgres', 'SET synchronous_commit = on; CREATE TABLE fleeti
 my $seen = IdgenTest::Ledger->new;
 foreach my $round (1 .. 2) {
     my $fleeting = IdgenTest::Load->start($server, script => "INSERT INTO fleeting DEFAULT VALUES RETURNING id;\n" x 200);
-    ok($fleeting->wait_for_life_after(0) && $fleeting->wait_for_more(300), "synchronous_commit = off, $round: ids flow");
+    ok($fleeting->wait_for_life_after(0) && $fleeting->wait_for_more(300), "synchronous_commit = off, $round: clients get ids");
     $server->stop('immediate');
     $fleeting->stop($seen);
     $fleeting->check_errors("synchronous_commit = off, $round");
     $clock->start($server);
-    cmp_ok($server->safe_psql('postgres', 'SELECT count(*) FROM fleeting'), '<', $seen->count, "synchronous_commit = off, $round: rows were lost");
+    cmp_ok($server->safe_psql('postgres', 'SELECT count(*) FROM fleeting'), '<', $seen->count, "synchronous_commit = off, $round: the crash lost rows");
 }
 $seen->add(2**62, wait_for_ids($server, 'SELECT idgen_next() FROM generate_series(1, 100)'));
 $seen->check('synchronous_commit = off');

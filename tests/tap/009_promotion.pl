@@ -1,5 +1,5 @@
-# A static server after a clean switchover, and promoted in place after a crash as Patroni does it: it begins above what
-# can have been issued before, and waits for nothing. With the defaults, by which such a wait would be 11 seconds.
+# A static server after a clean switchover, and promoted in place after a crash, as Patroni does it: its first ids are above
+# all that may have been issued before, without waiting. The defaults apply, with which such a wait would take 11 seconds.
 use strict;
 use warnings;
 
@@ -18,18 +18,18 @@ $second->start;
 
 my $last = burst($first, 1000);
 
-# The server that has just been promoted, its log from `position` on.
+# Checks a server that has just been promoted; `position` is the log's end before that.
 sub check_promoted {
     my ($node, $position, $name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $id = wait_for_ids($node);
     cmp_ok($id, '>', $last, "$name: ids are above the earlier ones");
-    wait_until_ok($node, "$name: the state is ok");
+    wait_until_ok($node, "$name: the state becomes ok");
     ok_logged($node, qr/idgen\.ceiling" is (a copy|from another timeline).*\n.*DETAIL:  Ids will be later than/,
-        $position, "$name: it was noticed");
-    ok(!logged_since($node, qr/idgen does not issue ids yet/, $position), "$name: nothing was waited for");
+        $position, "$name: the log says that the ceiling file is not its own");
+    ok(!logged_since($node, qr/idgen does not issue ids yet/, $position), "$name: the server did not wait");
     is($node->safe_psql('postgres', "SELECT ahead BETWEEN '10 s' AND '71 s' FROM idgen_stat_clock"), 't',
-        "$name: the id clock leads by a minute and the window at the most");
+        "$name: the id clock leads by at most a minute and the window");
     $last = burst($node, 1000);
     return;
 }
@@ -41,24 +41,24 @@ check_promoted($second, $position, 'switchover');
 
 $second->stop;
 
-# Crashed, and promoted in place.
+# A primary crashes and is promoted in place.
 my $third = new_server('third', init => { allows_streaming => 1 });
 $third->start;
 $third->safe_psql('postgres', 'CREATE EXTENSION idgen');
 $last = burst($third, 1000);
-ok(kill_postmaster($third), 'a primary is killed');
+ok(kill_postmaster($third), 'the primary is killed');
 $position = log_position($third);
 $third->set_standby_mode;
 $third->start;
 $third->promote;
 check_promoted($third, $position, 'promoted in place');
 
-# Again at once, which is sooner than the id clock can have come back below a minute: whatever it waits for, it goes on.
-ok(kill_postmaster($third), 'it is killed once more');
+# Again at once, before the id clock can have come back to less than a minute ahead: the server may wait, but continues.
+ok(kill_postmaster($third), 'it is killed a second time');
 $third->set_standby_mode;
 $third->start;
 $third->promote;
-cmp_ok(wait_for_ids($third), '>', $last, 'and goes on above what it issued');
+cmp_ok(wait_for_ids($third), '>', $last, 'promoted again at once: ids continue above the last one');
 $third->stop;
 
 done_testing();

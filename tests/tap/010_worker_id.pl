@@ -1,5 +1,5 @@
-# Where the worker id comes from: a number, the environment, the host name, the private address. Each is shown in the
-# status, each is refused with a reason when it can't be had or doesn't fit, and a reload changes it while ids flow.
+# Where a worker id comes from: a number, an environment variable, the host name, the private address. The status shows which;
+# an id that is missing or does not fit is refused with the reason; a reload changes it while clients insert.
 use strict;
 use warnings;
 
@@ -19,7 +19,7 @@ $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION idgen');
 $node->safe_psql('postgres', 'CREATE TABLE given (id bigint PRIMARY KEY DEFAULT idgen_next())');
 
-# Sets the settings, reloads, and waits until the status says what the worker made of them.
+# Changes the settings, reloads, and waits until the status matches the condition.
 sub set_and_expect
 {
 	my ($settings, $condition, $name) = @_;
@@ -33,15 +33,15 @@ sub refused
 {
 	my ($name) = @_;
 	my ($code, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\nSELECT idgen_next()");
-	like($err, qr/55000: no id can be given: the server has no worker identity/, "$name: no id is given");
+	like($err, qr/55000: no id can be given: the server has no worker identity/, "$name: idgen_next() fails");
 	return $err;
 }
 
 sub insert { $node->safe_psql('postgres', 'INSERT INTO given SELECT FROM generate_series(1, 1000)') }
 
 is($node->safe_psql('postgres', 'SELECT worker_id, worker_source FROM idgen_status()'),
-	'0|built-in default', 'nobody has chosen a number');
-like($node->safe_psql('postgres', 'SELECT advice FROM idgen_status()'), qr/built-in default/, 'and the advice says so');
+	'0|built-in default', 'the default worker id is 0');
+like($node->safe_psql('postgres', 'SELECT advice FROM idgen_status()'), qr/built-in default/, 'the advice says that nobody has chosen it');
 insert();
 
 set_and_expect(['idgen.worker_id = 5'], "worker_id = 5 AND worker_source = 'idgen.worker_id'", 'a number');
@@ -50,21 +50,21 @@ insert();
 set_and_expect(
 	[ "idgen.worker_source = 'env'" ],
 	qq{state = 'refused' AND reason LIKE '%no environment variable "SHARD_ID"%'},
-	'an environment variable that is not there');
-like(refused('no environment variable'), qr/HINT:  .*"idgen.worker_env".*"idgen.worker_source"/, 'the hint names the settings');
+	'env: a variable that is not set is refused');
+like(refused('no environment variable'), qr/HINT:  .*"idgen.worker_env".*"idgen.worker_source"/, 'the hint names both settings');
 set_and_expect(
 	[ "idgen.worker_env = 'NOT_A_NUMBER'" ],
 	qq{state = 'refused' AND reason LIKE '%"42a", not a worker id%'},
-	'an environment variable that is no number');
+	'env: a variable that is not a number is refused');
 set_and_expect(
 	[ "idgen.worker_env = 'TOO_LARGE'" ],
 	q{state = 'refused' AND reason LIKE '%1024%does not fit%0 to 1023%'},
-	'an environment variable that does not fit the layout');
+	'env: a number that does not fit the layout is refused');
 refused('too large');
 set_and_expect(
 	[ "idgen.worker_env = 'MACHINE_ID'" ],
 	q{state = 'ok' AND worker_id = 42 AND worker_source = 'environment variable MACHINE_ID'},
-	'an environment variable');
+	'env: the worker id comes from the variable');
 insert();
 
 my $hostname = `hostname`;
@@ -75,9 +75,9 @@ set_and_expect(
 	defined $ordinal && $ordinal <= 1023
 	? "worker_id = $ordinal AND worker_source = 'host name $hostname'"
 	: "state = 'refused' AND reason LIKE '%$hostname%'",
-	"the host name \"$hostname\"");
+	"hostname: the worker id comes from \"$hostname\", or is refused");
 
-# The addresses, as the kernel tells them to somebody else.
+# The addresses according to another program.
 my %numbers;
 for my $address (split ' ', `hostname -I 2>/dev/null`)
 {
@@ -95,16 +95,16 @@ set_and_expect(
 set_and_expect(
 	[ "idgen.worker_interface = 'nosuch0'" ],
 	"state = 'refused' AND reason LIKE '%private IPv4 address: nosuch0%'",
-	'an interface that is not there');
+	'ip: an interface that does not exist is refused');
 refused('no address');
 
-set_and_expect([ "idgen.worker_source = 'static'" ], "state = 'ok' AND worker_id = 5", 'back to the number');
+set_and_expect([ "idgen.worker_source = 'static'" ], "state = 'ok' AND worker_id = 5", 'static: the worker id is the setting again');
 insert();
 is($node->safe_psql('postgres', 'SELECT count(*), count(DISTINCT id) FROM given'), '4000|4000', 'every id is distinct');
 is( $node->safe_psql('postgres', 'SELECT string_agg(DISTINCT (idgen_decode(id)).worker_id::text, \',\') FROM given'),
-	'0,42,5', 'and says which number it was made with');
+	'0,42,5', 'ids contain the worker id that was in use');
 
-# A change of numbers while sessions insert: nobody notices.
+# The worker id changes while clients insert.
 my $script = $node->basedir . '/insert.sql';
 append_to_file($script, "INSERT INTO given DEFAULT VALUES;\n");
 my $load = IPC::Run::start(
@@ -112,7 +112,7 @@ my $load = IPC::Run::start(
 	'>', \my $out, '2>', \my $err);
 for my $number (6, 7, 8, 6, 7, 8)
 {
-	set_and_expect(["idgen.worker_id = $number"], "worker_id = $number", "number $number under load");
+	set_and_expect(["idgen.worker_id = $number"], "worker_id = $number", "worker id $number takes effect under load");
 }
 ok(IPC::Run::finish($load), 'no client failed') or diag($err);
 like($out, qr/number of failed transactions: 0 /, 'no transaction failed');

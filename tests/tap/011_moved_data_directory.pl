@@ -1,6 +1,6 @@
-# What becomes of the local file, the floor and the ids when a data directory is moved about: the rows of the table in
-# docs/operations.md that the other tests don't show. A container created again on the same volume, a restored backup, pg_rewind, recovery in
-# place to a point in time.
+# A data directory that is mounted elsewhere, restored over itself, recovered in place to a point in time, or rewound: what
+# becomes of the ceiling file, the floor and the ids. These are the rows of the table in docs/operations.md that the other
+# tests do not cover.
 use strict;
 use warnings;
 
@@ -20,7 +20,7 @@ CONF
 
 my $uncertain = qr/idgen: the file ".*idgen\.ceiling" is from another timeline|idgen: the file ".*idgen\.ceiling" is a copy/;
 
-# --- a container made anew on the same volume: another path, the same files
+# --- a container recreated on the same volume: another path, the same files
 
 my $node = new_server('volume', conf => $conf, init => { allows_streaming => 1 }, );
 $node->start;
@@ -33,11 +33,11 @@ rename($node->data_dir, $node->data_dir . '.elsewhere') or die "could not rename
 symlink($node->data_dir . '.elsewhere', $node->data_dir) or die "could not link: $!";
 $node->start;
 $ledger->add(2, wait_for_ids($node, 'SELECT * FROM idgen_batch(1000)'));
-ok(!logged_since($node, $uncertain, $position), 'a volume that is mounted again is nothing special');
+ok(!logged_since($node, $uncertain, $position), 'a volume that is mounted again is not reported');
 cmp_ok($node->safe_psql('postgres', "SELECT extract(epoch FROM ahead) FROM idgen_stat_clock"),
-	'<', 5, 'and ids go on near the clock');
+	'<', 5, 'ids stay near the clock');
 
-# --- a backup restored over the files that are there: the same file, the same timeline, and an older ceiling in it
+# --- a backup restored over the existing files: same inode, same timeline, an older ceiling
 
 $node->backup('over');
 my $inode = (stat(ceiling_file($node)))[1];
@@ -45,20 +45,20 @@ my @ids = wait_for_ids($node, 'SELECT * FROM idgen_batch(20000)');
 $ledger->add(3, @ids);
 $node->stop('immediate');
 system_or_bail('cp', '-a', $node->backup_dir . '/over/.', $node->data_dir);
-is((stat(ceiling_file($node)))[1], $inode, 'a backup that is copied over a file leaves its inode');
+is((stat(ceiling_file($node)))[1], $inode, 'copying the backup over the file keeps its inode');
 $position = log_position($node);
 $node->start;
 my @after = wait_for_ids($node, 'SELECT * FROM idgen_batch(1000)');
-cmp_ok($after[0], '>', $ids[-1], 'ids go on above those issued before the restore');
+cmp_ok($after[0], '>', $ids[-1], 'ids are above those issued before the restore');
 $ledger->add(4, @after);
-ok_logged($node, qr/idgen\.ceiling" is from before a backup was restored/, $position, 'a restored backup is noticed');
+ok_logged($node, qr/idgen\.ceiling" is from before a backup was restored/, $position, 'the log says that a backup was restored');
 $node->stop('immediate');
 $node->start;
 $position = log_position($node);
 $ledger->add(5, wait_for_ids($node, 'SELECT * FROM idgen_batch(1000)'));
 $node->restart;
 $ledger->add(6, wait_for_ids($node, 'SELECT * FROM idgen_batch(1000)'));
-ok(!logged_since($node, qr/idgen\.ceiling" is/, $position), 'once: the restarts after it are nothing special');
+ok(!logged_since($node, qr/idgen\.ceiling" is/, $position), 'later restarts do not report it again');
 
 # --- recovery in place to a point in time: the same file, another timeline
 
@@ -69,8 +69,8 @@ $ledger->add(7, wait_for_ids($node, 'SELECT * FROM idgen_batch(20000)'));
 $node->safe_psql('postgres', 'SELECT pg_switch_wal()');
 $node->stop('immediate');
 
-# The directory is taken back to the backup, file by file, as an operator would; idgen's own file stays as it is, so that
-# only its timeline can give it away.
+# The directory is restored from the backup file by file, as an operator would. The ceiling file is left alone, so only its
+# timeline tells.
 my $data = $node->data_dir;
 my $backup = $node->backup_dir . '/before';
 my $wal = PostgreSQL::Test::Utils::tempdir();
@@ -88,11 +88,11 @@ CONF
 append_to_file("$data/recovery.signal", '');
 $position = log_position($node);
 $node->start;
-$node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'it stays in recovery';
+$node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'the server stays in recovery';
 $ledger->add(8, wait_for_ids($node, 'SELECT * FROM idgen_batch(1000)'));
-ok_logged($node, qr/idgen\.ceiling" is from another timeline/, $position, 'a recovery to a point in time is noticed');
+ok_logged($node, qr/idgen\.ceiling" is from another timeline/, $position, 'the log says that the timeline changed');
 
-# --- pg_rewind: the old primary's directory is made like the new one's, its file with it
+# --- pg_rewind: the old primary's directory, including the ceiling file, becomes a copy of the new one's
 
 my $old = $node;
 $old->append_conf('postgresql.conf', "recovery_target_name = ''\nrestore_command = ''");
@@ -108,7 +108,7 @@ $new->promote;
 # Without a checkpoint pg_rewind of PostgreSQL 15 still sees the old timeline in the source's control file.
 $new->safe_psql('postgres', 'CHECKPOINT');
 $ledger->add(10, wait_for_ids($new, 'SELECT * FROM idgen_batch(1000)'));
-# The old primary goes on for a while beside it, under another number, as a split brain should never do but does.
+# Split brain: the old primary continues for a while beside the new one.
 $old->safe_psql('postgres', 'CREATE TABLE divergence AS SELECT idgen_next() AS id FROM generate_series(1, 100)');
 $old->stop;
 command_ok(
@@ -127,8 +127,8 @@ $new->stop('immediate');
 $position = log_position($old);
 $old->promote;
 $ledger->add(11, wait_for_ids($old, 'SELECT * FROM idgen_batch(1000)'));
-ok_logged($old, $uncertain, $position, 'a rewound and promoted server knows that its file is not its own');
-$ledger->check('moved about');
+ok_logged($old, $uncertain, $position, 'after pg_rewind and promotion the log says that the ceiling file is not its own');
+$ledger->check('moved data directories');
 $old->stop;
 
 done_testing();

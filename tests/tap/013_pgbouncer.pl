@@ -1,5 +1,5 @@
-# Through pgbouncer in transaction mode: a client's transactions run in any session, and a session keeps nothing that the
-# next transaction needs.
+# pgbouncer in transaction mode: a client's transactions run in any session, so a session must not keep state that the next
+# transaction needs.
 use strict;
 use warnings;
 
@@ -35,7 +35,7 @@ pidfile = $dir/pid
 CONF
 my $pooler = IPC::Run::start([ $pgbouncer, "$dir/pgbouncer.ini" ], '>', \my $pooler_out, '2>', \my $pooler_err);
 my $connstr = "host=$dir port=$port dbname=postgres user=$user";
-ok(wait_until { system("psql -XAtq -d '$connstr' -c 'SELECT 1' >/dev/null 2>&1") == 0 }, 'pgbouncer is up')
+ok(wait_until { system("psql -XAtq -d '$connstr' -c 'SELECT 1' >/dev/null 2>&1") == 0 }, 'pgbouncer accepts connections')
   or diag(slurp_file("$dir/log"));
 
 append_to_file("$dir/insert.sql",
@@ -45,7 +45,7 @@ ok(IPC::Run::run([ 'pgbench', '-n', '-c', '8', '-j', '2', '-t', '200', '-f', "$d
 	'eight clients share three sessions') or diag($err);
 is($node->safe_psql('postgres', 'SELECT count(*), count(DISTINCT id) FROM given'), '6400|6400', 'every id is distinct');
 cmp_ok($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"),
-	'<=', 4, 'there were three sessions');
+	'<=', 4, 'the clients used three sessions');
 $pooler->signal('TERM');
 $pooler->finish;
 $node->stop;

@@ -1,5 +1,5 @@
-# A server alone, whose worker id is static, then leased, then static again, from one store and another: the store leases it
-# the very number that it had before, and no id comes twice, however far the id clock leads the wall clock.
+# One server whose worker id is static, then leased, then static again, from two stores. The store leases the same number as
+# before, and no id is issued twice, however far the id clock leads the wall clock.
 use strict;
 use warnings;
 
@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my @stores = map { IdgenTest::Redis->new } 1, 2;
-# One worker id: static, and of either store.
+# There is one worker id, as static worker id and in both stores.
 my $node = lease_server('changing', $stores[0], conf => <<CONF);
 idgen.worker_id = 0
 idgen.max_workers = 1
@@ -26,7 +26,7 @@ my $ledger = IdgenTest::Ledger->new;
 my $life   = 0;
 my $last   = 0;
 
-# Settings of a source; a lease is of a prefix that nobody has used, so that nothing has to run out first.
+# The settings of a source. Each lease has an unused prefix, so that no earlier lease has to expire.
 my $prefixes = 0;
 sub static { return ("idgen.worker_source = 'static'") }
 sub leased {
@@ -40,17 +40,17 @@ sub use_source {
     return;
 }
 
-# By a reload.
+# Changes the source by a reload.
 sub change {
     my ($name, @lines) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $position = log_position($node);
     change_settings($node, @lines);
-    ok_logged($node, qr/gives up worker id 0: the settings point elsewhere/, $position, "$name: the reload arrives");
+    ok_logged($node, qr/gives up worker id 0: the settings point elsewhere/, $position, "$name: the reload takes effect");
     return;
 }
 
-# All ids of the server are of one worker id, so each is above the last.
+# All ids of the server have the same worker id, so each must be above the previous one.
 sub take {
     my ($name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -63,18 +63,18 @@ sub take {
 }
 
 wait_for_ids($node);
-# A data directory that is moved: its id clock leads by a minute.
+# A data directory that was copied: its id clock leads by a minute.
 $node->stop;
 my $file = ceiling_file($node);
 system_or_bail('cp', $file, "$file.copy");
 rename("$file.copy", $file) or die "could not rename: $!";
 $node->start;
 take('static');
-is($node->safe_psql('postgres', "SELECT ahead > '30 s' FROM idgen_stat_clock"), 't', 'its id clock leads');
+is($node->safe_psql('postgres', "SELECT ahead > '30 s' FROM idgen_stat_clock"), 't', 'the id clock of a copy leads');
 
 my @steps = ([ 'static to leased', $stores[0] ], [ 'from one store to another', $stores[1] ], [ 'leased to static', undef ]);
 
-# By restarts, clean and not.
+# Changes by restarts, clean and not.
 foreach my $how ('fast', 'immediate') {
     foreach my $step (@steps) {
         my ($name, $store) = @$step;
@@ -86,26 +86,26 @@ foreach my $how ('fast', 'immediate') {
     }
 }
 
-# By reloads, and a crash right after one.
+# Changes by reloads, and a crash right after one.
 foreach my $step (@steps, $steps[0]) {
     my ($name, $store) = @$step;
     change($name, defined $store ? leased($store) : static());
     declare_new($node) if defined $store;
     take("$name, by a reload");
 }
-ok(kill_postmaster($node), 'it is killed');
+ok(kill_postmaster($node), 'the postmaster is killed');
 use_source(static());
 $node->start;
 take('static after a crash while leased');
 
-# A leased server keeps a file, too, and says so when it cannot.
+# A leased server keeps a ceiling file, too, and logs when it cannot.
 change('leased again', leased($stores[0]));
 declare_new($node);
 ok_status($node, "state = 'ok' AND lease_holder IS NOT NULL", 'leased again');
 my $position = log_position($node);
 unlink($file) or die "could not unlink: $!";
 ok_logged($node, qr/idgen\.ceiling" was removed or replaced/, $position, 'a file that is removed while leased is written again');
-ok(wait_until { -e $file }, 'it is there');
+ok(wait_until { -e $file }, 'the file exists');
 $ledger->check('static and leased');
 $node->stop;
 $_->stop foreach @stores;

@@ -1,5 +1,5 @@
-# A store that is away, slow, paused or forgetful, and a network that loses, holds and breaks: ids flow again by
-# themselves, and none comes twice.
+# Outages of the store (down, slow, paused, restored from old data) and of the network (loses, delays, resets): afterwards
+# servers issue ids again without help, and no id is issued twice.
 use strict;
 use warnings;
 
@@ -12,7 +12,7 @@ use IdgenTest::Redis;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-# --- a store that keeps what it acknowledged: one server reaches it through a proxy, one directly
+# --- a durable store; one server connects through a proxy, the other directly
 
 my $store = IdgenTest::Redis->new;
 my $proxy = IdgenTest::Proxy->new($store);
@@ -20,42 +20,42 @@ my ($far, $near) = (lease_server('far', $proxy, start => 1), lease_server('near'
 my $fleet = IdgenTest::Fleet->new;
 $fleet->add($far, $near);
 declare_new($near);
-ok_status($_, "state = 'ok'", $_->name . ' is well') foreach $far, $near;
-$fleet->ok_flows('ids flow');
+ok_status($_, "state = 'ok'", $_->name . ': the state becomes ok') foreach $far, $near;
+$fleet->ok_flows('clients get ids');
 my %id_of = map { $_->name => worker_id_of($_) } $far, $near;
 
 sub ok_as_before {
     my ($name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
-    ok_same_worker($_, $id_of{ $_->name }, "$name: " . $_->name . ' goes on as before') foreach $far, $near;
-    $fleet->ok_flows("$name: ids flow");
+    ok_same_worker($_, $id_of{ $_->name }, "$name: " . $_->name . ': ok with the same worker id') foreach $far, $near;
+    $fleet->ok_flows("$name: clients get ids");
     return;
 }
 
 $store->kill9;
 sleep(0.5);
 $store->start;
-ok_as_before('killed and restarted with its data');
+ok_as_before('the store is killed and restarted with its data');
 
-# What the next two cut off lasts until the ceiling, and then who asks is told why and since when.
+# The next two outages last until the ceiling is reached. Then callers are told why, and since when.
 my $position = log_position($near);
 $store->kill9;
-my $error = ok_out_of_ids($near, 'away for long: ids end at the ceiling');
-like($error, qr/ERROR:  55000: no id can be given: /, 'away for long: the error says so');
-like($error, qr/DETAIL:  .*\d/, 'away for long: with the numbers');
-like($error, qr/HINT:  .*\w/, 'away for long: and a hint');
+my $error = ok_out_of_ids($near, 'down for long: ids end at the ceiling');
+like($error, qr/ERROR:  55000: no id can be given: /, 'down for long: the error gives the reason');
+like($error, qr/DETAIL:  .*\d/, 'down for long: the detail has the numbers');
+like($error, qr/HINT:  .*\w/, 'down for long: there is a hint');
 ok_status($near, "state = 'failing' AND last_error ~ 'refused' AND renewal_failures > 0 AND last_error_at IS NOT NULL AND advice IS NOT NULL",
-    'away for long: the status says why');
-ok(wait_until { status_of($near)->{renewal_failures} > 5 }, 'away for long: it is tried again and again');
+    'down for long: the status gives the reason');
+ok(wait_until { status_of($near)->{renewal_failures} > 5 }, 'down for long: the server keeps trying');
 my @lines = grep { /Connection refused/ } split(/\n/, PostgreSQL::Test::Utils::slurp_file($near->logfile, $position));
-cmp_ok(scalar(@lines), '<=', 2, 'away for long: the log tells of it, but not of every try') or diag(join("\n", @lines));
-cmp_ok(scalar(@lines), '>',  0, 'away for long: it does tell');
+cmp_ok(scalar(@lines), '<=', 2, 'down for long: the log does not report every attempt') or diag(join("\n", @lines));
+cmp_ok(scalar(@lines), '>',  0, 'down for long: the log reports the outage');
 $store->start;
-ok_status($_, "state = 'ok'", 'back after long: ' . $_->name . ' is well') foreach $far, $near;
-$fleet->ok_flows('back after long: ids flow');
-is($near->safe_psql('postgres', 'SELECT renewal_failures FROM idgen_status()'), 0, 'back after long: no failure in a row');
+ok_status($_, "state = 'ok'", 'up again: ' . $_->name . ': the state becomes ok') foreach $far, $near;
+$fleet->ok_flows('up again: clients get ids');
+is($near->safe_psql('postgres', 'SELECT renewal_failures FROM idgen_status()'), 0, 'up again: the count of failures in a row is 0');
 
-# --- a store that sleeps
+# --- a store that is suspended
 
 %id_of = map { $_->name => worker_id_of($_) } $far, $near;
 $store->pause;
@@ -70,81 +70,81 @@ $fleet->ok_flows('a third server: ids flow', $leaving);
 $fleet->retire($leaving);
 $store->pause;
 ok_out_of_ids($_, 'a long pause: ids end at the ceiling, on ' . $_->name) foreach $far, $near;
-ok_status($near, "state = 'failing' AND last_error IS NOT NULL", 'a long pause: the status says why');
+ok_status($near, "state = 'failing' AND last_error IS NOT NULL", 'a long pause: the status gives the reason');
 my $stopped_at = time();
 $leaving->stop;
-pass('a server can be stopped while the store sleeps');
+pass('a server can be stopped while the store is suspended');
 note(sprintf('it took %.2f s', time() - $stopped_at));
 $store->resume;
-ok_status($_, "state = 'ok'", 'a long pause: ' . $_->name . ' is well') foreach $far, $near;
-$fleet->ok_flows('a long pause: ids flow');
+ok_status($_, "state = 'ok'", 'a long pause: ' . $_->name . ': the state becomes ok') foreach $far, $near;
+$fleet->ok_flows('a long pause: clients get ids afterwards');
 
-# Started while the store sleeps, it starts, and waits.
+# A server that is started while the store is suspended starts, and waits.
 $store->pause;
 $leaving->start;
-is($leaving->safe_psql('postgres', 'SELECT 1'), 1, 'a server starts while the store sleeps');
-isnt(status_of($leaving)->{state}, 'ok', 'and has no worker id');
+is($leaving->safe_psql('postgres', 'SELECT 1'), 1, 'a server starts while the store is suspended');
+isnt(status_of($leaving)->{state}, 'ok', 'it has no worker id');
 $store->resume;
-ok_status($leaving, "state = 'ok'", 'until the store wakes up');
+ok_status($leaving, "state = 'ok'", 'it gets one when the store is resumed');
 $fleet->add($leaving);
-$fleet->ok_flows('ids flow on all');
+$fleet->ok_flows('clients get ids from all servers');
 $fleet->retire($leaving);
 $leaving->stop;
 
-# --- a network that loses, delays and breaks
+# --- a network that loses, delays and resets
 
 %id_of = map { $_->name => worker_id_of($_) } $far, $near;
 $proxy->delay(60);
 ok_as_before('delays');
 foreach my $turn (1 .. 3) {
     $proxy->reset;
-    $fleet->ok_flows("reset, $turn: ids flow");
+    $fleet->ok_flows("reset, $turn: clients get ids");
 }
 ok_as_before('resets');
 $proxy->refuse;
 ok_out_of_ids($far, 'refused: ids end at the ceiling');
 $fleet->ok_flows('refused: ids flow on the other', $near);
 $proxy->pass;
-ok_status($far, "state = 'ok'", 'no longer refused: it is well');
-$fleet->ok_flows('no longer refused: ids flow');
+ok_status($far, "state = 'ok'", 'accepted again: the server is ok');
+$fleet->ok_flows('accepted again: clients get ids');
 
-# Renewals that take place and are never acknowledged: their ceilings are not used.
+# Renewals that are carried out but never acknowledged: their ceilings are not used.
 %id_of = map { $_->name => worker_id_of($_) } $far, $near;
 $proxy->drop_replies;
-ok($proxy->wait_until_dropped, 'replies are lost');
-ok_out_of_ids($far, 'replies lost: ids end at the last ceiling that was acknowledged');
+ok($proxy->wait_until_dropped, 'replies lost: the proxy drops replies');
+ok_out_of_ids($far, 'replies lost: ids end at the last acknowledged ceiling');
 my $record = $store->record($id_of{far});
-ok($store->is_held($record), 'replies lost: the renewals arrive');
+ok($store->is_held($record), 'replies lost: the store carries renewals out');
 cmp_ok($record->{ceiling}, '>', ceiling_of($far), 'replies lost: the ceiling in the store is above the one in use');
-# An acquisition that is sent again and again is one.
+# An acquisition that is sent several times takes one worker id.
 my $lost = lease_server('lost', $proxy, start => 1);
-ok(wait_until { grep { $_->{port} == $lost->port } $store->held }, 'replies lost: an acquisition arrives');
+ok(wait_until { grep { $_->{port} == $lost->port } $store->held }, 'replies lost: the store carries an acquisition out');
 $proxy->wait_until_accepted foreach 1 .. 3;
 my @records = grep { $_->{port} == $lost->port } $store->held;
 is(scalar(@records), 1, 'replies lost: the same acquisition, sent again, takes no second worker id');
 $proxy->pass;
-ok_as_before('replies come again');
-ok_same_worker($lost, $records[0]{worker_id}, 'replies come again: the acquisition is what it was');
+ok_as_before('replies arrive again');
+ok_same_worker($lost, $records[0]{worker_id}, 'replies arrive again: the server has the worker id that it acquired');
 $fleet->add($lost);
 $fleet->ok_flows('replies come again: ids flow on the new server', $lost);
 
 $proxy->drop_requests;
-ok($proxy->wait_until_dropped, 'requests are lost');
+ok($proxy->wait_until_dropped, 'requests lost: the proxy drops requests');
 ok_out_of_ids($_, 'requests lost: ids end on ' . $_->name) foreach $far, $lost;
 $proxy->pass;
-ok_status($_, "state = 'ok'", 'requests arrive again: ' . $_->name . ' is well') foreach $far, $lost;
-$fleet->ok_flows('requests arrive again: ids flow');
+ok_status($_, "state = 'ok'", 'requests arrive again: ' . $_->name . ': the state becomes ok') foreach $far, $lost;
+$fleet->ok_flows('requests arrive again: clients get ids');
 
-# A renewal that is held, and let go after later ones.
+# A renewal that is held, and let go after later renewals.
 %id_of = map { $_->name => worker_id_of($_) } $far, $near;
 foreach my $turn (1 .. 2) {
     $proxy->hold;
-    ok($proxy->wait_until_held, "held, $turn: something is");
+    ok($proxy->wait_until_held, "held, $turn: the proxy holds a renewal");
     my $before = $store->record($id_of{far})->{ceiling};
     ok(wait_until { $store->record($id_of{far})->{ceiling} > $before }, "held, $turn: a later renewal passes");
     my $later = $store->record($id_of{far})->{ceiling};
     $proxy->let_go;
-    ok(wait_until { $proxy->state->{held} == 0 }, "held, $turn: let go");
+    ok(wait_until { $proxy->state->{held} == 0 }, "held, $turn: the held renewal arrives");
     foreach my $look (1 .. 10) {
         my $now = $store->record($id_of{far})->{ceiling};
         if ($now lt $later) { fail("held, $turn: the ceiling in the store fell from $later to $now"); last }
@@ -158,11 +158,11 @@ foreach my $turn (1 .. 2) {
 
 foreach my $turn (1 .. 3) {
     $store->cli('SCRIPT', 'FLUSH');
-    $fleet->ok_flows("SCRIPT FLUSH, $turn: ids flow");
+    $fleet->ok_flows("SCRIPT FLUSH, $turn: clients get ids");
 }
 ok_as_before('SCRIPT FLUSH');
 
-# Those who hold a worker id claim it again; nobody else gets one before the quarantine is over.
+# Servers that hold a worker id claim it again. Nobody else gets one before the quarantine is over.
 %id_of = map { $_->name => worker_id_of($_) } $far, $near, $lost;
 my %token_of = map { $_->name => $store->record($id_of{ $_->name })->{token} } $far, $near, $lost;
 
@@ -175,7 +175,7 @@ sub ok_claimed_again {
         is($record->{token}, $token_of{ $server->name }, "$name: with its token");
     }
     $fleet->ok_flows("$name: ids flow", $far, $near, $lost);
-    ok_same_worker($_, $id_of{ $_->name }, "$name: " . $_->name . ' goes on as before') foreach $far, $near, $lost;
+    ok_same_worker($_, $id_of{ $_->name }, "$name: " . $_->name . ': ok with the same worker id') foreach $far, $near, $lost;
     return;
 }
 
@@ -184,16 +184,16 @@ foreach my $turn (1 .. 3) {
     ok_claimed_again("FLUSHALL, $turn");
 }
 $store->restart(data => 0);
-ok_claimed_again('restarted without its data');
+ok_claimed_again('the store is restarted without its data');
 
 $store->cli('FLUSHALL');
 $leaving->start;
 $fleet->add($leaving);
 ok_status($leaving, "state = 'waiting' AND (coalesce(reason, '') || coalesce(advice, '')) ~* 'quarantine|forg|idgen_declare_new_prefix'",
-    'FLUSHALL: a server that comes now waits, and the status says for what');
-ok_status($leaving, "state = 'ok'", 'until the quarantine is over');
+    'FLUSHALL: a new server waits, and the status says what for');
+ok_status($leaving, "state = 'ok'", 'FLUSHALL: it gets a worker id when the quarantine is over');
 my $late = worker_id_of($leaving);
-is(scalar(grep { $_ == $late } values %id_of), 0, 'then it has a worker id that nobody else has');
+is(scalar(grep { $_ == $late } values %id_of), 0, 'FLUSHALL: nobody else has that worker id');
 ok_claimed_again('FLUSHALL, in the end');
 
 $fleet->check('outages');
@@ -201,7 +201,7 @@ $_->stop foreach $far, $near, $lost, $leaving;
 $store->stop;
 $proxy->stop;
 
-# --- what was under way, and arrives when somebody else has the worker id
+# --- requests that were under way, and arrive when another server has the worker id
 
 {
     my $store = IdgenTest::Redis->new;
@@ -217,33 +217,33 @@ $proxy->stop;
     $fleet->add($heir);
 
     foreach my $what ('a renewal', 'a release') {
-        ok_status($late, "state = 'ok'", "late, $what: one has the worker id");
+        ok_status($late, "state = 'ok'", "late, $what: one server has the worker id");
         $fleet->ok_flows("late, $what: ids flow there", $late);
         if ($what eq 'a renewal') {
             $proxy->hold_all;
-            ok($proxy->wait_until_held, "late, $what: it is held");
-            ok(kill_postmaster($late), "late, $what: who said it dies");
+            ok($proxy->wait_until_held, "late, $what: the proxy holds it");
+            ok(kill_postmaster($late), "late, $what: its sender is killed");
         } else {
             $fleet->retire($late);
             $proxy->hold_all;
             $late->stop;
-            cmp_ok($proxy->state->{held}, '>', 0, "late, $what: it is held, and the server could be stopped");
+            cmp_ok($proxy->state->{held}, '>', 0, "late, $what: the server stops although the proxy holds it");
         }
-        ok_status($heir, "state = 'ok'", "late, $what: the other has the worker id");
+        ok_status($heir, "state = 'ok'", "late, $what: the other server gets the worker id");
         my $token = $store->record(0, 'late')->{token};
         $proxy->let_go;
         my $strangers = 0;
         foreach my $look (1 .. 60) { ++$strangers if $store->record(0, 'late')->{token} ne $token }
-        is($proxy->state->{held}, 0, "late, $what: let go");
-        is($strangers, 0, "late, $what: the record stays the other's");
-        ok_status($heir, "state = 'ok'", "late, $what: it is well");
+        is($proxy->state->{held}, 0, "late, $what: the held request arrives");
+        is($strangers, 0, "late, $what: the record stays the other server's");
+        ok_status($heir, "state = 'ok'", "late, $what: the other server is ok");
         $fleet->ok_flows("late, $what: ids flow there", $heir);
         last if $what eq 'a release';
-        # Back to where it was.
+        # Back to the first server.
         $late->start;
         $fleet->retire($heir);
         $heir->stop;
-        ok_status($late, "state = 'ok'", "late, $what: it is free again");
+        ok_status($late, "state = 'ok'", "late, $what: the first server has the worker id again");
         $heir->start;
         $fleet->add($heir);
     }
@@ -252,10 +252,10 @@ $proxy->stop;
     $proxy->stop;
 }
 
-# --- a store that forgets a part: the prefix is there, and one server's record is not
+# --- a store that loses a part: the prefix exists, but one server's record does not
 
-# Two worker ids. `other` takes the second, the store forgets just that, and `other` sleeps and can't claim it again: so
-# the third server is bound to get it, but not before all that `other` can have been promised is past.
+# There are two worker ids. The store loses the record of the second one while its holder, `other`, is suspended and cannot
+# claim it again. So the third server must get it, but only when the last ceiling promised to `other` is past.
 sub forgets_a_part {
     my ($name, $store, $remember, $lose) = @_;
     my $conf = "idgen.lease_prefix = 'part'\nidgen.max_workers = 2\n";
@@ -263,45 +263,45 @@ sub forgets_a_part {
     my $fleet = IdgenTest::Fleet->new;
     $first->start;
     $fleet->add($first);
-    ok_status($first, "state = 'ok' AND worker_id = 0", "$name: the first server has a worker id, after a quarantine");
+    ok_status($first, "state = 'ok' AND worker_id = 0", "$name: the first server has a worker id after a quarantine");
     $remember->();
     $other->start;
     $fleet->add($other);
-    ok_status($other, "state = 'ok' AND worker_id = 1", "$name: so has another");
-    $fleet->ok_flows("$name: ids flow");
-    ok(pause_server($other), "$name: which falls asleep");
+    ok_status($other, "state = 'ok' AND worker_id = 1", "$name: the other server has a worker id");
+    $fleet->ok_flows("$name: clients get ids");
+    ok(pause_server($other), "$name: the other server is suspended");
     my $promised = $store->record(1, 'part')->{ceiling};
     $lose->();
-    ok(!defined $store->record(1, 'part'), "$name: the store has forgotten it");
-    ok($store->record(0, 'part'), "$name: but not the first");
+    ok(!defined $store->record(1, 'part'), "$name: the store has lost its record");
+    ok($store->record(0, 'part'), "$name: the store has kept the record of the first server");
     $third->start;
     $fleet->add($third);
-    ok_status($third, "state = 'ok' AND worker_id = 1", "$name: a third server gets the forgotten worker id in the end");
+    ok_status($third, "state = 'ok' AND worker_id = 1", "$name: a third server gets the lost worker id");
     $fleet->ok_flows("$name: ids flow on the first and the third", $first, $third);
-    ok_ids_after($third, $promised, "$name: and issues what the other was not promised");
+    ok_ids_after($third, $promised, "$name: its ids are above the ceiling of the other server");
     resume_server($other);
-    ok_status($other, "state = 'waiting'", "$name: who wakes up has none, and the pool is exhausted");
+    ok_status($other, "state = 'waiting'", "$name: the resumed server has no worker id, and the pool is exhausted");
     $fleet->ok_flows("$name: ids flow on the two still", $first, $third);
     $fleet->retire($third);
     $third->stop;
-    ok_status($other, "state = 'ok' AND worker_id = 1", "$name: it has one again when there is one");
+    ok_status($other, "state = 'ok' AND worker_id = 1", "$name: it gets a worker id when one is free");
     $fleet->ok_flows("$name: ids flow on both", $first, $other);
 
-    # A record that is back at what it was before, free: its holder claims it again, as long as nobody else can have had
-    # it, and acquires anew otherwise.
+    # A record that is back at its earlier state, free: its holder claims it again as long as no other server can have had it,
+    # and acquires a worker id otherwise.
     $fleet->retire($other);
     $other->stop;
     $remember->();
     $other->start;
     $fleet->add($other);
-    ok_status($other, "state = 'ok' AND worker_id = 1", "$name: acquired again");
-    $fleet->ok_flows("$name: ids flow again");
+    ok_status($other, "state = 'ok' AND worker_id = 1", "$name: the other server has acquired a worker id again");
+    $fleet->ok_flows("$name: clients get ids again");
     $lose->();
-    ok_status($first, "state = 'ok' AND worker_id = 0", "$name: the first goes on");
-    ok(wait_until { $store->is_held($store->record(1, 'part')) }, "$name: the other has it again");
-    ok_status($other, "state = 'ok' AND worker_id = 1", "$name: and is well");
-    $fleet->ok_flows("$name: ids flow on both in the end");
-    $fleet->check("$name, forgotten in part");
+    ok_status($first, "state = 'ok' AND worker_id = 0", "$name: the first server keeps its worker id");
+    ok(wait_until { $store->is_held($store->record(1, 'part')) }, "$name: the other server gets its worker id again");
+    ok_status($other, "state = 'ok' AND worker_id = 1", "$name: the other server is ok");
+    $fleet->ok_flows("$name: clients get ids from both");
+    $fleet->check("$name, a part lost");
     $_->stop foreach $first, $other, $third;
     $store->stop;
     return;
@@ -318,9 +318,9 @@ forgets_a_part(
     sub { $synced = $journal->aof_size },
     sub { $journal->kill9; $journal->cut_aof($synced); $journal->start });
 
-# --- a prefix that was declared new, and a store that forgets after that
+# --- a prefix that was declared new, and a store that loses data after that
 
-# What the operator has said was true of the Redis that heard it. A lease so long that the declaration would still count.
+# The declaration holds for the Redis that received it, not for a restored one. The lease is so long that it would still count.
 my $fresh = IdgenTest::Redis->new(appendonly => 'no');
 my ($holder, $newcomer) = map {
     lease_server($_, $fresh, conf => "idgen.lease_prefix = 'fresh'\nidgen.max_workers = 1\nidgen.lease_ttl = '20s'\n")
@@ -336,22 +336,22 @@ ok( wait_until {
         $fresh->save;
         return !defined $fresh->record(0, 'fresh');
     },
-    'declared new: a snapshot without the worker id');
-ok(wait_until { defined $fresh->record(0, 'fresh') }, 'declared new: it is there');
-$pair->ok_flows('declared new: ids flow');
-ok(pause_server($holder), 'declared new: the holder falls asleep');
+    'declared new: the snapshot does not have the worker id');
+ok(wait_until { defined $fresh->record(0, 'fresh') }, 'declared new: the store has the record of the holder');
+$pair->ok_flows('declared new: clients get ids');
+ok(pause_server($holder), 'declared new: the holder is suspended');
 $fresh->restart;
-ok(!defined $fresh->record(0, 'fresh'), 'declared new: the store has forgotten the worker id');
+ok(!defined $fresh->record(0, 'fresh'), 'declared new: the restored store does not have the worker id');
 $newcomer->start;
 $pair->add($newcomer);
 ok(wait_until { (status_of($newcomer)->{state} // '') =~ /^(ok|waiting)$/ }, 'declared new: another server asks for it');
-ok_status($newcomer, "state = 'waiting' AND worker_id IS NULL", 'declared new: and waits, for this Redis does not know what the other gave away');
+ok_status($newcomer, "state = 'waiting' AND worker_id IS NULL", 'declared new: it waits, because this Redis does not know what the lost one leased');
 resume_server($holder);
-ok_status($holder, "state = 'ok' AND worker_id = 0", 'declared new: the holder wakes up in time and goes on');
+ok_status($holder, "state = 'ok' AND worker_id = 0", 'declared new: the holder is resumed in time and continues');
 $pair->ok_flows('declared new: ids flow on the holder', $holder);
 $pair->retire($holder);
 $holder->stop;
-ok_status($newcomer, "state = 'ok' AND worker_id = 0", 'declared new: then it is free, and the quarantine ends');
+ok_status($newcomer, "state = 'ok' AND worker_id = 0", 'declared new: the new server gets it when the quarantine ends');
 $pair->ok_flows('declared new: ids flow on the other', $newcomer);
 $pair->check('declared new');
 $newcomer->stop;

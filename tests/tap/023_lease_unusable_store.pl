@@ -1,5 +1,5 @@
-# Stores that can't be used: the wrong place, the wrong password, the wrong certificate, no Redis at all. Each is named in
-# idgen_status(), none harms the server, and a reload with the right settings mends it. A password is seen by nobody.
+# Stores that cannot be used: wrong address, password or certificate, or not Redis at all. idgen_status() says what is wrong, the
+# server continues, and a reload with the right settings is enough. Nobody sees a password.
 use strict;
 use warnings;
 
@@ -31,21 +31,21 @@ my $fleet = IdgenTest::Fleet->new;
 $node->start;
 $fleet->add($node);
 declare_new($node);
-ok_status($node, "state = 'ok'", 'a password with all that a URL has a meaning for');
-$fleet->ok_flows('ids flow');
+ok_status($node, "state = 'ok'", 'a password that contains every character with a meaning in URLs');
+$fleet->ok_flows('clients get ids');
 my $begun_at = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
 my $nowhere  = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') // die;
-my $closed   = $nowhere->sockport;    # nobody listens there once this one is closed
+my $closed   = $nowhere->sockport;    # nobody listens there once this socket is closed
 close($nowhere);
 
 sub store_is { return "idgen.lease_store = '$_[0]'" }
 
-# With these settings the status comes to say something that matches the pattern.
+# Uses these settings, and waits until the status matches the pattern.
 sub ok_bad {
     my ($name, $pattern, @settings) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     change_settings($node, @settings);
-    ok_status($node, "state IN ('failing', 'refused') AND coalesce(reason, '') || ' ' || coalesce(last_error, '') ~* '$pattern' AND advice IS NOT NULL", "$name: the status says so");
+    ok_status($node, "state IN ('failing', 'refused') AND coalesce(reason, '') || ' ' || coalesce(last_error, '') ~* '$pattern' AND advice IS NOT NULL", "$name: the status gives the reason");
     note(status_in_words($node));
     return;
 }
@@ -54,19 +54,19 @@ sub ok_good {
     my ($name, @settings) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     change_settings($node, @settings);
-    ok_status($node, "state = 'ok'", "$name: it is well");
-    $fleet->ok_flows("$name: ids flow");
+    ok_status($node, "state = 'ok'", "$name: the server is ok");
+    $fleet->ok_flows("$name: clients get ids");
     return;
 }
 
-# --- who one is
+# --- authentication
 
 ok_bad('the wrong password', 'WRONGPASS|invalid.*password', store_is($store->url(password => 'wrongpw1')));
 push(@secrets, 'wrongpw1');
 my $error = ok_out_of_ids($node, 'the wrong password: ids end at the ceiling');
-like($error, qr/ERROR:  55000: no id can be given: /, 'the wrong password: who asks is told');
-like($error, qr/DETAIL:  .*\w/, 'the wrong password: with a detail');
-like($error, qr/HINT:  .*\w/,   'the wrong password: and a hint');
+like($error, qr/ERROR:  55000: no id can be given: /, 'the wrong password: idgen_next() fails with the reason');
+like($error, qr/DETAIL:  .*\w/, 'the wrong password: the error has a detail');
+like($error, qr/HINT:  .*\w/,   'the wrong password: the error has a hint');
 ok_bad('no password', 'wants a password', store_is($store->url));
 ok_good('the right password', store_is($good));
 ok_bad('a user without the right', 'NOPERM|permission', store_is($store->url(user => 'nobody', password => 'nobodypw1')));
@@ -74,7 +74,7 @@ ok_bad('a user for other keys', 'NOPERM|permission', store_is($store->url(user =
 ok_bad('a user that is none', 'WRONGPASS|invalid', store_is($store->url(user => 'ghost', password => 'workerpw1')));
 ok_good('a user with just what is needed', store_is($store->url(user => 'worker', password => 'workerpw1')));
 
-# --- the password in a file
+# --- a file with the password
 
 my $file = $node->basedir . '/password';
 append_to_file($file, "$password\n");
@@ -85,19 +85,19 @@ append_to_file("$file.wrong", "wrongpw1\n");
 ok_bad('a password file with the wrong password', 'WRONGPASS|invalid.*password', "idgen.lease_password_file = '$file.wrong'");
 ok_good('the right file again', "idgen.lease_password_file = '$file'");
 
-# The password is changed at both ends, and no setting is.
+# The password is changed in Redis and in the file, but no setting is.
 unlink($file);
 append_to_file($file, "rotatedpw1\n");
 push(@secrets, 'rotatedpw1');
 $store->cli('CONFIG', 'SET', 'requirepass', 'rotatedpw1');
 $store->{password} = 'rotatedpw1';
 $store->cli('CLIENT', 'KILL', 'TYPE', 'normal');
-ok_renews($node, 'a rotated password: it is read again');
+ok_renews($node, 'a rotated password: the file is read again');
 $store->cli('CONFIG', 'SET', 'requirepass', $password);
 $store->{password} = $password;
 ok_good('back to the URL', store_is($good), "idgen.lease_password_file = ''");
 
-# --- where it is
+# --- the address
 
 ok_bad('a closed port', 'refused', store_is("redis://127.0.0.1:$closed"));
 ok_bad('a host name that is none', 'resolve|not known|name', store_is('redis://no-such-host.invalid:6379'));
@@ -108,10 +108,10 @@ ok_bad('a Sentinel that is none', 'sentinel', store_is('redis+sentinel://127.0.0
 ok_good('the right place', store_is($good));
 change_settings($node, store_is(''));
 ok_status($node, "concat(reason, advice, last_error) ~ 'lease_store'", 'no store: the status says so');
-ok_good('no store: what was before holds');
+ok_good('no store: the lease lasts until its ceiling');
 ok_good('a store again', store_is($good));
 
-# --- what it is
+# --- the server behind the address
 
 sub memory_of_worker {
     my ($peak) = slurp_file('/proc/' . pid_of_worker($node) . '/status') =~ /VmHWM:\s+(\d+) kB/;
@@ -128,8 +128,8 @@ my %pattern = (
 foreach my $kind (qw(http ssh garbage huge nested line bulk close silence)) {
     my $fake = IdgenTest::NotRedis->new($kind);
     ok_bad("not a Redis ($kind)", $pattern{$kind}, store_is($fake->url));
-    ok($fake->wait_for_connections(2), "not a Redis ($kind): it is tried again");
-    cmp_ok(memory_of_worker(), '<', 200_000, "not a Redis ($kind): the worker's memory stays small");
+    ok($fake->wait_for_connections(2), "not Redis ($kind): the server tries again");
+    cmp_ok(memory_of_worker(), '<', 200_000, "not Redis ($kind): the worker's memory stays small");
     $fake->stop;
 }
 ok_good('a Redis', store_is($good));
@@ -140,30 +140,30 @@ $store->cli('SET', 'idgen:text', 'something else');
 ok_bad('a key of another type', 'WRONGTYPE|wrong kind', store_is($good), "idgen.lease_prefix = 'idgen:text'");
 ok_good('a key of its own', "idgen.lease_prefix = 'idgen:worker'");
 
-# A store that drops what it likes when memory runs short.
+# A store that may evict keys when memory is short.
 $store->cli('CONFIG', 'SET', 'maxmemory', '200mb', 'maxmemory-policy', 'allkeys-lru');
 $node->restart;
 $begun_at = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
 ok_status($node, "concat(reason, advice, last_error) ~* 'maxmemory|evict'", 'a store that may evict: the status warns');
 my $memory = q(SELECT finding FROM idgen_check() WHERE object = 'server' AND finding ~ 'maxmemory');
-like($node->safe_psql('postgres', $memory), qr/drops keys/, 'and so does idgen_check()');
+like($node->safe_psql('postgres', $memory), qr/drops keys/, 'a store that may evict: idgen_check() warns');
 
-# One that does not, but may be filled: a risk where sequences have the same Redis, also as another user and in another of its
-# databases. The first renewal over a connection tells what has changed.
+# A store that does not evict but can fill up, which is a risk if sequences use the same Redis, also as another user or in another
+# database of it. The first renewal over a new connection reports the change.
 $store->cli('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
 $store->cli('CLIENT', 'KILL', 'TYPE', 'normal');
 ok_status($node, "state = 'ok' AND reason ~ 'maxmemory' AND reason !~ 'allkeys' AND advice ~ 'idgen.sequence_store'", 'a store that sequences can fill: the status warns');
-like($node->safe_psql('postgres', $memory), qr/has the sequences, too/, 'and so does idgen_check()');
+like($node->safe_psql('postgres', $memory), qr/has the sequences, too/, 'a store that sequences can fill: idgen_check() warns');
 change_settings($node, "idgen.sequence_store = '" . $store->url(user => 'worker', password => 'workerpw1', db => 3) . "'");
-like($node->safe_psql('postgres', $memory), qr/has the sequences, too/, 'likewise if they are in another of its databases');
+like($node->safe_psql('postgres', $memory), qr/has the sequences, too/, 'sequences in another database of the same Redis: the status warns');
 my $separate = IdgenTest::Redis->new;
 change_settings($node, "idgen.sequence_store = '" . $separate->url . "'");
-is($node->safe_psql('postgres', $memory), '', 'not if they have a Redis of their own');
-ok_status($node, "state = 'ok' AND reason IS NULL", 'nor does the status warn then');
+is($node->safe_psql('postgres', $memory), '', 'sequences in a Redis of their own: idgen_check() does not warn');
+ok_status($node, "state = 'ok' AND reason IS NULL", 'sequences in a Redis of their own: the status does not warn');
 change_settings($node, "idgen.sequence_store = ''");
 $store->cli('CONFIG', 'SET', 'maxmemory', '0');
 $store->cli('CLIENT', 'KILL', 'TYPE', 'normal');
-ok_status($node, "state = 'ok' AND reason IS NULL", 'nor if memory is not limited any more');
+ok_status($node, "state = 'ok' AND reason IS NULL", 'memory without a limit: nothing warns');
 $separate->stop;
 
 # --- TLS
@@ -185,7 +185,7 @@ if (status_in_words($node) =~ /built without/) {
         "idgen.lease_tls_ca_file = '" . $elsewhere->ca . "'");
     $strange->stop;
 
-    # With the store's own data, so that no worker id is given away twice: one Redis after the other.
+    # Each Redis in turn has the store's own data, so that no worker id is leased twice.
     my $mutual = IdgenTest::Redis->new(tls => $tls, tls_clients => 1);
     my @mutual = (store_is($mutual->url(tls => 1)), "idgen.lease_tls_ca_file = '" . $tls->ca . "'", "idgen.lease_prefix = 'idgen:mutual'");
     ok_bad('a certificate is asked for', 'certificate|TLS|SSL|closed', @mutual);
@@ -196,31 +196,31 @@ if (status_in_words($node) =~ /built without/) {
 }
 ok_good('in the end', store_is($good));
 
-# --- settings that contradict themselves: what holds goes on holding
+# --- invalid settings: the previous ones stay in effect
 
 my $position = log_position($node);
 change_settings($node, store_is('http://127.0.0.1'));
-ok_logged($node, qr/idgen\.lease_store/, $position, 'a URL that is none: the log says so');
+ok_logged($node, qr/idgen\.lease_store/, $position, 'an invalid URL: the log says so');
 $position = log_position($node);
 change_settings($node, store_is("redis://:malformedpw1\@127.0.0.1:99999/x"));
 push(@secrets, 'malformedpw1');
-ok_logged($node, qr/idgen\.lease_store/, $position, 'a port that is none: the log says so');
-ok_status($node, "state = 'ok'", 'a URL that is none: what was before holds');
-$fleet->ok_flows('a URL that is none: ids flow');
+ok_logged($node, qr/idgen\.lease_store/, $position, 'an invalid port: the log says so');
+ok_status($node, "state = 'ok'", 'an invalid URL: the previous one stays in effect');
+$fleet->ok_flows('an invalid URL: clients get ids');
 change_settings($node, store_is($good), q(idgen.lease_window = '1h'));
 ok_status($node, "concat(reason, advice, last_error) ~ 'lease_window|lease_ttl'", 'a window longer than the lease: the status says so');
 change_settings($node, 'idgen.lease_window = -1');
 ok_good('a window that fits');
 
-# --- a password is seen by nobody
+# --- nobody sees a password
 
 change_settings($node, store_is($store->url(user => 'worker', password => 'workerpw1')));
 ok_status($node, "state = 'ok'", 'a reload with another password');
 change_settings($node, store_is($good));
-ok_renews($node, 'and back');
+ok_renews($node, 'a reload with the right password');
 $node->safe_psql('postgres', 'CREATE ROLE ordinary');
-like(error_of($node, 'SET ROLE ordinary; SHOW idgen.lease_store'), qr/ERROR:  42501: /, 'an ordinary role may not see the store');
-like(error_of($node, 'SET ROLE ordinary; SHOW idgen.lease_password_file'), qr/ERROR:  42501: /, 'nor where the password is');
+like(error_of($node, 'SET ROLE ordinary; SHOW idgen.lease_store'), qr/ERROR:  42501: /, 'an ordinary role cannot read the store\'s URL');
+like(error_of($node, 'SET ROLE ordinary; SHOW idgen.lease_password_file'), qr/ERROR:  42501: /, 'an ordinary role cannot read the path of the password file');
 
 sub ok_secret {
     my ($text, $name) = @_;
@@ -231,18 +231,18 @@ sub ok_secret {
     return;
 }
 
-ok_secret($node->safe_psql('postgres', 'SHOW idgen.lease_store'), 'SHOW shows no password, not even to a superuser');
-ok_secret($node->safe_psql('postgres', "SELECT setting FROM pg_settings WHERE name LIKE 'idgen.%'"), 'nor does pg_settings');
-ok_secret($node->safe_psql('postgres', "SET ROLE ordinary; SELECT row_to_json(s) FROM pg_settings s"), 'pg_settings shows it to no ordinary role');
-ok_secret($node->safe_psql('postgres', 'SELECT row_to_json(s) FROM idgen_status() s'), 'the status does not show it');
-ok_secret($node->safe_psql('postgres', 'SELECT row_to_json(s) FROM pg_stat_activity s'), 'nor do the processes');
-ok_secret(slurp_file('/proc/' . pid_of_worker($node) . '/cmdline'), 'nor does ps');
+ok_secret($node->safe_psql('postgres', 'SHOW idgen.lease_store'), 'SHOW does not show a password to a superuser');
+ok_secret($node->safe_psql('postgres', "SELECT setting FROM pg_settings WHERE name LIKE 'idgen.%'"), 'pg_settings does not show a password to a superuser');
+ok_secret($node->safe_psql('postgres', "SET ROLE ordinary; SELECT row_to_json(s) FROM pg_settings s"), 'pg_settings does not show the URL to an ordinary role');
+ok_secret($node->safe_psql('postgres', 'SELECT row_to_json(s) FROM idgen_status() s'), 'the status does not show a password');
+ok_secret($node->safe_psql('postgres', 'SELECT row_to_json(s) FROM pg_stat_activity s'), 'pg_stat_activity does not show a password');
+ok_secret(slurp_file('/proc/' . pid_of_worker($node) . '/cmdline'), 'ps does not show a password');
 
-$fleet->check('bad stores');
-is($node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()'), $begun_at, 'the server was never restarted');
+$fleet->check('unusable stores');
+is($node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()'), $begun_at, 'the server never restarted');
 $node->stop;
 my $log = slurp_file($node->logfile);
-ok_secret($log, 'no password is in the log, whatever was reloaded');
-unlike($log, qr/terminated by signal|PANIC|crash of another server process/, 'and nothing crashed');
+ok_secret($log, 'the log has no password, whatever was reloaded');
+unlike($log, qr/terminated by signal|PANIC|crash of another server process/, 'no process crashed');
 
 done_testing();

@@ -1,5 +1,5 @@
-# A record that comes back from the dead: a server sleeps past its lease, another takes its worker id, and then the store
-# goes back to a snapshot in which the sleeper is still the holder. Who wakes up must not be taken for it.
+# The store is restored from a snapshot in which a former holder still holds the worker id, which another server has leased since:
+# the former holder, suspended meanwhile, must not be taken for the holder when it is resumed.
 use strict;
 use warnings;
 
@@ -17,36 +17,36 @@ my $fleet = IdgenTest::Fleet->new;
 $sleeper->start;
 $fleet->add($sleeper);
 declare_new($sleeper);
-ok_status($sleeper, "state = 'ok' AND worker_id = 0", 'the first has the worker id');
-$fleet->ok_flows('ids flow on it');
+ok_status($sleeper, "state = 'ok' AND worker_id = 0", 'the first server has the worker id');
+$fleet->ok_flows('clients get ids from it');
 $store->save;
 my $token = $store->record(0, 'back')->{token};
-ok(pause_server($sleeper), 'it falls asleep');
-my $asleep_at = $store->now + 1000;    # and ids may run ahead so far
+ok(pause_server($sleeper), 'it is suspended');
+my $asleep_at = $store->now + 1000;    # how far ids may run ahead
 $heir->start;
 $fleet->add($heir);
-ok_status($heir, "state = 'ok' AND worker_id = 0", 'another takes the worker id');
+ok_status($heir, "state = 'ok' AND worker_id = 0", 'another server gets the worker id');
 $fleet->ok_flows('ids flow there', $heir);
-ok(pause_server($heir), 'which falls asleep, too, in the middle of a lease');
+ok(pause_server($heir), 'the other server is suspended in the middle of its lease');
 my $promised = $store->record(0, 'back')->{ceiling};
 $store->restart;
-is($store->record(0, 'back')->{token}, $token, 'the store is back at when the first was the holder');
+is($store->record(0, 'back')->{token}, $token, 'the store is restored: the first server is the holder again');
 resume_server($sleeper);
-ok_status($sleeper, "state = 'waiting'", 'who wakes up has lost it all the same, and waits');
+ok_status($sleeper, "state = 'waiting'", 'the resumed server has lost the worker id all the same, and waits');
 ok(wait_until { my $record = $store->record(0, 'back'); $store->is_held($record) && $record->{token} ne $token },
-    'until the store may give it away');
-ok_status($sleeper, "state = 'ok' AND worker_id = 0", 'then it has it again');
+    'the status says that the quarantine ends by itself');
+ok_status($sleeper, "state = 'ok' AND worker_id = 0", 'it gets the worker id after the quarantine');
 $fleet->ok_flows('ids flow', $sleeper);
 my $first = $sleeper->safe_psql('postgres',
     'SELECT (extract(epoch FROM min(idgen_timestamp(id))) * 1000)::bigint FROM orders'
       . " WHERE idgen_timestamp(id) > to_timestamp($asleep_at / 1000.0)");
-cmp_ok($first, '>=', 0 + $promised, 'with nothing that the other was promised');
+cmp_ok($first, '>=', 0 + $promised, 'its ids are above the ceiling of the other server');
 resume_server($heir);
-ok_status($heir, "state = 'waiting'", 'who sleeps longest has lost it');
+ok_status($heir, "state = 'waiting'", 'the other server, resumed last, has lost the worker id');
 $fleet->ok_flows('ids flow still', $sleeper);
 $fleet->retire($sleeper);
 $sleeper->stop;
-ok_status($heir, "state = 'ok' AND worker_id = 0", 'and has it again when it is free');
+ok_status($heir, "state = 'ok' AND worker_id = 0", 'it gets the worker id again when it is free');
 $fleet->ok_flows('ids flow there in the end', $heir);
 $fleet->check('resurrected');
 $_->stop foreach $heir, $store;

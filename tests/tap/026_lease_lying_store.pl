@@ -1,5 +1,5 @@
-# Stores that are wrong about the time or lie: one false floor moves no id clock by years, and leases that are lost again
-# and again neither flood the log nor the store.
+# Stores with a wrong clock, and stores that lie: one false floor does not move the id clock by years, and leases that are lost
+# again and again flood neither the log nor the store.
 use strict;
 use warnings;
 
@@ -19,25 +19,25 @@ my $liar = IdgenTest::LyingLeaseStore->new(floor_ahead => 10 * $year);
 my $node = lease_server('lied_to', $liar, start => 1);
 ok_status($node, q(state = 'refused' AND reason LIKE '%more than a day ahead of the wall clock%' AND advice LIKE '%idgen_forget_floor()%'),
     'a floor ten years ahead is refused');
-like(error_of($node, 'SELECT idgen_next();'), qr/ERROR:  55000: .*more than a day ahead/s, 'callers are told at once');
+like(error_of($node, 'SELECT idgen_next();'), qr/ERROR:  55000: .*more than a day ahead/s, 'idgen_next() fails at once');
 is($node->safe_psql('postgres', "SELECT count(*) FROM idgen_stat_clock WHERE abs(extract(epoch FROM ahead)) > 60"), 0,
     'the id clock has not moved');
 my $acquired = $liar->acquisitions;
-ok(wait_until { $liar->acquisitions > $acquired + 1 }, 'the store is asked again now and then');
+ok(wait_until { $liar->acquisitions > $acquired + 1 }, 'the server asks the store again');
 my $log = slurp_file($node->logfile);
-is(scalar(() = $log =~ /does not issue ids yet/g), 1, 'which is logged once');
+is(scalar(() = $log =~ /does not issue ids yet/g), 1, 'the log says so once');
 
 my ($status, $out, $error) = $node->psql('postgres', 'SELECT idgen_forget_floor()');
-is($status, 0, 'idgen_forget_floor() gives the floor of a lease up') or diag($error);
-like($error, qr/WARNING:  the floor .* was given up/, 'and warns');
+is($status, 0, 'idgen_forget_floor() gives up the floor of a lease') or diag($error);
+like($error, qr/WARNING:  the floor .* was given up/, 'idgen_forget_floor() warns');
 my $id = wait_for_ids($node);
-is($node->safe_psql('postgres', "SELECT idgen_timestamp($id) < now() + interval '1 hour'"), 't', 'ids are of the present');
-is($node->safe_psql('postgres', 'SELECT worker_id FROM idgen_decode(idgen_next())'), 7, 'under the worker id that the store gave');
+is($node->safe_psql('postgres', "SELECT idgen_timestamp($id) < now() + interval '1 hour'"), 't', 'ids have the present time');
+is($node->safe_psql('postgres', 'SELECT worker_id FROM idgen_decode(idgen_next())'), 7, 'ids have the worker id that the store granted');
 
 $node->restart;
-ok_status($node, "state = 'refused'", 'a store that lies again is refused again');
+ok_status($node, "state = 'refused'", 'after a restart the same floor is refused again');
 $liar->lie(floor_ahead => 0);
-ok_status($node, "state = 'ok'", 'one that tells the truth is believed, and nobody has to do anything');
+ok_status($node, "state = 'ok'", 'a true floor is accepted without further action');
 
 # --- every renewal is answered "lost"
 
@@ -46,16 +46,16 @@ $liar->lie(loses => 1);
 $acquired = $liar->acquisitions;
 ok(wait_until { $liar->acquisitions >= $acquired + 15 }, 'leases are lost again and again');
 $log = slurp_file($node->logfile, $position);
-cmp_ok(scalar(() = $log =~ /is lost/g), '<=', 2, 'one loss a minute is logged');
-cmp_ok(scalar(() = $log =~ /idgen issues ids with worker id/g), '<=', 2, 'and so are the leases after it');
+cmp_ok(scalar(() = $log =~ /is lost/g), '<=', 2, 'at most one loss per minute is logged');
+cmp_ok(scalar(() = $log =~ /idgen issues ids with worker id/g), '<=', 2, 'at most one new lease per minute is logged');
 $liar->lie(loses => 0);
 ok_status($node, "state = 'ok'", 'a lease that lasts is used');
 ok_logged($node, qr/idgen issues ids with worker id 7\n.*DETAIL:  Leases that were lost before and not logged: \d+/, $position,
-    'and the log says how many were lost');
+    'the log says how many losses were not logged');
 $node->stop;
 $liar->stop;
 
-# --- a Redis whose host's clock is two years ahead
+# --- a Redis on a host whose clock is two years ahead
 
 my $clock = IdgenTest::Clock->new(2 * $year);
 my $redis = $clock->rule(sub { IdgenTest::Redis->new });
@@ -66,9 +66,9 @@ declare_new($node);
 ok_status($node, q(state = 'refused' AND reason LIKE 'The lease store''s clock is %s ahead of this server''s%'),
     'a store whose clock is years ahead is refused');
 $clock->set(0);
-ok_status($node, "state = 'ok'", 'when its clock is set right, ids flow by themselves');
+ok_status($node, "state = 'ok'", 'ids are issued when its clock has been set right');
 $id = wait_for_ids($node);
-is($node->safe_psql('postgres', "SELECT idgen_timestamp($id) < now() + interval '1 hour'"), 't', 'and are of the present');
+is($node->safe_psql('postgres', "SELECT idgen_timestamp($id) < now() + interval '1 hour'"), 't', 'ids have the present time');
 $node->stop;
 $redis->stop;
 

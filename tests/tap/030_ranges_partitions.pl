@@ -1,4 +1,4 @@
-# pg_partman makes and drops partitions by day: of bigint ids, as ids, and of UUIDs, by the time in them.
+# pg_partman makes and drops daily partitions: of bigint ids, and of UUIDs by the time in them.
 use strict;
 use warnings;
 
@@ -12,7 +12,7 @@ plan skip_all => 'pg_partman is not installed' if !-e "$share/extension/pg_partm
 
 my $day = 86_400;
 
-# A server whose days can pass.
+# A server whose days can be made to pass.
 my $clock = IdgenTest::Clock->new;
 my $node  = new_server('main', conf => "timezone = 'UTC'");
 $clock->start($node);
@@ -33,7 +33,7 @@ my $version = sql(q(SELECT extversion FROM pg_extension WHERE extname = 'pg_part
 my ($major, $minor) = $version =~ /^(\d+)\.(\d+)/;
 note("pg_partman $version");
 
-# The recipes of docs/ranges.md, the retention left out until later.
+# The recipes of docs/ranges.md, without the retention, which comes later.
 my ($chapter) = slurp_file('docs/ranges.md') =~ /^### With pg_partman\n(.*?)^## /ms or die 'no recipe';
 my ($by_id, $by_time) = $chapter =~ /^```sql\n(.*?)^```/msg;
 my @retain = map { s/^(UPDATE .*?;\n)//ms ? $1 : die 'no retention' } $by_id, $by_time;
@@ -43,12 +43,12 @@ sql($by_id);
 my $with_encoders = $major > 5 || $major == 5 && $minor >= 2;
 sql($by_time) if $with_encoders;
 
-# What is partitioned, and how its values, also those of its bounds, become times.
+# What is partitioned, and how its values and those of its bounds become times.
 my %time_of = (events => 'idgen_timestamp(%s::bigint)', visits => 'uuid_v7_timestamp(%s::uuid)');
 my @tables = $with_encoders ? qw(events visits) : qw(events);
 note('no time encoders before pg_partman 5.2: no partitions by UUID') if !$with_encoders;
 
-# One row per partition that is not the default: its name and its bounds as times.
+# One row per partition other than the default: its name and its bounds as times.
 sub parts_of {
     my ($table) = @_;
     my ($from, $to) = map { sprintf($time_of{$table}, $_) } 'bounds[1]', 'bounds[2]';
@@ -60,7 +60,7 @@ WHERE i.inhparent = '$table'::regclass AND bounds IS NOT NULL
 SQL
 }
 
-# Every partition is one UTC day, without gaps, from the first day on; the last one begins `ahead` days after now.
+# Every partition is one UTC day, without gaps from the first day on. The last one begins `ahead` days after now.
 sub days_of {
     my ($table) = @_;
     return sql('SELECT count(*), bool_and("to" - "from" = interval $$1 day$$ AND "from" = date_trunc($$day$$, "from")), '
@@ -68,7 +68,7 @@ sub days_of {
           . 'FROM (' . parts_of($table) . ') p');
 }
 
-# Rows in the partition of their time; rows elsewhere.
+# The number of rows in the partition of their time, and elsewhere.
 sub rows_of {
     my ($table) = @_;
     my $time = sprintf($time_of{$table}, 't.id');
@@ -80,29 +80,29 @@ sub rows_of {
 sub insert { return sql("INSERT INTO $_[0] SELECT FROM generate_series(1, 100)") }
 sub maintain { return sql('SELECT partman.run_maintenance()') }
 
-# Should a day end while this runs, there is one partition more or less than is said here: so the clock is set to noon.
+# A day that ends during the test would add a partition, so the clock is set to noon.
 days_pass(sql(q(SELECT extract(epoch FROM date_trunc('day', now()) + interval '36 h' - now()))) / $day);
 foreach my $table (@tables) {
     insert($table);
     maintain();
-    like(days_of($table), qr/^\d+\|t\|t\|$premake$/, "$table: a partition for each day, and $premake ahead");
-    is(rows_of($table), '100|0', "$table: new rows are in today's");
+    like(days_of($table), qr/^\d+\|t\|t\|$premake$/, "$table: there is a partition for each day, and $premake ahead");
+    is(rows_of($table), '100|0', "$table: new rows are in the partition of today");
 }
 
 days_pass(1);
 foreach my $table (@tables) {
     insert($table);
-    is(rows_of($table), '200|0', "$table: a day later, new rows are in that day's partition");
+    is(rows_of($table), '200|0', "$table: a day later, new rows are in the partition of that day");
     maintain();
-    like(days_of($table), qr/^\d+\|t\|t\|$premake$/, "$table: maintenance has made another");
+    like(days_of($table), qr/^\d+\|t\|t\|$premake$/, "$table: maintenance has made another partition");
     is( sql('EXPLAIN (COSTS OFF) SELECT count(*) FROM ' . $table . ' WHERE id >= '
               . ($table eq 'events' ? 'idgen_min_id' : 'uuid_v7_min')
               . q[(date_trunc('day', now()) + interval '2 days')]) =~ /Subplans Removed: [1-9]/,
-        1, "$table: a condition by time skips the partitions before");
+        1, "$table: a condition by time skips the earlier partitions");
 }
 
-# Partitions by id follow the ids that there are: after a pause longer than what was made ahead, rows wait in the
-# default partition, and are moved by one call (UUIDs from pg_partman 5.3 on).
+# Partitions by id follow the ids that exist: after a pause longer than the partitions made ahead, rows go to the default
+# partition, and are moved by one call (UUIDs from pg_partman 5.3 on).
 @tables = ('events') if $major == 5 && $minor < 3;
 days_pass($premake + 3);
 foreach my $table (@tables) {
@@ -110,16 +110,16 @@ foreach my $table (@tables) {
     is(rows_of($table), '200|100', "$table: after a long pause new rows are in the default partition");
     my $kind = $table eq 'events' ? 'id' : 'time';
     sql("SELECT partman.partition_data_$kind('public.$table', p_batch_count => 10)");
-    is(rows_of($table), '300|0', "$table: one call moves them into that day's");
+    is(rows_of($table), '300|0', "$table: one call moves them into the partition of their day");
     maintain();
-    is((split(/\|/, days_of($table)))[3], $premake, "$table: and maintenance goes on from there");
+    is((split(/\|/, days_of($table)))[3], $premake, "$table: maintenance continues from there");
 }
 
-# Retention: of ids back from the largest, of times back from now.
+# Retention: ids count back from the largest one, times from now.
 sql($_) foreach @retain[ 0 .. $#tables ];
 foreach my $table (@tables) {
     maintain();
-    is(rows_of($table), '300|0', "$table: within thirty days nothing is dropped");
+    is(rows_of($table), '300|0', "$table: maintenance drops nothing of the last thirty days");
 }
 days_pass(29);
 foreach my $table (@tables) {
@@ -127,9 +127,9 @@ foreach my $table (@tables) {
     my $kind = $table eq 'events' ? 'id' : 'time';
     sql("SELECT partman.partition_data_$kind('public.$table', p_batch_count => 10)");
     maintain();
-    is(rows_of($table), '200|0', "$table: the rows of more than thirty days ago are dropped");
+    is(rows_of($table), '200|0', "$table: maintenance drops rows older than thirty days");
     cmp_ok(sql('SELECT extract(day FROM date_trunc($$day$$, now()) - min("from")) FROM (' . parts_of($table) . ') p'),
-        '<=', 30, "$table: with their partitions");
+        '<=', 30, "$table: their partitions are gone");
 }
 
 $node->stop;

@@ -15,7 +15,7 @@ $node->safe_psql('postgres', $tables);
 
 sub messages { return join(' ', map { (split(/\|/))[1] } split(/\n/, $node->safe_psql('postgres', $_[0]))) }
 
-# The poller of the FAQ: it remembers the last id.
+# The naive poller: it remembers the last id.
 my $last = 0;
 sub poll_by_id {
     my @rows = split(/\n/, $node->safe_psql('postgres', "SELECT id, message FROM outbox WHERE id > $last ORDER BY id"));
@@ -23,28 +23,28 @@ sub poll_by_id {
     return join(' ', map { (split(/\|/))[1] } @rows);
 }
 
-is(messages($poll), 'paid sent', 'what is there');
-is(poll_by_id(), 'paid sent', 'by id: the same');
-is(messages($poll), '', 'each message once');
+is(messages($poll), 'paid sent', 'the poller sees what is there');
+is(poll_by_id(), 'paid sent', 'by id: the poller sees the same');
+is(messages($poll), '', 'each message is seen once');
 
 my $slow = $node->background_psql('postgres');
 $slow->query_safe($_) foreach 'BEGIN', q(INSERT INTO outbox (message) VALUES ('slow'));
 $node->safe_psql('postgres', q(INSERT INTO outbox (message) VALUES ('quick')));
 is(poll_by_id(), 'quick', 'by id: the later id is seen first');
-is(messages($poll), '', 'the poller waits for the transaction that began before it');
+is(messages($poll), '', 'the poller waits for the transaction that began earlier');
 $slow->query_safe('COMMIT');
 is(poll_by_id(), '', 'by id: the smaller id is never seen');
-is(messages($poll), 'slow quick', 'the poller sees both');
+is(messages($poll), 'slow quick', 'the poller sees both messages');
 
-# A savepoint's rows bear their transaction's number; a prepared transaction is one still running.
+# Rows of a savepoint have their transaction's number. A prepared transaction counts as running.
 $slow->query_safe($_) foreach 'BEGIN', 'SAVEPOINT s', q(INSERT INTO outbox (message) VALUES ('inner')), 'RELEASE s',
   q(PREPARE TRANSACTION 'p');
 $node->safe_psql('postgres', q(INSERT INTO outbox (message) VALUES ('outer')));
-is(messages($poll), '', 'a prepared transaction is waited for');
+is(messages($poll), '', 'the poller waits for a prepared transaction');
 $node->safe_psql('postgres', q(COMMIT PREPARED 'p'));
-is(messages($poll), 'inner outer', 'and seen');
+is(messages($poll), 'inner outer', 'the poller sees its rows after the commit');
 
-# Writers that hold their transactions open for a while, and a poller among them.
+# Writers that keep their transactions open for a while, with a poller beside them.
 my $writer = <<'SQL';
 BEGIN;
 INSERT INTO outbox (message) VALUES (:client_id);
@@ -64,10 +64,10 @@ my $poll_once = sub {
     return ++$rounds;
 };
 while ($load->pumpable) { $load->pump_nb; $poll_once->() }
-ok($load->finish, 'writers ended');
+ok($load->finish, 'all writers succeeded');
 ok(wait_until { $poll_once->(); keys %seen >= 800 }, 'the poller sees every message') or diag(scalar keys %seen);
-is(scalar(grep { $_ != 1 } values %seen), 0, 'and each once');
-cmp_ok($late, '<', 800, "by id, some of 800 are missed: it saw $late in $rounds rounds");
+is(scalar(grep { $_ != 1 } values %seen), 0, 'the poller sees each message once');
+cmp_ok($late, '<', 800, "by id, some of 800 messages are missed: it saw $late in $rounds rounds");
 
 $slow->quit;
 $node->stop;

@@ -1,5 +1,5 @@
 # What every TAP test needs: servers with idgen preloaded, ways to wait for something to happen, and what the status, the
-# log and a failing statement say. The modules in IdgenTest/ add one thing each: a load, a clock that can be moved, faults, a store.
+# log and a failing statement say. The modules in IdgenTest/ add one thing each, such as a load, a clock or a store.
 #
 # Functions called ok_… count as a test, and poll until it passes or PostgreSQL's test timeout is over.
 package IdgenTest;

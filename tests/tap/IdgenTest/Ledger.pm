@@ -37,7 +37,8 @@ sub add_unordered {
     return;
 }
 
-# Adds the ids in the load's table, that is, the committed ones, which are not in the clients' files. lives => 0: see Load::stop.
+# Adds the ids in the load's table, that is, the committed ones, which are not in the clients' files. lives => 0: see
+# Load::stop.
 sub add_table {
     my ($self, $node, %params) = @_;
     my %ids;
