@@ -1,6 +1,6 @@
-# Sequences when something goes wrong: a wait that is cancelled, a store that stalls, refuses, is no Redis or has something
-# else at the key, a backend that is killed, a store that is restarted. Whoever asks gets an error in time, and what comes
-# after is right: no value twice, none that was meant for another call.
+# Sequences when something fails: a wait is interrupted; a store stalls, refuses, is not Redis, is restarted or has something else
+# at the key; a backend is killed. Callers get an error in time, and later calls are right: no value is returned twice, and no
+# reply reaches another call than its own.
 use strict;
 use warnings;
 
@@ -15,7 +15,7 @@ use Time::HiRes qw(time);
 
 my $store = IdgenTest::Redis->new;
 my $proxy = IdgenTest::Proxy->new($store);
-# Each call is one request then, whatever the server knows of the key; 043 has the faults with marks.
+# Without marks each call is one request; 043 has faults with marks.
 my $node  = new_server('sequence_faults', conf => "idgen.max_sequence_marks = 0\n");
 $node->start;
 $node->safe_psql('postgres', <<'SQL');
@@ -31,11 +31,11 @@ sub store_is {
     my ($url, @more) = @_;
     change_settings($node, "idgen.sequence_store = '$url'", @more);
     (my $shown = $url) =~ s{//([^:/]*):[^@]*@}{//$1:***@};
-    wait_until { return ask('SHOW idgen.sequence_store') eq $shown } or die "the store's setting is not taken over";
+    wait_until { return ask('SHOW idgen.sequence_store') eq $shown } or die "the new setting did not take effect";
     return;
 }
 
-# It fails as it should, and in less than so many seconds.
+# The statement fails with this error in less than `seconds`.
 sub ok_error {
     my ($sql, $pattern, $name, $within) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
@@ -45,17 +45,17 @@ sub ok_error {
     return;
 }
 
-# Statements of one session, errors and all, as psql shows them.
+# Runs statements in one session and returns the output, then the errors.
 sub session_of {
     my (@statements) = @_;
     my (undef, $out, $error) = $node->psql('postgres', join("\n", '\set VERBOSITY sqlstate', @statements), on_error_stop => 0);
     return "$out|" . join(' ', $error =~ /ERROR:\s+(\w+)/g);
 }
 
-# --- a wait that is ended
+# --- interrupted waits
 
 store_is($proxy->url, "idgen.sequence_timeout = '1min'");
-is(ask(q(SELECT idgen_sequence_next('w', 'ordinary'))), 1, 'through the proxy');
+is(ask(q(SELECT idgen_sequence_next('w', 'ordinary'))), 1, 'a value through the proxy');
 $proxy->delay(400);
 my $begun = time();
 is(session_of(
@@ -65,63 +65,63 @@ is(session_of(
         q(RESET statement_timeout;),
         q(SELECT idgen_sequence_next('w', 'ordinary');),
         q(SELECT idgen_sequence_next('x', 'ordinary');)),
-    "2\n4\n1|57014", 'statement_timeout ends the wait; the late reply is nobody else\'s');
-cmp_ok(time() - $begun, '<', 8, 'in time');
+    "2\n4\n1|57014", 'statement_timeout ends a wait, and the late reply reaches no other call');
+cmp_ok(time() - $begun, '<', 8, 'the session ends in time');
 is(session_of(
         q(SET idgen.sequence_timeout = '200ms';),
         q(SELECT idgen_sequence_next('w', 'scripted');),
         q(SET idgen.sequence_timeout = '10s';),
         q(SELECT idgen_sequence_next('w', 'scripted') < 3;)),
-    't|08006', 'idgen.sequence_timeout likewise');
+    't|08006', 'idgen.sequence_timeout ends a wait, and the late reply reaches no other call');
 $proxy->pass;
 
 $proxy->drop_replies;
 my $client = IPC::Run::start([ 'psql', '-XAtq', '-v', 'VERBOSITY=sqlstate', '-d', $node->connstr('postgres'), '-c', q(SELECT idgen_sequence_next('c', 'ordinary')) ],
     '<', '/dev/null', '>', \my $out, '2>', \my $error);
-ok($proxy->wait_until_dropped, 'a request is carried out, and its reply lost');
-is($store->cli('GET', 'f:{1:c}'), 1, 'the store has given a value');
+ok($proxy->wait_until_dropped, 'a request is carried out, and its reply is lost');
+is($store->cli('GET', 'f:{1:c}'), 1, 'the store has counted the value');
 my $pid = ask(q(SELECT pid FROM pg_stat_activity WHERE query LIKE '%sequence_next%' AND state = 'active' AND pid <> pg_backend_pid()));
-is(ask("SELECT wait_event_type, state FROM pg_stat_activity WHERE pid = $pid"), 'Extension|active', 'the wait is seen');
+is(ask("SELECT wait_event_type, state FROM pg_stat_activity WHERE pid = $pid"), 'Extension|active', 'pg_stat_activity shows the wait');
 $begun = time();
 ask("SELECT pg_cancel_backend($pid)");
 $client->finish;
 cmp_ok(time() - $begun, '<', 2, 'a cancel ends the wait at once');
-like($error, qr/57014/, 'with its own error');
+like($error, qr/57014/, 'the error is that of a cancel');
 $proxy->pass;
-is(ask(q(SELECT idgen_sequence_next('c', 'ordinary'))), 2, 'the next call is right: a value is lost, none is given twice');
+is(ask(q(SELECT idgen_sequence_next('c', 'ordinary'))), 2, 'the next call skips the lost value');
 
 $proxy->drop_replies;
 $client = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', q(SELECT idgen_sequence_next('c', 'ordinary')) ],
     '<', '/dev/null', '>', \$out, '2>', \$error);
-ok($proxy->wait_until_dropped, 'once more');
+ok($proxy->wait_until_dropped, 'a second reply is lost');
 $pid = ask(q(SELECT pid FROM pg_stat_activity WHERE query LIKE '%sequence_next%' AND state = 'active' AND pid <> pg_backend_pid()));
 kill('KILL', $pid);
 eval { $client->finish };
 $proxy->pass;
-is(wait_for_ids($node, q(SELECT idgen_sequence_next('c', 'ordinary'))), 4, 'kill -9 of the backend: none is given twice');
+is(wait_for_ids($node, q(SELECT idgen_sequence_next('c', 'ordinary'))), 4, 'kill -9 of the backend: no value is returned twice');
 
 # --- a store that stalls
 
 $store->pause;
 ok_error(q(SET idgen.sequence_timeout = '300ms'; SELECT idgen_sequence_next('p', 'ordinary')),
-    qr/ERROR:  08006: the sequence store does not answer.*no reply within 0\.300 s\. It may have carried out.*idgen\.sequence_timeout/s, 'a store that stalls');
+    qr/ERROR:  08006: the sequence store does not answer.*no reply within 0\.300 s\. It may have carried out.*idgen\.sequence_timeout/s, 'a stalled store: the error says that the request may have been carried out');
 ok_error(q(SET statement_timeout = '300ms'; SELECT * FROM idgen_sequence_next_keys(ARRAY(SELECT 'p' || n FROM generate_series(1, 10000) n), 'ordinary')),
-    qr/57014/, 'and takes not even what it is asked');
+    qr/57014/, 'a stalled store that does not read requests: statement_timeout ends the call');
 $store->resume;
-like(ask(q(SELECT idgen_sequence_next('p', 'ordinary'))), qr/^[12]$/, 'when it goes on');
+like(ask(q(SELECT idgen_sequence_next('p', 'ordinary'))), qr/^[12]$/, 'the store continues');
 
-# --- no store, or none that is one
+# --- no store, or not Redis
 
 $proxy->refuse;
-ok_error(q(SELECT idgen_sequence_next('p', 'ordinary')), qr/ERROR:  08006: .*refused\.\n/s, 'a store that is away: nothing is said to be unsure');
+ok_error(q(SELECT idgen_sequence_next('p', 'ordinary')), qr/ERROR:  08006: .*refused\.\n/s, 'a store that is down: the error does not say that the request may have been carried out');
 $proxy->pass;
 my %pattern = (
     (map { $_ => qr/ERROR:  08P01: .*does not speak Redis' protocol/s } qw(http ssh garbage nested huge)),
     status => qr/ERROR:  08P01: unexpected reply from sequence store/,
     (map { $_ => qr/ERROR:  08006: .*no reply within/s } qw(silence partial)),
-    # Whether so much has come by then, is the machine's.
+    # Which error these get depends on the speed of the machine.
     (map { $_ => qr/ERROR:  08(P01|006): .*(does not speak Redis' protocol|no reply within)/s } qw(line bulk)),
-    close => qr/ERROR:  08006: .*closed|reset/s,
+    close => qr/ERROR:  08006: .*(closed|reset)/s,
 );
 foreach my $kind (sort keys %pattern) {
     my $fake = IdgenTest::NotRedis->new($kind);
@@ -135,21 +135,21 @@ store_is($fake->url);
 is(session_of(
         q(SET statement_timeout = '200ms';),
         (q(SELECT idgen_sequence_next('p', 'ordinary');)) x 3),
-    '|57014 57014 57014', 'one that says nothing');
-# The background worker, which tells the store of its static worker id, comes too.
-cmp_ok($fake->connections, '>=', 3, 'each wait that was ended has ended its connection');
+    '|57014 57014 57014', 'a server that never replies: each call ends after statement_timeout');
+# The background worker, which announces its static worker id to the store, connects, too.
+cmp_ok($fake->connections, '>=', 3, 'each interrupted wait has closed its connection');
 $fake->stop;
 
-# --- one connection, kept, closed
+# --- a session's connection
 
 sub connections { return () = $store->cli('CLIENT', 'LIST', 'TYPE', 'normal') =~ /cmd=(?!client)/g }
 store_is($store->url);
 my $before = connections();
-is(session_of(q(SELECT count(idgen_sequence_next('kept', 'ordinary')) FROM generate_series(1, 100);), '\! sleep 0.2'), '100|', 'many calls');
+is(session_of(q(SELECT count(idgen_sequence_next('kept', 'ordinary')) FROM generate_series(1, 100);), '\! sleep 0.2'), '100|', 'many calls in one session');
 ok(wait_until { return connections() == $before }, 'the connection is closed when the session ends');
 my $session = $node->background_psql('postgres');
 $session->query_safe(q(SELECT idgen_sequence_next('kept', 'ordinary'))) foreach 1 .. 5;
-is(connections(), $before + 1, 'a session has one connection, and keeps it');
+is(connections(), $before + 1, 'a session has one connection and keeps it');
 
 $session->quit;
 $session = $node->background_psql('postgres', on_error_stop => 0);
@@ -157,35 +157,35 @@ $session->query(q(SELECT idgen_sequence_next('kept', 'ordinary')));
 $store->pause;
 $session->query(q(SET statement_timeout = '200ms'; SELECT idgen_sequence_next('kept', 'ordinary')));
 $store->resume;
-ok(wait_until { return connections() == $before }, 'a wait that is ended closes it at once, and not with the next call');
-like($session->query(q(SELECT idgen_sequence_next('kept', 'ordinary'))), qr/^10[78]$/, 'which opens another');
+ok(wait_until { return connections() == $before }, 'an interrupted wait closes the connection at once, not with the next call');
+like($session->query(q(SELECT idgen_sequence_next('kept', 'ordinary'))), qr/^10[78]$/, 'the next call opens another connection');
 $session->quit;
 $store->cli('SET', 'f:{4:kept}', 105);
 $session = $node->background_psql('postgres');
 $session->query_safe(q(SELECT idgen_sequence_peek('kept', 'ordinary')));
 
-# --- a store that is restarted, and one that another takes the place of
+# --- a store that is restarted, or replaced
 
 $store->restart;
-is($session->query_safe(q(SELECT idgen_sequence_next('kept', 'ordinary'))), 106, 'restarted between two calls: the session goes on');
+is($session->query_safe(q(SELECT idgen_sequence_next('kept', 'ordinary'))), 106, 'a session continues after a restart of the store');
 $store->cli('CLIENT', 'KILL', 'TYPE', 'normal');
-is($session->query_safe(q(SELECT idgen_sequence_next('kept', 'scripted'))), 1, 'a connection that was closed between two calls');
+is($session->query_safe(q(SELECT idgen_sequence_next('kept', 'scripted'))), 1, 'a session continues after its connection was closed');
 my $second = IdgenTest::Redis->new(password => 'p@ss');
 store_is($second->url(password => 'p%40ss'));
-is($session->query_safe(q(SELECT idgen_sequence_next('kept', 'ordinary'))), 1, 'a reload: the session goes to the other store');
-is($session->query_safe(q(SHOW idgen.sequence_store)), $second->url(password => '***'), 'whose password is not shown');
+is($session->query_safe(q(SELECT idgen_sequence_next('kept', 'ordinary'))), 1, 'after a reload the session uses the other store');
+is($session->query_safe(q(SHOW idgen.sequence_store)), $second->url(password => '***'), 'SHOW does not show the password');
 $session->quit;
 store_is($second->url);
-ok_error(q(SELECT idgen_sequence_next('p')), qr/ERROR:  08006: .*wants a password/s, 'no password');
+ok_error(q(SELECT idgen_sequence_next('p')), qr/ERROR:  08006: .*wants a password/s, 'a missing password: the error says so');
 store_is($second->url(password => 'wrong'));
-ok_error(q(SELECT idgen_sequence_next('p')), qr/ERROR:  08006: .*log-in is refused: WRONGPASS invalid username-password pair/s, 'the wrong password');
-# The lease's store serves where no other is set, with its password file.
+ok_error(q(SELECT idgen_sequence_next('p')), qr/ERROR:  08006: .*log-in is refused: WRONGPASS invalid username-password pair/s, 'a wrong password: the error has Redis\' message');
+# Without a setting of their own, sequences use the lease store with its password file.
 append_to_file($node->basedir . '/password', "p\@ss\n");
 store_is('', "idgen.lease_store = '" . $second->url . "'", "idgen.lease_password_file = '" . $node->basedir . "/password'");
-is(ask(q(SELECT idgen_sequence_next('kept', 'ordinary'))), 2, 'the store of the lease, where no other is set');
-# Its password is not for others.
+is(ask(q(SELECT idgen_sequence_next('kept', 'ordinary'))), 2, 'without a sequence store the lease store is used');
+# The lease store's password is not sent to another store.
 store_is($second->url);
-ok_error(q(SELECT idgen_sequence_next('p')), qr/ERROR:  08006: .*wants a password/s, 'another store is not told its password');
+ok_error(q(SELECT idgen_sequence_next('p')), qr/ERROR:  08006: .*wants a password/s, 'another store does not get the lease store\'s password');
 $second->stop;
 
 # --- a store that refuses
@@ -193,56 +193,56 @@ $second->stop;
 store_is($store->url);
 my $replica = IdgenTest::Redis->new(appendonly => 'no', conf => 'replicaof 127.0.0.1 ' . $store->port . "\n");
 store_is($replica->url);
-wait_until { return $replica->try_cli('ROLE') =~ /\bconnected\b/ } or die 'the replica does not follow';
-ok_error(q(SELECT idgen_sequence_next('p', 'ordinary')), qr/ERROR:  08006: .*READONLY/s, 'a replica');
-ok_error(q(SELECT idgen_sequence_next('p', 'scripted')), qr/ERROR:  08006: .*READONLY/s, 'a replica, by the script');
-ok_error(q(SELECT * FROM idgen_sequence_next_keys(ARRAY['p', 'q'], 'ordinary')), qr/ERROR:  08006: .*READONLY/s, 'a replica, many keys');
+wait_until { return $replica->try_cli('ROLE') =~ /\bconnected\b/ } or die 'the replica does not follow its master';
+ok_error(q(SELECT idgen_sequence_next('p', 'ordinary')), qr/ERROR:  08006: .*READONLY/s, 'a replica refuses a plain command');
+ok_error(q(SELECT idgen_sequence_next('p', 'scripted')), qr/ERROR:  08006: .*READONLY/s, 'a replica refuses the script');
+ok_error(q(SELECT * FROM idgen_sequence_next_keys(ARRAY['p', 'q'], 'ordinary')), qr/ERROR:  08006: .*READONLY/s, 'a replica refuses several keys');
 store_is('redis://127.0.0.1:' . $replica->port . ',127.0.0.1:' . $store->port);
-like(ask(q(SELECT idgen_sequence_next('p', 'ordinary'))), qr/^\d+$/, 'a replica and its master: the master is found');
-$replica->kill9;    # a Redis that has just become one may be too busy to heed less
+like(ask(q(SELECT idgen_sequence_next('p', 'ordinary'))), qr/^\d+$/, 'the master is found if its replica is listed first');
+$replica->kill9;    # a Redis that has just become a replica may be too busy for a shutdown
 store_is($store->url);
 $store->cli('CONFIG', 'SET', 'maxmemory', '1');
-ok_error(q(SELECT idgen_sequence_next('p', 'ordinary')), qr/ERROR:  55000: the sequence store refuses key "p".*OOM/s, 'out of memory');
-ok_error(q(SELECT idgen_sequence_next('p', 'scripted')), qr/ERROR:  55000: the sequence store refuses key "p".*OOM/s, 'out of memory, by the script');
-ok_error(q(SELECT * FROM idgen_sequence_next_keys(ARRAY['p', 'q'], 'scripted')), qr/ERROR:  55000: .*OOM/s, 'out of memory, many keys');
-like(ask(q(SELECT idgen_sequence_peek('p', 'ordinary'))), qr/^\d+$/, 'a value can still be read');
+ok_error(q(SELECT idgen_sequence_next('p', 'ordinary')), qr/ERROR:  55000: the sequence store refuses key "p".*OOM/s, 'out of memory: a plain command is refused');
+ok_error(q(SELECT idgen_sequence_next('p', 'scripted')), qr/ERROR:  55000: the sequence store refuses key "p".*OOM/s, 'out of memory: the script is refused');
+ok_error(q(SELECT * FROM idgen_sequence_next_keys(ARRAY['p', 'q'], 'scripted')), qr/ERROR:  55000: .*OOM/s, 'out of memory: several keys are refused');
+like(ask(q(SELECT idgen_sequence_peek('p', 'ordinary'))), qr/^\d+$/, 'out of memory: a value can still be read');
 $store->cli('CONFIG', 'SET', 'maxmemory', '0');
 $store->cli('CONFIG', 'SET', 'min-replicas-to-write', '1');
-ok_error(q(SELECT idgen_sequence_next('p', 'ordinary')), qr/ERROR:  08006: .*NOREPLICAS/s, 'too few replicas');
+ok_error(q(SELECT idgen_sequence_next('p', 'ordinary')), qr/ERROR:  08006: .*NOREPLICAS/s, 'too few replicas: a plain command is refused');
 $store->cli('CONFIG', 'SET', 'min-replicas-to-write', '0');
 
-# --- a user with just what is needed
+# --- a Redis user with the documented privileges
 
 $store->cli('ACL', 'SETUSER', 'counter', 'on', '>counterpw1', '~f:*', '~g:*', '-@all', '+get', '+mget', '+incrby', '+evalsha', '+eval', '+script|load',
     qw(+set +incr +decrby +del +pexpire +pttl +time +info));
 store_is($store->url(user => 'counter', password => 'counterpw1'));
 $store->cli('SCRIPT', 'FLUSH');
 is(ask(q(SELECT idgen_sequence_set('acl', 5, 'ordinary'), idgen_sequence_next('acl', 'ordinary'), idgen_sequence_delete_key('acl', 'ordinary'), idgen_sequence_next('acl', 'scripted'))),
-    '|6|t|1', 'the rights that the documentation names are enough');
+    '|6|t|1', 'the documented privileges are enough');
 ask(q(SELECT idgen_create_sequencer('acl_day', 'f:day:', max_value => 3, cycle => true, ttl => '1 d')));
 is(ask(q(SELECT string_agg(value::text, ' ') FROM idgen_sequence('acl', 2, 'acl_day')) . q(; SELECT string_agg(value::text, ' ') FROM idgen_sequence('acl', 2, 'acl_day'))),
-    "1 2\n3 1", 'also for a cycle and a TTL');
-ok_error(q(SELECT idgen_sequence_next('acl')), qr/ERROR:  55000: .*refuses key "acl".*(NOPERM|permission)/s, 'and no other key is theirs');
+    "1 2\n3 1", 'the documented privileges are enough for a cycle and a TTL');
+ok_error(q(SELECT idgen_sequence_next('acl')), qr/ERROR:  55000: .*refuses key "acl".*(NOPERM|permission)/s, 'the user has no access to other keys');
 store_is($store->url);
 
-# --- something else at the key
+# --- keys that hold something else
 
 foreach my $sequencer (qw(ordinary scripted)) {
     my $prefix = $sequencer eq 'ordinary' ? 'f:' : 'g:';
     $store->cli('RPUSH', "$prefix\{4:list}", 'a', 'b');
-    ok_error("SELECT $_", qr/ERROR:  42804: .*"list".*"$prefix\{4:list}" is no string/s, "$sequencer: a key of another type, $_")
+    ok_error("SELECT $_", qr/ERROR:  42804: .*"list".*"$prefix\{4:list}" is no string/s, "$sequencer: a key of another type fails: $_")
       foreach "idgen_sequence_next('list', '$sequencer')", "idgen_sequence_peek('list', '$sequencer')", "idgen_sequence_set('list', 1, '$sequencer')",
       "idgen_sequence_delete_key('list', '$sequencer')";
-    is($store->cli('LLEN', "$prefix\{4:list}"), 2, "$sequencer: is not touched");
+    is($store->cli('LLEN', "$prefix\{4:list}"), 2, "$sequencer: a key of another type is not changed");
     foreach my $text ('twelve', '-5', '', '1.5', '007', ' 1', '9223372036854775808') {
         $store->cli('SET', "$prefix\{1:t}", $text);
-        ok_error("SELECT $_", qr/ERROR:  22P02: .*"t".*"$prefix\{1:t}" is no whole number/s, "$sequencer: '$text' is no value, $_")
+        ok_error("SELECT $_", qr/ERROR:  22P02: .*"t".*"$prefix\{1:t}" is no whole number/s, "$sequencer: '$text' is not a value: $_")
           foreach "idgen_sequence_next('t', '$sequencer')", "idgen_sequence_peek('t', '$sequencer')";
     }
-    is(ask("SELECT idgen_sequence_set('t', 5, '$sequencer'); SELECT idgen_sequence_next('t', '$sequencer')"), "\n6", "$sequencer: a value that is set mends it");
+    is(ask("SELECT idgen_sequence_set('t', 5, '$sequencer'); SELECT idgen_sequence_next('t', '$sequencer')"), "\n6", "$sequencer: setting a value repairs the key");
 }
 
-unlike(slurp_file($node->logfile), qr/p\@ss|p%40ss/, 'no password is in the log');
+unlike(slurp_file($node->logfile), qr/p\@ss|p%40ss/, 'the log has no password');
 $node->stop;
-unlike(slurp_file($node->logfile), qr/PANIC|TRAP/, 'and nothing crashed');
+unlike(slurp_file($node->logfile), qr/PANIC|TRAP/, 'no process crashed');
 done_testing();

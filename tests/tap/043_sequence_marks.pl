@@ -1,5 +1,5 @@
-# A store that has forgotten does not answer below what a server knows: after FLUSHALL, after a step back to an older state,
-# after a restart. What another server has set, dropped or set again after a loss is not undone.
+# High-water marks: after a store has lost data (FLUSHALL, a restart from older data), no value below a server's mark is returned,
+# also after restarts and crashes of the server. Keys that another server has set or deleted are not raised.
 use strict;
 use warnings;
 
@@ -13,13 +13,13 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $store = IdgenTest::Redis->new(appendonly => 'no');
-# Keys are hashed under a secret of each server, so that nobody can choose one that shares another's mark. What makes room
-# for what rests on it, so the tests go on with secrets that are always the same.
+# Keys are hashed with a secret of each server, so that nobody can choose a key that shares another's mark. Which marks are evicted
+# depends on it, so the tests continue with fixed secrets.
 my @secrets;
 my @nodes = map { marked_server("marks_$_") } 1 .. 2;
 my ($node, $other) = @nodes;
 unlike($secrets[0], qr/^0*$/, 'a server has a secret');
-isnt($secrets[0], $secrets[1], 'of its own');
+isnt($secrets[0], $secrets[1], 'each server has a secret of its own');
 
 sub secret_of { return unpack('x16 H32', slurp_file($_[0]->data_dir . '/idgen.marks')) }
 sub set_secret {
@@ -57,79 +57,79 @@ sub take_all {
 sub key { my ($key) = @_; return ask("SELECT key_prefix FROM idgen_sequencers WHERE name = 'default'") . '{' . length($key) . ":$key}" }
 sub told { my ($server) = @_; return scalar(() = slurp_file(($server // $node)->logfile) =~ /the sequence store had forgotten values of/g) }
 
-# --- everything forgotten
+# --- all data is lost
 
 is(take_all('a', 100), '1|100|100', 'a hundred values');
-is(ask(q(SELECT string_agg(value::text, ' ') FROM idgen_sequence_next_keys(ARRAY['b', 'c', 'c']))), '1 1 2', 'and of other keys');
+is(ask(q(SELECT string_agg(value::text, ' ') FROM idgen_sequence_next_keys(ARRAY['b', 'c', 'c']))), '1 1 2', 'values of other keys');
 $store->cli('FLUSHALL');
-is(take('a'), 101, 'after FLUSHALL the next one is above them');
-is($store->cli('GET', key('a')), 101, 'as the store knows again');
-is(told(), 1, 'which is logged');
-like(slurp_file($node->logfile), qr/had forgotten values of "idgen:seq:[^"]*\{1:a\}".*It gave 1, and had given 100 before/s, 'with the numbers');
-is(take('a'), 102, 'and it goes on');
-is(take_all('b', 10), '2|11|10', 'a batch of a key that was forgotten, too');
-is(ask(q(SELECT string_agg(key || value, ' ') FROM idgen_sequence_next_keys(ARRAY['c', 'd', 'c', 'a']))), 'c3 d1 c4 a103', 'several keys, of which some were forgotten');
-is(take_all('f', 3, 'fives'), '5|15|3', 'a sequencer whose rules need the script');
+is(take('a'), 101, 'after FLUSHALL the next value is above them');
+is($store->cli('GET', key('a')), 101, 'the store is raised to it');
+is(told(), 1, 'the loss is logged');
+like(slurp_file($node->logfile), qr/had forgotten values of "idgen:seq:[^"]*\{1:a\}".*It gave 1, and had given 100 before/s, 'the log has both values');
+is(take('a'), 102, 'the key continues');
+is(take_all('b', 10), '2|11|10', 'a batch of a lost key');
+is(ask(q(SELECT string_agg(key || value, ' ') FROM idgen_sequence_next_keys(ARRAY['c', 'd', 'c', 'a']))), 'c3 d1 c4 a103', 'several keys, some of which were lost');
+is(take_all('f', 3, 'fives'), '5|15|3', 'a sequencer whose definition needs the script');
 $store->cli('FLUSHALL');
-is(take('f', $node, 'fives'), 20, 'goes on likewise');
-like(error_of($node, q(SELECT * FROM idgen_sequence('f', 17, 'fives'))), qr/ERROR:  2200H:.*The last is 20/s, 'up to its maximum');
+is(take('f', $node, 'fives'), 20, 'its lost key continues above the mark');
+like(error_of($node, q(SELECT * FROM idgen_sequence('f', 17, 'fives'))), qr/ERROR:  2200H:.*The last is 20/s, 'its maximum still counts');
 $store->cli('FLUSHALL');
 like(error_of($node, q(SELECT * FROM idgen_sequence('f', 17, 'fives'))), qr/ERROR:  2200H:.*The last is 20, .*16 are left, and 17 were asked for/s,
-    'which a store that has forgotten does not move');
+    'after a loss the maximum still counts');
 
-# --- something forgotten: a step back to an older state
+# --- some data is lost: the store is back at an older state
 
 $store->cli('SET', key('a'), 50);
 is(take('a'), 104, 'a value that has gone back is raised');
 my $before = told();
 $store->cli('INCRBY', key('a'), 1000);
-is(take('a'), 1105, 'one that another program has raised is not');
-is(told(), $before, 'and nothing is logged');
+is(take('a'), 1105, 'a value that another program has raised is not changed');
+is(told(), $before, 'nothing is logged for that');
 $store->cli('CONFIG', 'SET', 'save', '3600 1');
 $store->cli('SAVE');
-is(take_all('a', 5), '1106|1110|5', 'values after the last that was saved');
+is(take_all('a', 5), '1106|1110|5', 'values after the last snapshot');
 $store->kill9;
 $store->start;
-is(take('a'), 1111, 'a store that was killed and started again from an older state');
+is(take('a'), 1111, 'the key continues after the store was killed and restarted from the snapshot');
 
-# --- what others do is not undone
+# --- changes by other servers are not undone
 
-is(take('a', $other), 1112, 'another server takes one');
+is(take('a', $other), 1112, 'another server takes a value');
 ask(q(SELECT idgen_sequence_set('a', 10)), $other);
-is(take('a'), 11, 'a value that another server has set lower holds');
-is(take('a', $other), 12, 'for that one, too');
+is(take('a'), 11, 'a lower value set by another server takes effect');
+is(take('a', $other), 12, 'it takes effect for the other server, too');
 ask(q(SELECT idgen_sequence_delete_key('a')), $other);
-is(take('a'), 1, 'one that another server has dropped begins again');
+is(take('a'), 1, 'a key deleted by another server begins again');
 ask(q(SELECT idgen_sequence_set('a', 500)), $other);
 $store->cli('FLUSHALL');
-is(take('a', $other), 501, 'who has set it knows it');
-is(take('a'), 502, 'and so does the other then');
+is(take('a', $other), 501, 'after a loss the server that set a key continues it');
+is(take('a'), 502, 'the other server does so, too');
 $store->cli('FLUSHALL');
 ask(q(SELECT idgen_sequence_set('a', 3)), $other);
-is(take('a'), 4, 'one that was set after a loss holds, also where more was known');
+is(take('a'), 4, 'a key set after a loss keeps its value, even if a mark is higher');
 $store->cli('FLUSHALL');
-is(ask(q(SELECT idgen_sequence_set_if_not_exists('a', 7))), 't', 'likewise one set where there was none');
-is(take('a', $other), 8, 'for all');
+is(ask(q(SELECT idgen_sequence_set_if_not_exists('a', 7))), 't', 'set_if_not_exists sets a key that was lost');
+is(take('a', $other), 8, 'all servers continue from there');
 
-# --- what several servers know together: each what it has seen
+# --- several servers know different marks
 
-is(take_all('e', 20), '1|20|20', 'one server has twenty');
-is(take('e', $other), 21, 'and another the twenty-first');
-is(take_all('e', 20), '22|41|20', 'and the first twenty more');
+is(take_all('e', 20), '1|20|20', 'one server takes twenty values');
+is(take('e', $other), 21, 'another server takes one');
+is(take_all('e', 20), '22|41|20', 'the first server takes twenty more');
 $store->cli('FLUSHALL');
-is(take('e', $other), 22, 'a server that knows less does not know of those');
-is(take('e'), 42, 'until one that knows more asks');
-is(take('e', $other), 43, 'and from then on');
+is(take('e', $other), 22, 'after a loss a server with a lower mark does not know of the later values');
+is(take('e'), 42, 'a server with a higher mark raises the store');
+is(take('e', $other), 43, 'from then on all servers continue above it');
 
-# --- without marks: keys that end by themselves, and values that begin again
+# --- no marks for keys with a TTL and for cycles
 
 is(take('t', $node, 'day'), 1, 'a key with a TTL');
 is(take_all('r', 4, 'round'), '1|4|4', 'a cycle');
 $store->cli('FLUSHALL');
-is(take('t', $node, 'day'), 1, 'begins again in a store that has forgotten it');
-is(take('r', $node, 'round'), 1, 'and so does the cycle');
+is(take('t', $node, 'day'), 1, 'a lost key with a TTL begins again');
+is(take('r', $node, 'round'), 1, 'a lost cycle begins again');
 
-# --- under load nobody is alarmed for nothing, and what is given is without gaps
+# --- under load no loss is reported by mistake, and values have no gaps
 
 my $told = told($node) + told($other);
 my $script = PostgreSQL::Test::Utils::tempdir . '/take.sql';
@@ -142,25 +142,25 @@ my @runs = map {
 $_->finish foreach @runs;
 my %given = map { $_ => 1 } map { split(/\n/, ask('SELECT value FROM given', $_)) } @nodes;
 is(scalar(keys %given), 4000, 'two servers with four clients each: every value is distinct');
-is((sort { $b <=> $a } keys %given)[0], 4000, 'and none is missing');
-is(told($node) + told($other), $told, 'and the store was not thought to have forgotten');
+is((sort { $b <=> $a } keys %given)[0], 4000, 'no value is missing');
+is(told($node) + told($other), $told, 'no loss was reported');
 
-# --- what fails in the middle
+# --- failures in the middle of a call
 
 my $proxy = IdgenTest::Proxy->new($store);
 change_settings($node, "idgen.sequence_store = '" . $proxy->url . "'", "idgen.sequence_timeout = '300ms'");
-is(take('x'), 1, 'through a proxy');
+is(take('x'), 1, 'a value through the proxy');
 $proxy->drop_replies;
-like(error_of($node, q(SELECT idgen_sequence_next('x'))), qr/ERROR:  08006: .*It may have carried out/s, 'a reply that is lost');
+like(error_of($node, q(SELECT idgen_sequence_next('x'))), qr/ERROR:  08006: .*It may have carried out/s, 'a reply is lost');
 $proxy->pass;
-is(take('x'), 3, 'the next call is right: a value is lost, none is given twice');
+is(take('x'), 3, 'the next call skips the lost value');
 $store->cli('FLUSHALL');
 $store->pause;
-like(error_of($node, q(SELECT idgen_sequence_next('x'))), qr/ERROR:  08006/, 'a store that stalls when it has forgotten');
+like(error_of($node, q(SELECT idgen_sequence_next('x'))), qr/ERROR:  08006/, 'a store that lost its data and stalls');
 $store->resume;
-cmp_ok(take('x'), '>', 3, 'is raised when it goes on');
+cmp_ok(take('x'), '>', 3, 'it is raised when it continues');
 
-# --- two that both take themselves for the store: one server asks both at the same time
+# --- two Redis that both act as the store, and one server that asks both at the same time
 
 my $twin = IdgenTest::Redis->new(appendonly => 'no');
 change_settings($node, "idgen.sequence_timeout = '1min'");
@@ -171,37 +171,37 @@ is($session->query_safe(q(SELECT idgen_sequence_next('warm'))), 1, 'a session wi
 $proxy->hold_replies;
 $session->{stdin} .= "SELECT 'slow ' || idgen_sequence_next('twice');\n\\echo done\n";
 $session->{run}->pump_nb;
-ok(wait_until { $store->cli('GET', key('twice')) == 6 }, 'one has given the sixth, of which nobody has heard');
+ok(wait_until { $store->cli('GET', key('twice')) == 6 }, 'the first store counts the sixth value, but the reply is held');
 change_settings($node, "idgen.sequence_store = '" . $twin->url . "'");
-is(take('twice'), 6, 'the other gives it to somebody else');
+is(take('twice'), 6, 'the second store returns the sixth value to another session');
 $proxy->let_go;
-ok(wait_until { $session->{run}->pump_nb; $session->{stdout} =~ /^done$/m }, 'the first goes on');
-like($session->{stdout}, qr/^slow 7$/m, 'and does not give it again');
+ok(wait_until { $session->{run}->pump_nb; $session->{stdout} =~ /^done$/m }, 'the held reply arrives');
+like($session->{stdout}, qr/^slow 7$/m, 'the session does not return the sixth value again');
 $session->quit;
-is(take('twice'), 8, 'nor does any other session: what it was told by the one, the other is raised above');
+is(take('twice'), 8, 'no other session does: the second store is raised above the values of the first');
 change_settings($node, "idgen.sequence_store = '" . $store->url(socket => 1) . "'", "idgen.sequence_timeout = '2s'");
 
-# --- more keys than there is room for
+# --- more keys than marks
 
 ask(q(SELECT count(idgen_sequence_next('key' || n)) FROM generate_series(1, 1000) n));
-is(take('key1000'), 2, 'a thousand keys where 64 have marks');
+is(take('key1000'), 2, 'a thousand keys with 64 marks');
 $store->cli('FLUSHALL');
-is(take('key1000'), 3, 'the last one used has its mark');
-is(take('key1'), 1, 'the first one had to make room');
+is(take('key1000'), 3, 'the last key has a mark');
+is(take('key1'), 1, 'the first key has lost its mark');
 
-# Keys that a role uses once do not cost another's their marks.
+# Keys that a role uses once do not evict another role's marks.
 ask('CREATE ROLE flooder LOGIN');
 ask("DO 'BEGIN EXECUTE (SELECT string_agg(format(''GRANT EXECUTE ON FUNCTION %s TO flooder'', oid::regprocedure), ''; '') FROM pg_proc WHERE proname ~ ''^idgen_sequence''); END'");
 take("used$_") foreach (1 .. 5) x 3;
 $node->safe_psql('postgres', q(SELECT count(idgen_sequence_next('once' || n)) FROM generate_series(1, 5000) n), extra_params => [ '-U', 'flooder' ]);
 $store->cli('FLUSHALL');
 is(join(' ', map { take("used$_") } 1 .. 5), '4 4 4 4 4', 'keys in use keep their marks');
-# Not even if they are used again and again, unless they are that role's own.
+# Keys that a role uses repeatedly evict only that role's own marks.
 $node->safe_psql('postgres', q(SELECT count(idgen_sequence_next('twice' || n) + idgen_sequence_next('twice' || n)) FROM generate_series(1, 2000) n), extra_params => [ '-U', 'flooder' ]);
 $store->cli('FLUSHALL');
-cmp_ok(scalar(grep { take("used$_") == 5 } 1 .. 5), '>=', 4, 'also where another role uses its keys again');
+cmp_ok(scalar(grep { take("used$_") == 5 } 1 .. 5), '>=', 4, 'keys in use keep their marks while another role uses many keys repeatedly');
 
-# Nor if that role makes databases for it.
+# Databases that a role creates do not help it.
 ask('CREATE ROLE maker LOGIN CREATEDB');
 my @maker = (extra_params => [ '-U', 'maker' ]);
 take("used$_") foreach (1 .. 5) x 3;
@@ -211,143 +211,143 @@ foreach my $database (map { "made$_" } 1 .. 8) {
     $node->safe_psql($database, q(SELECT count(idgen_sequence_next('twice' || n) + idgen_sequence_next('twice' || n)) FROM generate_series(1, 100) n), @maker);
 }
 $store->cli('FLUSHALL');
-cmp_ok(scalar(grep { take("used$_") > 1 } 1 .. 5), '>=', 4, 'also where another role has many databases');
+cmp_ok(scalar(grep { take("used$_") > 1 } 1 .. 5), '>=', 4, 'keys in use keep their marks while another role creates databases');
 
-# --- what is known survives the server: a stop
+# --- marks survive a stop of the server
 
 is(take_all('g', 10), '1|10|10', 'ten values');
 $node->restart;
 $store->cli('FLUSHALL');
-is(take('g'), 11, 'a server that was stopped and started knows them exactly');
-is(take_all('g', 1000), '12|1011|1000', 'more of them');
+is(take('g'), 11, 'after a restart the server knows the exact mark');
+is(take_all('g', 1000), '12|1011|1000', 'a thousand more values');
 
-# --- a crash: the records are ahead of what was given
+# --- after a crash marks are ahead of the values returned
 
 sub crash { ok(kill_postmaster($node), 'the server crashes'); $node->start; return }
 $node->stop('immediate');
 $node->start;
-is(take('g'), 1012, 'an immediate stop loses nothing, either');
+is(take('g'), 1012, 'an immediate shutdown loses no mark');
 crash();
-is(take('g'), 1013, 'a store that has forgotten nothing is believed after a crash, too: no value is skipped');
+is(take('g'), 1013, 'if the store has lost nothing, no value is skipped after a crash');
 crash();
 $told = told();
 $store->cli('FLUSHALL');
 my $after = take('g');
-cmp_ok($after, '>', 1013, 'one that was emptied goes on above all that may have been given');
-cmp_ok($after, '<=', 1013 + 2 * 65536, 'not far above');
-is(told(), $told + 1, 'and the log says so');
+cmp_ok($after, '>', 1013, 'if the store was emptied, values after a crash are above all that may have been returned');
+cmp_ok($after, '<=', 1013 + 2 * 65536, 'they are not far above');
+is(told(), $told + 1, 'the loss is logged');
 $store->cli('SAVE');
-is(take_all('g', 5), join('|', $after + 1, $after + 5, 5), 'five more');
+is(take_all('g', 5), join('|', $after + 1, $after + 5, 5), 'five more values');
 $store->kill9;
 crash();
 $store->start;
 is($store->cli('GET', key('g')), $after, 'the store has gone back to before those');
 $told = told();
-cmp_ok(take('g'), '>', $after + 5, 'a store that is another one than before the crash is raised');
-like(slurp_file($node->logfile), qr/may have forgotten values of "[^"]*\{1:g\}".*It gave @{[$after + 1]}, and is not the one that, when this server crashed/s, 'with the reason');
+cmp_ok(take('g'), '>', $after + 5, 'a store other than the one before the crash is raised');
+like(slurp_file($node->logfile), qr/may have forgotten values of "[^"]*\{1:g\}".*It gave @{[$after + 1]}, and is not the one that, when this server crashed/s, 'the log has the reason');
 $store->cli('SAVE');
 $after = take('g');
 $store->kill9;
 $store->start;
-is(take('g'), $after + 1, 'while the server lives it knows exactly, whoever the store is');
+is(take('g'), $after + 1, 'while the server runs it knows the exact mark, whatever happens to the store');
 
-is(take('one'), 1, 'a key of which one value was given');
+is(take('one'), 1, 'a key of which one value was returned');
 crash();
 $store->cli('FLUSHALL');
-cmp_ok(take('one'), '>', 1, 'before a crash');
+cmp_ok(take('one'), '>', 1, 'after a crash and a loss it is not returned again');
 ask(q(SELECT idgen_sequence_set('one', 10)));
 crash();
-is(take('one'), 11, 'a value that was set');
+is(take('one'), 11, 'after a crash a value that was set is kept');
 ask(q(SELECT idgen_sequence_set('one', 5)), $other);
 crash();
-is(take('one'), 6, 'one that another server has set lower holds after a crash, too');
-is(ask(q(SELECT idgen_sequence_delete_key('one'))), 't', 'it is dropped');
+is(take('one'), 6, 'after a crash a lower value set by another server is kept');
+is(ask(q(SELECT idgen_sequence_delete_key('one'))), 't', 'the key is deleted');
 crash();
-is(take('one'), 1, 'and begins again');
+is(take('one'), 1, 'after a crash a deleted key begins again');
 
-# A killed session takes the whole server with it, and what it knew in memory.
+# A killed session makes the whole server restart, and its shared memory is lost.
 is(take_all('killed', 100), '1|100|100', 'a hundred values');
 ok(kill_backend($node), 'a session is killed');
 wait_for_ids($node);
-is(take('killed'), 101, 'nothing is skipped');
+is(take('killed'), 101, 'no value is skipped');
 
-# --- a file of another size, one that is damaged, and one that is none
+# --- a marks file of another size, damaged, and invalid
 
 is(take_all('sized', 10), '1|10|10', 'ten values');
 $node->append_conf('postgresql.conf', 'idgen.max_sequence_marks = 128');
 $node->restart;
 $store->cli('FLUSHALL');
-is(take('sized'), 11, 'a table of another size takes what the file has');
-is(secret_of($node), sprintf('%032x', 1), 'and the secret of the hashes');
+is(take('sized'), 11, 'a table of another size takes the marks from the file');
+is(secret_of($node), sprintf('%032x', 1), 'the secret of the hashes is kept');
 my $file = $node->data_dir . '/idgen.marks';
-is(-s $file, 64 * (1 + 128), 'whose size is that of the table');
+is(-s $file, 64 * (1 + 128), 'the file has the size of the table');
 $node->stop;
 open my $marks, '+<:raw', $file or die $!;
 for my $place (1 .. 128) { seek($marks, 64 * $place + 16, 0); print $marks 'x' }
 close $marks or die $!;
 $node->start;
-like(slurp_file($node->logfile), qr/ignoring parts of file "idgen.marks".*records [1-9][0-9]* are damaged/s, 'damaged records are not taken');
-is(take('sized'), 12, 'and nothing else is lost');
+like(slurp_file($node->logfile), qr/ignoring parts of file "idgen.marks".*records [1-9][0-9]* are damaged/s, 'damaged records are ignored');
+is(take('sized'), 12, 'other records are kept');
 $node->stop;
 append_to_file($file, 'x');
 truncate($file, 100);
 $node->start;
-like(slurp_file($node->logfile), qr/ignoring parts of file "idgen.marks".*128 missing/s, 'nor those that are missing');
+like(slurp_file($node->logfile), qr/ignoring parts of file "idgen.marks".*128 missing/s, 'missing records are reported');
 $node->stop;
 truncate($file, 10);
 $node->start;
-like(slurp_file($node->logfile), qr/ignoring file "idgen.marks"/, 'a file that is none is not taken');
-is(take('sized'), 13, 'and the server goes on');
+like(slurp_file($node->logfile), qr/ignoring file "idgen.marks"/, 'an invalid file is ignored');
+is(take('sized'), 13, 'sequences continue without it');
 
-# --- a file that can't be written: no value is given that is not known
+# --- a marks file that cannot be written: no value is returned without a mark
 
 unlink $file;
 mkdir $file or die $!;
-like(error_of($node, q(SELECT idgen_sequence_next('new'))), qr/ERROR:  .*could not open file "idgen.marks"/, 'an error');
+like(error_of($node, q(SELECT idgen_sequence_next('new'))), qr/ERROR:  .*could not open file "idgen.marks"/, 'a value without a mark fails');
 rmdir $file or die $!;
-is(take('new'), 2, 'a file that is gone is written again');
+is(take('new'), 2, 'a missing file is written again');
 is(-s $file, 64 * (1 + 128), 'whole');
 
-# Also under sessions that have the old one open.
+# The file is removed while sessions have it open.
 my $opened = $node->background_psql('postgres');
 is($opened->query_safe(q(SELECT idgen_sequence_next('opened'))), 1, 'a session that has the file open');
 unlink $file;
-is($opened->query_safe(q(SELECT idgen_sequence_next('opened2'))), 1, 'which goes');
+is($opened->query_safe(q(SELECT idgen_sequence_next('opened2'))), 1, 'it takes a value after the file was removed');
 $opened->quit;
-ok(-e $file, 'it is written again');
-like(slurp_file($node->logfile), qr/the file "idgen.marks" was removed or replaced; it is written again/, 'which is logged');
+ok(-e $file, 'the file is written again');
+like(slurp_file($node->logfile), qr/the file "idgen.marks" was removed or replaced; it is written again/, 'this is logged');
 crash();
 $store->cli('FLUSHALL');
-cmp_ok(take($_), '>', 1, 'what it was given is known after a crash') foreach qw(opened opened2);
+cmp_ok(take($_), '>', 1, 'the session\'s values are known after a crash') foreach qw(opened opened2);
 
-# A server that can't write it when it starts, with another size.
+# A server that cannot write a file of another size when it starts.
 $node->append_conf('postgresql.conf', 'idgen.max_sequence_marks = 4096');
 ok(kill_postmaster($node), 'the server crashes');
 mkdir "$file.new" or die $!;
 $node->start;
-like(slurp_file($node->logfile), qr/idgen cannot record how far sequences have come/, 'a server that can not write the file says so');
-is(take('opened2'), $store->cli('GET', key('opened2')), 'what the old file covers goes on');
-like(error_of($node, q(SELECT idgen_sequence_next('many1'))), qr/ERROR:  .*could not write file "idgen.marks.new"/, 'and no key goes on without a mark');
+like(slurp_file($node->logfile), qr/idgen cannot record how far sequences have come/, 'the server logs that it cannot write the file');
+is(take('opened2'), $store->cli('GET', key('opened2')), 'a key with a mark in the old file continues');
+like(error_of($node, q(SELECT idgen_sequence_next('many1'))), qr/ERROR:  .*could not write file "idgen.marks.new"/, 'a key without a mark fails');
 rmdir "$file.new" or die $!;
 ask(q(SELECT idgen_sequence_next('many' || n) FROM generate_series(1, 500) n));
 crash();
 $store->cli('FLUSHALL');
-is(ask(q(SELECT count(*) FROM (SELECT idgen_sequence_next('many' || n) v FROM generate_series(1, 500) n) x WHERE v = 1)), 0, 'until it can: then all are known after a crash');
+is(ask(q(SELECT count(*) FROM (SELECT idgen_sequence_next('many' || n) v FROM generate_series(1, 500) n) x WHERE v = 1)), 0, 'when the file can be written, all keys have marks after a crash');
 
-# --- a store that repeats itself is asked again, and less and less often
+# --- a store that repeats itself is asked again, with increasing pauses
 
 my %replies  = (GET => "\$-1\r\n", INCRBY => ":1\r\n", SCRIPT => "\$40\r\n" . 'a' x 40 . "\r\n");
 my $repeater = IdgenTest::FakeRedis->new(sub {
     my ($verb, @words) = @_;
     return $replies{$verb} // ((grep { $_ eq 'writer' } @words) ? "\$3\r\nrun\r\n" : strings('ok', 1, 0));
 });
-is(take_all('lie', 5), '1|5|5', 'five values of another');
+is(take_all('lie', 5), '1|5|5', 'five values of the real store');
 change_settings($node, "idgen.sequence_store = '" . $repeater->url . "'");
-ok(wait_until { ask('SHOW idgen.sequence_store') eq $repeater->url }, 'which gives way to it');
+ok(wait_until { ask('SHOW idgen.sequence_store') eq $repeater->url }, 'the repeating store is in use');
 like(error_of($node, q(SELECT idgen_sequence_next('lie'))),
-    qr/ERROR:  08P01: the sequence store gives values that have been given before\nDETAIL:  Of "[^"]*\{3:lie\}" it has given such values \d+ times running, the last time 1,/, 'the error says what it does');
-cmp_ok($repeater->commands, '>', 1, 'it was asked again');
-cmp_ok($repeater->commands, '<', 100, 'it is not asked without a pause');
+    qr/ERROR:  08P01: the sequence store gives values that have been given before\nDETAIL:  Of "[^"]*\{3:lie\}" it has given such values \d+ times running, the last time 1,/, 'the error says that values are repeated');
+cmp_ok($repeater->commands, '>', 1, 'the store was asked again');
+cmp_ok($repeater->commands, '<', 100, 'there were pauses between the requests');
 $repeater->stop;
 
 $_->stop foreach @nodes;

@@ -1,5 +1,5 @@
-# Sequences when their database moves: dumped and restored beside the original, under its own name and another; and upgraded
-# by pg_upgrade, with and without the file of marks, while the store forgets.
+# Sequences of a database that is dumped and restored beside the original, under its own name and another, or upgraded by
+# pg_upgrade, with and without the marks file, after the store lost its data.
 use strict;
 use warnings;
 
@@ -28,19 +28,19 @@ CREATE TABLE message (number bigint PRIMARY KEY DEFAULT idgen_sequence_next('m')
 INSERT INTO message SELECT FROM generate_series(1, 50);
 SQL
 
-# --- dumped and restored
+# --- dump and restore
 
 $node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/shop.dump", $node->connstr('shop') ], 'pg_dump');
 my $insert = 'INSERT INTO message DEFAULT VALUES RETURNING number, named';
 my $other = server('other');
 $other->safe_psql('postgres', 'CREATE DATABASE shop; CREATE DATABASE branch');
-$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $other->connstr($_), "$dir/shop.dump" ], "restored as $_") foreach qw(shop branch);
-is($other->safe_psql('shop', $insert), '51|51', 'under its own name it goes on');
-is($node->safe_psql('shop', $insert), '52|52', 'together with the original');
-is($other->safe_psql('shop', 'SELECT count(*) = count(fast) FROM message'), 't', 'also from segments');
-like(error_of($other, $insert, 'branch'), qr/ERROR:  23505/, 'under another name it begins at the start, where the database names the prefix');
+$node->command_ok([ 'pg_restore', '--exit-on-error', '-d', $other->connstr($_), "$dir/shop.dump" ], "the dump is restored as $_") foreach qw(shop branch);
+is($other->safe_psql('shop', $insert), '51|51', 'under the same name the sequence continues');
+is($node->safe_psql('shop', $insert), '52|52', 'the original continues the same sequence');
+is($other->safe_psql('shop', 'SELECT count(*) = count(fast) FROM message'), 't', 'a sequencer with a cache continues, too');
+like(error_of($other, $insert, 'branch'), qr/ERROR:  23505/, 'under another name it begins at the start, because the database\'s name is part of the key');
 $other->safe_psql('branch', q(SELECT idgen_sequence_set('m', max(number)) FROM message; SELECT idgen_sequence_set('m', max(fast), 'fast') FROM message));
-like($other->safe_psql('branch', $insert), qr/^51\|5\d$/, 'until it is set to where the table is');
+like($other->safe_psql('branch', $insert), qr/^51\|5\d$/, 'it can be set to the table\'s maximum');
 $other->stop;
 
 # --- pg_upgrade
@@ -60,12 +60,12 @@ copy($node->data_dir . $marks, $upgraded->data_dir . $marks) or die "could not c
 $store->cli('FLUSHALL');
 $without->start;
 like(error_of($without, 'INSERT INTO message (number) VALUES (idgen_sequence_next($$m$$))', 'shop'), qr/ERROR:  23505/,
-    'without them a store that has forgotten is believed');
+    'without the marks file a loss is not noticed');
 $without->stop;
 $store->cli('FLUSHALL');
 $upgraded->start;
-is($upgraded->safe_psql('shop', q(INSERT INTO message DEFAULT VALUES RETURNING number)), $last + 1, 'with them it is raised');
-like(slurp_file($upgraded->logfile), qr/had forgotten values of "shop:\{1:m\}"/, 'which is logged');
+is($upgraded->safe_psql('shop', q(INSERT INTO message DEFAULT VALUES RETURNING number)), $last + 1, 'with the marks file the store is raised');
+like(slurp_file($upgraded->logfile), qr/had forgotten values of "shop:\{1:m\}"/, 'the loss is logged');
 $upgraded->stop;
 
 done_testing();

@@ -1,5 +1,5 @@
-# Which store gave what a server knows: values that come from two that both take themselves for the master are told apart, also
-# where the connection to one of them has gone, and after a crash the one that gave the last value is believed, and no other.
+# Which store returned a value: two that both act as master are told apart, also if the connection to one of them is gone; and
+# after a crash only the store that returned the last value is trusted.
 use strict;
 use warnings;
 
@@ -29,30 +29,30 @@ sub key  { my ($key) = @_; return 'idgen:seq:8:postgres:7:default:{' . length($k
 sub store_is { my ($url) = @_; return change_settings($node, "idgen.sequence_store = '$url'") }
 sub crash { ok(kill_postmaster($node), 'the server crashes'); $node->start; return }
 
-# --- an answer over a connection that ends behind it: who gave it can't be asked any more
+# --- a reply on a connection that ends with it: the store can no longer be asked who it is
 
 take('twice') foreach 1 .. 5;
 $twin->cli('SET', key('twice'), 5);
 my $session = $node->background_psql('postgres');
 my $pid = $session->query_safe('SELECT pg_backend_pid()');
-is($session->query_safe(q(SELECT idgen_sequence_peek('warm'))), '', 'a session with a connection, over which nobody was asked who he is');
+is($session->query_safe(q(SELECT idgen_sequence_peek('warm'))), '', 'a session with a connection on which the store was not asked yet');
 $proxy->hold_replies;
 $session->{stdin} .= "SELECT 'slow ' || idgen_sequence_next('twice');\n\\echo done\n";
 $session->{run}->pump_nb;
-ok(wait_until { $store->cli('GET', key('twice')) == 6 }, 'one has given the sixth, of which nobody has heard');
+ok(wait_until { $store->cli('GET', key('twice')) == 6 }, 'the first store counts the sixth value, but the reply is held');
 store_is($twin->url);
-is(take('twice'), 6, 'the other gives it to another session');
+is(take('twice'), 6, 'the second store returns the sixth value to another session');
 $store->kill9;
-kill('STOP', $pid);    # so that the reply and the end of the connection are there together
+kill('STOP', $pid);    # so that the reply and the end of the connection arrive together
 $proxy->let_go;
-ok(wait_until { $proxy->state->{held} == 0 }, 'the reply goes on, and the connection ends');
+ok(wait_until { $proxy->state->{held} == 0 }, 'the reply and the end of the connection arrive');
 $store->start;
 kill('CONT', $pid);
-ok(wait_until { $session->{run}->pump_nb; $session->{stdout} =~ /^done$/m }, 'the session goes on');
-like($session->{stdout}, qr/^slow 7$/m, 'and is not given the same');
+ok(wait_until { $session->{run}->pump_nb; $session->{stdout} =~ /^done$/m }, 'the session continues');
+like($session->{stdout}, qr/^slow 7$/m, 'the session does not return the sixth value again');
 $session->quit;
 
-# --- a former master, which the server was told of, and comes back to after a crash
+# --- a former master, to which the server returns after a crash
 
 store_is($store->url);
 ask('CREATE TABLE given (value bigint PRIMARY KEY)');
@@ -63,10 +63,9 @@ store_is($twin->url);
 ask($give) foreach 1 .. 5;
 store_is($store->url);
 crash();
-is(error_of($node, $give), '', 'a former master is not believed');
+is(error_of($node, $give), '', 'a former master is not trusted');
 
-# --- where nothing has happened to the store, a crash alone skips nothing: with the rights that the documentation names, and
-# where a Sentinel had to be asked for the way
+# --- if nothing has happened to the store, a crash alone skips no value: with the documented privileges, and with Sentinel
 
 $store->cli('ACL', 'SETUSER', 'counter', 'on', '>counterpw1', '~*', '-@all', '+get', '+mget', '+incrby', '+evalsha', '+eval', '+script|load',
     qw(+set +incr +decrby +del +pexpire +pttl +time +info));
@@ -75,11 +74,11 @@ foreach ([ 'a user with few rights', $store->url(user => 'counter', password => 
     my ($name, $url) = @$_;
     (my $word = lc $name) =~ s/\W//g;
     store_is($url);
-    is(take("one $word"), 1, "$name: a value");
-    is(take_two("two $word", "three $word"), '1 1', "$name: several keys, over a new connection");
+    is(take("one $word"), 1, "$name: the first value");
+    is(take_two("two $word", "three $word"), '1 1', "$name: several keys on a new connection");
     crash();
-    is(take("one $word"), 2, "$name: the next");
-    is(take_two("two $word", "three $word"), '2 2', "$name: of several keys");
+    is(take("one $word"), 2, "$name: the next value after a crash");
+    is(take_two("two $word", "three $word"), '2 2', "$name: the next values of several keys");
 }
 
 $node->stop;

@@ -1,5 +1,5 @@
-# What a store says, and what other servers have written into it, reaches people and tables only as printable ASCII: not
-# the escape codes that would colour a terminal, nor bytes that are no text in this database's encoding; and without addresses.
+# What a store replies, and what other servers have written into it, is shown and logged as printable ASCII only: without escape
+# codes, without bytes that are invalid in the database's encoding, and without addresses for ordinary roles.
 use strict;
 use warnings;
 
@@ -30,20 +30,20 @@ END $$;
 SQL
 is($node->safe_psql('postgres', 'SHOW server_encoding'), 'UTF8', 'a database in UTF-8');
 
-# All that was kept is UTF-8 and printable ASCII, and something of it matches.
+# All texts are valid UTF-8 and printable ASCII, and one of them matches.
 sub ok_kept {
     my ($pattern, $name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $words = $node->safe_psql('postgres', q(SELECT string_agg(word, ' | ') FROM words));
     like($words, $pattern, $name);
-    # A textsend() is the bytes as they are stored; convert_from() refuses what is no UTF-8.
+    # textsend() returns the bytes as they are stored; convert_from() rejects invalid UTF-8.
     my ($status, $bad, $error) = $node->psql('postgres', q(SELECT count(*) FROM words WHERE convert_from(textsend(word), 'UTF8') ~ '[^ -~\n]'));
-    is("$bad$error", '0', "$name: all of it is printable");
+    is("$bad$error", '0', "$name: all texts are printable");
     $node->safe_psql('postgres', 'TRUNCATE words');
     return;
 }
 
-# --- what other servers have written
+# --- records written by other servers
 
 my $token = 'x' x 36;
 my $at    = sprintf('%016d', 1700000000000);
@@ -54,19 +54,19 @@ foreach my $record ([ 900, "h\x1b[31m\xff|5432|/data/\xc3(\x07" ], [ 901, 'h|999
 $node->safe_psql('postgres', 'INSERT INTO words SELECT worker_id, unnest(ARRAY[host, data_directory]) FROM idgen_workers()');
 ok_kept(qr{h\\x1b\[31m\\xff \| /data/\\xc3\(\\x07}, 'idgen_workers()');
 is($node->safe_psql('postgres', 'SELECT worker_id, port FROM idgen_workers() WHERE worker_id >= 900 ORDER BY 1'),
-    "900|5432\n901|\n902|65535\n903|\n904|\n905|", 'idgen_workers() shows no port where what stands there is none');
+    "900|5432\n901|\n902|65535\n903|\n904|\n905|", 'idgen_workers() shows no port if the record has none');
 
-# --- what the store says: to sequences
+# --- replies to sequences
 
 my $fake = IdgenTest::NotRedis->new('unclean');
 change_settings($node, "idgen.sequence_store = '" . $fake->url . "'");
-wait_until { $node->safe_psql('postgres', 'SHOW idgen.sequence_store') eq $fake->url } or die 'the setting is not taken over';
+wait_until { $node->safe_psql('postgres', 'SHOW idgen.sequence_store') eq $fake->url } or die 'the setting did not take effect';
 $node->safe_psql('postgres', "SELECT keep(\$\$SELECT $_\$\$)")
   foreach q(idgen_sequence_next('k')), q(idgen_sequence_next('k', 'scripted')), q(idgen_sequence_peek('k')), q(idgen_sequence_set('k', 1)),
   q(idgen_sequence_delete_key('k'));
 ok_kept(qr/NOSCRIPT \\xff\\x1b\[31mred\\xc3\(\\x07/, 'errors of sequences');
 
-# --- and to the lease
+# --- replies to the lease
 
 change_settings($node, "idgen.lease_store = '" . $fake->url . "'");
 ok_status($node, q(last_error ~ 'NOSCRIPT \\\\xff'), 'last_error');
@@ -74,19 +74,19 @@ $node->safe_psql('postgres', "SELECT keep('SELECT * FROM $_()')") foreach qw(idg
 $node->safe_psql('postgres', q(INSERT INTO words SELECT 'status', unnest(ARRAY[state, reason, advice, last_error, worker_source]) FROM idgen_status()));
 ok_kept(qr/NOSCRIPT \\xff\\x1b\[31mred\\xc3\(\\x07/, 'errors of the lease');
 
-# --- where the store is
+# --- addresses
 
 my $moved = IdgenTest::NotRedis->new('moved');
 change_settings($node, "idgen.sequence_store = '" . $moved->url . "'");
-wait_until { $node->safe_psql('postgres', 'SHOW idgen.sequence_store') eq $moved->url } or die 'the setting is not taken over';
+wait_until { $node->safe_psql('postgres', 'SHOW idgen.sequence_store') eq $moved->url } or die 'the setting did not take effect';
 $node->safe_psql('postgres', q(CREATE ROLE app; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO app));
 foreach my $call (q(idgen_sequence_next('k')), q(idgen_sequence_next('k', 'scripted')), q(idgen_sequence_delete_key('k')), q(idgen_sequence_next_keys('{a,b}'))) {
     my (undef, undef, $error) = $node->psql('postgres', "SET ROLE app; SELECT $call");
-    like($error, qr/DETAIL:.*MOVED 3999/, "$call: the store's words");
-    unlike($error, qr/elsewhere/, "$call: without the address in them");
+    like($error, qr/DETAIL:.*MOVED 3999/, "$call: the error has the store's message");
+    unlike($error, qr/elsewhere/, "$call: the error does not have the address in it");
 }
 
 $node->stop;
-unlike(slurp_file($node->logfile), qr/[^\t\n -~]/, 'the log has nothing else either');
-like(slurp_file($node->logfile), qr/the lease store fails: .*NOSCRIPT \\xff/, 'and what the store said');
+unlike(slurp_file($node->logfile), qr/[^\t\n -~]/, 'the log is printable ASCII, too');
+like(slurp_file($node->logfile), qr/the lease store fails: .*NOSCRIPT \\xff/, 'the log has the store\'s message');
 done_testing();
