@@ -111,7 +111,7 @@ Reservation Refill(ServerState& server, BackendSlot& slot, uint64_t need, Coarse
   const Reservation reservation = Reserve<Memory>(
       server, line, need, [&](int64_t now_us) { return NextBlockSize(slot, line.layout, now_us, most); }, id_clock_us);
   DropBlock(slot);
-  if (reservation.outcome != Outcome::kOk) return reservation;
+  if (reservation.outcome != ReservationOutcome::kOk) return reservation;
   slot.worker = reservation.worker;
   slot.block_size = reservation.count;
   slot.reserved_at_us = reservation.now_us;

@@ -8,7 +8,7 @@
 
 namespace idgen::core {
 
-enum class Outcome : uint8_t {
+enum class ReservationOutcome : uint8_t {
   kOk,
   kNoIdentity,      // none published: starting, withdrawn, or the server has none
   kTooFarAhead,     // ids would run ahead of the id clock by more than max_ahead: wait
@@ -19,7 +19,7 @@ enum class Outcome : uint8_t {
 };
 
 struct Reservation {
-  Outcome outcome = Outcome::kNoIdentity;
+  ReservationOutcome outcome = ReservationOutcome::kNoIdentity;
   uint32_t worker = 0;
   Position start = 0;
   uint64_t count = 0;
@@ -42,18 +42,18 @@ Reservation Reserve(ServerState& server, Line& line, uint64_t need, Like&& like,
     result.now_us = id_clock_us();
     if (!identity) return result;
     result.worker = identity.worker();
-    const auto refuse = [&result](Outcome why) {
+    const auto refuse = [&result](ReservationOutcome why) {
       result.outcome = why;
       return result;
     };
-    if (!layout.worker.Fits(identity.worker())) return refuse(Outcome::kWorkerTooLarge);
+    if (!layout.worker.Fits(identity.worker())) return refuse(ReservationOutcome::kWorkerTooLarge);
 
     const int64_t now_ms = MsOf(result.now_us);
     const int64_t tick = TickAt(layout, now_ms);
-    if (tick < 0) return refuse(Outcome::kBeforeEpoch);
+    if (tick < 0) return refuse(ReservationOutcome::kBeforeEpoch);
     const Position start = std::max(next, PositionOfTick(layout, tick));
     const Position end_of_line = EndOfLine(layout);
-    if (start >= end_of_line || end_of_line - start < need) return refuse(Outcome::kExhausted);
+    if (start >= end_of_line || end_of_line - start < need) return refuse(ReservationOutcome::kExhausted);
 
     const int64_t ahead_ms = static_cast<int64_t>(server.max_ahead_ms.load(std::memory_order_relaxed));
     const Position ahead = PositionOfTick(layout, TickAt(layout, now_ms + ahead_ms) + 1);
@@ -62,12 +62,12 @@ Reservation Reserve(ServerState& server, Line& line, uint64_t need, Like&& like,
     if (limit < start || limit - start < need) {
       result.start_ms = TimeOf(layout, start);
       result.limit_ms = ceiling <= ahead ? identity.ceiling_ms() : now_ms + ahead_ms;
-      return refuse(ceiling <= ahead ? Outcome::kAtCeiling : Outcome::kTooFarAhead);
+      return refuse(ceiling <= ahead ? ReservationOutcome::kAtCeiling : ReservationOutcome::kTooFarAhead);
     }
     const uint64_t count = std::min(std::max(need, like(result.now_us)), limit - start);
     // A failed swap leaves the newer value in `next`: the same as loading it again, in the same order.
     if (Memory::Swap(line.next, next, start + count, Step::kSwapNext)) {
-      result.outcome = Outcome::kOk;
+      result.outcome = ReservationOutcome::kOk;
       result.start = start;
       result.count = count;
       return result;

@@ -8,7 +8,7 @@
 
 namespace idgen::lease {
 
-struct Request {
+struct SourceRequest {
   enum class Kind : uint8_t {
     kNone,
     kClaim,    // find out the floor; of a lease: get a worker id
@@ -31,15 +31,16 @@ enum class Past : uint8_t {
   kRestored,
 };
 
-struct Answer {
-  enum class Outcome : uint8_t {
-    kOk,
-    kFailed,  // perhaps carried out, perhaps not
-    kBusy,    // of a claim: no worker id is to be had now
-    kLost,    // of a raise: the worker id is not, or no longer, this server's
-  };
-  Request request;
-  Outcome outcome = Outcome::kFailed;
+enum class SourceOutcome : uint8_t {
+  kOk,
+  kFailed,  // unknown whether it was carried out
+  kBusy,    // of a claim: no worker id is available now
+  kLost,    // of a raise: the worker id is not, or no longer, this server's
+};
+
+struct SourceAnswer {
+  SourceRequest request;
+  SourceOutcome outcome = SourceOutcome::kFailed;
   int error = 0;  // errno where it failed, and there is one
   Past past = Past::kMissing;
   int64_t floor_ms = 0;
@@ -48,15 +49,15 @@ struct Answer {
   int64_t source_now_ms = 0;  // the source's own clock; 0 where it has none
   int64_t ask_again_us = 0;   // not before so long from now
 
-  bool ok() const noexcept { return outcome == Outcome::kOk; }
+  bool ok() const noexcept { return outcome == SourceOutcome::kOk; }
 };
 
 class IdentitySource {
  public:
   // One request at a time: a second one takes the place of the first, whose answer then never comes.
-  virtual void Submit(const Request& request, const core::Instant& now) noexcept = 0;
+  virtual void Submit(const SourceRequest& request, const core::Instant& now) noexcept = 0;
   // True and `*answer` set once the answer is there.
-  virtual bool Poll(const core::Instant& now, Answer* answer) noexcept = 0;
+  virtual bool Poll(const core::Instant& now, SourceAnswer* answer) noexcept = 0;
 
  protected:
   ~IdentitySource() = default;  // never owned through this interface

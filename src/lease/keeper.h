@@ -128,7 +128,7 @@ class Keeper {
   }
 
   // One turn. The request it returns is for the source; its answer goes to Take before the next turn that wants one.
-  Request Advance(const core::Instant& now, const Wishes& wishes) noexcept {
+  SourceRequest Advance(const core::Instant& now, const Wishes& wishes) noexcept {
     settings_ = wishes.settings;
     Memory::Store(server_.max_ahead_ms, static_cast<uint64_t>(settings_.max_ahead_ms), core::Step::kPublish);
     Memory::Store(server_.block_size, settings_.block_size, core::Step::kPublish);
@@ -147,7 +147,7 @@ class Keeper {
         if (wishes.leased && !wishes.has_worker) return {};
         leased_ = wishes.leased;
         asked_for_ = wishes.asked_for;
-        return Ask({.kind = Request::Kind::kClaim});
+        return Ask({.kind = SourceRequest::Kind::kClaim});
       case Phase::kWaiting:
       case Phase::kRefused: return Decide(now, wishes);
       case Phase::kSecuring: return Secure(now, wishes);
@@ -159,21 +159,21 @@ class Keeper {
     return {};
   }
 
-  void Take(const Answer& answer, const core::Instant& now) noexcept {
+  void Take(const SourceAnswer& answer, const core::Instant& now) noexcept {
     asking_ = false;
     ask_at_boot_us_ = now.boot_us + answer.ask_again_us;
     if (answer.ask_again_us > 0) view_.sleep_us = std::min(kRetryEveryUs, answer.ask_again_us);
     switch (answer.request.kind) {
-      case Request::Kind::kClaim:
+      case SourceRequest::Kind::kClaim:
         NoteOutcome(answer);
         TakeClaim(answer, now);
         break;
-      case Request::Kind::kRaise:
+      case SourceRequest::Kind::kRaise:
         NoteOutcome(answer);
         TakeRaise(answer, now);
         break;
-      case Request::Kind::kRelease: TakeRelease(answer); break;
-      case Request::Kind::kNone: break;
+      case SourceRequest::Kind::kRelease: TakeRelease(answer); break;
+      case SourceRequest::Kind::kNone: break;
     }
   }
 
@@ -194,7 +194,7 @@ class Keeper {
   }
   int64_t IdClockMs(const core::Instant& now) const noexcept { return core::MsOf(clock_.NowUs(now)); }
 
-  Request Ask(const Request& request) noexcept {
+  SourceRequest Ask(const SourceRequest& request) noexcept {
     asking_ = true;
     return request;
   }
@@ -222,24 +222,24 @@ class Keeper {
     view_.clock_ahead_us = clock_.AheadOfWallUs(now);
   }
 
-  Request Stop(const core::Instant& now) noexcept {
+  SourceRequest Stop(const core::Instant& now) noexcept {
     if (view_.phase == Phase::kStopped || view_.phase == Phase::kReleasing) return {};
     if (view_.phase == Phase::kReplacing) {  // what there was is being released already
       view_.phase = Phase::kReleasing;
       return {};
     }
-    const Request release = GiveUp(now);
-    view_.phase = release.kind == Request::Kind::kNone ? Phase::kStopped : Phase::kReleasing;
+    const SourceRequest release = GiveUp(now);
+    view_.phase = release.kind == SourceRequest::Kind::kNone ? Phase::kStopped : Phase::kReleasing;
     return release;
   }
 
   // The settings point to another source: what the old one gave is given back first.
-  Request Replace(const core::Instant& now, const Wishes& wishes) noexcept {
+  SourceRequest Replace(const core::Instant& now, const Wishes& wishes) noexcept {
     next_source_ = wishes.source;
     if (view_.phase == Phase::kHolding && has_worker_)
       Log({.kind = Event::Kind::kReplaced, .has_worker = true, .worker = worker_});
-    const Request release = GiveUp(now);
-    if (release.kind == Request::Kind::kNone)
+    const SourceRequest release = GiveUp(now);
+    if (release.kind == SourceRequest::Kind::kNone)
       BeginAnew();
     else
       view_.phase = Phase::kReplacing;
@@ -256,7 +256,7 @@ class Keeper {
   }
 
   // Withdraw, seal, and the release that is to follow; none where there is nothing to release.
-  Request GiveUp(const core::Instant& now) noexcept {
+  SourceRequest GiveUp(const core::Instant& now) noexcept {
     const bool held = view_.phase == Phase::kHolding;
     given_back_ = false;
     core::Withdraw<Memory>(server_);
@@ -265,7 +265,7 @@ class Keeper {
     return Release(now);
   }
 
-  Request Release(const core::Instant& now) noexcept {
+  SourceRequest Release(const core::Instant& now) noexcept {
     core::Seal<Memory>(server_);
     // The last time reserved, or now where that is later, so that the next start does not take a server that nobody
     // asked for ids for one that was down. A clock that is ahead doesn't count.
@@ -273,10 +273,10 @@ class Keeper {
     // What other leases of this server have had may lie above the ceiling of this one.
     const int64_t most_ms = leased_ ? core::kMaxCeilingMs : view_.ceiling_ms;
     const int64_t sealed_ms = core::SealedTimeMs<Memory>(server_, most_ms, IdClockMs(now));
-    return Ask({.kind = Request::Kind::kRelease, .ceiling_ms = std::min(std::max(sealed_ms, now_ms), most_ms)});
+    return Ask({.kind = SourceRequest::Kind::kRelease, .ceiling_ms = std::min(std::max(sealed_ms, now_ms), most_ms)});
   }
 
-  void TakeRelease(const Answer& answer) noexcept {
+  void TakeRelease(const SourceAnswer& answer) noexcept {
     if (given_back_) return;
     if (view_.phase == Phase::kReplacing) return BeginAnew();
     view_.phase = Phase::kStopped;
@@ -287,7 +287,7 @@ class Keeper {
            .floor_ms = answer.request.ceiling_ms});
   }
 
-  void TakeClaim(const Answer& answer, const core::Instant& now) noexcept {
+  void TakeClaim(const SourceAnswer& answer, const core::Instant& now) noexcept {
     if (!answer.ok()) {
       view_.phase = Phase::kClaiming;
       return;
@@ -330,10 +330,10 @@ class Keeper {
     return start_rule().Judge(view_.past, FloorToJudge(now), now.boot_us - known_since_boot_us_, now, wall_);
   }
 
-  Request Decide(const core::Instant& now, const Wishes& wishes) noexcept {
+  SourceRequest Decide(const core::Instant& now, const Wishes& wishes) noexcept {
     if (given_back_) {
       given_back_ = false;
-      return Ask({.kind = Request::Kind::kClaim});
+      return Ask({.kind = SourceRequest::Kind::kClaim});
     }
     Verdict verdict = JudgeFloor(now);
     // In shared memory that lived on the id clock is already there, whatever the wall clock says.
@@ -365,7 +365,7 @@ class Keeper {
     return Secure(now, wishes);
   }
 
-  Request Secure(const core::Instant& now, const Wishes& wishes) noexcept {
+  SourceRequest Secure(const core::Instant& now, const Wishes& wishes) noexcept {
     if (!leased_) {
       has_worker_ = wishes.has_worker;
       worker_ = wishes.worker;
@@ -373,13 +373,14 @@ class Keeper {
     return Raise(now);
   }
 
-  Request Raise(const core::Instant& now) noexcept {
+  SourceRequest Raise(const core::Instant& now) noexcept {
     raised_at_boot_us_ = now.boot_us;
-    return Ask({.kind = Request::Kind::kRaise, .ceiling_ms = ceiling_rule().Target(view_.ceiling_ms, IdClockMs(now))});
+    return Ask(
+        {.kind = SourceRequest::Kind::kRaise, .ceiling_ms = ceiling_rule().Target(view_.ceiling_ms, IdClockMs(now))});
   }
 
-  void TakeRaise(const Answer& answer, const core::Instant& now) noexcept {
-    if (answer.outcome == Answer::Outcome::kLost) return Lose();
+  void TakeRaise(const SourceAnswer& answer, const core::Instant& now) noexcept {
+    if (answer.outcome == SourceOutcome::kLost) return Lose();
     if (!answer.ok()) {
       // Due at once: the source says how soon it may be asked again.
       raised_at_boot_us_ = now.boot_us - settings_.renew_every_us;
@@ -421,7 +422,7 @@ class Keeper {
     if (has_worker_) core::Publish<Memory>(server_, core::Identity::Of(worker_, view_.ceiling_ms));
   }
 
-  Request Hold(const core::Instant& now, const Wishes& wishes) noexcept {
+  SourceRequest Hold(const core::Instant& now, const Wishes& wishes) noexcept {
     if (!leased_ && (wishes.has_worker != has_worker_ || (has_worker_ && wishes.worker != worker_))) {
       // One ceiling stands for all numbers of this server, so the sealed lines are floor enough for the new one.
       core::Withdraw<Memory>(server_);
@@ -434,11 +435,11 @@ class Keeper {
     const bool by_time = leased_ && settings_.renew_every_us > 0;
     const bool due = by_time ? UntilDueUs(now) == 0 : ceiling_rule().Due(view_.ceiling_ms, IdClockMs(now));
     if (!due) view_.sleep_us = std::min(kFollowEveryUs, UntilDueUs(now));
-    return due ? Raise(now) : Request{};
+    return due ? Raise(now) : SourceRequest{};
   }
 
-  void NoteOutcome(const Answer& answer) noexcept {
-    const bool failed = answer.outcome == Answer::Outcome::kFailed;
+  void NoteOutcome(const SourceAnswer& answer) noexcept {
+    const bool failed = answer.outcome == SourceOutcome::kFailed;
     if (failed && !view_.source_failed) Log({.kind = Event::Kind::kSourceFailed, .error = answer.error});
     if (!failed && view_.source_failed) Log({.kind = Event::Kind::kSourceRecovered, .error = view_.source_error});
     view_.source_failed = failed;

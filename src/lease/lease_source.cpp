@@ -6,8 +6,7 @@
 
 namespace idgen::lease {
 
-using Kind = Request::Kind;
-using Outcome = Answer::Outcome;
+using Kind = SourceRequest::Kind;
 
 void LeaseSource::AskAgain(const core::Instant& now) noexcept {
   if (!asked_) return;
@@ -18,7 +17,7 @@ void LeaseSource::AskAgain(const core::Instant& now) noexcept {
     Submit(request_, now);
 }
 
-void LeaseSource::Submit(const Request& request, const core::Instant& now) noexcept {
+void LeaseSource::Submit(const SourceRequest& request, const core::Instant& now) noexcept {
   request_ = request;
   asked_ = nothing_to_release_ = false;
   began_at_us_ = now.boot_us;
@@ -67,7 +66,7 @@ void LeaseSource::BeginRelease(int64_t now_us) noexcept {
   if (asked_) store_.Begin(asking, now_us);
 }
 
-bool LeaseSource::Poll(const core::Instant& now, Answer* answer) noexcept {
+bool LeaseSource::Poll(const core::Instant& now, SourceAnswer* answer) noexcept {
   if (nothing_to_release_) {
     nothing_to_release_ = false;
     *answer = {.request = request_};
@@ -85,9 +84,9 @@ bool LeaseSource::Poll(const core::Instant& now, Answer* answer) noexcept {
   return true;
 }
 
-void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, Answer* answer) noexcept {
+void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, SourceAnswer* answer) noexcept {
   *answer = {.request = request_, .past = Past::kKnown, .source_now_ms = reply.store_now_ms};
-  if (reply.outcome == StoreReply::Outcome::kFailed) {
+  if (reply.outcome == StoreOutcome::kFailed) {
     NoteFailure(now);
     answer->ask_again_us = BackoffUs(view_.failures);
     return;
@@ -98,27 +97,27 @@ void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, An
   view_.busy = StoreReply::Why::kNone;
   if (reply.store_now_ms > 0) view_.store_lags_us = now.wall_us - reply.store_now_ms * core::kUsPerMs;
   switch (reply.outcome) {
-    case StoreReply::Outcome::kBusy:
+    case StoreOutcome::kBusy:
       view_.busy = reply.why;
       view_.busy_until_ms = reply.until_ms;
-      answer->outcome = Outcome::kBusy;
+      answer->outcome = SourceOutcome::kBusy;
       answer->ask_again_us = BusyForUs(reply);
       return;
-    case StoreReply::Outcome::kLost:
+    case StoreOutcome::kLost:
       rivals_.Forget(&view_.rival);
       memo_.token[0] = '\0';
       memo_.worker_known = false;
       view_.lost = reply.why;
       view_.expiry_ms = 0;
-      answer->outcome = Outcome::kLost;
+      answer->outcome = SourceOutcome::kLost;
       losses_ = now.boot_us - acquired_at_us_ < kSettledUs ? std::min(losses_ + 1, 100) : 1;
       answer->ask_again_us = BackoffUs(losses_);
       return;
-    case StoreReply::Outcome::kOk:
-    case StoreReply::Outcome::kInUse:
-    case StoreReply::Outcome::kFailed: break;
+    case StoreOutcome::kOk:
+    case StoreOutcome::kInUse:
+    case StoreOutcome::kFailed: break;
   }
-  answer->outcome = Outcome::kOk;
+  answer->outcome = SourceOutcome::kOk;
   if (request_.kind == Kind::kRelease) {
     rivals_.Forget(&view_.rival);
     view_.expiry_ms = 0;

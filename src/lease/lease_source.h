@@ -61,8 +61,8 @@ class LeaseSource final : public IdentitySource {
   // The store was set up anew: what it was asked is asked again.
   void AskAgain(const core::Instant& now) noexcept;
 
-  void Submit(const Request& request, const core::Instant& now) noexcept override;
-  bool Poll(const core::Instant& now, Answer* answer) noexcept override;
+  void Submit(const SourceRequest& request, const core::Instant& now) noexcept override;
+  bool Poll(const core::Instant& now, SourceAnswer* answer) noexcept override;
   // Of the request that is under way.
   io::Wants wants(int64_t now_us) const noexcept;
   const LeaseView& view() const noexcept { return view_; }
@@ -80,7 +80,7 @@ class LeaseSource final : public IdentitySource {
   static constexpr int64_t kAskAgainUs = core::kUsPerSecond;  // while no worker id is to be had
 
   void BeginRelease(int64_t now_us) noexcept;
-  void Conclude(const StoreReply& reply, const core::Instant& now, Answer* answer) noexcept;
+  void Conclude(const StoreReply& reply, const core::Instant& now, SourceAnswer* answer) noexcept;
   void NoteFailure(const core::Instant& now) noexcept;
   int64_t BackoffUs(int times) noexcept;
   int64_t BusyForUs(const StoreReply& reply) noexcept;
@@ -92,7 +92,7 @@ class LeaseSource final : public IdentitySource {
   LeaseRules rules_;
   LeaseView view_;
   Rivals rivals_;
-  Request request_;
+  SourceRequest request_;
   bool asked_ = false;  // the store was asked, and has not answered
   bool nothing_to_release_ = false;
   int64_t began_at_us_ = 0;

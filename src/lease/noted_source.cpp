@@ -7,8 +7,7 @@
 
 namespace idgen::lease {
 
-using Kind = Request::Kind;
-using Outcome = Answer::Outcome;
+using Kind = SourceRequest::Kind;
 
 void NotedSource::SetRules(const NoteRules& rules) noexcept {
   if (rules.source != rules_.source) known_ = false;
@@ -39,7 +38,7 @@ bool NotedSource::Read(const core::Instant& now) noexcept {
   return true;
 }
 
-void NotedSource::Submit(const Request& request, const core::Instant& now) noexcept {
+void NotedSource::Submit(const SourceRequest& request, const core::Instant& now) noexcept {
   unread_ = {};
   if (request.kind == Kind::kClaim && !known_ && !Read(now)) {
     unread_ = request;
@@ -49,7 +48,7 @@ void NotedSource::Submit(const Request& request, const core::Instant& now) noexc
   if (request.kind == Kind::kRelease) NoteRelease(request.ceiling_ms);
 }
 
-bool NotedSource::Poll(const core::Instant& now, Answer* answer) noexcept {
+bool NotedSource::Poll(const core::Instant& now, SourceAnswer* answer) noexcept {
   if (unread_.kind != Kind::kNone) {
     *answer = {.request = unread_, .error = error_};
     unread_ = {};
@@ -65,7 +64,7 @@ bool NotedSource::Poll(const core::Instant& now, Answer* answer) noexcept {
   } else if (answer->request.kind == Kind::kRaise) {
     Note(*answer, now);
     if (error_ != 0) {
-      answer->outcome = Outcome::kFailed;
+      answer->outcome = SourceOutcome::kFailed;
       answer->error = error_;
     }
     answer->granted_ms = std::min(answer->granted_ms, noted_ms_);
@@ -73,9 +72,9 @@ bool NotedSource::Poll(const core::Instant& now, Answer* answer) noexcept {
   return true;
 }
 
-// After the store's answer, so that a disk that is slow keeps nobody from renewing, and that what the store did not grant
-// is not noted: an id clock may lead it by hours.
-void NotedSource::Note(const Answer& raised, const core::Instant& now) noexcept {
+// After the store's answer, so that a disk that is slow keeps nobody from renewing, and that what the store did not
+// grant is not noted: an id clock may lead it by hours.
+void NotedSource::Note(const SourceAnswer& raised, const core::Instant& now) noexcept {
   if (!known_ && !Read(now)) return;
   // Only where the operator has given up the floor does a ceiling lie below it.
   if (claimed_ && raised.request.ceiling_ms < past_ms_) past_ms_ = 0;

@@ -23,12 +23,12 @@ class NotedSource final : public IdentitySource {
   // Of another source: the file is read again before that one is claimed from.
   void SetRules(const NoteRules& rules) noexcept;
 
-  void Submit(const Request& request, const core::Instant& now) noexcept override;
-  bool Poll(const core::Instant& now, Answer* answer) noexcept override;
+  void Submit(const SourceRequest& request, const core::Instant& now) noexcept override;
+  bool Poll(const core::Instant& now, SourceAnswer* answer) noexcept override;
 
  private:
   bool Read(const core::Instant& now) noexcept;
-  void Note(const Answer& raised, const core::Instant& now) noexcept;
+  void Note(const SourceAnswer& raised, const core::Instant& now) noexcept;
   void NoteRelease(int64_t ceiling_ms) noexcept;
   int Write(int64_t ceiling_ms) noexcept;
 
@@ -43,7 +43,7 @@ class NotedSource final : public IdentitySource {
   int64_t past_ms_ = 0;       // nothing is issued below: what other sources have had
   int64_t former_ms_ = 0;     // this source's ceiling in lives before; the store sees to what was issued under it
   int64_t noted_ms_ = 0;      // durable in the file; 0: nothing was noted yet
-  Request unread_;            // a claim that waits for nobody: the file could not be read
+  SourceRequest unread_;      // a claim that waits for nobody: the file could not be read
 };
 
 }  // namespace idgen::lease

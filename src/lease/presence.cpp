@@ -43,7 +43,7 @@ void Presence::Begin(const core::Instant& now, int64_t ceiling_ms) noexcept {
 
 void Presence::Take(const StoreReply& reply, const core::Instant& now) noexcept {
   asked_ = false;
-  if (reply.outcome != StoreReply::Outcome::kOk) {
+  if (reply.outcome != StoreOutcome::kOk) {
     ++view_.failures;
     const char* problem = store_.problem();
     const size_t size = std::min(strlen(problem), sizeof view_.problem - 1);

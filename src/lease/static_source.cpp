@@ -18,24 +18,24 @@ Past PastOf(io::FileState state) noexcept {
   return Past::kDamaged;
 }
 
-void StaticSource::Submit(const Request& request, const core::Instant&) noexcept {
+void StaticSource::Submit(const SourceRequest& request, const core::Instant&) noexcept {
   answer_ = {.request = request};
-  if (request.kind == Request::Kind::kClaim) {
+  if (request.kind == SourceRequest::Kind::kClaim) {
     const io::FileView view = file_.Read(cluster_);
-    if (view.state != io::FileState::kUnreadable) answer_.outcome = Answer::Outcome::kOk;
+    if (view.state != io::FileState::kUnreadable) answer_.outcome = SourceOutcome::kOk;
     answer_.error = view.error;
     answer_.past = PastOf(view.state);
     answer_.floor_ms = view.ceiling_ms;
   } else {
     const int result = file_.Write(cluster_, request.ceiling_ms);
-    if (result == 0) answer_.outcome = Answer::Outcome::kOk;
+    if (result == 0) answer_.outcome = SourceOutcome::kOk;
     answer_.granted_ms = request.ceiling_ms;
     answer_.error = -result;
   }
   answered_ = true;
 }
 
-bool StaticSource::Poll(const core::Instant&, Answer* answer) noexcept {
+bool StaticSource::Poll(const core::Instant&, SourceAnswer* answer) noexcept {
   if (!answered_) return false;
   *answer = answer_;
   answered_ = false;

@@ -14,13 +14,13 @@ class StaticSource final : public IdentitySource {
  public:
   StaticSource(io::CeilingFile& file, const io::ClusterId& cluster) noexcept : file_(file), cluster_(cluster) {}
 
-  void Submit(const Request& request, const core::Instant& now) noexcept override;
-  bool Poll(const core::Instant& now, Answer* answer) noexcept override;
+  void Submit(const SourceRequest& request, const core::Instant& now) noexcept override;
+  bool Poll(const core::Instant& now, SourceAnswer* answer) noexcept override;
 
  private:
   io::CeilingFile& file_;
   io::ClusterId cluster_;
-  Answer answer_;
+  SourceAnswer answer_;
   bool answered_ = false;
 };
 

@@ -32,18 +32,19 @@ enum class StoreMemory : uint8_t {
   kEvicts,     // records may be dropped
 };
 
+enum class StoreOutcome : uint8_t {
+  kOk,
+  kBusy,    // of an acquisition: none before `until_ms`, because of `why`
+  kLost,    // of a renewal or release: the record is gone, free or another server's
+  kInUse,   // of a declaration: the prefix has records
+  kFailed,  // unknown whether it was carried out; problem() says more
+};
+
 struct StoreReply {
-  enum class Outcome : uint8_t {
-    kOk,
-    kBusy,    // of an acquisition: not before `until_ms`, for `why`
-    kLost,    // of a renewal or release: the record is gone, free or another's
-    kInUse,   // of a declaration: the prefix has records
-    kFailed,  // not known whether it was carried out; problem() says more
-  };
   enum class Why : uint8_t { kNone, kQuarantine, kCrashes, kFull, kAhead, kForgotten, kTaken };
   // By what another live server has the same worker id.
   enum class Rival : uint8_t { kNone, kStatic, kLease };
-  Outcome outcome = Outcome::kFailed;
+  StoreOutcome outcome = StoreOutcome::kFailed;
   Why why = Why::kNone;
   uint32_t worker = 0;
   int64_t floor_ms = 0;                        // of an acquisition

@@ -2,13 +2,13 @@
 // make up the id; bounds of times bound all ids.
 #include "fuzz.h"
 
-#include "core/definition.h"
+#include "core/generator_definition.h"
 
 namespace {
 
 using namespace idgen;
-using core::Definition;
 using core::Field;
+using core::GeneratorDefinition;
 using core::Layout;
 using fuzz::Require;
 
@@ -44,7 +44,7 @@ void CheckText(const Layout& layout) {
           "a layout is read as it was written");
 }
 
-void CheckTimes(const Definition& definition, uint64_t any, int64_t at_us) {
+void CheckTimes(const GeneratorDefinition& definition, uint64_t any, int64_t at_us) {
   core::IdsPerSecond(definition);
   if (core::Issuable(definition) != core::Obstacle::kNone) return;
   const auto id = static_cast<int64_t>(any & core::IdMask(definition.layout) & INT64_MAX);
@@ -61,7 +61,7 @@ void CheckTimes(const Definition& definition, uint64_t any, int64_t at_us) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   fuzz::Input input(bytes, size);
-  Definition definition;
+  GeneratorDefinition definition;
   definition.layout = Layout();
   definition.layout.epoch_ms = (input.Any() & INT64_MAX) % kMaxEpochMs;
   definition.unit_us = (input.Any() & INT64_MAX) % kMaxUnitUs + 1;

@@ -118,7 +118,6 @@ struct World {
 
 void Lease(World* world, Input* input) {
   using Kind = lease::StoreRequest::Kind;
-  using Outcome = lease::StoreReply::Outcome;
   constexpr Kind kKinds[] = {Kind::kAcquire, Kind::kRenew,      Kind::kRelease,
                              Kind::kList,    Kind::kDeclareNew, Kind::kPresent};
   lease::RedisStore store(world->link);
@@ -139,13 +138,13 @@ void Lease(World* world, Input* input) {
     lease::StoreReply reply;
     world->Finish([&] { return store.Step(world->now_us, &reply); });
     Require(fuzz::IsPrintable(store.problem()), "what is said of the store is printable");
-    Require(reply.outcome != Outcome::kFailed || *store.problem() != '\0', "why it failed");
-    if (reply.outcome == Outcome::kOk && request.kind == Kind::kAcquire)
+    Require(reply.outcome != lease::StoreOutcome::kFailed || *store.problem() != '\0', "why it failed");
+    if (reply.outcome == lease::StoreOutcome::kOk && request.kind == Kind::kAcquire)
       Require(reply.worker >= settings.min_worker && reply.worker < settings.max_workers, "a worker id of the range");
     Require(reply.rival_holder != nullptr && strlen(reply.rival_holder) < 1 << 20, "a rival has a text");
     for (const int64_t ms : {reply.floor_ms, reply.granted_ms, reply.expiry_ms, reply.until_ms, reply.store_now_ms})
       Require(ms >= 0 && ms <= core::kMaxCeilingMs, "a time that a ceiling can be");
-    if (reply.outcome != Outcome::kOk || request.kind != Kind::kList) continue;
+    if (reply.outcome != lease::StoreOutcome::kOk || request.kind != Kind::kList) continue;
     for (size_t i = 0; i < store.record_count(); ++i) {
       lease::StoreRecord record;
       if (!store.Record(i, &record)) continue;

@@ -197,7 +197,7 @@ TEST(Block, ARefusedRefillLeavesNoBlock) {
   Backend backend;
   backend.Refill(5);
   Withdraw<PlainMemory>(*backend.server.state);
-  EXPECT_EQ(backend.Refill().outcome, Outcome::kNoIdentity);
+  EXPECT_EQ(backend.Refill().outcome, ReservationOutcome::kNoIdentity);
   Position position = 0;
   EXPECT_FALSE(backend.Take(&position));
   EXPECT_EQ(backend.slot.lost, 5u);

@@ -182,7 +182,7 @@ Reservation Reserve(Server& server, Line& line, uint64_t count = 1, Order order 
     const int64_t now_us = id_clock_us();
     reservation = core::Reserve<Memory>(server.state, line, 1, like, [now_us] { return now_us; });
   }
-  if (reservation.outcome == core::Outcome::kOk) Issue(server, line, reservation);
+  if (reservation.outcome == core::ReservationOutcome::kOk) Issue(server, line, reservation);
   return reservation;
 }
 
@@ -443,23 +443,23 @@ core::Instant Now() {
   return {.boot_us = boot_us, .wall_us = boot_us};
 }
 
-lease::Answer CarryOut(const lease::Request& request) {
-  lease::Answer answer = {.request = request,
-                          .outcome = lease::Answer::Outcome::kOk,
-                          .past = lease::Past::kKnown,
-                          .granted_ms = request.ceiling_ms};
-  if (request.kind == lease::Request::Kind::kRaise) SetDurable(world.first, request.ceiling_ms);
-  if (request.kind == lease::Request::Kind::kRelease) ReleaseAt(request.ceiling_ms);
+lease::SourceAnswer CarryOut(const lease::SourceRequest& request) {
+  lease::SourceAnswer answer = {.request = request,
+                                .outcome = lease::SourceOutcome::kOk,
+                                .past = lease::Past::kKnown,
+                                .granted_ms = request.ceiling_ms};
+  if (request.kind == lease::SourceRequest::Kind::kRaise) SetDurable(world.first, request.ceiling_ms);
+  if (request.kind == lease::SourceRequest::Kind::kRelease) ReleaseAt(request.ceiling_ms);
   answer.floor_ms = static_cast<int64_t>(world.first.durable_ms.load());
   return answer;
 }
 
 void Turn(Keeper& keeper, const lease::Wishes& wishes, Exit exit = Exit::kAfter) {
   Lock();
-  const lease::Request request = keeper.Advance(Now(), wishes);
+  const lease::SourceRequest request = keeper.Advance(Now(), wishes);
   Unlock();
-  if (exit == Exit::kBeforeAsking || request.kind == lease::Request::Kind::kNone) return;
-  const lease::Answer answer = CarryOut(request);
+  if (exit == Exit::kBeforeAsking || request.kind == lease::SourceRequest::Kind::kNone) return;
+  const lease::SourceAnswer answer = CarryOut(request);
   if (exit == Exit::kBeforeTaking) return;
   Lock();
   keeper.Take(answer, Now());

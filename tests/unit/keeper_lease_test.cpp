@@ -16,9 +16,9 @@ using core::kMsPerDay;
 using core::kMsPerMinute;
 using core::kMsPerSecond;
 using core::kUsPerMs;
-using core::Outcome;
+using core::ReservationOutcome;
 using core::Step;
-using Kind = Request::Kind;
+using Kind = SourceRequest::Kind;
 
 constexpr int64_t kRenewMs = 2000;
 constexpr int64_t kQuarantineMs = 30000;
@@ -39,11 +39,11 @@ class BookSource final : public IdentitySource {
  public:
   explicit BookSource(LeaseBook& book) : book_(&book) {}
 
-  void Submit(const Request& request, const core::Instant&) noexcept override {
+  void Submit(const SourceRequest& request, const core::Instant&) noexcept override {
     requests.push_back(request);
     waiting_ = true;
   }
-  bool Poll(const core::Instant&, Answer* answer) noexcept override {
+  bool Poll(const core::Instant&, SourceAnswer* answer) noexcept override {
     if (!waiting_ || silent) return false;
     waiting_ = false;
     *answer = {.request = requests.back(), .past = Past::kKnown, .ask_again_us = ask_again_us};
@@ -68,15 +68,15 @@ class BookSource final : public IdentitySource {
                                           [this](auto& entry) { return entry.second.holder == this; }));
   }
 
-  std::vector<Request> requests;
+  std::vector<SourceRequest> requests;
   bool silent = false;
   bool fails = false;
   int64_t ask_again_us = 0;
   int64_t most_ms = INT64_MAX;
 
  private:
-  void Claim(Answer* answer) {
-    answer->outcome = Answer::Outcome::kBusy;
+  void Claim(SourceAnswer* answer) {
+    answer->outcome = SourceOutcome::kBusy;
     for (uint32_t worker = 0; worker < book_->workers; ++worker) {
       LeaseBook::Record& record = book_->records[worker];
       if (record.holder != nullptr) continue;
@@ -84,21 +84,21 @@ class BookSource final : public IdentitySource {
       record.ceiling_ms = std::max(record.ceiling_ms, book_->now_ms);
       worker_ = answer->worker = worker;
       answer->floor_ms = record.ceiling_ms;
-      answer->outcome = Answer::Outcome::kOk;
+      answer->outcome = SourceOutcome::kOk;
       return;
     }
   }
-  void Renew(Answer* answer) {
+  void Renew(SourceAnswer* answer) {
     LeaseBook::Record& record = book_->records[worker_];
-    answer->outcome = record.holder == this ? Answer::Outcome::kOk : Answer::Outcome::kLost;
+    answer->outcome = record.holder == this ? SourceOutcome::kOk : SourceOutcome::kLost;
     if (!answer->ok()) return;
     answer->granted_ms = std::min({answer->request.ceiling_ms, most_ms, book_->now_ms + kQuarantineMs});
     record.ceiling_ms = std::max(record.ceiling_ms, answer->granted_ms);
   }
-  void Release(Answer* answer) {
+  void Release(SourceAnswer* answer) {
     for (auto& [worker, record] : book_->records)
       if (record.holder == this) record.holder = nullptr;
-    answer->outcome = Answer::Outcome::kOk;
+    answer->outcome = SourceOutcome::kOk;
   }
 
   LeaseBook* book_;
@@ -124,9 +124,9 @@ class LeaseWorld : public World {
     book.now_ms += ms;
   }
   void Turn() {
-    const Request request = keeper->Advance(Now(), wishes);
+    const SourceRequest request = keeper->Advance(Now(), wishes);
     if (request.kind != Kind::kNone) lease.Submit(request, Now());
-    for (Answer answer; lease.Poll(Now(), &answer);) keeper->Take(answer, Now());
+    for (SourceAnswer answer; lease.Poll(Now(), &answer);) keeper->Take(answer, Now());
     keeper->DrainEvents([this](const Event& event) { events.push_back(event); });
     const core::Identity identity = Published();
     if (identity) {
@@ -154,7 +154,7 @@ class LeaseWorld : public World {
   }
   int Asked(Kind kind) const {
     return static_cast<int>(std::count_if(lease.requests.begin(), lease.requests.end(),
-                                          [kind](const Request& request) { return request.kind == kind; }));
+                                          [kind](const SourceRequest& request) { return request.kind == kind; }));
   }
   Phase phase() const { return keeper->view().phase; }
 
@@ -173,7 +173,7 @@ TEST(KeeperLease, PublishesTheWorkerThatTheStoreGave) {
   EXPECT_EQ(world.Published().worker(), 1u);
   EXPECT_EQ(world.Published().ceiling_ms(), kNowMs + kLeadMs);
   EXPECT_EQ(world.Last(Event::Kind::kPublished).worker, 1u);
-  EXPECT_EQ(world.Reserve().outcome, Outcome::kOk);
+  EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kOk);
 }
 
 TEST(KeeperLease, PublishesNothingBeforeTheRaiseIsGranted) {
@@ -209,10 +209,10 @@ TEST(KeeperLease, OnlyWhatWasGrantedIsPublished) {
   world.Run(kMsPerSecond);
   EXPECT_EQ(world.Published().ceiling_ms(), kNowMs + 4000);
   EXPECT_EQ(world.keeper->view().ceiling_ms, kNowMs + 4000);
-  EXPECT_EQ(world.Reserve().outcome, Outcome::kOk);
+  EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kOk);
   world.Run(kMsPerMinute);
   EXPECT_EQ(world.Published().ceiling_ms(), kNowMs + 4000);
-  EXPECT_EQ(world.Reserve().outcome, Outcome::kAtCeiling);
+  EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kAtCeiling);
 }
 
 TEST(KeeperLease, ALesserGrantLowersNothing) {
@@ -259,7 +259,7 @@ TEST(KeeperLease, AFailureDoesNotWithdraw) {
   world.lease.fails = true;
   world.Run(kLeadMs - kMaxAheadMs);
   EXPECT_TRUE(world.Published());
-  EXPECT_EQ(world.Reserve().outcome, Outcome::kOk);
+  EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kOk);
   EXPECT_EQ(world.Asked(Kind::kClaim), 1);
   EXPECT_EQ(world.Count(Event::Kind::kSourceFailed), 1);
 }
@@ -285,11 +285,11 @@ TEST(KeeperLease, IdsStopAtTheCeilingWhileTheStoreIsAwayAndGoOnAfter) {
     world.Start();
     (silent ? world.lease.silent : world.lease.fails) = true;
     world.Run(kLeadMs - 1);
-    EXPECT_EQ(world.Reserve().outcome, Outcome::kOk);
+    EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kOk);
     world.Run(1);
-    EXPECT_EQ(world.Reserve().outcome, Outcome::kAtCeiling);
+    EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kAtCeiling);
     world.Run(kHourMs);
-    EXPECT_EQ(world.Reserve().outcome, Outcome::kAtCeiling);
+    EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kAtCeiling);
     world.lease.silent = world.lease.fails = false;
     world.Run(kRenewMs);
     EXPECT_EQ(world.FirstIdMs(), world.wall_ms);
@@ -344,20 +344,20 @@ TEST(KeeperLease, ALostLeaseIsWithdrawnAndSealedBeforeAnythingIsAsked) {
   const core::Position last = world.Reserve().start;
   world.lease.Deprive();
   world.Pass(kRenewMs);
-  const Request raise = world.keeper->Advance(world.Now(), world.wishes);
+  const SourceRequest raise = world.keeper->Advance(world.Now(), world.wishes);
   ASSERT_EQ(raise.kind, Kind::kRaise);
   std::vector<Step> steps;
   {
     const Hook hook([&](Step step) {
       if (step == Step::kWithdraw || step == Step::kSeal) steps.push_back(step);
     });
-    world.keeper->Take({.request = raise, .outcome = Answer::Outcome::kLost}, world.Now());
+    world.keeper->Take({.request = raise, .outcome = SourceOutcome::kLost}, world.Now());
   }
   EXPECT_EQ(steps, (std::vector{Step::kWithdraw, Step::kSeal, Step::kSeal}));
   EXPECT_FALSE(world.Published());
   EXPECT_GE(world.line.next, core::NextTick(world.line.layout, last + 1));
   EXPECT_EQ(world.phase(), Phase::kClaiming);
-  EXPECT_EQ(world.Reserve().outcome, Outcome::kNoIdentity);
+  EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kNoIdentity);
 }
 
 TEST(KeeperLease, ALostLeaseIsClaimedAnew) {
@@ -394,7 +394,7 @@ TEST(KeeperLease, ALeaseThatIsLostAgainAndAgainNeverPublishesTheOldWorker) {
   world.lease.Deprive();
   world.Run(kMsPerMinute);
   EXPECT_FALSE(world.Published());
-  EXPECT_EQ(world.Reserve().outcome, Outcome::kNoIdentity);
+  EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kNoIdentity);
 }
 
 TEST(KeeperLease, IdsDoNotGoBackOverALoss) {
@@ -414,7 +414,7 @@ TEST(KeeperLease, IsShortOfCeilingWhereItsClockLeadsTheStores) {
   world.wall_ms += kQuarantineMs + kMsPerMinute;
   world.Start();
   EXPECT_TRUE(world.keeper->view().short_of_ceiling);
-  EXPECT_EQ(world.Reserve().outcome, Outcome::kAtCeiling);
+  EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kAtCeiling);
   EXPECT_EQ(world.Published().ceiling_ms(), world.book.now_ms + kQuarantineMs);
 }
 
@@ -424,7 +424,7 @@ TEST(KeeperLease, ALittleLeadIsNotShortOfCeiling) {
   world.Start();
   EXPECT_FALSE(world.keeper->view().short_of_ceiling);
   EXPECT_EQ(world.Published().ceiling_ms(), kNowMs + kQuarantineMs);
-  EXPECT_EQ(world.Reserve().outcome, Outcome::kOk);
+  EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kOk);
 }
 
 TEST(KeeperLease, AServerThatLagsTheStoreByAnHourStartsAtOnce) {
@@ -432,11 +432,11 @@ TEST(KeeperLease, AServerThatLagsTheStoreByAnHourStartsAtOnce) {
     Alone world;
     world.wall_ms -= lag_ms;
     world.Start();
-    EXPECT_EQ(world.Reserve().outcome, Outcome::kOk);
+    EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kOk);
     EXPECT_EQ(world.AheadMs(), lag_ms);
     EXPECT_EQ(world.Count(Event::Kind::kHeldBack), 0);
     world.Run(kHourMs);
-    EXPECT_EQ(world.Reserve().outcome, Outcome::kOk);
+    EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kOk);
   }
 }
 
@@ -524,9 +524,9 @@ TEST(KeeperLease, APersistingClockCountsOnWhileAnotherSourceIsTaken) {
 // The store's clock tells what the time is, whenever the worker id was last used.
 TEST(KeeperLease, AnOldFloorIsNoReasonToDoubtTheClock) {
   Alone world;
-  const Request claim = world.keeper->Advance(world.Now(), world.wishes);
+  const SourceRequest claim = world.keeper->Advance(world.Now(), world.wishes);
   world.keeper->Take({.request = claim,
-                      .outcome = Answer::Outcome::kOk,
+                      .outcome = SourceOutcome::kOk,
                       .past = Past::kKnown,
                       .floor_ms = kNowMs - 400 * kMsPerDay,
                       .source_now_ms = kNowMs},
@@ -544,7 +544,7 @@ TEST(KeeperLease, AClockThatLedNothingAnywhereIsSetRightAtOnce) {
   world.Run(2 * kRenewMs);
   EXPECT_EQ(world.AheadMs(), 0);
   EXPECT_FALSE(world.keeper->view().short_of_ceiling);
-  EXPECT_EQ(world.Reserve().outcome, Outcome::kOk);
+  EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kOk);
 }
 
 TEST(KeeperLease, AClockThatIdsHaveFollowedIsNotSetBehindThem) {
@@ -568,7 +568,7 @@ TEST(KeeperLease, AClockThatIsAheadWhileIdsFlowIsSlewed) {
   world.wall_ms -= kHourMs;
   world.Run(10 * kMsPerSecond);
   EXPECT_EQ(world.AheadMs(), kHourMs - 5 * kMsPerSecond);
-  EXPECT_EQ(world.Reserve().outcome, Outcome::kOk);
+  EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kOk);
 }
 
 // Its line goes only forward, whatever the clocks say by now.
@@ -584,7 +584,7 @@ TEST(KeeperLease, IsShortOfCeilingWhereItsIdsOfBeforeAreAheadOfTheStore) {
   world.Run(kMsPerMinute);
   ASSERT_TRUE(world.Published());
   EXPECT_TRUE(world.keeper->view().short_of_ceiling);
-  EXPECT_NE(world.Reserve().outcome, Outcome::kOk);
+  EXPECT_NE(world.Reserve().outcome, ReservationOutcome::kOk);
 }
 
 // ---- another source
@@ -641,9 +641,9 @@ TEST(KeeperLease, NothingIsPublishedUnderTheOldSourcesCeiling) {
   world.Turn();
   world.lease.Use(other);
   for (int i = 0; i < 3; ++i) {
-    const Request request = world.keeper->Advance(world.Now(), world.wishes);
+    const SourceRequest request = world.keeper->Advance(world.Now(), world.wishes);
     if (request.kind != Kind::kNone) world.lease.Submit(request, world.Now());
-    for (Answer answer; world.lease.Poll(world.Now(), &answer);) world.keeper->Take(answer, world.Now());
+    for (SourceAnswer answer; world.lease.Poll(world.Now(), &answer);) world.keeper->Take(answer, world.Now());
   }
   ASSERT_TRUE(world.Published());
   EXPECT_LE(world.Published().ceiling_ms(), other.records[0].ceiling_ms);

@@ -16,7 +16,7 @@ using core::kMsPerDay;
 using core::kMsPerMinute;
 using core::kMsPerSecond;
 using core::kUsPerMs;
-using core::Outcome;
+using core::ReservationOutcome;
 using core::Step;
 
 TEST(Keeper, ANewServerIssuesAtOnce) {
@@ -35,7 +35,7 @@ TEST(Keeper, PublishesNothingBeforeTheCeilingIsAcknowledged) {
   world.Turn();
   world.source.silent = true;
   world.Run(kMsPerMinute);
-  EXPECT_EQ(world.Asked(Request::Kind::kRaise), 1) << "one request at a time";
+  EXPECT_EQ(world.Asked(SourceRequest::Kind::kRaise), 1) << "one request at a time";
   EXPECT_FALSE(world.Published());
   world.source.silent = false;
   world.TakeAnswers();
@@ -65,7 +65,7 @@ TEST(Keeper, AsksAgainForAFloorThatCouldNotBeRead) {
   EXPECT_EQ(world.keeper->view().source_error, EACCES);
   EXPECT_EQ(world.Count(Event::Kind::kSourceFailed), 1);
   EXPECT_EQ(world.Last(Event::Kind::kSourceFailed).error, EACCES);
-  EXPECT_EQ(world.Asked(Request::Kind::kRaise), 0);
+  EXPECT_EQ(world.Asked(SourceRequest::Kind::kRaise), 0);
   world.source.error = 0;
   world.Start();
   EXPECT_TRUE(world.Published());
@@ -77,7 +77,7 @@ TEST(Keeper, LeavesAMissingPastAloneWhileNobodyAsksForIds) {
   world.wishes.asked_for = false;
   world.Run(kHourMs);
   EXPECT_EQ(world.keeper->view().phase, Phase::kIdle);
-  EXPECT_EQ(world.Asked(Request::Kind::kRaise), 0);
+  EXPECT_EQ(world.Asked(SourceRequest::Kind::kRaise), 0);
   EXPECT_FALSE(world.Published());
   EXPECT_EQ(world.state->clock_state, static_cast<uint64_t>(core::ClockState::kFollowsWall));
   EXPECT_TRUE(world.events.empty());
@@ -182,7 +182,7 @@ TEST(Keeper, WhileItWaitsNothingMovesButTheClock) {
   World world(Past::kKnown, kNowMs + kHourMs);
   const auto nothing_moved = [&world] {
     return world.AheadMs() == 0 && world.line.next == 0 && world.state->floor_ms == 0 && !world.Published() &&
-           world.Asked(Request::Kind::kRaise) == 0;
+           world.Asked(SourceRequest::Kind::kRaise) == 0;
   };
   world.Run(kLeadMs / 3);
   EXPECT_TRUE(nothing_moved());
@@ -200,9 +200,9 @@ TEST(Keeper, RefusesAFloorMoreThanADayAhead) {
   EXPECT_EQ(world.keeper->view().phase, Phase::kRefused);
   EXPECT_EQ(world.keeper->view().verdict, Verdict::kFloorFarAhead);
   EXPECT_EQ(world.Count(Event::Kind::kHeldBack), 1);
-  EXPECT_EQ(world.Asked(Request::Kind::kRaise), 0);
+  EXPECT_EQ(world.Asked(SourceRequest::Kind::kRaise), 0);
   EXPECT_FALSE(world.Published());
-  EXPECT_EQ(world.Reserve().outcome, Outcome::kNoIdentity);
+  EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kNoIdentity);
 }
 
 TEST(Keeper, ARefusedFloorIsRunFromWhenTheClockIsCorrected) {
@@ -290,7 +290,7 @@ TEST(Keeper, EveryLineIsAtTheFloorWhenTheIdentityAppears) {
   core::Line* other = core::FindOrMakeLine<core::PlainMemory>(*world.state, kOneSecond);
   int published = 0;
   const Hook hook([&](Step step) {
-    if (step != Step::kPublish || world.Asked(Request::Kind::kRaise) == 0) return;
+    if (step != Step::kPublish || world.Asked(SourceRequest::Kind::kRaise) == 0) return;
     ++published;
     EXPECT_EQ(world.line.next, core::PositionAt(core::kDefaultLayout, kNowMs + 30000));
     EXPECT_EQ(other->next, core::PositionAt(kOneSecond, kNowMs + 30000));

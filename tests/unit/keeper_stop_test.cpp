@@ -13,7 +13,7 @@ namespace {
 
 using core::kMsPerDay;
 using core::kMsPerMinute;
-using core::Outcome;
+using core::ReservationOutcome;
 using core::Step;
 
 TEST(Keeper, AStopWithdrawsSealsAndThenReleases) {
@@ -22,7 +22,7 @@ TEST(Keeper, AStopWithdrawsSealsAndThenReleases) {
   world.Reserve();
   world.wishes.stop = true;
   std::vector<Step> steps;
-  Request request;
+  SourceRequest request;
   {
     const Hook hook([&](Step step) {
       if (step == Step::kWithdraw || step == Step::kSeal || step == Step::kLoadNext) steps.push_back(step);
@@ -31,7 +31,7 @@ TEST(Keeper, AStopWithdrawsSealsAndThenReleases) {
   }
   EXPECT_EQ(steps, (std::vector{Step::kWithdraw, Step::kSeal, Step::kSeal, Step::kLoadNext}));
   EXPECT_FALSE(world.Published());
-  EXPECT_EQ(request.kind, Request::Kind::kRelease);
+  EXPECT_EQ(request.kind, SourceRequest::Kind::kRelease);
   EXPECT_EQ(world.keeper->view().phase, Phase::kReleasing);
   EXPECT_FALSE(world.keeper->stopped());
 }
@@ -48,7 +48,7 @@ TEST(Keeper, AStopReleasesDownToWhatWasReserved) {
   EXPECT_EQ(world.source.ceiling_ms, kNowMs + 701);
   EXPECT_GE(core::PositionAt(world.line.layout, world.source.ceiling_ms), last.start + last.count);
   EXPECT_EQ(world.Last(Event::Kind::kReleased).floor_ms, kNowMs + 701);
-  EXPECT_EQ(world.Reserve().outcome, Outcome::kNoIdentity);
+  EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kNoIdentity);
 }
 
 // Or else the next start would take a server that nobody asked for ids for one that was down, and doubt its clock.
@@ -105,14 +105,14 @@ TEST(Keeper, AStopDoesNotWaitForTheRaiseThatIsUnderWay) {
   world.source.silent = true;
   world.Pass(kWindowMs);
   world.Turn();
-  ASSERT_EQ(world.source.requests.back().kind, Request::Kind::kRaise);
+  ASSERT_EQ(world.source.requests.back().kind, SourceRequest::Kind::kRaise);
   world.wishes.stop = true;
   world.Turn();
   EXPECT_FALSE(world.Published());
   EXPECT_FALSE(world.keeper->stopped());
-  EXPECT_EQ(world.source.requests.back().kind, Request::Kind::kRelease);
+  EXPECT_EQ(world.source.requests.back().kind, SourceRequest::Kind::kRelease);
   world.Turn();
-  EXPECT_EQ(world.Asked(Request::Kind::kRelease), 1);
+  EXPECT_EQ(world.Asked(SourceRequest::Kind::kRelease), 1);
   world.source.silent = false;
   world.TakeAnswers();
   EXPECT_TRUE(world.keeper->stopped());
@@ -201,9 +201,9 @@ TEST(Keeper, ASecondKeeperGoesOnWithAPublishedIdentity) {
   EXPECT_EQ(world.Published().worker(), 5u);
   EXPECT_EQ(world.AheadMs(), ahead_ms) << "the id clock goes on";
   EXPECT_EQ(world.Reserve().start, last.start + last.count);
-  EXPECT_EQ(world.Asked(Request::Kind::kClaim), 1) << "it has the floor already";
+  EXPECT_EQ(world.Asked(SourceRequest::Kind::kClaim), 1) << "it has the floor already";
   world.Run(kMsPerMinute);
-  EXPECT_EQ(world.Reserve().outcome, Outcome::kOk);
+  EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kOk);
 }
 
 TEST(Keeper, ASecondKeeperChangesAPublishedWorker) {

@@ -15,7 +15,7 @@ using core::kMsPerDay;
 using core::kMsPerMinute;
 using core::kMsPerSecond;
 using core::kUsPerMs;
-using core::Outcome;
+using core::ReservationOutcome;
 using core::Step;
 
 TEST(Keeper, RaisesTheCeilingWhenHalfTheWindowIsUsed) {
@@ -23,10 +23,10 @@ TEST(Keeper, RaisesTheCeilingWhenHalfTheWindowIsUsed) {
   world.Start();
   world.Pass(kWindowMs / 2);
   world.Turn();
-  EXPECT_EQ(world.Asked(Request::Kind::kRaise), 1);
+  EXPECT_EQ(world.Asked(SourceRequest::Kind::kRaise), 1);
   world.Pass(1);
   world.Turn();
-  EXPECT_EQ(world.Asked(Request::Kind::kRaise), 2);
+  EXPECT_EQ(world.Asked(SourceRequest::Kind::kRaise), 2);
   EXPECT_EQ(world.Published().ceiling_ms(), kNowMs + kWindowMs / 2 + 1 + kLeadMs);
 }
 
@@ -58,17 +58,17 @@ TEST(Keeper, KeepsTheOldCeilingWhileARaiseFails) {
   world.source.error = ENOSPC;
   world.Run(kLeadMs - 1);
   EXPECT_EQ(world.Published().ceiling_ms(), kNowMs + kLeadMs);
-  EXPECT_EQ(world.Reserve().outcome, Outcome::kOk);
+  EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kOk);
   world.Run(1);
-  EXPECT_EQ(world.Reserve().outcome, Outcome::kAtCeiling);
+  EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kAtCeiling);
   EXPECT_EQ(world.keeper->view().ceiling_ms, kNowMs + kLeadMs);
   EXPECT_EQ(world.keeper->view().source_error, ENOSPC);
-  EXPECT_GT(world.Asked(Request::Kind::kRaise), 20) << "it tries again and again";
+  EXPECT_GT(world.Asked(SourceRequest::Kind::kRaise), 20) << "it tries again and again";
   EXPECT_EQ(world.Count(Event::Kind::kSourceFailed), 1);
 
   world.source.error = 0;
   world.Run(kMsPerSecond);
-  EXPECT_EQ(world.Reserve().outcome, Outcome::kOk);
+  EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kOk);
   EXPECT_EQ(world.Count(Event::Kind::kSourceRecovered), 1);
   EXPECT_EQ(world.keeper->view().source_error, 0);
   EXPECT_EQ(world.Count(Event::Kind::kPublished), 1);
@@ -79,9 +79,9 @@ TEST(Keeper, KeepsTheOldCeilingWhileARaiseIsUnanswered) {
   world.Start();
   world.source.silent = true;
   world.Run(kHourMs);
-  EXPECT_EQ(world.Asked(Request::Kind::kRaise), 2);
+  EXPECT_EQ(world.Asked(SourceRequest::Kind::kRaise), 2);
   EXPECT_EQ(world.Published().ceiling_ms(), kNowMs + kLeadMs);
-  EXPECT_EQ(world.Reserve().outcome, Outcome::kAtCeiling);
+  EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kAtCeiling);
   EXPECT_EQ(world.AheadMs(), 0) << "the clock is followed meanwhile";
 }
 
@@ -111,7 +111,7 @@ TEST(Keeper, ANarrowerWindowLowersNothing) {
   world.wishes.settings.window_ms = 1000;
   world.Run(8000);
   EXPECT_EQ(world.Published().ceiling_ms(), kNowMs + kLeadMs);
-  for (const Request& request : world.source.requests)
+  for (const SourceRequest& request : world.source.requests)
     EXPECT_TRUE(request.ceiling_ms == 0 || request.ceiling_ms >= kNowMs + kLeadMs);
 }
 
@@ -152,7 +152,7 @@ TEST(Keeper, WithoutAWorkerThereIsNoIdentity) {
   world.wishes.has_worker = true;
   world.Turn();
   EXPECT_EQ(world.Published().worker(), 5u);
-  EXPECT_EQ(world.Reserve().outcome, Outcome::kOk);
+  EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kOk);
 }
 
 TEST(Keeper, AWorkerMayAppearAfterTheStart) {
@@ -173,7 +173,7 @@ TEST(Keeper, AClockSetBackCostsNoIdAndNoOutage) {
   for (int i = 0; i < 200; ++i) {
     world.Run(100);
     const core::Reservation next = world.Reserve();
-    ASSERT_EQ(next.outcome, Outcome::kOk);
+    ASSERT_EQ(next.outcome, ReservationOutcome::kOk);
     ASSERT_GT(next.start, last);
     last = next.start;
   }
@@ -202,7 +202,7 @@ TEST(Keeper, ALargeStepThatPersistsIsTaken) {
   world.wall_ms += kMsPerDay;
   world.Run(29999);
   EXPECT_LT(world.AheadMs(), 0);
-  EXPECT_EQ(world.Reserve().outcome, Outcome::kOk) << "ids flow meanwhile";
+  EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kOk) << "ids flow meanwhile";
   world.Run(1);
   EXPECT_EQ(world.AheadMs(), 0);
   EXPECT_EQ(world.Count(Event::Kind::kClockStepHeld), 1);

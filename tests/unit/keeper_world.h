@@ -21,21 +21,21 @@ inline constexpr int64_t kHourMs = 60 * core::kMsPerMinute;
 // Remembers what it was asked; answers unless it is silent, with `error` where that is set.
 class FakeSource final : public IdentitySource {
  public:
-  void Submit(const Request& request, const core::Instant&) noexcept override {
+  void Submit(const SourceRequest& request, const core::Instant&) noexcept override {
     requests.push_back(request);
     waiting_ = true;
   }
-  bool Poll(const core::Instant&, Answer* answer) noexcept override {
+  bool Poll(const core::Instant&, SourceAnswer* answer) noexcept override {
     if (!waiting_ || silent) return false;
     waiting_ = false;
-    const Request& request = requests.back();
+    const SourceRequest& request = requests.back();
     *answer = {.request = request,
-               .outcome = error == 0 ? Answer::Outcome::kOk : Answer::Outcome::kFailed,
+               .outcome = error == 0 ? SourceOutcome::kOk : SourceOutcome::kFailed,
                .error = error,
                .past = past,
                .floor_ms = ceiling_ms,
                .granted_ms = request.ceiling_ms};
-    if (answer->ok() && request.kind != Request::Kind::kClaim) {
+    if (answer->ok() && request.kind != SourceRequest::Kind::kClaim) {
       past = Past::kKnown;
       ceiling_ms = request.ceiling_ms;
     }
@@ -46,7 +46,7 @@ class FakeSource final : public IdentitySource {
   int64_t ceiling_ms = 0;  // durable
   int error = 0;
   bool silent = false;
-  std::vector<Request> requests;
+  std::vector<SourceRequest> requests;
 
  private:
   bool waiting_ = false;
@@ -73,12 +73,12 @@ class World : public Server {
   }
 
   void Turn() {
-    const Request request = keeper->Advance(Now(), wishes);
-    if (request.kind != Request::Kind::kNone) source.Submit(request, Now());
+    const SourceRequest request = keeper->Advance(Now(), wishes);
+    if (request.kind != SourceRequest::Kind::kNone) source.Submit(request, Now());
     TakeAnswers();
   }
   void TakeAnswers() {
-    for (Answer answer; source.Poll(Now(), &answer);) keeper->Take(answer, Now());
+    for (SourceAnswer answer; source.Poll(Now(), &answer);) keeper->Take(answer, Now());
     keeper->DrainEvents([this](const Event& event) { events.push_back(event); });
     const core::Identity identity(state->identity);
     if (identity) {
@@ -124,9 +124,9 @@ class World : public Server {
     const auto last = std::find_if(events.rbegin(), events.rend(), [kind](auto& e) { return e.kind == kind; });
     return last == events.rend() ? Event{.kind = kind} : *last;
   }
-  int Asked(Request::Kind kind) const {
+  int Asked(SourceRequest::Kind kind) const {
     return static_cast<int>(std::count_if(source.requests.begin(), source.requests.end(),
-                                          [kind](const Request& request) { return request.kind == kind; }));
+                                          [kind](const SourceRequest& request) { return request.kind == kind; }));
   }
 
   int64_t boot_ms = 5000000;

@@ -16,8 +16,7 @@ namespace {
 using core::kMsPerSecond;
 using core::kUsPerMs;
 using core::kUsPerSecond;
-using Kind = Request::Kind;
-using Outcome = Answer::Outcome;
+using Kind = SourceRequest::Kind;
 using Why = StoreReply::Why;
 
 constexpr int64_t kTtlMs = 30000;
@@ -68,33 +67,31 @@ struct SourceWorld {
   void Submit(Kind kind, int64_t ceiling_ms = 0) { source.Submit({.kind = kind, .ceiling_ms = ceiling_ms}, Now()); }
   bool Poll() { return source.Poll(Now(), &answer); }
   // A request and its answer.
-  const Answer& Ask(Kind kind, const StoreReply& reply, int64_t ceiling_ms = 0) {
+  const SourceAnswer& Ask(Kind kind, const StoreReply& reply, int64_t ceiling_ms = 0) {
     store.reply = reply;
     Submit(kind, ceiling_ms);
     EXPECT_TRUE(Poll());
     return answer;
   }
-  const Answer& Claim(uint32_t worker = 7) { return Ask(Kind::kClaim, Claimed(worker)); }
+  const SourceAnswer& Claim(uint32_t worker = 7) { return Ask(Kind::kClaim, Claimed(worker)); }
   static StoreReply Claimed(uint32_t worker = 7) {
-    return {.outcome = StoreReply::Outcome::kOk,
+    return {.outcome = StoreOutcome::kOk,
             .worker = worker,
             .floor_ms = kNowMs - 5000,
             .expiry_ms = kNowMs + kTtlMs,
             .store_now_ms = kNowMs};
   }
   static StoreReply Renewed(int64_t granted_ms) {
-    return {.outcome = StoreReply::Outcome::kOk,
+    return {.outcome = StoreOutcome::kOk,
             .granted_ms = granted_ms,
             .expiry_ms = kNowMs + 2 * kTtlMs,
             .store_now_ms = kNowMs + 1000};
   }
   static StoreReply Busy(Why why, int64_t for_ms) {
-    return {.outcome = StoreReply::Outcome::kBusy, .why = why, .until_ms = kNowMs + for_ms, .store_now_ms = kNowMs};
+    return {.outcome = StoreOutcome::kBusy, .why = why, .until_ms = kNowMs + for_ms, .store_now_ms = kNowMs};
   }
-  static StoreReply Lost(Why why) {
-    return {.outcome = StoreReply::Outcome::kLost, .why = why, .store_now_ms = kNowMs};
-  }
-  static StoreReply Done() { return {.outcome = StoreReply::Outcome::kOk, .store_now_ms = kNowMs}; }
+  static StoreReply Lost(Why why) { return {.outcome = StoreOutcome::kLost, .why = why, .store_now_ms = kNowMs}; }
+  static StoreReply Done() { return {.outcome = StoreOutcome::kOk, .store_now_ms = kNowMs}; }
 
   std::string Token() const { return memo.token; }
   std::string Sent() const { return store.requests.back().token; }
@@ -103,7 +100,7 @@ struct SourceWorld {
   LeaseMemo memo = {};
   FakeStore store{memo};
   LeaseSource source{store, memo, MakeToken};
-  Answer answer;
+  SourceAnswer answer;
 };
 
 // ---- tokens
@@ -159,7 +156,7 @@ TEST(LeaseSource, EachAcquisitionHasATokenOfItsOwn) {
 TEST(LeaseSource, ALostTokenIsForgotten) {
   SourceWorld world;
   world.Claim();
-  EXPECT_EQ(world.Ask(Kind::kRaise, SourceWorld::Lost(Why::kTaken)).outcome, Outcome::kLost);
+  EXPECT_EQ(world.Ask(Kind::kRaise, SourceWorld::Lost(Why::kTaken)).outcome, SourceOutcome::kLost);
   EXPECT_EQ(world.Token(), "");
   EXPECT_FALSE(world.memo.worker_known);
 }
@@ -168,7 +165,7 @@ TEST(LeaseSource, AFailedRenewalForgetsNothing) {
   SourceWorld world;
   world.Claim();
   const std::string token = world.Token();
-  EXPECT_EQ(world.Ask(Kind::kRaise, {}).outcome, Outcome::kFailed);
+  EXPECT_EQ(world.Ask(Kind::kRaise, {}).outcome, SourceOutcome::kFailed);
   EXPECT_EQ(world.Token(), token);
   EXPECT_TRUE(world.memo.worker_known);
 }
@@ -221,7 +218,7 @@ TEST(LeaseSource, AnotherWorkerProcessGoesOnWithNothingElse) {
 
 TEST(LeaseSource, AClaimsAnswerIsTheWorkerAndItsFloor) {
   SourceWorld world;
-  const Answer& answer = world.Claim(9);
+  const SourceAnswer& answer = world.Claim(9);
   EXPECT_TRUE(answer.ok());
   EXPECT_EQ(answer.request.kind, Kind::kClaim);
   EXPECT_EQ(answer.past, Past::kKnown);
@@ -310,7 +307,7 @@ TEST(LeaseSource, AReleaseIsGivenUpInTime) {
   EXPECT_FALSE(world.Poll());
   world.boot_us += 1;
   EXPECT_TRUE(world.Poll());
-  EXPECT_EQ(world.answer.outcome, Outcome::kFailed);
+  EXPECT_EQ(world.answer.outcome, SourceOutcome::kFailed);
   EXPECT_FALSE(world.store.under_way);
   EXPECT_EQ(world.Token(), "");
 }
@@ -369,8 +366,8 @@ TEST(LeaseSource, ASuccessEndsTheBackoff) {
 TEST(LeaseSource, WaitsUntilTheStoreSaid) {
   SourceWorld world;
   for (int i = 0; i < 20; ++i) {
-    const Answer& answer = world.Ask(Kind::kClaim, SourceWorld::Busy(Why::kCrashes, 300));
-    EXPECT_EQ(answer.outcome, Outcome::kBusy);
+    const SourceAnswer& answer = world.Ask(Kind::kClaim, SourceWorld::Busy(Why::kCrashes, 300));
+    EXPECT_EQ(answer.outcome, SourceOutcome::kBusy);
     EXPECT_GE(answer.ask_again_us, 300 * kUsPerMs);
     EXPECT_LE(answer.ask_again_us, 330 * kUsPerMs);
   }

@@ -13,7 +13,7 @@
 namespace idgen::lease {
 namespace {
 
-using Kind = Request::Kind;
+using Kind = SourceRequest::Kind;
 
 constexpr io::ClusterId kCluster{.system_identifier = 7000000000000000001, .timeline = 1};
 constexpr io::ClusterId kPromotedCluster{.system_identifier = 7000000000000000001, .timeline = 2};
@@ -26,8 +26,8 @@ constexpr int64_t kUncertainLeadMs = 81000;
 // Grants whatever it is asked for, unless it is silent; its floor is the clock.
 class FakeLease final : public IdentitySource {
  public:
-  void Submit(const Request& request, const core::Instant&) noexcept override { requests.push_back(request); }
-  bool Poll(const core::Instant&, Answer* answer) noexcept override {
+  void Submit(const SourceRequest& request, const core::Instant&) noexcept override { requests.push_back(request); }
+  bool Poll(const core::Instant&, SourceAnswer* answer) noexcept override {
     if (silent || answered == requests.size()) return false;
     answered = requests.size();
     *answer = {.request = requests.back(),
@@ -38,10 +38,10 @@ class FakeLease final : public IdentitySource {
     return true;
   }
 
-  std::vector<Request> requests;
+  std::vector<SourceRequest> requests;
   size_t answered = 0;
   bool silent = false;
-  Answer::Outcome outcome = Answer::Outcome::kOk;
+  SourceOutcome outcome = SourceOutcome::kOk;
 };
 
 struct Source {
@@ -54,15 +54,15 @@ struct Source {
   void Use(uint64_t source) {
     noted.SetRules({.source = source, .margin_ms = kMarginMs, .uncertain_lead_ms = kUncertainLeadMs});
   }
-  Answer Ask(Kind kind, int64_t ceiling_ms = 0) {
+  SourceAnswer Ask(Kind kind, int64_t ceiling_ms = 0) {
     noted.Submit({.kind = kind, .ceiling_ms = ceiling_ms}, kNow);
-    Answer answer;
+    SourceAnswer answer;
     EXPECT_TRUE(noted.Poll(kNow, &answer));
     EXPECT_EQ(answer.request.kind, kind);
     return answer;
   }
-  Answer Claim() { return Ask(Kind::kClaim); }
-  Answer Raise(int64_t ceiling_ms) { return Ask(Kind::kRaise, ceiling_ms); }
+  SourceAnswer Claim() { return Ask(Kind::kClaim); }
+  SourceAnswer Raise(int64_t ceiling_ms) { return Ask(Kind::kRaise, ceiling_ms); }
 
   io::CeilingFile file;
   FakeLease lease;
@@ -70,11 +70,11 @@ struct Source {
 };
 
 // As a static source would begin.
-Answer ClaimStatic(MemoryDisk& disk, const io::ClusterId& cluster = kCluster) {
+SourceAnswer ClaimStatic(MemoryDisk& disk, const io::ClusterId& cluster = kCluster) {
   io::CeilingFile file(disk, "data", 0600);
   StaticSource source(file, cluster);
   source.Submit({.kind = Kind::kClaim}, kNow);
-  Answer answer;
+  SourceAnswer answer;
   EXPECT_TRUE(source.Poll(kNow, &answer));
   return answer;
 }
@@ -87,7 +87,7 @@ void RaiseStatic(MemoryDisk& disk, int64_t ceiling_ms) {
 
 TEST(NotedSource, WithoutAFileTheLeasesFloorIsEnough) {
   MemoryDisk disk;
-  const Answer answer = Source(disk).Claim();
+  const SourceAnswer answer = Source(disk).Claim();
   EXPECT_TRUE(answer.ok());
   EXPECT_EQ(answer.past, Past::kKnown);
   EXPECT_EQ(answer.floor_ms, kNowMs);
@@ -96,7 +96,7 @@ TEST(NotedSource, WithoutAFileTheLeasesFloorIsEnough) {
 TEST(NotedSource, ALeaseBeginsAboveWhatWasIssuedUnderAStaticWorkerId) {
   MemoryDisk disk;
   RaiseStatic(disk, kNowMs + 60000);
-  const Answer answer = Source(disk).Claim();
+  const SourceAnswer answer = Source(disk).Claim();
   EXPECT_EQ(answer.floor_ms, kNowMs + 60000);
   EXPECT_EQ(answer.past, Past::kKnown);
 }
@@ -187,7 +187,7 @@ TEST(NotedSource, APromotedStandbyOfTheSameLeaseWaitsForNothing) {
     source.Claim();
     source.Raise(kNowMs + 21000);
   }
-  Answer answer = Source(disk, kPromotedCluster).Claim();
+  SourceAnswer answer = Source(disk, kPromotedCluster).Claim();
   EXPECT_EQ(answer.past, Past::kKnown);
   EXPECT_EQ(answer.floor_ms, kNowMs);
   disk.ReplaceByCopy("data/idgen.ceiling");
@@ -201,7 +201,7 @@ TEST(NotedSource, OfAForeignStaticPastTheWorstIsTaken) {
   MemoryDisk disk;
   RaiseStatic(disk, kNowMs - 100000);
   Source source(disk, kPromotedCluster);
-  Answer answer = source.Claim();
+  SourceAnswer answer = source.Claim();
   EXPECT_EQ(answer.past, Past::kPromoted);
   EXPECT_EQ(answer.floor_ms, kNowMs + kUncertainLeadMs);
   answer = source.Claim();
@@ -215,7 +215,7 @@ TEST(NotedSource, ADamagedFileIsTakenForTheWorst) {
   MemoryDisk disk;
   RaiseStatic(disk, kNowMs + 5000);
   disk.SetContents("data/idgen.ceiling", "");
-  const Answer answer = Source(disk).Claim();
+  const SourceAnswer answer = Source(disk).Claim();
   EXPECT_EQ(answer.past, Past::kDamaged);
   EXPECT_EQ(answer.floor_ms, kNowMs + kUncertainLeadMs);
 }
@@ -240,8 +240,8 @@ TEST(NotedSource, NothingIsGrantedThatTheFileDoesNotHold) {
   source.Raise(kNowMs + 21000);
   disk.FailAt(1, EIO, /*and_all_after=*/true);
   EXPECT_EQ(source.Raise(kNowMs + 21000 + kMarginMs).granted_ms, kNowMs + 21000 + kMarginMs) << "that was noted";
-  const Answer answer = source.Raise(kNowMs + 21001 + kMarginMs);
-  EXPECT_EQ(answer.outcome, Answer::Outcome::kFailed);
+  const SourceAnswer answer = source.Raise(kNowMs + 21001 + kMarginMs);
+  EXPECT_EQ(answer.outcome, SourceOutcome::kFailed);
   EXPECT_EQ(answer.error, EIO);
   EXPECT_EQ(source.lease.requests.size(), 4u) << "the lease is renewed all the same";
   disk.FailNothing();
@@ -253,8 +253,8 @@ TEST(NotedSource, AFileThatCannotBeReadIsAFailureAndNobodyIsAsked) {
   RaiseStatic(disk, kNowMs);
   Source source(disk);
   disk.FailAt(1, EACCES);
-  const Answer answer = source.Claim();
-  EXPECT_EQ(answer.outcome, Answer::Outcome::kFailed);
+  const SourceAnswer answer = source.Claim();
+  EXPECT_EQ(answer.outcome, SourceOutcome::kFailed);
   EXPECT_EQ(answer.error, EACCES);
   EXPECT_TRUE(source.lease.requests.empty());
   EXPECT_TRUE(source.Claim().ok());
@@ -273,8 +273,8 @@ TEST(NotedSource, ARaiseWithoutAClaimReadsTheFileFirst) {
   EXPECT_EQ(next.Raise(kNowMs + 92000).granted_ms, kNowMs + 92000);
   EXPECT_EQ(Source(disk).Claim().floor_ms, kNowMs + 70000);
   disk.FailAt(1, EIO);
-  const Answer answer = Source(disk).Raise(kNowMs + 93000);
-  EXPECT_EQ(answer.outcome, Answer::Outcome::kFailed);
+  const SourceAnswer answer = Source(disk).Raise(kNowMs + 93000);
+  EXPECT_EQ(answer.outcome, SourceOutcome::kFailed);
   EXPECT_EQ(answer.granted_ms, 0);
 }
 

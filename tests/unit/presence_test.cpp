@@ -31,7 +31,7 @@ class FakeStore final : public LeaseStore {
   const char* problem() const noexcept override { return "no luck"; }
   void Close() noexcept override { under_way = false; }
 
-  StoreReply reply{.outcome = StoreReply::Outcome::kOk};
+  StoreReply reply{.outcome = StoreOutcome::kOk};
   bool silent = false;
   bool under_way = false;
   std::vector<StoreRequest> requests;
@@ -137,12 +137,12 @@ TEST(Presence, WhileTheStoreFailsARivalStays) {
   PresenceWorld world;
   world.Beat();
   world.Beat(Rival::kStatic, "a");
-  world.store.reply.outcome = StoreReply::Outcome::kFailed;
+  world.store.reply.outcome = StoreOutcome::kFailed;
   for (int i = 0; i < 100; ++i) world.Beat();
   EXPECT_TRUE(world.rival().seen());
   EXPECT_EQ(world.presence.view().failures, 100);
   EXPECT_STREQ(world.presence.view().problem, "no luck");
-  world.store.reply.outcome = StoreReply::Outcome::kOk;
+  world.store.reply.outcome = StoreOutcome::kOk;
   world.Beat();
   EXPECT_FALSE(world.rival().seen());
   EXPECT_EQ(world.presence.view().failures, 0);

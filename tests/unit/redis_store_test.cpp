@@ -13,7 +13,6 @@ namespace idgen::lease {
 namespace {
 
 using Kind = StoreRequest::Kind;
-using Outcome = StoreReply::Outcome;
 using Why = StoreReply::Why;
 
 constexpr char kRedis[] = "10.0.0.1:6379";
@@ -66,9 +65,9 @@ const std::string kRenewed = Array({"ok", "0001767225621000", "0001767225630000"
 TEST(RedisStore, TheFirstExchangeLearnsTheScriptsName) {
   StoreWorld world;
   world.Says(kAcquired);
-  EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, Outcome::kOk);
+  EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, StoreOutcome::kOk);
   world.Says(kRenewed);
-  EXPECT_EQ(world.Ask(Kind::kRenew).outcome, Outcome::kOk);
+  EXPECT_EQ(world.Ask(Kind::kRenew).outcome, StoreOutcome::kOk);
   const std::vector<Command>& heard = world.At(kRedis).heard;
   ASSERT_EQ(world.At(kRedis).Verbs().substr(world.At(kRedis).Verbs().size() - 7), "EVALSHA");
   EXPECT_NE(std::find(heard.begin(), heard.end(), Command({"SCRIPT", "LOAD", kRedisLeaseScript})), heard.end());
@@ -95,7 +94,7 @@ TEST(RedisStore, ReadsWhoElseHasTheWorkerId) {
   StoreWorld world;
   world.Says(Array({"ok", kNow, "static", "other|5432|/data"}));
   const StoreReply present = world.Ask(Kind::kPresent);
-  EXPECT_EQ(present.outcome, Outcome::kOk);
+  EXPECT_EQ(present.outcome, StoreOutcome::kOk);
   EXPECT_EQ(present.rival, Rival::kStatic);
   EXPECT_STREQ(present.rival_holder, "other|5432|/data");
   world.Says(Array({"ok", kNow, "lease", "other|5432|/data"}));
@@ -117,7 +116,7 @@ TEST(RedisStore, AForgottenScriptIsSentWhole) {
   world.Says(kRenewed);
   world.At(kRedis).answers["EVALSHA"] = "-NOSCRIPT No matching script. Please use EVAL.\r\n";
   world.At(kRedis).heard.clear();
-  EXPECT_EQ(world.Ask(Kind::kRenew).outcome, Outcome::kOk);
+  EXPECT_EQ(world.Ask(Kind::kRenew).outcome, StoreOutcome::kOk);
   EXPECT_EQ(world.At(kRedis).Verbs(), "EVALSHA EVAL");
 }
 
@@ -125,7 +124,7 @@ TEST(RedisStore, WithoutLeaveToLoadTheScriptIsSentWholeEachTime) {
   StoreWorld world;
   world.At(kRedis).answers["SCRIPT"] = "-NOPERM this user has no permissions\r\n";
   world.Says(kAcquired);
-  for (int i = 0; i < 2; ++i) EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, Outcome::kOk);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, StoreOutcome::kOk);
   EXPECT_EQ(world.At(kRedis).Verbs().find("EVALSHA"), std::string::npos);
 }
 
@@ -133,7 +132,7 @@ TEST(RedisStore, AServerWithoutScriptsIsAFailure) {
   StoreWorld world;
   world.Says("-NOSCRIPT No matching script.\r\n");
   world.Ask(Kind::kAcquire);
-  EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, Outcome::kFailed);
+  EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, StoreOutcome::kFailed);
   EXPECT_NE(std::string(world.store.problem()).find("NOSCRIPT"), std::string::npos);
 }
 
@@ -143,7 +142,7 @@ TEST(RedisStore, AKeyThatIsAboutToMoveIsAskedForWithoutACommandBetween) {
   world.Says("-ASK 1 10.0.0.2:6379\r\n");
   FakeRedis& other = world.At("10.0.0.2:6379");
   other.answers = {{"SCRIPT", Bulk(kSha)}, {"EVAL", kAcquired}};
-  EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, Outcome::kOk);
+  EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, StoreOutcome::kOk);
   EXPECT_EQ(other.Verbs().substr(0, 11), "ASKING EVAL");
 }
 
@@ -245,11 +244,11 @@ TEST(RedisStore, WaitsForReplicasOfWhatMustBeKept) {
   world.Configure();
   world.At(kRedis).answers["WAIT"] = ":2\r\n";
   world.Says(kAcquired);
-  EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, Outcome::kOk);
+  EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, StoreOutcome::kOk);
   EXPECT_NE(world.At(kRedis).Verbs().find("EVAL WAIT"), std::string::npos);
   world.Says(kRenewed);
   world.At(kRedis).heard.clear();
-  EXPECT_EQ(world.Ask(Kind::kRenew).outcome, Outcome::kOk);
+  EXPECT_EQ(world.Ask(Kind::kRenew).outcome, StoreOutcome::kOk);
   EXPECT_EQ(world.At(kRedis).Verbs(), "EVALSHA WAIT");
   EXPECT_EQ(world.At(kRedis).heard.back(), (Command{"WAIT", "2", "2500"}));
   world.At(kRedis).heard.clear();
@@ -266,12 +265,12 @@ TEST(RedisStore, TooFewReplicasAreAFailure) {
     const Kind kind = renewal ? Kind::kRenew : Kind::kAcquire;
     for (const char* answer : {":1\r\n", ":0\r\n", ":-1\r\n"}) {
       world.At(kRedis).answers["WAIT"] = answer;
-      EXPECT_EQ(world.Ask(kind).outcome, Outcome::kFailed);
+      EXPECT_EQ(world.Ask(kind).outcome, StoreOutcome::kFailed);
       EXPECT_NE(std::string(world.store.problem()).find("of the 2 replicas"), std::string::npos);
     }
     for (const char* answer : {"+OK\r\n", "-ERR unknown command\r\n", "*0\r\n", "$1\r\n2\r\n", "$-1\r\n"}) {
       world.At(kRedis).answers["WAIT"] = answer;
-      EXPECT_EQ(world.Ask(kind).outcome, Outcome::kFailed) << answer;
+      EXPECT_EQ(world.Ask(kind).outcome, StoreOutcome::kFailed) << answer;
       EXPECT_STRNE(world.store.problem(), "");
     }
   }
@@ -283,7 +282,7 @@ TEST(RedisStore, ALostLeaseIsLostWhateverTheReplicasHave) {
   world.Configure();
   world.At(kRedis).answers["WAIT"] = ":0\r\n";
   world.Says(Array({"lost", "taken", kNow}));
-  EXPECT_EQ(world.Ask(Kind::kRenew).outcome, Outcome::kLost);
+  EXPECT_EQ(world.Ask(Kind::kRenew).outcome, StoreOutcome::kLost);
 }
 
 // ---- answers
@@ -292,7 +291,7 @@ TEST(RedisStore, ReadsAnAcquisition) {
   StoreWorld world;
   world.Says(kAcquired);
   const StoreReply reply = world.Ask(Kind::kAcquire);
-  EXPECT_EQ(reply.outcome, Outcome::kOk);
+  EXPECT_EQ(reply.outcome, StoreOutcome::kOk);
   EXPECT_EQ(reply.worker, 7u);
   EXPECT_EQ(reply.floor_ms, kNowMs - 100000);
   EXPECT_EQ(reply.expiry_ms, kNowMs + 30000);
@@ -319,7 +318,7 @@ TEST(RedisStore, ReadsARenewal) {
   StoreWorld world;
   world.Says(kRenewed);
   const StoreReply reply = world.Ask(Kind::kRenew);
-  EXPECT_EQ(reply.outcome, Outcome::kOk);
+  EXPECT_EQ(reply.outcome, StoreOutcome::kOk);
   EXPECT_EQ(reply.granted_ms, kNowMs + 21000);
   EXPECT_EQ(reply.expiry_ms, kNowMs + 30000);
   EXPECT_EQ(reply.store_now_ms, kNowMs);
@@ -334,7 +333,7 @@ TEST(RedisStore, ReadsWhyNoWorkerIsToBeHad) {
                                   {"something new", Why::kNone}}) {
     world.Says(Array({"busy", "0001767225610000", text, kNow}));
     const StoreReply reply = world.Ask(Kind::kAcquire);
-    EXPECT_EQ(reply.outcome, Outcome::kBusy);
+    EXPECT_EQ(reply.outcome, StoreOutcome::kBusy);
     EXPECT_EQ(reply.why, why) << text;
     EXPECT_EQ(reply.until_ms, kNowMs + 10000);
     EXPECT_EQ(reply.store_now_ms, kNowMs);
@@ -348,7 +347,7 @@ TEST(RedisStore, ReadsWhyALeaseIsLost) {
     world.Says(Array({"lost", text, kNow}));
     for (const Kind kind : {Kind::kRenew, Kind::kRelease}) {
       const StoreReply reply = world.Ask(kind);
-      EXPECT_EQ(reply.outcome, Outcome::kLost);
+      EXPECT_EQ(reply.outcome, StoreOutcome::kLost);
       EXPECT_EQ(reply.why, why);
     }
   }
@@ -359,7 +358,7 @@ TEST(RedisStore, ReadsADeclaration) {
   world.Says(Array({"ok", "0001767225630000"}));
   EXPECT_EQ(world.Ask(Kind::kDeclareNew).until_ms, kNowMs + 30000);
   world.Says(Array({"in use", "3"}));
-  EXPECT_EQ(world.Ask(Kind::kDeclareNew).outcome, Outcome::kInUse);
+  EXPECT_EQ(world.Ask(Kind::kDeclareNew).outcome, StoreOutcome::kInUse);
 }
 
 TEST(RedisStore, AMalformedAnswerIsAFailureWithAProblem) {
@@ -405,7 +404,7 @@ TEST(RedisStore, AMalformedAnswerIsAFailureWithAProblem) {
   StoreWorld world;
   const auto refuses = [&](Kind kind, const std::string& answer) {
     world.Says(answer);
-    EXPECT_EQ(world.Ask(kind).outcome, Outcome::kFailed) << answer;
+    EXPECT_EQ(world.Ask(kind).outcome, StoreOutcome::kFailed) << answer;
     EXPECT_STRNE(world.store.problem(), "") << answer;
   };
   for (const Kind kind : {Kind::kAcquire, Kind::kRenew, Kind::kRelease, Kind::kList, Kind::kDeclareNew})
@@ -418,14 +417,14 @@ TEST(RedisStore, AServerWhoseAnswerIsMalformedIsLeftForTheNextHost) {
   StoreWorld world("redis://10.0.0.1,10.0.0.2");
   world.Says("+OK\r\n");
   world.At("10.0.0.2:6379").answers = {{"EVAL", kAcquired}, {"EVALSHA", kAcquired}};
-  EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, Outcome::kFailed);
-  EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, Outcome::kOk);
+  EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, StoreOutcome::kFailed);
+  EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, StoreOutcome::kOk);
 }
 
 TEST(RedisStore, AFailureOfTheLinkIsAFailureWithItsProblem) {
   StoreWorld world;
   world.At(kRedis).door = FakeRedis::Door::kRefuses;
-  EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, Outcome::kFailed);
+  EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, StoreOutcome::kFailed);
   EXPECT_STREQ(world.store.problem(), "10.0.0.1:6379: Connection refused");
 }
 
@@ -467,7 +466,7 @@ TEST(RedisStore, ATimeThatNoCeilingCanBeIsAFailure) {
   StoreWorld world;
   for (const char* time : {"0017592186044416", "9999999999999999"}) {
     world.Says(Array({"ok", "5", time, kNow, kNow, ""}));
-    EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, Outcome::kFailed) << time;
+    EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, StoreOutcome::kFailed) << time;
     EXPECT_STRNE(world.store.problem(), "");
   }
 }
@@ -480,7 +479,7 @@ TEST(RedisStore, ListsRecords) {
   world.Says(Array({"ok", kNow, "w7", times + kToken + "|0001767225600000|host|5432|/data", "w0",
                     times + std::string(36, '-') + "|0001767225600000|"}));
   for (int i = 0; i < 2; ++i) {  // with the script's name and without
-    EXPECT_EQ(world.Ask(Kind::kList).outcome, Outcome::kOk);
+    EXPECT_EQ(world.Ask(Kind::kList).outcome, StoreOutcome::kOk);
     ASSERT_EQ(world.store.record_count(), 2u);
     StoreRecord record;
     ASSERT_TRUE(world.store.Record(0, &record));
@@ -501,7 +500,7 @@ TEST(RedisStore, ListsRecords) {
 TEST(RedisStore, AnEmptyPrefixHasNoRecords) {
   StoreWorld world;
   world.Says(Array({"ok", kNow}));
-  EXPECT_EQ(world.Ask(Kind::kList).outcome, Outcome::kOk);
+  EXPECT_EQ(world.Ask(Kind::kList).outcome, StoreOutcome::kOk);
   EXPECT_EQ(world.store.record_count(), 0u);
 }
 
@@ -523,7 +522,7 @@ TEST(RedisStore, ARecordThatIsNoneIsLeftOut) {
                                                         {"w1", "x" + good.substr(1)},
                                                         {"w1", good.substr(0, 17) + "x" + good.substr(18)}}) {
     world.Says(Array({"ok", kNow, field, value}));
-    ASSERT_EQ(world.Ask(Kind::kList).outcome, Outcome::kOk);
+    ASSERT_EQ(world.Ask(Kind::kList).outcome, StoreOutcome::kOk);
     EXPECT_FALSE(world.store.Record(0, &record)) << field << " " << value;
   }
   world.Says("*4\r\n$2\r\nok\r\n" + Bulk(kNow) + ":1\r\n$-1\r\n");

@@ -68,7 +68,7 @@ TEST(Reservation, IsLostWhenTheIdentityIsWithdrawnAndSealedBeforeItsSwap) {
       Withdraw<PlainMemory>(*server.state);
       Seal<PlainMemory>(*server.state);
     });
-    EXPECT_EQ(server.Reserve<HookMemory>().outcome, Outcome::kNoIdentity) << next;
+    EXPECT_EQ(server.Reserve<HookMemory>().outcome, ReservationOutcome::kNoIdentity) << next;
     EXPECT_TRUE(withdrawn);
   }
 }
@@ -95,7 +95,7 @@ TEST(Reservation, NeverIssuesUnderTheOldWorkerAboveTheSeal) {
           change(Step::kReadClock);
           return kNowMs * kUsPerMs;
         });
-    ASSERT_EQ(reservation.outcome, Outcome::kOk);
+    ASSERT_EQ(reservation.outcome, ReservationOutcome::kOk);
     if (reservation.worker == 5) {
       EXPECT_LE(reservation.start + reservation.count, sealed) << static_cast<int>(at);
     } else {
@@ -153,7 +153,7 @@ TEST(Reservation, ManyThreadsAndChangingWorkersRepeatNothing) {
         const uint64_t like = taken[i].size() % 16;
         const Reservation got = Reserve<PlainMemory>(
             state, server.line, 1, [like](int64_t) { return like; }, [&] { return clock_us.fetch_add(37); });
-        if (got.outcome == Outcome::kOk)
+        if (got.outcome == ReservationOutcome::kOk)
           taken[i].push_back({got.start, got.count, got.worker});
         else
           std::this_thread::yield();

@@ -16,7 +16,7 @@ TEST(Reservation, StartsAtTheClock) {
   Server server;
   server.Publish(5, kFarMs);
   const Reservation first = server.Reserve();
-  EXPECT_EQ(first.outcome, Outcome::kOk);
+  EXPECT_EQ(first.outcome, ReservationOutcome::kOk);
   EXPECT_EQ(first.worker, 5u);
   EXPECT_EQ(first.start, First(server, kNowMs));
   EXPECT_EQ(first.count, 1u);
@@ -63,15 +63,15 @@ TEST(Reservation, ShrinksToWhatIsLeftBelowTheCeiling) {
   server.Publish(5, kNowMs + 1);  // one tick: 4,096 positions
   EXPECT_EQ(server.Reserve(1, 4000).count, 4000u);
   const Reservation rest = server.Reserve(1, 4000);
-  EXPECT_EQ(rest.outcome, Outcome::kOk);
+  EXPECT_EQ(rest.outcome, ReservationOutcome::kOk);
   EXPECT_EQ(rest.count, 96u);
-  EXPECT_EQ(server.Reserve(1, 4000).outcome, Outcome::kAtCeiling);
+  EXPECT_EQ(server.Reserve(1, 4000).outcome, ReservationOutcome::kAtCeiling);
 }
 
 TEST(Reservation, DoesNotShrinkBelowWhatIsNeeded) {
   Server server;
   server.Publish(5, kNowMs + 1);
-  EXPECT_EQ(server.Reserve(4097, 4097).outcome, Outcome::kAtCeiling);
+  EXPECT_EQ(server.Reserve(4097, 4097).outcome, ReservationOutcome::kAtCeiling);
   EXPECT_EQ(server.Reserve(4096, 4096).count, 4096u);
 }
 
@@ -82,7 +82,7 @@ TEST(Reservation, RefusesTheFirstPositionAtTheCeiling) {
   server.line.next = First(server, ceiling_ms) - 1;
   EXPECT_EQ(server.Reserve().start, First(server, ceiling_ms) - 1);
   const Reservation refused = server.Reserve();
-  EXPECT_EQ(refused.outcome, Outcome::kAtCeiling);
+  EXPECT_EQ(refused.outcome, ReservationOutcome::kAtCeiling);
   EXPECT_EQ(refused.limit_ms, ceiling_ms);
   EXPECT_EQ(refused.start_ms, ceiling_ms);
   EXPECT_EQ(server.line.next, First(server, ceiling_ms)) << "a refusal takes nothing";
@@ -93,7 +93,7 @@ TEST(Reservation, AHolderThatSleptBeyondItsCeilingGetsNothing) {
   server.Publish(5, kNowMs + 11000);
   server.Reserve();
   server.now_ms += 3600000;
-  EXPECT_EQ(server.Reserve().outcome, Outcome::kAtCeiling);
+  EXPECT_EQ(server.Reserve().outcome, ReservationOutcome::kAtCeiling);
 }
 
 TEST(Reservation, RunsAheadToTheEndOfTheLastAllowedTick) {
@@ -103,7 +103,7 @@ TEST(Reservation, RunsAheadToTheEndOfTheLastAllowedTick) {
   server.line.next = end - 1;
   EXPECT_EQ(server.Reserve().start, end - 1);
   const Reservation refused = server.Reserve();
-  EXPECT_EQ(refused.outcome, Outcome::kTooFarAhead);
+  EXPECT_EQ(refused.outcome, ReservationOutcome::kTooFarAhead);
   EXPECT_EQ(refused.start_ms, kNowMs + 1001);
   EXPECT_EQ(refused.limit_ms, kNowMs + 1000);
   server.now_ms += 1;
@@ -114,8 +114,8 @@ TEST(Reservation, RunsAheadOnlyAsFarAsTheJudgedSettingSays) {
   Server server;
   server.Publish(5, kFarMs);
   server.state->max_ahead_ms = 0;
-  EXPECT_EQ(server.Reserve(4096, 4096).outcome, Outcome::kOk);
-  EXPECT_EQ(server.Reserve().outcome, Outcome::kTooFarAhead);
+  EXPECT_EQ(server.Reserve(4096, 4096).outcome, ReservationOutcome::kOk);
+  EXPECT_EQ(server.Reserve().outcome, ReservationOutcome::kTooFarAhead);
   server.state->max_ahead_ms = 1;
   EXPECT_EQ(server.Reserve(1, 9999).count, 4096u);
 }
@@ -124,15 +124,15 @@ TEST(Reservation, NamesTheLimitThatIsMetFirst) {
   Server server;
   server.line.next = First(server, kNowMs + 5000);
   server.Publish(5, kNowMs + 1000);
-  EXPECT_EQ(server.Reserve().outcome, Outcome::kAtCeiling);
+  EXPECT_EQ(server.Reserve().outcome, ReservationOutcome::kAtCeiling);
   server.Publish(5, kNowMs + 1002);
-  EXPECT_EQ(server.Reserve().outcome, Outcome::kTooFarAhead);
+  EXPECT_EQ(server.Reserve().outcome, ReservationOutcome::kTooFarAhead);
 }
 
 TEST(Reservation, RefusesWithoutAnIdentity) {
   Server server;
   const Reservation refused = server.Reserve();
-  EXPECT_EQ(refused.outcome, Outcome::kNoIdentity);
+  EXPECT_EQ(refused.outcome, ReservationOutcome::kNoIdentity);
   EXPECT_EQ(refused.now_us, kNowMs * kUsPerMs);
   EXPECT_EQ(server.line.next, 0u);
 }
@@ -141,10 +141,10 @@ TEST(Reservation, RefusesAWorkerThatNeedsOneMoreBit) {
   Server server;
   server.Publish(1024, kFarMs);
   const Reservation refused = server.Reserve();
-  EXPECT_EQ(refused.outcome, Outcome::kWorkerTooLarge);
+  EXPECT_EQ(refused.outcome, ReservationOutcome::kWorkerTooLarge);
   EXPECT_EQ(refused.worker, 1024u);
   server.Publish(1023, kFarMs);
-  EXPECT_EQ(server.Reserve().outcome, Outcome::kOk);
+  EXPECT_EQ(server.Reserve().outcome, ReservationOutcome::kOk);
 }
 
 TEST(Reservation, RefusesAnyWorkerButZeroWhereTheLayoutHasNoField) {
@@ -152,19 +152,19 @@ TEST(Reservation, RefusesAnyWorkerButZeroWhereTheLayoutHasNoField) {
   layout.worker = {};
   Server server(layout);
   server.Publish(1, kFarMs);
-  EXPECT_EQ(server.Reserve().outcome, Outcome::kWorkerTooLarge);
+  EXPECT_EQ(server.Reserve().outcome, ReservationOutcome::kWorkerTooLarge);
   server.Publish(0, kFarMs);
-  EXPECT_EQ(server.Reserve().outcome, Outcome::kOk);
+  EXPECT_EQ(server.Reserve().outcome, ReservationOutcome::kOk);
 }
 
 TEST(Reservation, RefusesUntilTheEpochBegins) {
   Server server;
   server.Publish(5, kFarMs);
   server.now_ms = server.line.layout.epoch_ms - 1;
-  EXPECT_EQ(server.Reserve().outcome, Outcome::kBeforeEpoch);
+  EXPECT_EQ(server.Reserve().outcome, ReservationOutcome::kBeforeEpoch);
   server.now_ms = server.line.layout.epoch_ms;
   const Reservation first = server.Reserve();
-  EXPECT_EQ(first.outcome, Outcome::kOk);
+  EXPECT_EQ(first.outcome, ReservationOutcome::kOk);
   EXPECT_EQ(first.start, 0u);
 }
 
@@ -173,7 +173,7 @@ TEST(Reservation, RefusesBeforeTheEpochAlsoWhereNextIsFurtherAlong) {
   server.Publish(5, kFarMs);
   server.line.next = First(server, kNowMs);
   server.now_ms = server.line.layout.epoch_ms - 1;
-  EXPECT_EQ(server.Reserve().outcome, Outcome::kBeforeEpoch);
+  EXPECT_EQ(server.Reserve().outcome, ReservationOutcome::kBeforeEpoch);
 }
 
 TEST(Reservation, IssuesTheLastPositionOfALayoutAndNoMore) {
@@ -182,15 +182,15 @@ TEST(Reservation, IssuesTheLastPositionOfALayoutAndNoMore) {
   server.now_ms = 1023;
   EXPECT_EQ(server.Reserve(1, 100).count, 8u);
   EXPECT_EQ(server.line.next, EndOfLine(kTiny));
-  EXPECT_EQ(server.Reserve().outcome, Outcome::kExhausted);
+  EXPECT_EQ(server.Reserve().outcome, ReservationOutcome::kExhausted);
 }
 
 TEST(Reservation, RefusesWhatDoesNotFitBeforeTheEndOfALayout) {
   Server server(kTiny);
   server.Publish(5, kFarMs);
   server.now_ms = 1023;
-  EXPECT_EQ(server.Reserve(9, 9).outcome, Outcome::kExhausted);
-  EXPECT_EQ(server.Reserve(8, 8).outcome, Outcome::kOk);
+  EXPECT_EQ(server.Reserve(9, 9).outcome, ReservationOutcome::kExhausted);
+  EXPECT_EQ(server.Reserve(8, 8).outcome, ReservationOutcome::kOk);
 }
 
 TEST(Reservation, IsExhaustedForEverAfterTheEndOfALayout) {
@@ -198,7 +198,7 @@ TEST(Reservation, IsExhaustedForEverAfterTheEndOfALayout) {
   server.Publish(5, kMaxCeilingMs);
   for (const int64_t ms : {int64_t{1024}, int64_t{2048}, kNowMs}) {
     server.now_ms = ms;
-    EXPECT_EQ(server.Reserve().outcome, Outcome::kExhausted) << ms;
+    EXPECT_EQ(server.Reserve().outcome, ReservationOutcome::kExhausted) << ms;
   }
 }
 
@@ -219,7 +219,7 @@ TEST(Reservation, APositionBelowACeilingIsNotAboveTheSameFloor) {
       folded.Publish(5, ceiling_ms + 100000);
       folded.state->max_ahead_ms = 10000;
       const Reservation first = folded.Reserve();
-      ASSERT_EQ(first.outcome, Outcome::kOk);
+      ASSERT_EQ(first.outcome, ReservationOutcome::kOk);
       ASSERT_GE(first.start, holder.line.next) << in_tick << " ms into a tick of " << layout.unit_ms;
 
       Layout other = layout;

@@ -21,16 +21,16 @@ struct Source {
       : file(disk, "data", 0600), source(file, cluster) {}
   ~Source() { file.Close(); }
 
-  Answer Ask(Request::Kind kind, int64_t ceiling_ms = 0) {
+  SourceAnswer Ask(SourceRequest::Kind kind, int64_t ceiling_ms = 0) {
     source.Submit({.kind = kind, .ceiling_ms = ceiling_ms}, {});
-    Answer answer;
+    SourceAnswer answer;
     EXPECT_TRUE(source.Poll({}, &answer));
     EXPECT_EQ(answer.request.kind, kind);
     EXPECT_EQ(answer.request.ceiling_ms, ceiling_ms);
     return answer;
   }
-  Answer Claim() { return Ask(Request::Kind::kClaim); }
-  Answer Raise(int64_t ceiling_ms) { return Ask(Request::Kind::kRaise, ceiling_ms); }
+  SourceAnswer Claim() { return Ask(SourceRequest::Kind::kClaim); }
+  SourceAnswer Raise(int64_t ceiling_ms) { return Ask(SourceRequest::Kind::kRaise, ceiling_ms); }
 
   io::CeilingFile file;
   StaticSource source;
@@ -39,7 +39,7 @@ struct Source {
 TEST(StaticSource, AnswersOnceAndOnlyWhenAsked) {
   MemoryDisk disk;
   Source source(disk);
-  Answer answer;
+  SourceAnswer answer;
   EXPECT_FALSE(source.source.Poll({}, &answer));
   source.Claim();
   EXPECT_FALSE(source.source.Poll({}, &answer));
@@ -47,7 +47,7 @@ TEST(StaticSource, AnswersOnceAndOnlyWhenAsked) {
 
 TEST(StaticSource, FindsNoTraceWhereThereIsNoFile) {
   MemoryDisk disk;
-  const Answer answer = Source(disk).Claim();
+  const SourceAnswer answer = Source(disk).Claim();
   EXPECT_TRUE(answer.ok());
   EXPECT_EQ(answer.past, Past::kMissing);
   EXPECT_EQ(answer.floor_ms, 0);
@@ -56,7 +56,7 @@ TEST(StaticSource, FindsNoTraceWhereThereIsNoFile) {
 TEST(StaticSource, FindsWhatItRaised) {
   MemoryDisk disk;
   EXPECT_TRUE(Source(disk).Raise(kNowMs).ok());
-  const Answer answer = Source(disk).Claim();
+  const SourceAnswer answer = Source(disk).Claim();
   EXPECT_TRUE(answer.ok());
   EXPECT_EQ(answer.past, Past::kKnown);
   EXPECT_EQ(answer.floor_ms, kNowMs);
@@ -75,7 +75,7 @@ TEST(StaticSource, AReleaseMayBeLower) {
   MemoryDisk disk;
   Source source(disk);
   source.Raise(kNowMs + 11000);
-  EXPECT_TRUE(source.Ask(Request::Kind::kRelease, kNowMs).ok());
+  EXPECT_TRUE(source.Ask(SourceRequest::Kind::kRelease, kNowMs).ok());
   EXPECT_EQ(Source(disk).Claim().floor_ms, kNowMs);
 }
 
@@ -107,7 +107,7 @@ TEST(StaticSource, AFileThatCannotBeReadIsAnErrorAndNotAPast) {
   Source(disk).Raise(kNowMs);
   for (int nth = 1; nth <= 4; ++nth) {
     disk.FailAt(nth, EIO);
-    const Answer answer = Source(disk).Claim();
+    const SourceAnswer answer = Source(disk).Claim();
     EXPECT_FALSE(answer.ok()) << nth;
     EXPECT_EQ(answer.error, EIO) << nth;
   }
@@ -118,10 +118,10 @@ TEST(StaticSource, AFailingWriteIsAnErrorWithItsErrno) {
   Source source(disk);
   source.Raise(kNowMs);
   disk.FailAt(1, ENOSPC);
-  const Answer answer = source.Raise(kNowMs + 1000);
+  const SourceAnswer answer = source.Raise(kNowMs + 1000);
   EXPECT_FALSE(answer.ok());
   EXPECT_EQ(answer.error, ENOSPC);
-  const Answer again = source.Raise(kNowMs + 2000);
+  const SourceAnswer again = source.Raise(kNowMs + 2000);
   EXPECT_TRUE(again.ok());
   EXPECT_EQ(again.error, 0);
 }
@@ -135,9 +135,9 @@ struct Life {
   }
 
   void Turn(const core::Instant& now) {
-    const Request request = keeper.Advance(now, wishes);
-    if (request.kind != Request::Kind::kNone) source.source.Submit(request, now);
-    for (Answer answer; source.source.Poll({}, &answer);) keeper.Take(answer, now);
+    const SourceRequest request = keeper.Advance(now, wishes);
+    if (request.kind != SourceRequest::Kind::kNone) source.source.Submit(request, now);
+    for (SourceAnswer answer; source.source.Poll({}, &answer);) keeper.Take(answer, now);
     keeper.DrainEvents([](const Event&) {});
   }
   core::Reservation Reserve(const core::Instant& now, uint64_t count) {
@@ -174,7 +174,7 @@ TEST(StaticSource, SuccessiveLivesOfAServerShareNoPosition) {
         if (draw(8) == 0) disk.FailAt(static_cast<int>(1 + draw(6)), EIO);
         life.Turn(now);
         const core::Reservation got = life.Reserve(now, static_cast<uint64_t>(1 + draw(100000)));
-        if (got.outcome == core::Outcome::kOk) {
+        if (got.outcome == core::ReservationOutcome::kOk) {
           ASSERT_GE(got.start, used) << "seed " << seed << ", life " << i;
           used = got.start + got.count;
         }

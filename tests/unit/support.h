@@ -86,7 +86,8 @@ struct Server {
 
   // Reserves until it is refused.
   void UseUp() {
-    for (int tries = 0; tries < 100000 && Reserve(1, UINT64_MAX >> 1).outcome == core::Outcome::kOk; ++tries) {
+    for (int tries = 0; tries < 100000 && Reserve(1, UINT64_MAX >> 1).outcome == core::ReservationOutcome::kOk;
+         ++tries) {
     }
   }
 

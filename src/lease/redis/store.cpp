@@ -14,7 +14,6 @@ namespace idgen::lease {
 namespace {
 
 using Kind = StoreRequest::Kind;
-using Outcome = StoreReply::Outcome;
 using Why = StoreReply::Why;
 
 constexpr int64_t kReachMs = core::kMsPerMinute;  // a floor so far ahead of the store's clock is still taken
@@ -178,7 +177,7 @@ bool RedisStore::Step(int64_t now_us, StoreReply* reply) noexcept {
   const bool waits = WaitsForReplicas();
   if (loads_) script_.NoteLoaded(link_.reply(waits ? 2 : 1));
   *reply = Read(link_.reply(0));
-  if (reply->outcome == Outcome::kOk && waits) {
+  if (reply->outcome == StoreOutcome::kOk && waits) {
     const redisReply* waited = link_.reply(1);
     if (waited->type != REDIS_REPLY_INTEGER || waited->integer < settings_.replicas) {
       if (waited->type == REDIS_REPLY_INTEGER)
@@ -189,7 +188,7 @@ bool RedisStore::Step(int64_t now_us, StoreReply* reply) noexcept {
       *reply = StoreReply();
     }
   }
-  if (reply->outcome == Outcome::kFailed) link_.Distrust();
+  if (reply->outcome == StoreOutcome::kFailed) link_.Distrust();
   return true;
 }
 
@@ -213,7 +212,7 @@ StoreReply RedisStore::Misread(const redisReply* reply) noexcept {
 }
 
 StoreReply RedisStore::ReadAcquired(const redisReply* reply) noexcept {
-  StoreReply result{.outcome = Outcome::kOk};
+  StoreReply result{.outcome = StoreOutcome::kOk};
   int64_t worker = 0;
   if (!Parse(Text(reply, 1), 0, &worker) || worker < settings_.min_worker || worker >= settings_.max_workers ||
       !Time(reply, 2, &result.floor_ms) || !Time(reply, 3, &result.expiry_ms) || !Time(reply, 4, &result.store_now_ms))
@@ -227,21 +226,21 @@ StoreReply RedisStore::Read(const redisReply* reply) noexcept {
   const char* outcome = Text(reply, 0);
   StoreReply result;
   if (strcmp(outcome, "busy") == 0 && request_.kind == Kind::kAcquire) {
-    result.outcome = Outcome::kBusy;
+    result.outcome = StoreOutcome::kBusy;
     result.why = WhyOf(Text(reply, 2));
     return Time(reply, 1, &result.until_ms) && Time(reply, 3, &result.store_now_ms) ? result : Misread(reply);
   }
   if (strcmp(outcome, "lost") == 0 && (request_.kind == Kind::kRenew || request_.kind == Kind::kRelease)) {
-    result.outcome = Outcome::kLost;
+    result.outcome = StoreOutcome::kLost;
     result.why = WhyOf(Text(reply, 1));
     return Time(reply, 2, &result.store_now_ms) ? result : Misread(reply);
   }
   if (strcmp(outcome, "in use") == 0 && request_.kind == Kind::kDeclareNew) {
-    result.outcome = Outcome::kInUse;
+    result.outcome = StoreOutcome::kInUse;
     return result;
   }
   if (strcmp(outcome, "ok") != 0) return Misread(reply);
-  result.outcome = Outcome::kOk;
+  result.outcome = StoreOutcome::kOk;
   switch (request_.kind) {
     case Kind::kAcquire: return ReadAcquired(reply);
     case Kind::kRenew:

@@ -80,8 +80,8 @@ uint64 Fixed(const char* name, const core::Field& field, const int32* value) {
 
 }  // namespace
 
-core::Definition ParseDefinition(const DefinitionText& given) {
-  core::Definition definition;
+core::GeneratorDefinition ParseDefinition(const DefinitionText& given) {
+  core::GeneratorDefinition definition;
   if (given.layout != nullptr) {
     std::string_view fields(VARDATA_ANY(given.layout), static_cast<size_t>(VARSIZE_ANY_EXHDR(given.layout)));
     if (const core::Preset* preset = core::FindPreset(fields)) {
@@ -101,7 +101,7 @@ core::Definition ParseDefinition(const DefinitionText& given) {
   return definition;
 }
 
-void CheckIssuable(const core::Definition& definition) {
+void CheckIssuable(const core::GeneratorDefinition& definition) {
   const auto refuse = [](const char* detail, const char* hint) {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no ids can be issued in this layout"),
                     errdetail("%s", detail), errhint("%s", hint)));
@@ -124,7 +124,7 @@ void CheckIssuable(const core::Definition& definition) {
   }
 }
 
-core::Definition DefinitionOfArguments(FunctionCallInfo fcinfo, int first) {
+core::GeneratorDefinition DefinitionOfArguments(FunctionCallInfo fcinfo, int first) {
   const auto given = [fcinfo, first](int n) { return first + n < PG_NARGS() && !PG_ARGISNULL(first + n); };
   const TimestampTz epoch = given(1) ? PG_GETARG_TIMESTAMPTZ(first + 1) : 0;
   const int32 region = given(3) ? PG_GETARG_INT32(first + 3) : 0;

@@ -3,7 +3,7 @@
 
 #include "pg/base/pg.h"
 
-#include "core/definition.h"
+#include "core/generator_definition.h"
 
 namespace idgen::pg {
 
@@ -17,13 +17,13 @@ struct DefinitionText {
 };
 
 // Raises 22023 with what is wrong with it.
-core::Definition ParseDefinition(const DefinitionText& given);
+core::GeneratorDefinition ParseDefinition(const DefinitionText& given);
 
 // Raises 22023 where no ids can be issued by it.
-void CheckIssuable(const core::Definition& definition);
+void CheckIssuable(const core::GeneratorDefinition& definition);
 
 // The arguments from `first` on: layout, epoch and unit, and region and app where there are that many. What is NULL is
 // not given.
-core::Definition DefinitionOfArguments(FunctionCallInfo fcinfo, int first);
+core::GeneratorDefinition DefinitionOfArguments(FunctionCallInfo fcinfo, int first);
 
 }  // namespace idgen::pg

@@ -11,7 +11,7 @@ using namespace idgen;
 namespace {
 
 // What one should know; nullptr where there is nothing.
-const char* NoteOf(const core::Definition& definition) {
+const char* NoteOf(const core::GeneratorDefinition& definition) {
   switch (core::Issuable(definition)) {
     case core::Obstacle::kNone: break;
     case core::Obstacle::kTimeNotFirst: return "for reading only: time is not its first field";
@@ -24,7 +24,7 @@ const char* NoteOf(const core::Definition& definition) {
   return nullptr;
 }
 
-int64 ExampleOf(const core::Definition& definition) {
+int64 ExampleOf(const core::GeneratorDefinition& definition) {
   const core::Layout& layout = definition.layout;
   const int64 since_us = Max(io::WallUs() - layout.epoch_ms * core::kUsPerMs, int64{0});
   const uint64 tick = Min(static_cast<uint64>(since_us / definition.unit_us), core::LastTick(layout));
@@ -35,7 +35,7 @@ int64 ExampleOf(const core::Definition& definition) {
 
 namespace idgen::pg {
 
-LayoutFacts FactsOf(const core::Definition& definition) {
+LayoutFacts FactsOf(const core::GeneratorDefinition& definition) {
   const std::optional<int64_t> end_us = core::EndUs(definition);
   return {.ids_per_second = core::IdsPerSecond(definition),
           .workers = int64{1} << definition.layout.worker.width,
@@ -50,7 +50,7 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(idgen_sql_describe_layout);
 PGDLLEXPORT Datum idgen_sql_describe_layout(PG_FUNCTION_ARGS) {
-  const core::Definition definition = pg::DefinitionOfArguments(fcinfo, 0);
+  const core::GeneratorDefinition definition = pg::DefinitionOfArguments(fcinfo, 0);
   char fields[core::kLayoutTextBytes];
   core::WriteLayout(definition.layout, fields);
   const pg::LayoutFacts facts = pg::FactsOf(definition);

@@ -3,7 +3,7 @@
 
 #include "pg/base/pg.h"
 
-#include "core/definition.h"
+#include "core/generator_definition.h"
 
 namespace idgen::pg {
 
@@ -15,6 +15,6 @@ struct LayoutFacts {
   int64 example_id;         // of worker 1, with the current time
   const char* note;         // constant; nullptr: none
 };
-LayoutFacts FactsOf(const core::Definition& definition);
+LayoutFacts FactsOf(const core::GeneratorDefinition& definition);
 
 }  // namespace idgen::pg

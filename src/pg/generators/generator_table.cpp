@@ -17,8 +17,8 @@ namespace {
 
 // What was left out is filled in, and the layout is written in one way.
 HeapTuple JudgeNew(HeapTuple row, TupleDesc descriptor, bool* is_default) {
-  const core::Definition definition = pg::DefinitionOfRow(row, descriptor);
-  *is_default = definition == core::Definition{};
+  const core::GeneratorDefinition definition = pg::DefinitionOfRow(row, descriptor);
+  *is_default = definition == core::GeneratorDefinition{};
   char layout[core::kLayoutTextBytes];
   core::WriteLayout(definition.layout, layout);
   const auto fixed = [&definition](const core::Field& field) {
@@ -111,7 +111,7 @@ PGDLLEXPORT Datum idgen_sql_generator_changed(PG_FUNCTION_ARGS) {
 PG_FUNCTION_INFO_V1(idgen_sql_create_generator);
 PGDLLEXPORT Datum idgen_sql_create_generator(PG_FUNCTION_ARGS) {
   pg::NameArgument(fcinfo, pg::generators);
-  const core::Definition definition = pg::DefinitionOfArguments(fcinfo, 1);
+  const core::GeneratorDefinition definition = pg::DefinitionOfArguments(fcinfo, 1);
   pg::CheckIssuable(definition);
   pg::CheckServerCanIssue(definition);
   if (definition.layout.epoch_ms >= core::MsOf(io::WallUs()))

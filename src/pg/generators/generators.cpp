@@ -107,7 +107,7 @@ bool IsConstant(FunctionCallInfo fcinfo, int argument) {
   return argument < list_length(arguments) && IsA(list_nth(arguments, argument), Const);
 }
 
-core::Definition DefinitionOfRow(HeapTuple row, TupleDesc descriptor) {
+core::GeneratorDefinition DefinitionOfRow(HeapTuple row, TupleDesc descriptor) {
   Datum values[kGeneratorColumns];
   bool nulls[kGeneratorColumns];
   for (int column = 1; column <= kGeneratorColumns; ++column)
@@ -116,7 +116,7 @@ core::Definition DefinitionOfRow(HeapTuple row, TupleDesc descriptor) {
   const TimestampTz epoch = given(kEpochColumn) ? DatumGetTimestampTz(values[kEpochColumn - 1]) : 0;
   const int32 region = given(kRegionColumn) ? DatumGetInt32(values[kRegionColumn - 1]) : 0;
   const int32 app = given(kAppColumn) ? DatumGetInt32(values[kAppColumn - 1]) : 0;
-  const core::Definition definition =
+  const core::GeneratorDefinition definition =
       ParseDefinition({.layout = given(kLayoutColumn) ? DatumGetTextPP(values[kLayoutColumn - 1]) : nullptr,
                        .epoch = given(kEpochColumn) ? &epoch : nullptr,
                        .unit = given(kUnitColumn) ? DatumGetIntervalP(values[kUnitColumn - 1]) : nullptr,
@@ -126,7 +126,7 @@ core::Definition DefinitionOfRow(HeapTuple row, TupleDesc descriptor) {
   return definition;
 }
 
-void CheckServerCanIssue(const core::Definition& definition) {
+void CheckServerCanIssue(const core::GeneratorDefinition& definition) {
   const core::Layout& layout = definition.layout;
   const bool leased = WorkerNumberSource() == lease::NumberSource::kLease;
   LeaseConfig config;

@@ -3,7 +3,7 @@
 
 #include "pg/base/pg.h"
 
-#include "core/definition.h"
+#include "core/generator_definition.h"
 #include "core/position.h"
 #include "pg/catalog/named_table.h"
 
@@ -13,7 +13,7 @@ inline constexpr uint32 kNoLine = PG_UINT32_MAX;
 
 struct Generator {
   char name[NAMEDATALEN];
-  core::Definition definition;
+  core::GeneratorDefinition definition;
   core::Position end;  // of the line, for ids of this definition
   uint32 line;         // kNoLine until an id is asked for
 };
@@ -61,9 +61,9 @@ enum GeneratorColumn {
 };
 
 // The definition in a row, judged anew: a row may have come in past the trigger.
-core::Definition DefinitionOfRow(HeapTuple row, TupleDesc descriptor);
+core::GeneratorDefinition DefinitionOfRow(HeapTuple row, TupleDesc descriptor);
 
 // Raises where this server, as it is set, can't issue ids by it: the unit, the lease's range, the worker id.
-void CheckServerCanIssue(const core::Definition& definition);
+void CheckServerCanIssue(const core::GeneratorDefinition& definition);
 
 }  // namespace idgen::pg

@@ -30,7 +30,7 @@ uint64 CheckedId(const core::Layout& layout, int64 id) {
   return bits;
 }
 
-TimestampTz TimestampOfId(const core::Definition& definition, uint64 id) {
+TimestampTz TimestampOfId(const core::GeneratorDefinition& definition, uint64 id) {
   const std::optional<int64_t> unix_us = core::TimestampUs(definition, id);
   if (unlikely(!unix_us || !pg::FitsTimestamp(*unix_us)))
     ereport(ERROR, (errcode(ERRCODE_DATETIME_FIELD_OVERFLOW), errmsg("the id's time is out of range"),
@@ -43,7 +43,7 @@ TimestampTz TimestampOfId(const core::Definition& definition, uint64 id) {
 // What a call site of a function that takes a layout keeps: the definition, while its arguments can't change.
 struct LayoutSite {
   bool constant;
-  core::Definition definition;
+  core::GeneratorDefinition definition;
   TupleDesc row;
 };
 
@@ -51,7 +51,7 @@ struct LayoutSite {
 LayoutSite* SiteOfLayout(FunctionCallInfo fcinfo) {
   auto* site = static_cast<LayoutSite*>(fcinfo->flinfo->fn_extra);
   if (likely(site != nullptr && site->constant)) return site;
-  const core::Definition definition = pg::DefinitionOfArguments(fcinfo, 1);
+  const core::GeneratorDefinition definition = pg::DefinitionOfArguments(fcinfo, 1);
   if (site == nullptr) {
     site = static_cast<LayoutSite*>(MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(LayoutSite)));
     site->constant = true;
@@ -71,7 +71,7 @@ Datum DecodedRow(TupleDesc row, const core::Layout& layout, TimestampTz time, co
   return pg::RowOf(row, values, nulls);
 }
 
-Datum DecodeBy(const core::Definition& definition, TupleDesc row, int64 argument) {
+Datum DecodeBy(const core::GeneratorDefinition& definition, TupleDesc row, int64 argument) {
   const uint64 id = CheckedId(definition.layout, argument);
   return DecodedRow(row, definition.layout, TimestampOfId(definition, id), core::Decode(definition.layout, id));
 }
@@ -94,7 +94,7 @@ PGDLLEXPORT Datum idgen_sql_decode(PG_FUNCTION_ARGS) {
 
 PG_FUNCTION_INFO_V1(idgen_sql_timestamp_generator);
 PGDLLEXPORT Datum idgen_sql_timestamp_generator(PG_FUNCTION_ARGS) {
-  const core::Definition& definition = pg::GeneratorOf(fcinfo, 1, false).generator.definition;
+  const core::GeneratorDefinition& definition = pg::GeneratorOf(fcinfo, 1, false).generator.definition;
   PG_RETURN_TIMESTAMPTZ(TimestampOfId(definition, CheckedId(definition.layout, PG_GETARG_INT64(0))));
 }
 
@@ -108,7 +108,7 @@ PGDLLEXPORT Datum idgen_sql_decode_generator(PG_FUNCTION_ARGS) {
 PG_FUNCTION_INFO_V1(idgen_sql_timestamp_layout);
 PGDLLEXPORT Datum idgen_sql_timestamp_layout(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0) || PG_ARGISNULL(1)) PG_RETURN_NULL();
-  const core::Definition& definition = SiteOfLayout(fcinfo)->definition;
+  const core::GeneratorDefinition& definition = SiteOfLayout(fcinfo)->definition;
   PG_RETURN_TIMESTAMPTZ(TimestampOfId(definition, CheckedId(definition.layout, PG_GETARG_INT64(0))));
 }
 

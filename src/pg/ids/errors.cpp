@@ -1,7 +1,7 @@
 // The id functions' errors.
 #include "pg/ids/errors.h"
 
-#include "core/definition.h"
+#include "core/generator_definition.h"
 #include "io/clock.h"
 #include "pg/base/monitor_role.h"
 #include "pg/base/settings.h"
@@ -12,8 +12,8 @@
 namespace idgen::pg {
 namespace {
 
-using core::Outcome;
 using core::Reservation;
+using core::ReservationOutcome;
 
 [[noreturn]] void RaiseNoIdentity(int64 waited_ms) {
   const WorkerStatus status = CopyStatus(*SharedState());
@@ -67,7 +67,7 @@ using core::Reservation;
 }  // namespace
 
 void RaiseRunOut(const core::Layout& layout) {
-  const core::Definition definition{.layout = layout, .unit_us = layout.unit_ms * core::kUsPerMs};
+  const core::GeneratorDefinition definition{.layout = layout, .unit_us = layout.unit_ms * core::kUsPerMs};
   const int64 id_clock_us = io::BootUs() + core::ClockOffsetUs<core::PlainMemory>(SharedState()->server);
   ereport(ERROR, (errcode(ERRCODE_SEQUENCE_GENERATOR_LIMIT_EXCEEDED),
                   errmsg("no id can be given: the layout's time field has run out"),
@@ -79,23 +79,23 @@ void RaiseRunOut(const core::Layout& layout) {
 
 void RaiseRefused(const Reservation& refused, const core::Layout& layout, int64 waited_ms) {
   switch (refused.outcome) {
-    case Outcome::kNoIdentity: RaiseNoIdentity(waited_ms);
-    case Outcome::kTooFarAhead: RaiseTooFarAhead(refused, layout, waited_ms);
-    case Outcome::kAtCeiling: RaiseAtCeiling(refused, layout, waited_ms);
-    case Outcome::kBeforeEpoch:
+    case ReservationOutcome::kNoIdentity: RaiseNoIdentity(waited_ms);
+    case ReservationOutcome::kTooFarAhead: RaiseTooFarAhead(refused, layout, waited_ms);
+    case ReservationOutcome::kAtCeiling: RaiseAtCeiling(refused, layout, waited_ms);
+    case ReservationOutcome::kBeforeEpoch:
       ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                       errmsg("no id can be given: the clock is before the layout's epoch"),
                       errdetail("The id clock says %s, the epoch is %s.", TimeText(core::MsOf(refused.now_us)),
                                 TimeText(layout.epoch_ms)),
                       errhint("Set the server's clock.")));
-    case Outcome::kExhausted: RaiseRunOut(layout);
-    case Outcome::kWorkerTooLarge:
+    case ReservationOutcome::kExhausted: RaiseRunOut(layout);
+    case ReservationOutcome::kWorkerTooLarge:
       ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                       errmsg("no id can be given: worker id %u does not fit the layout", refused.worker),
                       errdetail("The layout's worker field has %d bits, for worker ids from 0 to %llu.",
                                 layout.worker.width, static_cast<unsigned long long>(layout.worker.MaxValue())),
                       errhint("Lease or set a worker id in this range: see \"idgen.worker_source\".")));
-    case Outcome::kOk: break;
+    case ReservationOutcome::kOk: break;
   }
   elog(ERROR, "idgen: a reservation that was granted was raised as an error");
 }

@@ -9,9 +9,9 @@ using namespace idgen;
 
 namespace {
 
-constexpr core::Definition kDefault = {};
+constexpr core::GeneratorDefinition kDefault = {};
 
-Datum MinIdOrRaise(const core::Definition& definition, TimestampTz time) {
+Datum MinIdOrRaise(const core::GeneratorDefinition& definition, TimestampTz time) {
   const std::optional<int64_t> id = core::MinId(definition, pg::UnixUs(time));
   if (!id)
     ereport(ERROR, (errcode(ERRCODE_DATETIME_FIELD_OVERFLOW),
@@ -41,7 +41,7 @@ PGDLLEXPORT Datum idgen_sql_min_id_generator(PG_FUNCTION_ARGS) {
 
 PG_FUNCTION_INFO_V1(idgen_sql_max_id_generator);
 PGDLLEXPORT Datum idgen_sql_max_id_generator(PG_FUNCTION_ARGS) {
-  const core::Definition& definition = pg::GeneratorOf(fcinfo, 1, false).generator.definition;
+  const core::GeneratorDefinition& definition = pg::GeneratorOf(fcinfo, 1, false).generator.definition;
   PG_RETURN_INT64(core::MaxId(definition, pg::UnixUs(PG_GETARG_TIMESTAMPTZ(0))));
 }
 

@@ -8,20 +8,24 @@
 namespace idgen::pg {
 namespace {
 
-using core::Outcome;
 using core::PlainMemory;
 using core::Reservation;
+using core::ReservationOutcome;
 
 constexpr int64 kMaxSleepMs = 10;  // while there is no identity, which nothing announces to the waiters
 
 // It is the worker's turn to do something about it.
-bool Awaits(Outcome outcome) noexcept { return outcome == Outcome::kNoIdentity || outcome == Outcome::kAtCeiling; }
+bool Awaits(ReservationOutcome outcome) noexcept {
+  return outcome == ReservationOutcome::kNoIdentity || outcome == ReservationOutcome::kAtCeiling;
+}
 
-bool Passes(Outcome outcome) noexcept { return Awaits(outcome) || outcome == Outcome::kTooFarAhead; }
+bool Passes(ReservationOutcome outcome) noexcept {
+  return Awaits(outcome) || outcome == ReservationOutcome::kTooFarAhead;
+}
 
 // How long to sleep before it is worth trying again.
 int64 SleepMs(const Reservation& refused, int64 tries) noexcept {
-  if (refused.outcome == Outcome::kTooFarAhead) return Max(refused.start_ms - refused.limit_ms, int64{1});
+  if (refused.outcome == ReservationOutcome::kTooFarAhead) return Max(refused.start_ms - refused.limit_ms, int64{1});
   return Min(int64{1} << Min(tries, int64{8}), kMaxSleepMs);
 }
 
@@ -63,7 +67,7 @@ void RefillOrRaise(core::BackendSlot& slot, uint32 line, uint64 need) {
   int64 first_refused_us = 0;
   for (int64 tries = 0;; ++tries) {
     const Reservation reservation = core::Refill<PlainMemory>(shared.server, slot, need, io::CoarseNs, id_clock_us);
-    if (reservation.outcome == Outcome::kOk) return;
+    if (reservation.outcome == ReservationOutcome::kOk) return;
     tick_clock.Forget();
     const int64 now_us = io::BootUs();
     if (tries == 0) {
@@ -76,7 +80,7 @@ void RefillOrRaise(core::BackendSlot& slot, uint32 line, uint64 need) {
     }
     const int64 waited_ms = core::MsOf(now_us - first_refused_us);
     const int64 left_ms = MaxWaitMs() - waited_ms;
-    const bool in_vain = reservation.outcome == Outcome::kNoIdentity && NobodyWillServe();
+    const bool in_vain = reservation.outcome == ReservationOutcome::kNoIdentity && NobodyWillServe();
     if (!Passes(reservation.outcome) || left_ms <= 0 || in_vain)
       RaiseRefused(reservation, shared.server.lines[line].layout, waited_ms);
     if (wait_event == 0) wait_event = NewWaitEvent("IdgenId");

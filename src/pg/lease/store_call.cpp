@@ -50,7 +50,7 @@ void StoreCall::Run(lease::StoreRequest::Kind kind, Use use, void* context) {
     client->store.Begin(request, io::BootUs());
     lease::StoreReply reply;
     while (!client->store.Step(io::BootUs(), &reply)) Wait(client->store.wants(io::BootUs()), wait_event);
-    if (reply.outcome == lease::StoreReply::Outcome::kFailed)
+    if (reply.outcome == lease::StoreOutcome::kFailed)
       ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("the lease store does not answer"),
                       errdetail("%s.", client->store.problem()),
                       errhint("If the store is well, see \"idgen.lease_store\", \"idgen.lease_password_file\" and the "

@@ -94,7 +94,7 @@ PGDLLEXPORT Datum idgen_sql_declare_new_prefix(PG_FUNCTION_ARGS) {
   (void)fcinfo;
   lease::StoreReply reply;
   pg::StoreCall::Run(lease::StoreRequest::Kind::kDeclareNew, KeepReply, &reply);
-  if (reply.outcome == lease::StoreReply::Outcome::kInUse)
+  if (reply.outcome == lease::StoreOutcome::kInUse)
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("the prefix is not new"),
                     errdetail("Worker ids have been leased under it."),
                     errhint("idgen_workers() shows them. What a server waits for ends by itself.")));

@@ -87,7 +87,7 @@ void CheckTimeColumn(const pg::Column& column, const char* name, const char* quo
 }
 
 // Times that no id of the past can have: before the epoch, to come, or none at all.
-void CheckTimes(const pg::Column& column, const char* time, const core::Definition& definition) {
+void CheckTimes(const pg::Column& column, const char* time, const core::GeneratorDefinition& definition) {
   const char* epoch = timestamptz_to_str(pg::TimestampOfUnixUs(definition.layout.epoch_ms * core::kUsPerMs));
   pg::Execute(
       psprintf("SELECT pg_catalog.count(*) FILTER (WHERE %s IS NULL), "
@@ -128,7 +128,7 @@ PGDLLEXPORT Datum idgen_sql_fill_past(PG_FUNCTION_ARGS) {
       ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the table and its columns cannot be null")));
   if (PG_ARGISNULL(4))
     ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the generator cannot be null")));
-  const core::Definition definition = pg::FetchGenerator(fcinfo, 4, false).definition;
+  const core::GeneratorDefinition definition = pg::FetchGenerator(fcinfo, 4, false).definition;
   const core::Layout layout = core::LineLayout(definition.layout);
   const uint32 worker = PastWorker(fcinfo, layout, 3);
   // Ids of a partition's rows must differ from those of the others.

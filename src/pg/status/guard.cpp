@@ -5,7 +5,7 @@
 // the fixed bits.
 #include "pg/status/guard.h"
 
-#include "core/definition.h"
+#include "core/generator_definition.h"
 #include "io/clock.h"
 #include "pg/base/log_limit.h"
 #include "pg/base/shared_memory.h"
@@ -71,7 +71,7 @@ const char* ColumnWithIds(FunctionCallInfo fcinfo, Relation relation) {
                   errhint("Name it as the second argument of idgen_guard().")));
 }
 
-core::Definition DefinitionOfColumn(FunctionCallInfo fcinfo, Relation relation, int column) {
+core::GeneratorDefinition DefinitionOfColumn(FunctionCallInfo fcinfo, Relation relation, int column) {
   if (!PG_ARGISNULL(2)) return pg::FetchGenerator(fcinfo, 2, false).definition;
   const char* name = GeneratorOfDefault(fcinfo, relation, column);
   if (name == nullptr || *name == '\0') return {};
@@ -85,8 +85,8 @@ bool ReadNumber(const char* text, int64* number) {
   return errno == 0 && end != text && *end == '\0';
 }
 
-std::optional<core::Definition> DefinitionOfTrigger(const Trigger* trigger) {
-  core::Definition definition;
+std::optional<core::GeneratorDefinition> DefinitionOfTrigger(const Trigger* trigger) {
+  core::GeneratorDefinition definition;
   int64 fixed;
   if (trigger->tgnargs != kArguments ||
       core::ParseLayout(trigger->tgargs[kFields], &definition.layout).kind != core::LayoutError::Kind::kNone ||
@@ -100,7 +100,7 @@ std::optional<core::Definition> DefinitionOfTrigger(const Trigger* trigger) {
 }
 
 // Whether this server may have issued the id since it has had its worker id, or would.
-bool IsOurs(const core::Definition& definition, uint64 id, const pg::Shared& shared) {
+bool IsOurs(const core::GeneratorDefinition& definition, uint64 id, const pg::Shared& shared) {
   const core::Identity identity(shared.server.identity.load());
   const core::Layout& layout = definition.layout;
   if (!identity || (id & ~core::IdMask(layout)) != 0 || layout.worker.Get(id) != identity.worker()) return false;
@@ -148,7 +148,7 @@ void Raise(pg::Shared& shared, Relation relation, int64 id) {
 bool CopiesTable() { return MyBgworkerEntry != nullptr && strstr(MyBgworkerEntry->bgw_name, " sync ") != nullptr; }
 
 void Look(const TriggerData& fired, pg::Shared& shared) {
-  const std::optional<core::Definition> definition = DefinitionOfTrigger(fired.tg_trigger);
+  const std::optional<core::GeneratorDefinition> definition = DefinitionOfTrigger(fired.tg_trigger);
   if (!definition) return;
   const TupleDesc descriptor = RelationGetDescr(fired.tg_relation);
   const int column = SPI_fnumber(descriptor, fired.tg_trigger->tgargs[kColumn]);
@@ -195,7 +195,7 @@ PGDLLEXPORT Datum idgen_sql_guard(PG_FUNCTION_ARGS) {
                       : relation != nullptr ? ColumnWithIds(fcinfo, relation)
                                             : "";
   const pg::Column column = pg::LockColumn(table, named, "SHARE ROW EXCLUSIVE");
-  const core::Definition definition = DefinitionOfColumn(fcinfo, relation, column.number);
+  const core::GeneratorDefinition definition = DefinitionOfColumn(fcinfo, relation, column.number);
   table_close(relation, NoLock);
 
   char fields[core::kLayoutTextBytes];

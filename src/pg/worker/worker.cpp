@@ -180,13 +180,13 @@ long Service::Turn(bool stop) {
   }
 
   LWLockAcquire(shared_.lock, LW_EXCLUSIVE);
-  const lease::Request request = keeper_.Advance(io::ReadInstant(), wishes);
+  const lease::SourceRequest request = keeper_.Advance(io::ReadInstant(), wishes);
   LWLockRelease(shared_.lock);
 
-  if (request.kind == lease::Request::Kind::kRaise && file_.CloseIfGone())
+  if (request.kind == lease::SourceRequest::Kind::kRaise && file_.CloseIfGone())
     ereport(LOG, (errmsg("idgen: the file \"%s\" was removed or replaced; it is written again", file_.path())));
-  if (request.kind != lease::Request::Kind::kNone) source().Submit(request, io::ReadInstant());
-  lease::Answer answer;
+  if (request.kind != lease::SourceRequest::Kind::kNone) source().Submit(request, io::ReadInstant());
+  lease::SourceAnswer answer;
   while (source().Poll(io::ReadInstant(), &answer)) {
     LWLockAcquire(shared_.lock, LW_EXCLUSIVE);
     keeper_.Take(answer, io::ReadInstant());

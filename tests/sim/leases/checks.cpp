@@ -7,14 +7,14 @@
 
 namespace idgen::sim {
 
-void Server::CheckRequest(const lease::Request& request) {
+void Server::CheckRequest(const lease::SourceRequest& request) {
   Held& held = life_->held;
   life_->highest_clock_us = std::max(life_->highest_clock_us, Now().wall_us + LeadUs());
   // By now nothing more may be reserved.
-  if (request.kind == lease::Request::Kind::kRelease) held.any = false;
+  if (request.kind == lease::SourceRequest::Kind::kRelease) held.any = false;
   const Plan& plan = world_.plan_;
   const int64_t window_ms = leased() ? plan.window_ms : kStaticWindowMs;
-  if (request.kind == lease::Request::Kind::kRaise &&
+  if (request.kind == lease::SourceRequest::Kind::kRaise &&
       request.ceiling_ms > std::max(held.floor_ms, core::MsOf(life_->highest_clock_us)) + plan.max_ahead_ms + window_ms)
     world_.Violate("a ceiling runs away from the id clock");
 }
@@ -33,12 +33,12 @@ void Server::NoteGranted(lease::StoreRequest::Kind kind, const lease::StoreReply
 }
 
 // The static source's answers: what was read from the file, or is durable in it.
-void Server::NoteFile(const lease::Answer& answer) {
+void Server::NoteFile(const lease::SourceAnswer& answer) {
   Held& held = life_->held;
   if (!answer.ok()) return;
-  if (answer.request.kind == lease::Request::Kind::kClaim) {
+  if (answer.request.kind == lease::SourceRequest::Kind::kClaim) {
     held = {.floor_ms = answer.past == lease::Past::kKnown ? answer.floor_ms : 0};
-  } else if (answer.request.kind == lease::Request::Kind::kRaise) {
+  } else if (answer.request.kind == lease::SourceRequest::Kind::kRaise) {
     held.any = true;
     held.ceiling_ms = std::max(held.ceiling_ms, answer.request.ceiling_ms);
   }

@@ -35,10 +35,10 @@ namespace {
 using namespace idgen;
 using namespace idgen::sim;
 using lease::StoreMemory;
+using lease::StoreOutcome;
 using lease::StoreReply;
 using lease::StoreRequest;
 using Kind = StoreRequest::Kind;
-using Outcome = StoreReply::Outcome;
 using Why = StoreReply::Why;
 using Fields = std::map<std::string, std::string>;
 
@@ -199,7 +199,7 @@ const char* NameOf(Kind kind) {
   constexpr const char* kNames[] = {"acquire", "renew", "release", "list", "declare new", "present"};
   return kNames[static_cast<int>(kind)];
 }
-const char* NameOf(Outcome outcome) {
+const char* NameOf(StoreOutcome outcome) {
   constexpr const char* kNames[] = {"ok", "busy", "lost", "in use", "failed"};
   return kNames[static_cast<int>(outcome)];
 }
@@ -320,7 +320,7 @@ class Client {
     call->request = request;
     call->first = tap_.Argument("renew", 8) == "1";
     kept_quiet_ = request.kind == Kind::kRenew && !asked_ && !call->first;
-    asked_ = asked_ || reply.outcome != Outcome::kFailed;
+    asked_ = asked_ || reply.outcome != StoreOutcome::kFailed;
     return reply;
   }
 
@@ -432,7 +432,7 @@ class Sequence {
     int64_t from_ms = earliest_ms, to_ms = latest_ms;
     if (real.store_now_ms != 0)
       from_ms = to_ms = real.store_now_ms;
-    else if (real.outcome == Outcome::kOk)
+    else if (real.outcome == StoreOutcome::kOk)
       from_ms = to_ms = real.until_ms - call.ttl_ms;
     StoreReply modelled;
     Fields expected;
@@ -447,7 +447,8 @@ class Sequence {
     ++run_.answers[std::string(NameOf(request.kind)) + ": " + NameOf(real.outcome) + " " + NameOf(real.why)];
     Note(Describe(call) + "\n      -> " + Describe(real));
 
-    if (real.outcome == Outcome::kFailed) return Mismatch(client.problem(), before, real, modelled, hash, expected);
+    if (real.outcome == StoreOutcome::kFailed)
+      return Mismatch(client.problem(), before, real, modelled, hash, expected);
     if (!Same(real, modelled)) return Mismatch("the answers differ", before, real, modelled, hash, expected);
     if (hash != expected) return Mismatch("the hashes differ", before, real, modelled, hash, expected);
     if (client.kept_quiet())
@@ -470,7 +471,7 @@ class Sequence {
   // The model knows nothing of memory. An acquisition tells, but for the answer to a lost answer; and the first renewal
   // over a connection.
   StoreMemory MemoryOf(const RedisState& before, const Call& call, const StoreReply& modelled) const {
-    if (modelled.outcome != Outcome::kOk) return StoreMemory::kUnknown;
+    if (modelled.outcome != StoreOutcome::kOk) return StoreMemory::kUnknown;
     if (call.request.kind == Kind::kRenew) return call.first ? run_.control.memory() : StoreMemory::kUnknown;
     if (call.request.kind != Kind::kAcquire) return StoreMemory::kUnknown;
     if (modelled.worker >= before.records.size()) return run_.control.memory();
@@ -483,7 +484,7 @@ class Sequence {
   // What a server would remember of the answer.
   void Learn(const Call& call, const StoreReply& reply, int client) {
     for (Lease& lease : leases_) {
-      if (strcmp(lease.last.token, call.request.token) != 0 || reply.outcome != Outcome::kOk) continue;
+      if (strcmp(lease.last.token, call.request.token) != 0 || reply.outcome != StoreOutcome::kOk) continue;
       if (call.request.kind == Kind::kAcquire) {
         lease.last.worker = reply.worker;
         lease.last.worker_known = true;

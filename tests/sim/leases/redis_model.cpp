@@ -7,9 +7,9 @@
 namespace idgen::sim {
 namespace {
 
+using lease::StoreOutcome;
 using lease::StoreReply;
 using lease::StoreRequest;
-using Outcome = StoreReply::Outcome;
 using Why = StoreReply::Why;
 
 class Script {
@@ -101,7 +101,7 @@ class Script {
     const int64_t expiry_ms = now_ms_ + call_.ttl_ms;
     Write(*found, stored_ms, expiry_ms, call_.request.floor_ms);
     StoreReply reply = {
-        .outcome = Outcome::kOk, .granted_ms = granted_ms, .expiry_ms = expiry_ms, .store_now_ms = now_ms_};
+        .outcome = StoreOutcome::kOk, .granted_ms = granted_ms, .expiry_ms = expiry_ms, .store_now_ms = now_ms_};
     const Record* claim = ClaimOf(call_.request.worker);
     if (claim != nullptr && ExpiryOf(*claim) > now_ms_ && claim->holder != call_.holder)
       SetRival(&reply, StoreReply::Rival::kStatic, *claim);
@@ -123,12 +123,12 @@ class Script {
     found->expiry_ms = 0;
     found->token[0] = '\0';
     if (breaks_.release_lowers) found->ceiling_ms = std::min(found->ceiling_ms, now_ms_);
-    return {.outcome = Outcome::kOk, .store_now_ms = now_ms_};
+    return {.outcome = StoreOutcome::kOk, .store_now_ms = now_ms_};
   }
 
   StoreReply Present() {
     const uint32_t worker = call_.request.worker;
-    StoreReply reply = {.outcome = Outcome::kOk, .store_now_ms = now_ms_};
+    StoreReply reply = {.outcome = StoreOutcome::kOk, .store_now_ms = now_ms_};
     const Record* lease = Find(worker);
     if (state_.claims.size() <= worker) state_.claims.resize(worker + 1);
     Record& claim = state_.claims[worker];
@@ -144,9 +144,9 @@ class Script {
   StoreReply DeclareNew() {
     Open();
     for (const Record& record : state_.records)
-      if (record.there) return {.outcome = Outcome::kInUse};
+      if (record.there) return {.outcome = StoreOutcome::kInUse};
     state_.new_until_ms = now_ms_ + call_.ttl_ms;
-    return {.outcome = Outcome::kOk, .until_ms = state_.new_until_ms};
+    return {.outcome = StoreOutcome::kOk, .until_ms = state_.new_until_ms};
   }
 
  private:
@@ -208,16 +208,18 @@ class Script {
   }
 
   StoreReply Acquired(int worker, int64_t floor_ms, int64_t expiry_ms) const noexcept {
-    return {.outcome = Outcome::kOk,
+    return {.outcome = StoreOutcome::kOk,
             .worker = static_cast<uint32_t>(worker),
             .floor_ms = floor_ms,
             .expiry_ms = expiry_ms,
             .store_now_ms = now_ms_};
   }
   StoreReply Busy(Why why, int64_t until_ms) const noexcept {
-    return {.outcome = Outcome::kBusy, .why = why, .until_ms = until_ms, .store_now_ms = now_ms_};
+    return {.outcome = StoreOutcome::kBusy, .why = why, .until_ms = until_ms, .store_now_ms = now_ms_};
   }
-  StoreReply Lost(Why why) const noexcept { return {.outcome = Outcome::kLost, .why = why, .store_now_ms = now_ms_}; }
+  StoreReply Lost(Why why) const noexcept {
+    return {.outcome = StoreOutcome::kLost, .why = why, .store_now_ms = now_ms_};
+  }
 
   RedisState& state_;
   const Call& call_;
@@ -238,7 +240,7 @@ StoreReply Apply(RedisState& state, const Call& call, int64_t now_ms, uint64_t w
     case StoreRequest::Kind::kRelease: return script.Release();
     case StoreRequest::Kind::kDeclareNew: return script.DeclareNew();
     case StoreRequest::Kind::kPresent: return script.Present();
-    case StoreRequest::Kind::kList: return {.outcome = Outcome::kOk, .store_now_ms = now_ms};
+    case StoreRequest::Kind::kList: return {.outcome = StoreOutcome::kOk, .store_now_ms = now_ms};
   }
   return {};
 }

@@ -6,7 +6,7 @@
 namespace idgen::sim {
 namespace {
 
-using core::Outcome;
+using core::ReservationOutcome;
 
 constexpr int kWorkerActor = -1;
 
@@ -149,17 +149,17 @@ void Server::Turn() {
   const bool rare = keeper_->view().phase != lease::Phase::kHolding || stopping_ || wanted_ != source_;
   world_.RunStep(*this, kWorkerActor, rare && preempt > 0 ? std::max(preempt, 0.3) : preempt, [this] {
     if (keeper_->view().source != source_) UseSource();
-    const lease::Request request = keeper_->Advance(Now(), CurrentWishes());
+    const lease::SourceRequest request = keeper_->Advance(Now(), CurrentWishes());
     CheckRequest(request);
     world_.AtYield();
-    if (request.kind != lease::Request::Kind::kNone) source().Submit(request, Now());
+    if (request.kind != lease::SourceRequest::Kind::kNone) source().Submit(request, Now());
     world_.AtYield();
-    lease::Answer answer;
+    lease::SourceAnswer answer;
     while (source().Poll(Now(), &answer)) {
       if (!leased()) NoteFile(answer);
       world_.AtYield();
       keeper_->Take(answer, Now());
-      if (answer.outcome == lease::Answer::Outcome::kLost) life_->held.any = false;
+      if (answer.outcome == lease::SourceOutcome::kLost) life_->held.any = false;
     }
     worker_busy_ = false;
     ReportEvents();
@@ -239,10 +239,10 @@ void Server::ScheduleOp(int backend) {
 void Server::Operate(int backend, bool once) {
   backends_[static_cast<size_t>(backend)].busy = true;
   world_.RunStep(*this, backend, world_.plan_.preempt, [this, backend, once] {
-    const Outcome outcome = TakeIds(backend);
+    const ReservationOutcome outcome = TakeIds(backend);
     Backend& it = backends_[static_cast<size_t>(backend)];
     // Some wait for what the worker is about to do.
-    if (outcome != Outcome::kNoIdentity && outcome != Outcome::kAtCeiling) {
+    if (outcome != ReservationOutcome::kNoIdentity && outcome != ReservationOutcome::kAtCeiling) {
       it.waits_until_us = 0;
     } else if (world_.now_us_ >= it.waits_until_us && it.random.Chance(0.1)) {
       it.waits_until_us = world_.now_us_ + it.random.LogBetween(kMs, kSecond);
@@ -254,7 +254,7 @@ void Server::Operate(int backend, bool once) {
   });
 }
 
-core::Outcome Server::TakeIds(int backend) {
+core::ReservationOutcome Server::TakeIds(int backend) {
   Random& random = backends_[static_cast<size_t>(backend)].random;
   core::ServerState& state = *life_->state;
   core::BackendSlot& slot = life_->slots[static_cast<size_t>(backend)];
@@ -299,12 +299,13 @@ core::Outcome Server::TakeIds(int backend) {
     if (!core::TakeFromBlock(slot, line, coarse_ns, &position)) {
       note();
       const core::Reservation reservation = core::Refill<SimMemory>(state, slot, 1, coarse_ns, id_clock_us);
-      if (reservation.outcome != Outcome::kOk) {
-        if (reservation.outcome == Outcome::kNoIdentity || reservation.outcome == Outcome::kAtCeiling) {
+      if (reservation.outcome != ReservationOutcome::kOk) {
+        if (reservation.outcome == ReservationOutcome::kNoIdentity ||
+            reservation.outcome == ReservationOutcome::kAtCeiling) {
           if (!life_->asked_for) WakeWorkerAt(world_.now_us_);
           life_->asked_for = true;
         }
-        if (reservation.outcome == Outcome::kExhausted)
+        if (reservation.outcome == ReservationOutcome::kExhausted)
           world_.Violate("a line has run out that ends decades from here");
         return reservation.outcome;
       }
@@ -321,7 +322,7 @@ core::Outcome Server::TakeIds(int backend) {
     past = position + 1;
   }
   note();
-  return Outcome::kOk;
+  return ReservationOutcome::kOk;
 }
 
 void Server::Crash(bool restart, int64_t down_us) {

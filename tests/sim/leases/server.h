@@ -154,11 +154,11 @@ class Server {
   lease::IdentitySource& source();
   bool leased() const noexcept { return source_ != 0; }
   lease::Wishes CurrentWishes();
-  void CheckRequest(const lease::Request& request);
+  void CheckRequest(const lease::SourceRequest& request);
   void NoteGranted(lease::StoreRequest::Kind kind, const lease::StoreReply& reply);
-  void NoteFile(const lease::Answer& answer);
+  void NoteFile(const lease::SourceAnswer& answer);
   void ReportEvents();
-  core::Outcome TakeIds(int backend);
+  core::ReservationOutcome TakeIds(int backend);
   void Reserved(int backend, const core::Reservation& reservation, int layout);
   void Repeated(Rule rule, core::Position position, uint32_t worker, int layout, int backend, const Issue& before);
   void Issued(int backend, core::Position first, core::Position past, uint32_t worker, int layout);

@@ -23,8 +23,8 @@ bool SimStore::Step(int64_t now_us, lease::StoreReply* reply) noexcept {
   if (answered_) {
     answered_ = false;
     *reply = reply_;
-    connected_ = reply_.outcome != lease::StoreReply::Outcome::kFailed;
-    if (reply_.outcome == lease::StoreReply::Outcome::kOk)
+    connected_ = reply_.outcome != lease::StoreOutcome::kFailed;
+    if (reply_.outcome == lease::StoreOutcome::kOk)
       world_.servers_[static_cast<size_t>(server_)]->NoteGranted(asked_, reply_);
     return true;
   }

@@ -297,7 +297,7 @@ void World::Arrive(const Event& event) {
   using Kind = lease::StoreRequest::Kind;
   const Kind kind = message.call.request.kind;
   const bool waits = plan_.wait_replicas > 0 && !plan_.breaks.no_wait &&
-                     done.reply.outcome == lease::StoreReply::Outcome::kOk &&
+                     done.reply.outcome == lease::StoreOutcome::kOk &&
                      (kind == Kind::kAcquire || (kind == Kind::kRenew && !plan_.breaks.wait_on_acquire_only));
   if (!waits) return Reply(event.tag, DelayUs(message.server));
   message.give_up_us = now_us_ + kSecond;

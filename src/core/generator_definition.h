@@ -16,11 +16,11 @@
 
 namespace idgen::core {
 
-struct Definition {
+struct GeneratorDefinition {
   Layout layout = kDefaultLayout;
   int64_t unit_us = kUsPerMs;  // layout.unit_ms is this in whole milliseconds: 0 for ids that can only be read
 
-  constexpr bool operator==(const Definition&) const noexcept = default;
+  constexpr bool operator==(const GeneratorDefinition&) const noexcept = default;
 };
 
 struct LayoutError {
@@ -67,7 +67,7 @@ enum class Obstacle : uint8_t {
   kUnit,          // not a whole number of milliseconds from 1 on
   kEndsTooLate,   // the time field reaches beyond 2^63 Unix microseconds
 };
-Obstacle Issuable(const Definition& definition) noexcept;
+Obstacle Issuable(const GeneratorDefinition& definition) noexcept;
 
 constexpr unsigned TotalBits(const Layout& layout) noexcept {
   return layout.time.width + layout.region.width + layout.app.width + layout.worker.width + layout.sequence.width;
@@ -98,19 +98,19 @@ constexpr uint64_t LastTick(const Layout& layout) noexcept {
 constexpr uint64_t EndOfIds(const Layout& layout) noexcept { return (LastTick(layout) + 1) << layout.sequence.width; }
 
 // Of one worker. At most 2^63 - 1.
-int64_t IdsPerSecond(const Definition& definition) noexcept;
+int64_t IdsPerSecond(const GeneratorDefinition& definition) noexcept;
 
 // When the last tick of which a positive id can be made ends, in Unix microseconds; nullopt past 2^63.
-std::optional<int64_t> EndUs(const Definition& definition) noexcept;
+std::optional<int64_t> EndUs(const GeneratorDefinition& definition) noexcept;
 
 // When the id's tick began, in Unix microseconds; nullopt past 2^63.
-std::optional<int64_t> TimestampUs(const Definition& definition, uint64_t id) noexcept;
+std::optional<int64_t> TimestampUs(const GeneratorDefinition& definition, uint64_t id) noexcept;
 
 // Where a time cuts the ids of a definition whose time comes first, so that for every id of it
 //   id >= MinId(t)  is  TimestampUs(id) >= t      and      id <= MaxId(t)  is  TimestampUs(id) <= t.
 // MinId is nullopt where every id is earlier and no bigint is larger than all of them.
-std::optional<int64_t> MinId(const Definition& definition, int64_t unix_us) noexcept;
+std::optional<int64_t> MinId(const GeneratorDefinition& definition, int64_t unix_us) noexcept;
 // -1 where every id is later.
-int64_t MaxId(const Definition& definition, int64_t unix_us) noexcept;
+int64_t MaxId(const GeneratorDefinition& definition, int64_t unix_us) noexcept;
 
 }  // namespace idgen::core

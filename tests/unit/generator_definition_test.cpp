@@ -1,5 +1,5 @@
 // Layouts as text, presets, and where times cut ids.
-#include "core/definition.h"
+#include "core/generator_definition.h"
 
 #include <gtest/gtest.h>
 
@@ -20,8 +20,8 @@ LayoutError Parse(std::string_view text) {
   return ParseLayout(text, &layout);
 }
 
-Definition Of(std::string_view text, int64_t epoch_ms = kDefaultLayout.epoch_ms, int64_t unit_us = 1000) {
-  Definition definition;
+GeneratorDefinition Of(std::string_view text, int64_t epoch_ms = kDefaultLayout.epoch_ms, int64_t unit_us = 1000) {
+  GeneratorDefinition definition;
   EXPECT_EQ(ParseLayout(text, &definition.layout).kind, Kind::kNone) << text;
   definition.layout.epoch_ms = epoch_ms;
   definition.unit_us = unit_us;
@@ -36,15 +36,15 @@ std::string Written(const Layout& layout) {
   return {text, length};
 }
 
-TEST(Definition, TheDefaultLayoutIsThePresetSnowflake) {
+TEST(GeneratorDefinition, TheDefaultLayoutIsThePresetSnowflake) {
   const Preset* preset = FindPreset("snowflake");
   ASSERT_NE(preset, nullptr);
-  EXPECT_EQ(Of(preset->fields, preset->epoch_ms, preset->unit_us), Definition{});
+  EXPECT_EQ(Of(preset->fields, preset->epoch_ms, preset->unit_us), GeneratorDefinition{});
 }
 
-TEST(Definition, EveryPresetCanIssueIds) {
+TEST(GeneratorDefinition, EveryPresetCanIssueIds) {
   for (const Preset* preset = kPresets; preset->name != nullptr; ++preset) {
-    const Definition definition = Of(preset->fields, preset->epoch_ms, preset->unit_us);
+    const GeneratorDefinition definition = Of(preset->fields, preset->epoch_ms, preset->unit_us);
     EXPECT_EQ(Issuable(definition), Obstacle::kNone) << preset->name;
     EXPECT_EQ(Written(definition.layout), preset->fields);
   }
@@ -52,7 +52,7 @@ TEST(Definition, EveryPresetCanIssueIds) {
   EXPECT_EQ(FindPreset(""), nullptr);
 }
 
-TEST(Definition, FieldsAreReadFromTheHighestBitDown) {
+TEST(GeneratorDefinition, FieldsAreReadFromTheHighestBitDown) {
   const Layout layout = Of("time:42,region:4,app:3,worker:5,sequence:10").layout;
   EXPECT_EQ(layout.time, (Field{.shift = 22, .width = 42}));
   EXPECT_EQ(layout.region, (Field{.shift = 18, .width = 4}));
@@ -62,14 +62,14 @@ TEST(Definition, FieldsAreReadFromTheHighestBitDown) {
   EXPECT_EQ(Of("datacenter:4,time:3").layout, Of(" region : 4 ,\ttime:3\n").layout);
 }
 
-TEST(Definition, ParsingLeavesNothingOfAFormerLayout) {
+TEST(GeneratorDefinition, ParsingLeavesNothingOfAFormerLayout) {
   Layout layout = Of("time:41,region:5,worker:5,sequence:12").layout;
   layout.fixed = 77;
   ASSERT_EQ(ParseLayout("time:41,worker:10", &layout).kind, Kind::kNone);
   EXPECT_EQ(layout, Of("time:41,worker:10").layout);
 }
 
-TEST(Definition, RefusesWhatIsNoLayout) {
+TEST(GeneratorDefinition, RefusesWhatIsNoLayout) {
   for (const char* text : {"", "   ", "\t"}) EXPECT_EQ(Parse(text).kind, Kind::kEmpty) << text;
   for (const char* text : {"time", "time:", "time:x", "time:4x", "time:-1", "time:+1", "time:1000", ",", "time:41,",
                            "time:41,,worker:3", "time:4 1", "time:41;worker:3"})
@@ -82,7 +82,7 @@ TEST(Definition, RefusesWhatIsNoLayout) {
   EXPECT_EQ(Parse("sequence:10").kind, Kind::kNoTime);
 }
 
-TEST(Definition, WidthsHaveBounds) {
+TEST(GeneratorDefinition, WidthsHaveBounds) {
   for (const char* text :
        {"time:0", "time:64", "time:41,worker:32", "time:3,region:32", "time:3,app:32", "sequence:64", "time:999"})
     EXPECT_EQ(Parse(text).kind, Kind::kWidth) << text;
@@ -95,13 +95,13 @@ TEST(Definition, WidthsHaveBounds) {
   EXPECT_EQ(sum.value, 65);
 }
 
-TEST(Definition, WhatIsWrittenIsReadAsTheSame) {
+TEST(GeneratorDefinition, WhatIsWrittenIsReadAsTheSame) {
   for (const char* text : {"time:41,worker:10,sequence:12", "sequence:1,time:9,app:31,worker:9,region:10", "time:63",
                            "time:1,region:31,app:1,worker:31", "worker:10,sequence:10,time:10"})
     EXPECT_EQ(Written(Of(text).layout), text);
 }
 
-TEST(Definition, IssuesOnlyWhereTimeComesFirstAndWorkersDiffer) {
+TEST(GeneratorDefinition, IssuesOnlyWhereTimeComesFirstAndWorkersDiffer) {
   EXPECT_EQ(Issuable(Of("worker:10,time:41")), Obstacle::kTimeNotFirst);
   EXPECT_EQ(Issuable(Of("time:41,sequence:12")), Obstacle::kNoWorker);
   EXPECT_EQ(Issuable(Of("time:41,worker:5", 0, 999)), Obstacle::kUnit);
@@ -111,8 +111,8 @@ TEST(Definition, IssuesOnlyWhereTimeComesFirstAndWorkersDiffer) {
   EXPECT_EQ(Issuable(Of("time:54,worker:5", 0, 1000)), Obstacle::kEndsTooLate);
 }
 
-TEST(Definition, A64BitLayoutIssuesWhileItsHighestBitIsZero) {
-  const Definition goflake = Of("time:42,region:4,app:3,worker:5,sequence:10", 1577836800000);
+TEST(GeneratorDefinition, A64BitLayoutIssuesWhileItsHighestBitIsZero) {
+  const GeneratorDefinition goflake = Of("time:42,region:4,app:3,worker:5,sequence:10", 1577836800000);
   const Layout line = LineLayout(goflake.layout);
   EXPECT_EQ(EndOfIds(goflake.layout), EndOfLine(line));
   EXPECT_EQ(LastTick(goflake.layout), (uint64_t{1} << 41) - 1);
@@ -123,16 +123,16 @@ TEST(Definition, A64BitLayoutIssuesWhileItsHighestBitIsZero) {
   EXPECT_EQ(LineLayout(kDefaultLayout), kDefaultLayout);
 }
 
-TEST(Definition, TheLastTickIsThatOfTheTimeFieldWhereverItStands) {
+TEST(GeneratorDefinition, TheLastTickIsThatOfTheTimeFieldWhereverItStands) {
   for (const char* text : {"sequence:32,time:32", "worker:31,sequence:1,time:32", "sequence:31,time:32,worker:1"}) {
-    const Definition last = Of(text);
+    const GeneratorDefinition last = Of(text);
     EXPECT_EQ(LastTick(last.layout), (uint64_t{1} << 32) - 1) << text;
     EXPECT_EQ(EndUs(last), (last.layout.epoch_ms + (int64_t{1} << 32)) * 1000) << text;
   }
   EXPECT_EQ(LastTick(Of("time:1,sequence:63").layout), 0u);
 }
 
-TEST(Definition, LayoutsThatWouldGiveTheSameIdsShareALine) {
+TEST(GeneratorDefinition, LayoutsThatWouldGiveTheSameIdsShareALine) {
   const Layout line = LineLayout(kDefaultLayout);
   EXPECT_EQ(LineLayout(Of("time:30,worker:10,sequence:12").layout), line);
   EXPECT_EQ(LineLayout(Of("time:42,worker:10,sequence:12").layout), line);
@@ -151,14 +151,14 @@ TEST(Definition, LayoutsThatWouldGiveTheSameIdsShareALine) {
   EXPECT_EQ(Compose(line, position, 7), Compose(kDefaultLayout, position, 7));
 }
 
-TEST(Definition, ALayoutsIdsEndBeforeItsLine) {
+TEST(GeneratorDefinition, ALayoutsIdsEndBeforeItsLine) {
   const Layout layout = Of("time:30,worker:10,sequence:12").layout;
   EXPECT_EQ(EndOfIds(layout), uint64_t{1} << 42);
   EXPECT_EQ(LastTick(layout), (uint64_t{1} << 30) - 1);
   EXPECT_EQ(PositionAt(LineLayout(layout), layout.epoch_ms + (int64_t{1} << 30)), EndOfIds(layout));
 }
 
-TEST(Definition, IdsHaveTheFixedBits) {
+TEST(GeneratorDefinition, IdsHaveTheFixedBits) {
   Layout layout = Of("time:41,region:5,worker:5,sequence:12").layout;
   layout.fixed = layout.region.Put(21);
   const Decoded decoded = Decode(layout, static_cast<uint64_t>(Compose(layout, PositionAt(layout, kNowMs) + 9, 3)));
@@ -168,22 +168,22 @@ TEST(Definition, IdsHaveTheFixedBits) {
   EXPECT_EQ(decoded.unix_ms, kNowMs);
 }
 
-TEST(Definition, CountsIdsPerSecond) {
-  EXPECT_EQ(IdsPerSecond(Definition{}), 4096000);
+TEST(GeneratorDefinition, CountsIdsPerSecond) {
+  EXPECT_EQ(IdsPerSecond(GeneratorDefinition{}), 4096000);
   EXPECT_EQ(IdsPerSecond(Of("time:39,sequence:8,worker:16", 0, 10000)), 25600);
   EXPECT_EQ(IdsPerSecond(Of("time:41,worker:10", 0, 3000)), 333);
   EXPECT_EQ(IdsPerSecond(Of("time:1,sequence:63", 0, 1)), std::numeric_limits<int64_t>::max());
 }
 
 // CockroachDB's unique_rowid(): 48 bits of 10 us, 15 of the node.
-TEST(Definition, ReadsTicksThatAreShorterThanAMillisecond) {
-  const Definition cockroach = Of("time:48,worker:15", 1420070400000, 10);
+TEST(GeneratorDefinition, ReadsTicksThatAreShorterThanAMillisecond) {
+  const GeneratorDefinition cockroach = Of("time:48,worker:15", 1420070400000, 10);
   const auto id = static_cast<uint64_t>(MinId(cockroach, kNowMs * 1000 + 120).value()) | 7;
   EXPECT_EQ(TimestampUs(cockroach, id), kNowMs * 1000 + 120);
   EXPECT_EQ(Decode(cockroach.layout, id).worker, 7u);
 }
 
-TEST(Definition, ATimeThatNoNumberSaysIsNone) {
+TEST(GeneratorDefinition, ATimeThatNoNumberSaysIsNone) {
   EXPECT_EQ(TimestampUs(Of("time:63", 0, 86400000000), INT64_MAX), std::nullopt);
   EXPECT_EQ(TimestampUs(Of("time:63", 1, 1), INT64_MAX), std::nullopt);
   EXPECT_EQ(TimestampUs(Of("time:63", 0, 1), INT64_MAX), INT64_MAX);
@@ -191,10 +191,10 @@ TEST(Definition, ATimeThatNoNumberSaysIsNone) {
 }
 
 // The two laws, about every tick boundary, in every unit.
-TEST(Definition, BoundsCutIdsWhereTheirTimesAre) {
+TEST(GeneratorDefinition, BoundsCutIdsWhereTheirTimesAre) {
   std::mt19937_64 random(7);
-  for (const Definition& definition :
-       {Definition{}, Of("time:39,sequence:8,worker:16", 1409529600000, 10000), Of("time:48,worker:15", 0, 10),
+  for (const GeneratorDefinition& definition :
+       {GeneratorDefinition{}, Of("time:39,sequence:8,worker:16", 1409529600000, 10000), Of("time:48,worker:15", 0, 10),
         Of("time:42,region:4,app:3,worker:5,sequence:10", 1577836800000), Of("time:41,worker:6,sequence:6"),
         Of("time:32,sequence:15,worker:16", 1735689600000, 1000000)}) {
     const Layout& layout = definition.layout;
@@ -215,20 +215,20 @@ TEST(Definition, BoundsCutIdsWhereTheirTimesAre) {
   }
 }
 
-TEST(Definition, BoundsPastBothEnds) {
+TEST(GeneratorDefinition, BoundsPastBothEnds) {
   constexpr int64_t kFirst = std::numeric_limits<int64_t>::min();
   constexpr int64_t kLast = std::numeric_limits<int64_t>::max();
-  const Definition js53 = Of("time:41,worker:6,sequence:6");
+  const GeneratorDefinition js53 = Of("time:41,worker:6,sequence:6");
   EXPECT_EQ(MinId(js53, kFirst), 0);
   EXPECT_EQ(MaxId(js53, kFirst), -1);
   EXPECT_EQ(MinId(js53, kLast), int64_t{1} << 53);
   EXPECT_EQ(MaxId(js53, kLast), (int64_t{1} << 53) - 1);
-  EXPECT_EQ(MinId(Definition{}, kLast), std::nullopt);
-  EXPECT_EQ(MaxId(Definition{}, kLast), kLast);
+  EXPECT_EQ(MinId(GeneratorDefinition{}, kLast), std::nullopt);
+  EXPECT_EQ(MaxId(GeneratorDefinition{}, kLast), kLast);
   EXPECT_EQ(MaxId(Of("time:42,worker:10,sequence:12"), kLast), kLast);
 }
 
-TEST(Definition, TheMaskIsOfAllFields) {
+TEST(GeneratorDefinition, TheMaskIsOfAllFields) {
   EXPECT_EQ(IdMask(kDefaultLayout), static_cast<uint64_t>(INT64_MAX));
   EXPECT_EQ(IdMask(Of("time:42,worker:10,sequence:12").layout), UINT64_MAX);
   EXPECT_EQ(IdMask(Of("time:41,worker:6,sequence:6").layout), (uint64_t{1} << 53) - 1);

@@ -1,5 +1,5 @@
 // Layouts as text, presets, and the arithmetic of ticks that may be shorter than a millisecond.
-#include "core/definition.h"
+#include "core/generator_definition.h"
 
 #include <algorithm>
 #include <cstring>
@@ -63,7 +63,7 @@ std::optional<int64_t> Narrow(Wide value) noexcept {
 }
 
 // Unix microseconds at which a tick begins.
-Wide TickUs(const Definition& definition, uint64_t tick) noexcept {
+Wide TickUs(const GeneratorDefinition& definition, uint64_t tick) noexcept {
   return Wide{definition.layout.epoch_ms} * kUsPerMs + Wide(tick) * definition.unit_us;
 }
 
@@ -142,7 +142,7 @@ size_t WriteLayout(const Layout& layout, char (&text)[kLayoutTextBytes]) noexcep
   return length;
 }
 
-Obstacle Issuable(const Definition& definition) noexcept {
+Obstacle Issuable(const GeneratorDefinition& definition) noexcept {
   const Layout& layout = definition.layout;
   if (layout.time.shift + layout.time.width != static_cast<int>(TotalBits(layout))) return Obstacle::kTimeNotFirst;
   if (!layout.worker.Present()) return Obstacle::kNoWorker;
@@ -151,16 +151,16 @@ Obstacle Issuable(const Definition& definition) noexcept {
   return Obstacle::kNone;
 }
 
-int64_t IdsPerSecond(const Definition& definition) noexcept {
+int64_t IdsPerSecond(const GeneratorDefinition& definition) noexcept {
   const Wide ids = (Wide{1} << definition.layout.sequence.width) * kUsPerSecond / definition.unit_us;
   return Narrow(ids).value_or(std::numeric_limits<int64_t>::max());
 }
 
-std::optional<int64_t> EndUs(const Definition& definition) noexcept {
+std::optional<int64_t> EndUs(const GeneratorDefinition& definition) noexcept {
   return Narrow(TickUs(definition, LastTick(definition.layout) + 1));
 }
 
-std::optional<int64_t> TimestampUs(const Definition& definition, uint64_t id) noexcept {
+std::optional<int64_t> TimestampUs(const GeneratorDefinition& definition, uint64_t id) noexcept {
   int64_t since_epoch_us;
   int64_t unix_us;
   const uint64_t tick = definition.layout.time.Get(id);
@@ -170,7 +170,7 @@ std::optional<int64_t> TimestampUs(const Definition& definition, uint64_t id) no
   return unix_us;
 }
 
-std::optional<int64_t> MinId(const Definition& definition, int64_t unix_us) noexcept {
+std::optional<int64_t> MinId(const GeneratorDefinition& definition, int64_t unix_us) noexcept {
   const Layout& layout = definition.layout;
   const Wide since_epoch_us = Wide{unix_us} - Wide{layout.epoch_ms} * kUsPerMs;
   const Wide tick = -FloorDivWide(-since_epoch_us, definition.unit_us);  // rounded up
@@ -181,7 +181,7 @@ std::optional<int64_t> MinId(const Definition& definition, int64_t unix_us) noex
   return static_cast<int64_t>(past_all);
 }
 
-int64_t MaxId(const Definition& definition, int64_t unix_us) noexcept {
+int64_t MaxId(const GeneratorDefinition& definition, int64_t unix_us) noexcept {
   const Layout& layout = definition.layout;
   const Wide since_epoch_us = Wide{unix_us} - Wide{layout.epoch_ms} * kUsPerMs;
   const Wide tick = FloorDivWide(since_epoch_us, definition.unit_us);
