@@ -1,6 +1,6 @@
-# A tenant: a role without rights of its own that owns a database, has filled a schema with operators, functions, casts
-# and types that fit better than the built-in ones, and installs the extension there. None of them may run with more
-# rights than its caller has, whoever calls what; and no table of the tenant is taken for one of the extension.
+# A tenant without privileges owns a database, has filled a schema with operators, functions, casts and types that match better
+# than the built-in ones, and installs the extension there. None of them may run with more privileges than its caller has, whoever
+# calls what, and no table of the tenant may be mistaken for one of the extension.
 use strict;
 use warnings;
 
@@ -31,7 +31,7 @@ sub error_as { my ($role, $database, $sql) = @_; return (as($role, $database, "\
 my $superuser = $node->safe_psql('postgres', 'SELECT current_user');
 my $position  = log_position($node);
 
-# What of the tenant's has run since, as "what as whom".
+# What of the tenant's has run since the last call, as "what as whom".
 sub strikes {
     my $log = slurp_file($node->logfile, $position);
     $position = log_position($node);
@@ -43,21 +43,21 @@ sub ok_powerless {
     my ($name) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     is($node->safe_psql('postgres', q(SELECT string_agg(rolname, ' ') FROM pg_roles WHERE rolsuper AND rolname IN ('tenant', 'other'))),
-        '', "$name: the tenant is no superuser");
+        '', "$name: nothing of the tenant has run as another role");
     return;
 }
 
-# --- the schema
+# --- the tenant's schema
 
-# Names that the script or SQL in the library uses, and that the tenant makes again.
+# Names that the script or SQL in the library uses, and that the tenant creates as well.
 my $script  = slurp_file((glob('sql/idgen--*.sql'))[0]);
 my $library = join('', map { slurp_file($_) } glob('src/pg/*/*.cpp'));
 my %called  = map { $_ => 1 } ($script =~ /\b([a-z_0-9]+)\(/g, $library =~ /pg_catalog\.([a-z_0-9]+)\(/g, qw(now timezone date_part));
 my @ours    = sort keys %{ { map { $_ => 1 } $script =~ /FUNCTION \@extschema\@\.(\w+)\(/g } };
 my $called  = join(', ', map { "'$_'" } sort keys %called);
 
-# Every operator name on every pair of types, so both those that pg_catalog has not and those that it has; every function
-# that is called, with the arguments it has in pg_catalog and with others; the extension's own names with other arguments.
+# Every operator name on every pair of types, whether pg_catalog has it or not; every function that is called, with its arguments
+# in pg_catalog and with others; the extension's own names with other arguments.
 my $hostile = <<'SQL' =~ s/CALLED/$called/r =~ s/OURS/join(', ', map { "'$_'" } @ours)/er;
 CREATE SCHEMA s;
 CREATE FUNCTION s.strike(what text) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $$
@@ -126,18 +126,18 @@ $hostile =~ s/CREATE COLLATION.*\n// if $node->safe_psql('postgres', q(SELECT co
 databases('shop');
 as('tenant', 'shop', $hostile);
 cmp_ok(as('tenant', 'shop', q(SELECT count(*) FROM pg_operator WHERE oprnamespace = 's'::regnamespace)), '>', 4000, 'the schema is full of operators');
-cmp_ok(as('tenant', 'shop', q(SELECT count(*) FROM pg_cast c WHERE castfunc > 16384)), '>', 15, 'of casts');
+cmp_ok(as('tenant', 'shop', q(SELECT count(*) FROM pg_cast c WHERE castfunc > 16384)), '>', 15, 'the schema is full of casts');
 as('tenant', 'shop', q(SET search_path = s; SELECT 'a'::pg_catalog.text || 1::pg_catalog.int4; SELECT octet_length('a'::pg_catalog.name)));
 is_deeply([ sort(grep { /as tenant/ } strikes()) ], [ 'o2||(text, integer) as tenant', 'octet_length(name) as tenant' ],
-    'and they strike who calls them himself');
+    'the tenant\'s objects run when he calls them himself');
 
-# --- installing and calling everything
+# --- installing the extension, and calling everything
 
 as('tenant', 'shop', 'CREATE EXTENSION idgen SCHEMA s');
-is_deeply([ strikes() ], [], 'installing runs nothing of the tenant');
-ok_powerless('after installing');
+is_deeply([ strikes() ], [], 'CREATE EXTENSION runs nothing of the tenant');
+ok_powerless('after CREATE EXTENSION');
 
-# Arguments of the very types that the functions have, so that what is called is the extension's.
+# Arguments have the exact types of the functions' parameters, so that the extension's functions are called.
 my %values = (
     text => q('x'), bigint => '1', integer => '1', boolean => 'true', 'timestamp with time zone' => q('2026-01-01'),
     interval => q('1 s'), uuid => q('0190a0b0-0000-7000-8000-000000000000'), name => q('id'), regclass => q('s.orders'),
@@ -188,23 +188,23 @@ SELECT s.idgen_create_generator(name => 'orders'::text, layout => 'js53'::text) 
 INSERT INTO idgen_catalog.idgen_generator (name, layout) VALUES ('row', 'wide');
 INSERT INTO idgen_catalog.idgen_sequencer (name) VALUES ('row');
 SQL
-is_deeply([ strikes() ], [], 'nor does making definitions');
+is_deeply([ strikes() ], [], 'creating generators and sequencers runs nothing of the tenant');
 my $round = 0;
 foreach my $role ('tenant', $superuser) {
     foreach my $path ('pg_catalog', 's', 's, pg_catalog', 'public') {
-        # The script of calls itself is to resolve as written: types and casts through pg_catalog.
+        # The script itself must resolve as it is written: types and casts come from pg_catalog.
         my @calls = map { s/CAST\(([^()]*|'[^']*') AS (text|name|interval|uuid|regclass|text\[\])\)/CAST($1 AS pg_catalog.$2)/gr } calls(++$round);
         my ($status, $out, $error) = as($role, 'shop', "SET search_path = $path;\n" . join("\n", @calls), may_fail => 1, stop => 0);
         my $failed = () = $error =~ /ERROR/g;
         cmp_ok($failed, '<', @calls / 3, "$role, path $path: of " . @calls . ' calls most succeed');
         note($error);
-        is_deeply([ strikes() ], [], "$role, path $path: and nothing of the tenant has run");
+        is_deeply([ strikes() ], [], "$role, search_path $path: nothing of the tenant has run");
         as('tenant', 'shop', 'UPDATE s.orders SET id = NULL');
     }
 }
 ok_powerless('after calling everything');
 
-# --- what a review used
+# --- mistakes that a review found
 
 databases('by_operator', 'by_check');
 as('tenant', 'by_operator', <<'SQL');
@@ -216,7 +216,7 @@ CREATE EXTENSION idgen SCHEMA s;
 SQL
 as('tenant', 'by_operator', q(SELECT s.idgen_create_sequencer('x')));
 as($superuser, 'by_operator', 'SELECT * FROM s.idgen_sequencers');
-is_deeply([ strikes() ], [], 'an operator for text and integer is not called by the view of sequencers');
+is_deeply([ strikes() ], [], 'the view of sequencers does not call an operator for text and integer');
 as('tenant', 'by_check', <<'SQL');
 CREATE SCHEMA s;
 CREATE FUNCTION s.rise(numeric, integer) RETURNS numeric LANGUAGE plpgsql AS $$
@@ -225,7 +225,7 @@ CREATE OPERATOR s.* (LEFTARG = numeric, RIGHTARG = integer, FUNCTION = s.rise);
 CREATE EXTENSION idgen SCHEMA s;
 SQL
 as($superuser, 'by_check', 'SELECT * FROM s.idgen_check()');
-is_deeply([ strikes() ], [], 'one for numeric and integer not by idgen_check()');
+is_deeply([ strikes() ], [], 'idgen_check() does not call an operator for numeric and integer');
 ok_powerless('after the operators');
 
 # --- a table of the tenant, filled by a superuser
@@ -248,33 +248,33 @@ ALTER TABLE s.own ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY own ON s.own USING (s.judge('policy'));
 SQL
 strikes();
-# With arguments of the very types: untyped ones are a caller's own choice of a function of the tenant.
+# Arguments have exact types: with untyped ones the caller himself would choose a function of the tenant.
 my $fill = q(SET search_path = s, pg_catalog; SELECT s.idgen_fill_past('s.own'::pg_catalog.regclass, 'id'::pg_catalog.name, '%s'::pg_catalog.name); SELECT pg_catalog.current_setting('search_path'), current_user);
-is(as($superuser, 'shop', sprintf($fill, 'at')), "1\ns, pg_catalog|$superuser", 'a superuser fills it, and is himself again');
+is(as($superuser, 'shop', sprintf($fill, 'at')), "1\ns, pg_catalog|$superuser", 'a superuser fills the table, and current_user is the superuser afterwards');
 my @struck = strikes();
-ok((grep { /^trigger as tenant/ } @struck), 'its trigger runs');
-is_deeply([ grep { !/ as tenant$/ } @struck ], [], 'and what runs of the tenant runs as the tenant');
-ok((!grep { />> of the domain/ } @struck), 'an operator on his domain does not run at all');
-like(error_as($superuser, 'shop', sprintf($fill, 'mine')), qr/42804.*not a built-in type/, 'times of a type of his own are refused');
-like(error_as($superuser, 'shop', sprintf($fill, 'own')), qr/42703/, 'and so is the row as a column');
-like(error_as('other', 'shop', sprintf($fill, 'at')), qr/42501/, 'who has no rights on the table gets none');
+ok((grep { /^trigger as tenant/ } @struck), 'the table\'s trigger runs');
+is_deeply([ grep { !/ as tenant$/ } @struck ], [], 'what runs of the tenant runs as the tenant');
+ok((!grep { />> of the domain/ } @struck), 'an operator on the tenant\'s domain does not run');
+like(error_as($superuser, 'shop', sprintf($fill, 'mine')), qr/42804.*not a built-in type/, 'times of a type of the tenant are rejected');
+like(error_as($superuser, 'shop', sprintf($fill, 'own')), qr/42703/, 'a row as the column is rejected');
+like(error_as('other', 'shop', sprintf($fill, 'at')), qr/42501/, 'a role without privileges on the table is rejected');
 as('tenant', 'shop', 'ALTER TABLE s.own DISABLE TRIGGER ALL, NO FORCE ROW LEVEL SECURITY; DELETE FROM s.own');
 strikes();
 as($superuser, 'shop', q(SET search_path = s, pg_catalog; SELECT * FROM s.idgen_adopt('s.own'::pg_catalog.regclass, 'id'::pg_catalog.name, 'orders'::pg_catalog.text)));
 @struck = strikes();
 ok((grep { /^predicate as tenant/ } @struck), 'idgen_adopt() by a superuser reads the table as the tenant');
-is_deeply([ grep { !/ as tenant$/ } @struck ], [], 'and does nothing of the tenant as anybody else');
+is_deeply([ grep { !/ as tenant$/ } @struck ], [], 'idgen_adopt() runs nothing of the tenant as another role');
 as($superuser, 'shop', q(SET search_path = s, pg_catalog; SELECT s.idgen_guard('s.own'::pg_catalog.regclass, 'id'::pg_catalog.name)));
 is_deeply([ strikes() ], [], 'idgen_guard() by a superuser runs nothing of the tenant');
 like(as('tenant', 'shop', q(SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = 's.own'::regclass)),
-    qr/idgen_next\('orders'::text\)/, 'takes the function of the extension for the default');
+    qr/idgen_next\('orders'::text\)/, 'idgen_guard() finds the extension\'s function in the default');
 ok_powerless('after filling');
 
 # --- tables that are not the extension's
 
 databases('taken', 'fake');
 as('tenant', 'taken', 'CREATE SCHEMA idgen_catalog');
-like(error_as('tenant', 'taken', 'CREATE EXTENSION idgen'), qr/42P06/, 'a schema that has the name already is not taken over');
+like(error_as('tenant', 'taken', 'CREATE EXTENSION idgen'), qr/42P06/, 'CREATE EXTENSION does not take over an existing schema of that name');
 as('tenant', 'fake', 'CREATE SCHEMA s; CREATE EXTENSION idgen SCHEMA s');
 foreach my $sql ('CREATE TABLE idgen_catalog.mine (n int)', 'ALTER TABLE idgen_catalog.idgen_generator RENAME TO old', 'DROP TABLE idgen_catalog.idgen_generator',
     'CREATE TRIGGER t BEFORE INSERT ON idgen_catalog.idgen_generator FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()',
@@ -282,7 +282,7 @@ foreach my $sql ('CREATE TABLE idgen_catalog.mine (n int)', 'ALTER TABLE idgen_c
     'DROP SCHEMA idgen_catalog CASCADE', 'CREATE OR REPLACE VIEW s.idgen_sequencers AS SELECT 1', 'ALTER FUNCTION s.idgen_drop_generator(text, boolean) RESET ALL',
     'ALTER EXTENSION idgen DROP TABLE idgen_catalog.idgen_generator', 'ALTER EXTENSION idgen DROP FUNCTION s.idgen_next(text)',
     'UPDATE idgen_catalog.idgen_generator SET comment = NULL', 'DELETE FROM idgen_catalog.idgen_sequencer') {
-    like(error_as('tenant', 'fake', $sql), qr/42501|2BP01/, "refused to the tenant: $sql");
+    like(error_as('tenant', 'fake', $sql), qr/42501|2BP01/, "denied to the tenant: $sql");
 }
 my %columns = (
     generator => 'name bigint, layout bigint, epoch bigint, unit bigint, region_id bigint, app_id bigint, comment bigint, built_in bigint',
@@ -293,25 +293,25 @@ my %use = (
     sequencer => [ q(SELECT s.idgen_sequence_next('k', 'x')), q(SELECT s.idgen_create_sequencer('y')), q(SELECT s.idgen_drop_sequencer('x')), q(SELECT s.idgen_comment_on_sequencer('x', 'y')) ]);
 foreach my $kind ('generator', 'sequencer') {
     my $table = "idgen_$kind";
-    # One in the schema of the functions is nobody's.
+    # Tables in the schema of the functions are ignored.
     as('tenant', 'fake', "CREATE TABLE s.$table ($columns{$kind}); INSERT INTO s.$table VALUES (7, 4096); ALTER EXTENSION idgen ADD TABLE s.$table");
-    is(as('tenant', 'fake', "SELECT name FROM s.idgen_create_$kind('good')"), 'good', "$table: one beside the functions is not looked at");
+    is(as('tenant', 'fake', "SELECT name FROM s.idgen_create_$kind('good')"), 'good', "$table: a table beside the functions is ignored");
 
-    # One in its very place, which takes a careless superuser.
+    # Tables in the extension's own schema, which take a careless superuser.
     $node->safe_psql('fake', "ALTER TABLE idgen_catalog.$table RENAME TO ${table}_before; GRANT CREATE ON SCHEMA idgen_catalog TO tenant");
     as('tenant', 'fake', "CREATE TABLE idgen_catalog.$table ($columns{$kind}); INSERT INTO idgen_catalog.$table VALUES (7, 4096)");
-    like(error_as('tenant', 'fake', $_), qr/55000: table "$table" is not as the extension made it.*It is not a table of the extension/s, "$table, no member: $_")
+    like(error_as('tenant', 'fake', $_), qr/55000: table "$table" is not as the extension made it.*It is not a table of the extension/s, "$table, not a member of the extension: $_")
       foreach @{ $use{$kind} };
     as('tenant', 'fake', "ALTER EXTENSION idgen ADD TABLE idgen_catalog.$table");
-    like(error_as('tenant', 'fake', $_), qr/55000: .*Its owner is not/s, "$table, the tenant's: $_") foreach @{ $use{$kind} };
+    like(error_as('tenant', 'fake', $_), qr/55000: .*Its owner is not/s, "$table, owned by the tenant: $_") foreach @{ $use{$kind} };
     $node->safe_psql('fake', "GRANT EXECUTE ON FUNCTION s.${table}_changed() TO tenant");
     as('tenant', 'fake', "CREATE TRIGGER t BEFORE INSERT OR UPDATE ON idgen_catalog.$table FOR EACH ROW EXECUTE FUNCTION s.${table}_changed()");
-    like(error_as('tenant', 'fake', "INSERT INTO idgen_catalog.$table VALUES (7, 4096)"), qr/55000: .*Its owner is not/s, "$table, the tenant's: its trigger");
+    like(error_as('tenant', 'fake', "INSERT INTO idgen_catalog.$table VALUES (7, 4096)"), qr/55000: .*Its owner is not/s, "$table, owned by the tenant: its trigger");
     $node->safe_psql('fake', "ALTER TABLE idgen_catalog.$table OWNER TO \"$superuser\"; GRANT ALL ON idgen_catalog.$table TO tenant");
-    like(error_as('tenant', 'fake', $_), qr/55000: .*Its columns are not/s, "$table, other columns: $_")
+    like(error_as('tenant', 'fake', $_), qr/55000: .*Its columns are not/s, "$table, with other columns: $_")
       foreach (@{ $use{$kind} }, "INSERT INTO idgen_catalog.$table VALUES (7, 4096)", "UPDATE idgen_catalog.$table SET name = 8");
 }
-# A function of the tenant that has the name of one of the extension, another argument, and a place in the extension.
+# A function of the tenant with the name of one of the extension, another argument type, and a place in the extension.
 databases('namesake');
 as('tenant', 'namesake', <<'SQL');
 CREATE SCHEMA s;
@@ -320,10 +320,10 @@ CREATE FUNCTION s.idgen_next(bigint) RETURNS bigint LANGUAGE sql VOLATILE AS 'SE
 ALTER EXTENSION idgen ADD FUNCTION s.idgen_next(bigint);
 CREATE TABLE s.t (id bigint DEFAULT s.idgen_next(4294967296));
 SQL
-like(error_as('tenant', 'namesake', q(SELECT s.idgen_guard('s.t'))), qr/22023: .*must be named/, 'the argument of a function of the tenant is not read as a name');
+like(error_as('tenant', 'namesake', q(SELECT s.idgen_guard('s.t'))), qr/22023: .*must be named/, 'the argument of such a function is not read as a name');
 
-is($node->safe_psql('postgres', 'SELECT 1'), '1', 'the server lives');
-unlike(slurp_file($node->logfile), qr/was terminated by signal|PANIC/, 'and no process of it has crashed');
+is($node->safe_psql('postgres', 'SELECT 1'), '1', 'the server is running');
+unlike(slurp_file($node->logfile), qr/was terminated by signal|PANIC/, 'no process has crashed');
 
 $store->stop;
 done_testing();

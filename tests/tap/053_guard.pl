@@ -1,4 +1,4 @@
-# idgen_guard(): the trigger that tells, by the rows that replication brings, that another server issues this one's ids.
+# idgen_guard(): its trigger reports replicated rows which show that another server has this one's worker id.
 use strict;
 use warnings;
 
@@ -19,12 +19,12 @@ foreach my $server ($publisher, $subscriber) {
     wait_for_ids($server);
 }
 $publisher->safe_psql('postgres', "INSERT INTO rows (v) VALUES ('before')");
-is($subscriber->safe_psql('postgres', "SELECT idgen_guard('rows')"), 'idgen_guard_id', 'the guard is made');
+is($subscriber->safe_psql('postgres', "SELECT idgen_guard('rows')"), 'idgen_guard_id', 'the guard is created');
 $publisher->safe_psql('postgres', 'CREATE PUBLICATION all_rows FOR TABLE rows');
 $subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION all_rows CONNECTION '" . $publisher->connstr . " dbname=postgres' PUBLICATION all_rows");
 $subscriber->wait_for_subscription_sync($publisher, 'all_rows');
 is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM rows'), '1', 'the subscription begins with a copy');
-ok_status($subscriber, "state = 'ok'", 'of which the guard says nothing');
+ok_status($subscriber, "state = 'ok'", 'the guard does not report copied rows');
 
 # --- another worker id
 
@@ -32,15 +32,15 @@ change_settings($publisher, 'idgen.worker_id = 2');
 ok_status($publisher, 'worker_id = 2', 'the publisher has another worker id');
 $publisher->safe_psql('postgres', 'INSERT INTO rows (v) SELECT n FROM generate_series(1, 100) n');
 $publisher->wait_for_catchup('all_rows');
-ok_status($subscriber, "state = 'ok'", 'rows with another worker id are fine');
+ok_status($subscriber, "state = 'ok'", 'rows with another worker id are not reported');
 
 # --- rows from before this server had the worker id
 
 $publisher->safe_psql('postgres', "INSERT INTO rows (id, v) VALUES (idgen_min_id(now() - interval '1 day') + (1 << 12), 'old')");
 $publisher->wait_for_catchup('all_rows');
-ok_status($subscriber, "state = 'ok'", 'so are rows from before this server had its worker id');
-is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM rows'), '102', 'all have come');
-ok(!logged_since($subscriber, qr/receives ids by replication/, 0), 'nothing in the log');
+ok_status($subscriber, "state = 'ok'", 'rows from before this server had its worker id are not reported');
+is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM rows'), '102', 'all rows have arrived');
+ok(!logged_since($subscriber, qr/receives ids by replication/, 0), 'the log has no report');
 
 # --- the same worker id
 
@@ -48,36 +48,36 @@ change_settings($publisher, 'idgen.worker_id = 1');
 ok_status($publisher, 'worker_id = 1', 'the publisher has the same worker id');
 my $id = $publisher->safe_psql('postgres', "INSERT INTO rows (v) VALUES ('twin') RETURNING id");
 $publisher->wait_for_catchup('all_rows');
-ok_status($subscriber, "state = 'warning' AND reason LIKE '%\"rows\"%worker id 1%$id%'", 'the first row with it is told of in the status');
-ok_logged($subscriber, qr/WARNING:  table "rows" receives ids by replication that this server issues, too\n.*DETAIL:  Id $id /, 0, 'and in the log');
-is($subscriber->safe_psql('postgres', "SELECT severity, object FROM idgen_check() WHERE finding LIKE '%guard of table%'"), 'error|server', 'and by idgen_check()');
-is($subscriber->safe_psql('other', 'SELECT state FROM idgen_status()'), 'ok', 'not in another database, whose owner may be another');
+ok_status($subscriber, "state = 'warning' AND reason LIKE '%\"rows\"%worker id 1%$id%'", 'the status reports the first row with it');
+ok_logged($subscriber, qr/WARNING:  table "rows" receives ids by replication that this server issues, too\n.*DETAIL:  Id $id /, 0, 'the log reports it');
+is($subscriber->safe_psql('postgres', "SELECT severity, object FROM idgen_check() WHERE finding LIKE '%guard of table%'"), 'error|server', 'idgen_check() reports it');
+is($subscriber->safe_psql('other', 'SELECT state FROM idgen_status()'), 'ok', 'idgen_check() does not report it in another database, which may have another owner');
 $publisher->safe_psql('postgres', 'INSERT INTO rows (v) SELECT n FROM generate_series(1, 1000) n');
 $publisher->wait_for_catchup('all_rows');
-is(scalar(() = slurp_file($subscriber->logfile) =~ /receives ids by replication/g), 1, 'a thousand more such rows make no further line');
-is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM rows'), '1103', 'and all have come');
+is(scalar(() = slurp_file($subscriber->logfile) =~ /receives ids by replication/g), 1, 'a thousand more such rows are not logged');
+is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM rows'), '1103', 'all rows have arrived');
 
-# --- what stands in its way is passed by
+# --- a guard that cannot check does not stop the rows
 
 $subscriber->safe_psql('postgres', 'ALTER TABLE rows RENAME id TO number');
 $publisher->safe_psql('postgres', 'ALTER TABLE rows RENAME id TO number');
 $publisher->safe_psql('postgres', "INSERT INTO rows (v) VALUES ('renamed')");
 $publisher->wait_for_catchup('all_rows');
 is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM rows'), '1104', 'a guard whose column was renamed stops nothing');
-ok_logged($subscriber, qr/WARNING:  the guard of table "rows" guards nothing\n.*DETAIL:  The table has no column "id" any more/, 0, 'and says so');
+ok_logged($subscriber, qr/WARNING:  the guard of table "rows" guards nothing\n.*DETAIL:  The table has no column "id" any more/, 0, 'it warns');
 $subscriber->safe_psql('postgres', 'DROP TRIGGER idgen_guard_id ON rows');
 $subscriber->safe_psql('postgres', "SELECT idgen_guard('rows')");
 
 # --- a restart
 
 $subscriber->restart;
-ok_status($subscriber, "state = 'ok'", 'after a restart nothing is known of it');
+ok_status($subscriber, "state = 'ok'", 'after a restart the report is gone');
 wait_for_ids($subscriber);
 $publisher->safe_psql('postgres', "INSERT INTO rows (v) VALUES ('again')");
 $publisher->wait_for_catchup('all_rows');
-ok_status($subscriber, "state = 'warning'", 'until the next row');
+ok_status($subscriber, "state = 'warning'", 'the next row is reported again');
 
-# --- a tenant who may own the table, and no more
+# --- a tenant who owns a table and nothing else
 
 $subscriber->safe_psql('other', 'CREATE ROLE tenant; GRANT CREATE ON SCHEMA public TO tenant');
 my $forged = "(SELECT idgen_next())";
@@ -89,20 +89,20 @@ ALTER TABLE mine ENABLE ALWAYS TRIGGER idgen_guard_id;
 INSERT INTO mine DEFAULT VALUES;
 INSERT INTO mine VALUES ($forged);
 SQL
-is($status, 0, 'a tenant makes a guard of his own') or diag($error);
-is($subscriber->safe_psql('other', 'SELECT state FROM idgen_status()'), 'ok', 'and raises no alarm by rows of his own');
+is($status, 0, 'a tenant creates a guard') or diag($error);
+is($subscriber->safe_psql('other', 'SELECT state FROM idgen_status()'), 'ok', 'his own rows raise no alarm');
 
 # --- many tables of another database
 
 $subscriber->safe_psql('other', "CREATE TABLE many_$_ (id bigint DEFAULT idgen_next()); SELECT idgen_guard('many_$_'); "
       . "SET session_replication_role = replica; INSERT INTO many_$_ DEFAULT VALUES") foreach 1 .. 17;
-is($subscriber->safe_psql('other', 'SELECT state FROM idgen_status()'), 'warning', 'a database has alarms of many tables');
-is($subscriber->safe_psql('postgres', q(SELECT state, reason LIKE '%table "rows" %' FROM idgen_status())), 'warning|t', 'and another its own all the same');
+is($subscriber->safe_psql('other', 'SELECT state FROM idgen_status()'), 'warning', 'many tables of one database raise alarms');
+is($subscriber->safe_psql('postgres', q(SELECT state, reason LIKE '%table "rows" %' FROM idgen_status())), 'warning|t', 'another database still has room for its alarm');
 
-# --- a dump has the guard
+# --- a dump contains the guard
 
 my ($dump) = run_command([ 'pg_dump', '-s', '-t', 'rows', '-d', $subscriber->connstr('postgres') ]);
-like($dump, qr/CREATE TRIGGER idgen_guard_number BEFORE INSERT ON public\.rows .*\n.*ALTER TABLE public\.rows ENABLE REPLICA TRIGGER idgen_guard_number/s, 'a dump has the guard');
+like($dump, qr/CREATE TRIGGER idgen_guard_number BEFORE INSERT ON public\.rows .*\n.*ALTER TABLE public\.rows ENABLE REPLICA TRIGGER idgen_guard_number/s, 'a dump contains the guard');
 
 $_->stop foreach $subscriber, $publisher;
 done_testing();

@@ -1,4 +1,4 @@
-# What a role without rights does not learn of the server, and what a database can't take from the others.
+# What a role without privileges cannot see of the server, and what one database cannot take away from others.
 use strict;
 use warnings;
 
@@ -8,7 +8,7 @@ use IdgenTest::Redis;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# --- hosts, ports and directories are for pg_monitor
+# --- hosts, ports and directories are only for pg_monitor
 
 my $store = IdgenTest::Redis->new(appendonly => 'no');
 my $node  = lease_server('leased', $store, start => 1);
@@ -39,21 +39,21 @@ my %asked = (
     sequence => q(SELECT idgen_sequence_next('a')));
 
 wait_until_ok($node, "leased");
-unlike(told('app', $asked{status}), qr/\b$place\b|\Q$data\E|\bin\b.*\|.*\|/, 'well: an ordinary role sees no place');
-is(told('app', 'SELECT lease_holder IS NULL, lease_expires_at IS NOT NULL, state FROM idgen_status()'), "t|t|ok\n", 'but the state of the lease');
-like(told('watcher', $asked{status}), qr/\Q$data\E/, 'pg_monitor sees the holder');
+unlike(told('app', $asked{status}), qr/\b$place\b|\Q$data\E|\bin\b.*\|.*\|/, 'all well: an ordinary role sees no address');
+is(told('app', 'SELECT lease_holder IS NULL, lease_expires_at IS NOT NULL, state FROM idgen_status()'), "t|t|ok\n", 'all well: an ordinary role sees the state of the lease');
+like(told('watcher', $asked{status}), qr/\Q$data\E/, 'all well: pg_monitor sees the holder');
 
 $store->kill9;
 $node->reload;
-wait_until { told('watcher', 'SELECT state FROM idgen_status()') =~ /failing/ } or fail('the store fails');
-wait_until { told('app', $asked{id}) =~ /ERROR/ } or fail('ids end');
+wait_until { told('watcher', 'SELECT state FROM idgen_status()') =~ /failing/ } or fail('the status reports that the store is down');
+wait_until { told('app', $asked{id}) =~ /ERROR/ } or fail('ids end at the ceiling');
 foreach my $what (sort keys %asked) {
     my $from = log_position($node);
     my $app = told('app', $asked{$what});
-    unlike($app, qr/\b$place\b|\Q$data\E/, "store down, $what: an ordinary role sees no place");
-    like($app, qr/lease store has failed since|store does not answer.*Connection refused/s, "store down, $what: it sees what is the matter");
-    ok_logged($node, qr/DETAIL:.*:$place: Connection refused/, $from, "store down, $what: the log has the place") if $what ne 'status';
-    like(told('watcher', $asked{$what}), qr/:$place: Connection refused/, "store down, $what: pg_monitor sees it");
+    unlike($app, qr/\b$place\b|\Q$data\E/, "store down, $what: an ordinary role sees no address");
+    like($app, qr/lease store has failed since|store does not answer.*Connection refused/s, "store down, $what: an ordinary role sees the reason");
+    ok_logged($node, qr/DETAIL:.*:$place: Connection refused/, $from, "store down, $what: the log has the address") if $what ne 'status';
+    like(told('watcher', $asked{$what}), qr/:$place: Connection refused/, "store down, $what: pg_monitor sees the address");
 }
 $node->stop;
 
@@ -79,30 +79,30 @@ my $make = q(SELECT idgen_next((idgen_create_generator('e%d', epoch => timestamp
 as('tenant', $_, 'CREATE EXTENSION idgen') foreach qw(greedy modest);
 my $made = 0;
 ++$made while $made < 64 && (as('tenant', 'greedy', sprintf($make, $made, $made)))[0] == 0;
-is($made, 16, 'a database makes as many layouts as its share');
-is_refused('tenant', 'greedy', sprintf($make, 99, 99), qr/53400: database "greedy".*16.*idgen\.max_generators_per_database/s, 'and the error says whose share is full');
-is_given('tenant', 'greedy', q(SELECT idgen_create_generator('twin', epoch => '2020-01-01')), 'a layout that it has already takes no more');
-is_given('tenant', 'modest', sprintf($make, $_, $_), "another database has its own: $_") foreach (0, 1, 200);
-# Dropping frees no line before a restart.
+is($made, 16, 'a database can create as many layouts as its share');
+is_refused('tenant', 'greedy', sprintf($make, 99, 99), qr/53400: database "greedy".*16.*idgen\.max_generators_per_database/s, 'the error names the database whose share is used up');
+is_given('tenant', 'greedy', q(SELECT idgen_create_generator('twin', epoch => '2020-01-01')), 'a layout that the database already has does not count again');
+is_given('tenant', 'modest', sprintf($make, $_, $_), "another database has a share of its own: $_") foreach (0, 1, 200);
+# A dropped layout keeps its line until a restart.
 as('tenant', 'greedy', q(SELECT idgen_drop_generator('e15')));
-is_given('tenant', 'greedy', q(SELECT idgen_create_generator('after', epoch => '2019-01-01')), 'after a drop there is room for a row');
-is_refused('tenant', 'greedy', q(SELECT idgen_next('after')), qr/53400: .*database "greedy".*first/s, 'but not for a line, before a restart');
-is_refused('tenant', 'greedy', 'SET idgen.max_generators_per_database = 100', qr/42501/, 'the tenant has no way to raise it');
-is_refused('tenant', 'greedy', 'ALTER DATABASE greedy SET idgen.max_generators_per_database = 100', qr/42501/, 'nor for his database');
+is_given('tenant', 'greedy', q(SELECT idgen_create_generator('after', epoch => '2019-01-01')), 'after a drop there is room for the generator');
+is_refused('tenant', 'greedy', q(SELECT idgen_next('after')), qr/53400: .*database "greedy".*first/s, 'there is no line for it before a restart');
+is_refused('tenant', 'greedy', 'SET idgen.max_generators_per_database = 100', qr/42501/, 'the tenant cannot raise the share');
+is_refused('tenant', 'greedy', 'ALTER DATABASE greedy SET idgen.max_generators_per_database = 100', qr/42501/, 'nor can he for his database');
 
 $node->restart;
 my $all = q(SELECT count(idgen_next(name)) FROM idgen_generators);
 foreach my $database ('greedy', 'modest') {
     my $count = $node->safe_psql($database, 'SELECT count(*) FROM idgen_generators');
-    is((as('reader', $database, $all))[1], $count, "$database: after a restart an ordinary role has ids of all generators");
+    is((as('reader', $database, $all))[1], $count, "$database: after a restart an ordinary role gets ids of all generators");
 }
 $node->safe_psql('postgres', 'ALTER DATABASE greedy SET idgen.max_generators_per_database = 18');
-is_given('tenant', 'greedy', sprintf($make, 60, 60), 'a superuser raises it for a database');
+is_given('tenant', 'greedy', sprintf($make, 60, 60), 'a superuser raises the share for a database');
 $node->safe_psql('postgres', 'ALTER DATABASE modest SET idgen.max_generators_per_database = 0');
-is_refused('tenant', 'modest', sprintf($make, 61, 61), qr/53400: database "modest"/, 'or ends it');
-is_given('reader', 'modest', 'SELECT idgen_next()', 'the default generator is nobody\'s share');
+is_refused('tenant', 'modest', sprintf($make, 61, 61), qr/53400: database "modest"/, 'a share of 0 allows no layout');
+is_given('reader', 'modest', 'SELECT idgen_next()', 'the default generator belongs to no share');
 
-# --- rows that came past idgen_create_generator()
+# --- generators that were inserted without idgen_create_generator()
 
 as('tenant', 'greedy', q(INSERT INTO idgen_catalog.idgen_generator (name, layout, epoch)
     SELECT 'many' || n, 'snowflake', timestamptz '2010-01-01' + n * interval '1 s' FROM generate_series(1, 60000) n));
@@ -110,7 +110,7 @@ my $timed_out;
 my (undef, undef, $refusal) = $node->psql('greedy', '\set VERBOSITY verbose' . "\n" . q(SELECT idgen_create_generator('last', epoch => '2009-01-01')),
     extra_params => [ '-U', 'tenant' ], timeout => 40, timed_out => \$timed_out);
 ok(!$timed_out, 'many generators of a database do not keep a session busy for long');
-like($refusal // '', qr/53400: database "greedy"/, 'and are more than its share');
+like($refusal // '', qr/53400: database "greedy"/, 'more generators than the share have lines');
 
 $store->stop if $store->running;
 done_testing();

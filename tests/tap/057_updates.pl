@@ -1,5 +1,5 @@
-# An updated extension equals a fresh installation, whoever runs the update. The versions are made here, by the rules
-# and with the script of CONTRIBUTING.md, in a copy of the installation.
+# An updated extension equals a fresh installation, whoever runs the update. The test makes the versions, by the rules and with
+# the script of CONTRIBUTING.md, in a copy of the PostgreSQL installation.
 use strict;
 use warnings;
 
@@ -12,7 +12,7 @@ use Test::More;
 
 # --- a copy of the installation, with extension scripts of its own
 
-# The server finds its files relative to where its executable really is.
+# The server finds its files relative to its executable's real path.
 my $root = PostgreSQL::Test::Utils::tempdir_short();
 my %dir = map { my ($out) = run_command([ 'pg_config', "--$_" ]); ($_ => $out) } qw(bindir sharedir pkglibdir);
 make_path("$root$dir{bindir}", dirname("$root$dir{pkglibdir}"), "$root$dir{sharedir}/extension");
@@ -46,12 +46,12 @@ make_version('careless',  $fresh, $update =~ s/^DO .*^END \$\$;\n/$grant/msr);
 make_version('wordless',  $fresh, $update =~ s/^COMMENT .*?;\n//msr);
 make_version('rowless',   $fresh . $more, $update . $more =~ s/INSERT.*\n//r);
 
-unlike(slurp_file($_), qr/\@extowner\@/, "$_ grants nothing to whoever runs it") foreach glob('sql/updates/*.sql');
+unlike(slurp_file($_), qr/\@extowner\@/, "$_ grants nothing to the role that runs it") foreach glob('sql/updates/*.sql');
 unlike(slurp_file($_), qr/CREATE [^;(]*IF NOT EXISTS/i, "$_ takes nothing over") foreach glob('sql/idgen--*.sql sql/updates/*.sql');
-like(slurp_file($_), qr/\A(--.*\n)*\\echo.*\n(\s|--.*\n)*SET LOCAL search_path = pg_catalog, pg_temp;\n/, "$_ sets the search path first")
+like(slurp_file($_), qr/\A(--.*\n)*\\echo.*\n(\s|--.*\n)*SET LOCAL search_path = pg_catalog, pg_temp;\n/, "$_ sets search_path first")
   foreach glob('sql/idgen--*.sql sql/updates/*.sql');
 
-# --- what an extension is
+# --- everything that makes an extension
 
 my $describe = <<'SQL';
 SET search_path = pg_catalog;
@@ -88,11 +88,11 @@ my $node = PostgreSQL::Test::Cluster->new('main', install_path => dirname("$root
 $node->init;
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'idgen'\nidgen.worker_id = 1\n");
 $node->start;
-is($node->safe_psql('postgres', q(SELECT setting FROM pg_config WHERE name = 'SHAREDIR')), abs_path("$root$dir{sharedir}"), 'the copy is what runs');
+is($node->safe_psql('postgres', q(SELECT setting FROM pg_config WHERE name = 'SHAREDIR')), abs_path("$root$dir{sharedir}"), 'the server runs from the copy');
 $node->safe_psql('postgres', 'CREATE ROLE tenant LOGIN');
 my @tenant = (extra_params => [ '-U', 'tenant' ]);
 
-# A database with an operator that fits better than text's own, if nothing keeps it away.
+# A database with an operator that would match better than text's own if search_path allowed it.
 sub made {
     my ($database, $sql) = @_;
     $node->safe_psql('postgres', "CREATE DATABASE $database OWNER tenant");
@@ -109,23 +109,23 @@ sub differs {
     my $anew    = made("${name}_anew_$updater", "CREATE EXTENSION idgen VERSION '$name' SCHEMA s");
     my $updated = made("${name}_updated_$updater", "CREATE EXTENSION idgen SCHEMA s; SELECT s.idgen_create_generator('kept', 'js53');");
     $node->safe_psql($updated, "ALTER EXTENSION idgen UPDATE TO '$name'", $updater eq 'tenant' ? @tenant : ());
-    is($node->safe_psql($updated, 'SELECT s.idgen_next($$kept$$) > 0', @tenant), 't', "$name by $updater: what there was is used");
+    is($node->safe_psql($updated, 'SELECT s.idgen_next($$kept$$) > 0', @tenant), 't', "$name by $updater: the previous version works");
     $node->safe_psql($updated, 'SELECT s.idgen_drop_generator($$kept$$)', @tenant);
     my ($wanted, $got) = map { $node->safe_psql($_, $describe) } $anew, $updated;
-    cmp_ok(length($wanted), '>', 20000, "$name by $updater: there is something to compare");
+    cmp_ok(length($wanted), '>', 20000, "$name by $updater: there are objects to compare");
     return $wanted ne $got;
 }
 
 foreach my $updater ('superuser', 'tenant') {
-    ok(!differs('careful', $updater), "an update by the $updater equals a fresh install");
-    is($node->safe_psql("careful_updated_$updater", 'SELECT s.idgen_extra() > 0', @tenant), 't', "the owner has his rights after an update by the $updater");
-    ok(differs('wordless', $updater), 'a comment that is missing is noticed');
-    ok(differs('rowless', $updater), 'so is a row');
+    ok(!differs('careful', $updater), "an update by the $updater equals a fresh installation");
+    is($node->safe_psql("careful_updated_$updater", 'SELECT s.idgen_extra() > 0', @tenant), 't', "the owner has his privileges after an update by the $updater");
+    ok(differs('wordless', $updater), 'a missing comment is noticed');
+    ok(differs('rowless', $updater), 'a missing row is noticed');
 }
-ok(differs('careless', 'superuser'), 'rights that go to whoever ran the update are noticed');
+ok(differs('careless', 'superuser'), 'privileges granted to the role that ran the update are noticed');
 my ($status) = $node->psql('careless_updated_superuser', 'SELECT s.idgen_extra()', @tenant);
-isnt($status, 0, 'which leave the owner without them');
-ok(!differs('careless', 'tenant'), 'unless that is the owner');
+isnt($status, 0, 'an owner without privileges is noticed');
+ok(!differs('careless', 'tenant'), 'no difference if that role is the owner');
 
 $node->stop;
 done_testing();

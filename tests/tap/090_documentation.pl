@@ -1,4 +1,4 @@
-# The README's quick start and other pages, run: every SQL block that has output below it gives that output.
+# Runs the SQL blocks of the README's quick start and of other pages: a block with output below it must produce that output.
 use strict;
 use warnings;
 
@@ -7,7 +7,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# What differs from run to run: ids, UUIDs, and the widths of the lines that rule a column of them.
+# Replaces what differs between runs: ids, UUIDs, and the widths of column rules.
 sub normalised
 {
 	my ($text) = @_;
@@ -20,7 +20,7 @@ sub normalised
 	return $text;
 }
 
-# Each page is told as one story, in a database of its own.
+# The blocks of a page run in order, in a database of their own.
 my %pages = ('README.md' => '^## Quick start\n(.*?)^## ', map { ("docs/$_.md" => '(.*)') } qw(generators migration sequencers ranges));
 
 my $store = IdgenTest::Redis->new(appendonly => 'no');
@@ -34,7 +34,7 @@ foreach my $page (sort keys %pages)
 	my ($story) = slurp_file($page) =~ /$pages{$page}/ms or die "$page has nothing to run";
 	my @steps;
 	push @steps, [ $1, $2 ] while $story =~ /```sql\n((?:(?!```).)*?)```\n\n```text\n(.*?)```/gs;
-	cmp_ok(scalar @steps, '>=', 4, "$page has steps");
+	cmp_ok(scalar @steps, '>=', 4, "$page has SQL blocks");
 
 	my $database = $page =~ s/\W/_/gr;
 	$node->safe_psql('postgres', "CREATE DATABASE \"$database\"");
