@@ -1,4 +1,4 @@
-// A record of the local file: it is read as it was written, and bytes of which one bit is another are no record.
+// Records of the ceiling file: a record reads as it was written, and with one bit flipped it is not a record.
 #include "fuzz.h"
 
 #include "wire/ceiling_record.h"
@@ -9,7 +9,7 @@ using namespace idgen;
 using fuzz::Require;
 using Bytes = uint8_t[wire::kCeilingRecordBytes];
 
-// The checksum once more, by the reflected polynomial of RFC 3720 from the highest bit down.
+// A second implementation of the checksum: the polynomial of RFC 3720, reflected, bit by bit.
 uint32_t Checksum(const uint8_t* bytes, size_t size) {
   uint32_t remainder = ~uint32_t{0};
   for (size_t bit = 0; bit < size * 8; ++bit) {
@@ -23,11 +23,11 @@ uint32_t Checksum(const uint8_t* bytes, size_t size) {
 void CheckRecord(const wire::CeilingRecord& record, size_t bit) {
   Bytes bytes;
   wire::EncodeCeilingRecord(record, bytes);
-  Require(wire::DecodeCeilingRecord(bytes, sizeof bytes) == record, "a record is read as it was written");
-  Require(!wire::DecodeCeilingRecord(bytes, sizeof bytes - 1), "less than a record is none");
+  Require(wire::DecodeCeilingRecord(bytes, sizeof bytes) == record, "a record reads as it was written");
+  Require(!wire::DecodeCeilingRecord(bytes, sizeof bytes - 1), "fewer bytes than a record are not a record");
   bit %= sizeof bytes * 8;
   bytes[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
-  Require(!wire::DecodeCeilingRecord(bytes, sizeof bytes), "a record of which a bit has changed is none");
+  Require(!wire::DecodeCeilingRecord(bytes, sizeof bytes), "a record with a flipped bit is not a record");
 }
 
 }  // namespace
@@ -49,7 +49,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   record.backup = input.Number();
   CheckRecord(record, bit);
 
-  // Any bytes under the right mark and checksum are a record.
+  // Any bytes with the right magic number and checksum are a record.
   Bytes made = {};
   std::copy_n(bytes, std::min(size, sizeof made), made);
   memcpy(made, "idgencl2", 8);
@@ -57,7 +57,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   const uint32_t checksum = Checksum(made, kChecked);
   for (size_t i = 0; i < 4; ++i) made[kChecked + i] = static_cast<uint8_t>(checksum >> 8 * i);
   const auto read = wire::DecodeCeilingRecord(made, sizeof made);
-  Require(read.has_value(), "any bytes under the mark and checksum of the format are a record");
+  Require(read.has_value(), "any bytes under the format's magic number and checksum are a record");
   CheckRecord(*read, bit);
   return 0;
 }

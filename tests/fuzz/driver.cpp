@@ -1,6 +1,6 @@
-// Runs a harness without libFuzzer: each seed as it is, then inputs made of the seeds, always the same ones for the
-// same
-// --seed. The input that ends the process is kept in crash-<seed>-<run>, to be given as the only argument later.
+// Runs a harness without libFuzzer: first each seed file, then inputs mutated from them, which depend only on --seed.
+// An input that ends the process is kept in crash-<seed>-<run>: to reproduce the failure, give that file as the only
+// argument.
 #include <cerrno>
 #include <csignal>
 #include <ctime>
@@ -38,7 +38,7 @@ class Random {
 Bytes current;
 char crash_file[64] = "crash";
 
-// Only what may be called in a handler.
+// Calls only functions that are safe in signal handlers.
 void KeepInput(int signal_number) {
   const int fd = open(crash_file, O_WRONLY | O_CREAT | O_TRUNC, 0666);
   if (fd >= 0 && write(fd, current.data(), current.size()) == static_cast<ssize_t>(current.size())) {
@@ -86,7 +86,7 @@ void Change(Bytes* bytes, const std::vector<Bytes>& seeds, Random* random) {
       bytes->insert(bytes->begin() + static_cast<ptrdiff_t>(at), slice.begin(), slice.end());
       break;
     }
-    case 7: {  // the beginning of one, the end of another
+    case 7: {  // the start of one seed and the end of another
       const Bytes& other = seeds[random->Below(seeds.size())];
       bytes->resize(at);
       bytes->insert(bytes->end(), other.begin() + static_cast<ptrdiff_t>(random->Below(other.size() + 1)), other.end());
@@ -98,7 +98,7 @@ void Change(Bytes* bytes, const std::vector<Bytes>& seeds, Random* random) {
 
 void Run(const Bytes& bytes) {
   current = bytes;
-  // A copy of just that size: a byte past the end is a sanitizer's to notice.
+  // A copy of exactly that size, so that a sanitizer notices reads past the end.
   const Bytes copy(bytes.begin(), bytes.end());
   LLVMFuzzerTestOneInput(copy.data(), copy.size());
 }
@@ -115,7 +115,7 @@ Bytes Read(const std::filesystem::path& path) {
 
 }  // namespace
 
-// A finding ends by SIGABRT, whoever found it.
+// Every failure ends in SIGABRT.
 extern "C" const char* __asan_default_options() { return "abort_on_error=1:handle_abort=0:detect_leaks=1"; }
 extern "C" const char* __ubsan_default_options() { return "abort_on_error=1:print_stacktrace=1"; }
 

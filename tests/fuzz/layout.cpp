@@ -1,5 +1,5 @@
-// Layouts: what is read is within 64 bits, reads the same when it is written again, and cuts any id into fields that
-// make up the id; bounds of times bound all ids.
+// Layouts: a parsed layout has at most 64 bits, survives a round trip through text, and splits any id into fields that
+// make up the id again; the bounds of a time range bound all its ids.
 #include "fuzz.h"
 
 #include "core/generator_definition.h"
@@ -12,17 +12,17 @@ using core::GeneratorDefinition;
 using core::Layout;
 using fuzz::Require;
 
-// As the SQL functions ask for them.
+// As the SQL functions compute them.
 constexpr int64_t kMaxEpochMs = INT64_MAX / core::kUsPerMs;
 constexpr int64_t kMaxUnitUs = int64_t{24} * 3600 * core::kUsPerSecond;
 
 void CheckFields(const Layout& layout, uint64_t id) {
   const unsigned bits = core::TotalBits(layout);
-  Require(bits >= 1 && bits <= 64, "at most 64 bits");
+  Require(bits >= 1 && bits <= 64, "a layout has at most 64 bits");
   uint64_t seen = 0, put = 0;
   for (const Field* field : {&layout.time, &layout.region, &layout.app, &layout.worker, &layout.sequence}) {
     if (!field->Present()) continue;
-    Require(field->width < 64 && field->shift + field->width <= bits, "a field is within the id");
+    Require(field->width < 64 && field->shift + field->width <= bits, "a field lies within the id");
     const uint64_t mask = field->Put(field->MaxValue());
     Require((seen & mask) == 0, "no bit is in two fields");
     seen |= mask;
@@ -35,13 +35,13 @@ void CheckFields(const Layout& layout, uint64_t id) {
 void CheckText(const Layout& layout) {
   char text[core::kLayoutTextBytes];
   const size_t size = core::WriteLayout(layout, text);
-  Require(size < sizeof text && strlen(text) == size, "a layout's text has its room");
+  Require(size < sizeof text && strlen(text) == size, "a layout's text fits its buffer");
   Layout again;
   again.epoch_ms = layout.epoch_ms;
   again.unit_ms = layout.unit_ms;
   again.fixed = layout.fixed;
   Require(core::ParseLayout(text, &again).kind == core::LayoutError::Kind::kNone && again == layout,
-          "a layout is read as it was written");
+          "a layout reads as it was written");
 }
 
 void CheckTimes(const GeneratorDefinition& definition, uint64_t any, int64_t at_us) {
@@ -50,11 +50,11 @@ void CheckTimes(const GeneratorDefinition& definition, uint64_t any, int64_t at_
   const auto id = static_cast<int64_t>(any & core::IdMask(definition.layout) & INT64_MAX);
   const auto time_us = core::TimestampUs(definition, static_cast<uint64_t>(id));
   const auto end_us = core::EndUs(definition);
-  Require(time_us.has_value() && end_us.has_value() && *time_us < *end_us, "an id is from before the end");
+  Require(time_us.has_value() && end_us.has_value() && *time_us < *end_us, "an id's time is before the end of time");
   const auto min = core::MinId(definition, at_us);
   const int64_t max = core::MaxId(definition, at_us);
-  Require((min.has_value() && id >= *min) == (*time_us >= at_us), "MinId cuts ids by time");
-  Require((id <= max) == (*time_us <= at_us), "MaxId cuts ids by time");
+  Require((min.has_value() && id >= *min) == (*time_us >= at_us), "MinId separates ids by time");
+  Require((id <= max) == (*time_us <= at_us), "MaxId separates ids by time");
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
-// The line to a Redis that answers whatever it likes, whenever it likes, and moves about: every exchange ends, in
-// bounded time and connections, and what is said of it is printable; leases and values that it yields are within their
-// bounds.
+// The link to a Redis that replies anything at any time, and redirects: every exchange ends within a bounded time and
+// number of connections, messages about it are printable, and leases and values from it are within their bounds.
 #include "operation.h"
 
 #include "core/identity.h"
@@ -17,8 +16,8 @@ using fuzz::Require;
 
 constexpr int kMaxSteps = 20000;
 
-// Every connection goes on with the same script: of each chunk its size, then its bytes. Size 0: nothing now; 255: it
-// is lost; 254: it can't be made.
+// All connections read the same script: the size of each chunk, then its bytes. Size 0: nothing at the moment; 255: the
+// connection is lost; 254: it cannot be made.
 class Transport final : public io::Transport {
  public:
   explicit Transport(Input* script) : script_(script) {}
@@ -31,12 +30,12 @@ class Transport final : public io::Transport {
   }
   int Encrypt(const io::TlsFiles&, const char*) noexcept override { return 0; }
   int Connected() noexcept override {
-    Require(is_open_, "only what was opened is connected");
+    Require(is_open_, "only an opened socket is connected");
     if (script_->empty()) return 0;
     return script_->Byte() == 254 ? -1 : 1;
   }
   int64_t Send(const char* bytes, size_t size) noexcept override {
-    Require(is_open_ && bytes != nullptr && size > 0, "only over a connection, and only something");
+    Require(is_open_ && bytes != nullptr && size > 0, "writes are not empty and need a connection");
     sent += size;
     return static_cast<int64_t>(size);
   }
@@ -84,29 +83,29 @@ class Resolver final : public io::Resolver {
 
 struct World {
   World(Input* script, const char* url) : transport(script), link(transport, resolver) {
-    Require(wire::ParseRedisUrl(url, &settings.url) == nullptr, "a URL");
+    Require(wire::ParseRedisUrl(url, &settings.url) == nullptr, "the URL is valid");
     settings.connect_timeout_us = core::kUsPerSecond;
     settings.timeout_us = 3 * core::kUsPerSecond;
     link.Configure(settings);
   }
   ~World() { link.Close(); }
 
-  // Steps until `is_done`, while time passes.
+  // Steps until `is_done`, and lets time pass.
   template <class Step>
   void Finish(const Step& is_done) {
     const int64_t begun_us = now_us;
     const int opened_before = transport.opened;
     int steps = 0;
     while (!is_done()) {
-      Require(++steps < kMaxSteps, "it ends");
+      Require(++steps < kMaxSteps, "the exchange ends");
       const io::Wants wants = link.wants(now_us);
-      Require(wants.wake_boot_us != io::kNever, "it waits for no longer than until some time");
+      Require(wants.wake_boot_us != io::kNever, "a wait has a deadline");
       now_us += core::kUsPerMs;
       if (steps > 100) now_us = std::max(now_us, wants.wake_boot_us);
     }
-    Require(now_us - begun_us <= 8 * core::kUsPerSecond, "in time");
-    Require(transport.opened - opened_before < 200, "with few connections");
-    Require(fuzz::IsPrintable(link.problem()), "what is said of it is printable");
+    Require(now_us - begun_us <= 8 * core::kUsPerSecond, "the exchange ends in time");
+    Require(transport.opened - opened_before < 200, "the exchange needs few connections");
+    Require(fuzz::IsPrintable(link.problem()), "messages about it are printable");
   }
 
   int64_t now_us = 1000000;
@@ -137,19 +136,22 @@ void Lease(World* world, Input* input) {
     store.Begin(request, world->now_us);
     lease::StoreReply reply;
     world->Finish([&] { return store.Step(world->now_us, &reply); });
-    Require(fuzz::IsPrintable(store.problem()), "what is said of the store is printable");
-    Require(reply.outcome != lease::StoreOutcome::kFailed || *store.problem() != '\0', "why it failed");
+    Require(fuzz::IsPrintable(store.problem()), "messages about the store are printable");
+    Require(reply.outcome != lease::StoreOutcome::kFailed || *store.problem() != '\0', "a failure has a reason");
     if (reply.outcome == lease::StoreOutcome::kOk && request.kind == Kind::kAcquire)
-      Require(reply.worker >= settings.min_worker && reply.worker < settings.max_workers, "a worker id of the range");
+      Require(reply.worker >= settings.min_worker && reply.worker < settings.max_workers,
+              "a worker id is in the range");
     Require(reply.rival_holder != nullptr && strlen(reply.rival_holder) < 1 << 20, "a rival has a text");
     for (const int64_t ms : {reply.floor_ms, reply.granted_ms, reply.expiry_ms, reply.until_ms, reply.store_now_ms})
-      Require(ms >= 0 && ms <= core::kMaxCeilingMs, "a time that a ceiling can be");
+      Require(ms >= 0 && ms <= core::kMaxCeilingMs, "a ceiling is a valid time");
     if (reply.outcome != lease::StoreOutcome::kOk || request.kind != Kind::kList) continue;
     for (size_t i = 0; i < store.record_count(); ++i) {
       lease::StoreRecord record;
       if (!store.Record(i, &record)) continue;
-      Require(record.worker <= core::kMaxWorker && record.ceiling_ms <= core::kMaxCeilingMs, "a record in its bounds");
-      Require(strlen(record.token) >= lease::kTokenBytes && record.holder != nullptr, "with a token and a holder");
+      Require(record.worker <= core::kMaxWorker && record.ceiling_ms <= core::kMaxCeilingMs,
+              "a record is within its bounds");
+      Require(strlen(record.token) >= lease::kTokenBytes && record.holder != nullptr,
+              "a record has a token and a holder");
     }
   }
 }
@@ -166,11 +168,12 @@ void Sequences(World* world, Input* input, const sequencer::Operation& operation
     client.Begin(operation, keys, answers, count, world->now_us, world->now_us + core::kUsPerSecond);
     auto state = sequencer::Client::State::kBusy;
     world->Finish([&] { return (state = client.Step(world->now_us)) != sequencer::Client::State::kBusy; });
-    Require(fuzz::IsPrintable(client.problem()), "what is said of the store is printable");
+    Require(fuzz::IsPrintable(client.problem()), "messages about the store are printable");
     for (int i = 0; i < count; ++i) {
-      Require(fuzz::IsPrintable(answers[i].problem), "what the store says is printable");
+      Require(fuzz::IsPrintable(answers[i].problem), "the store's message is printable");
       if (state == sequencer::Client::State::kDone)
-        Require(answers[i].outcome != sequencer::Answer::Outcome::kUnasked, "when it is done every answer is there");
+        Require(answers[i].outcome != sequencer::Answer::Outcome::kUnasked,
+                "when the exchange is done every reply is there");
     }
   }
 }

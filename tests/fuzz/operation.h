@@ -1,4 +1,4 @@
-// Any operation that a server may ask of the store of sequences, out of an input.
+// Derives an operation that a server may request of a sequence store from an input.
 #pragma once
 
 #include "fuzz.h"
@@ -31,10 +31,10 @@ inline sequencer::Operation OperationOf(Input* input) {
   operation.value = positive();
   operation.number = positive();
   operation.mark = {.generation = positive(), .value = positive()};
-  // Sequences that go round have neither marks nor segments, so that nothing is raised or given back.
+  // Cycles have neither marks nor segments, so nothing is raised or given back.
   const bool is_of_others = operation.kind == Kind::kRaise || operation.kind == Kind::kReturn;
   if (is_of_others && !sequencer::HasMarks(definition)) operation.definition = Definition();
-  // What is given back is a part of a segment, so that its amount is a bigint.
+  // A remainder is a part of a segment, so its size is a bigint.
   int64_t amount;
   if (operation.kind == Kind::kReturn && __builtin_mul_overflow(operation.count, definition.step, &amount))
     operation.count = 1;

@@ -1,5 +1,5 @@
-// What the store of sequences answers, whatever it is: an answer that counts has just the values that were asked for,
-// within the definition's, and what it says is printable.
+// Replies of a sequence store, including invalid ones: a valid reply has exactly the values that were requested, within
+// the definition's bounds, and messages are printable.
 #include "operation.h"
 
 namespace {
@@ -17,24 +17,25 @@ bool GivesValues(const Operation& operation) {
 
 void CheckValues(const Operation& operation, const sequencer::Grant& grant) {
   const sequencer::Definition& definition = operation.definition;
-  Require(grant.count == operation.count, "as many values as were asked for");
-  Require(grant.unbroken >= 0 && grant.unbroken <= grant.count, "some of them before it begins again");
-  Require(definition.cycle || grant.unbroken == grant.count, "it begins again only when it may");
-  // At both ends, and where it begins again.
+  Require(grant.count == operation.count, "there are as many values as requested");
+  Require(grant.unbroken >= 0 && grant.unbroken <= grant.count, "some values come before a cycle begins again");
+  Require(definition.cycle || grant.unbroken == grant.count, "only a cycle begins again");
+  // At both ends, and at the start of a cycle.
   for (const int64_t near : {int64_t{0}, grant.unbroken, grant.count}) {
     for (int64_t i = std::max<int64_t>(near - 2, 0); i < std::min(near + 2, grant.count); ++i) {
       const int64_t value = grant.Value(i);
-      Require(value >= definition.start && value <= definition.max_value, "a value of the definition");
+      Require(value >= definition.start && value <= definition.max_value, "a value is within the definition");
       if (i > 0 && i != grant.unbroken)
-        Require(value - grant.Value(i - 1) == definition.step, "values follow one another by the step");
-      if (i == grant.unbroken && i < grant.count) Require(value == definition.start, "it begins again at the start");
+        Require(value - grant.Value(i - 1) == definition.step, "values differ by the step");
+      if (i == grant.unbroken && i < grant.count)
+        Require(value == definition.start, "a cycle begins again at the start");
     }
   }
 }
 
 void CheckAnswer(const Operation& operation, const Answer& answer) {
   const std::string_view problem(answer.problem, strnlen(answer.problem, sizeof answer.problem));
-  Require(problem.size() < sizeof answer.problem && fuzz::IsPrintable(problem), "what it says is printable");
+  Require(problem.size() < sizeof answer.problem && fuzz::IsPrintable(problem), "the store's message is printable");
   Require(answer.generation >= 0 && answer.number >= 0 && answer.number_before >= 0, "numbers are not negative");
   if (answer.outcome == Outcome::kOk && GivesValues(operation)) CheckValues(operation, answer.grant);
   if (answer.outcome == Outcome::kOk && operation.kind == Operation::Kind::kPeek)
@@ -42,7 +43,7 @@ void CheckAnswer(const Operation& operation, const Answer& answer) {
   if (answer.outcome == Outcome::kOk && operation.kind == Operation::Kind::kWriter)
     Require(answer.writer != 0, "a writer has a number");
   if (answer.outcome == Outcome::kFull && answer.had)
-    sequencer::LeftAfter(operation.definition, answer.last);  // as the error tells it
+    sequencer::LeftAfter(operation.definition, answer.last);  // as in the error message
 }
 
 }  // namespace
@@ -55,7 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   wire::Replies replies;
   if (!replies.Feed(stream.data(), stream.size())) return replies.Free(), 0;
   const int count = sequencer::CommandCount(operation, by_script);
-  Require(count == 1 || count == 2, "one command or two");
+  Require(count == 1 || count == 2, "there are one or two commands");
   redisReply* got[2] = {};
   while ((got[0] = replies.Next()) != nullptr) {
     if (count > 1) got[1] = replies.Next();

@@ -1,5 +1,5 @@
-// What the store of sequences is asked: as many commands as are said, each with its key and with numbers that are
-// bigints; and no two keys have one name in the store.
+// Requests to a sequence store: there are as many commands as announced, each with its key and with numbers that are
+// bigints; no two keys have the same name in the store.
 #include "operation.h"
 
 #include "core/decimal.h"
@@ -24,14 +24,14 @@ bool IsNumber(string_view text) {
 
 void CheckScriptCall(const redisReply& command, const io::ScriptCall& call, const StoreKey& key) {
   Require(TextOf(*command.element[0]) == call.command, "the script is called");
-  Require(TextOf(*command.element[1]) == call.script, "by its sum, or as a whole");
+  Require(TextOf(*command.element[1]) == call.script, "the script is called by its hash or sent as a whole");
   const string_view keys = TextOf(*command.element[2]);
   Require(keys == "2" || keys == "3", "it has two or three keys");
-  Require(TextOf(*command.element[4]) == key.generation(), "the second is that of the generation");
+  Require(TextOf(*command.element[4]) == key.generation(), "the second key is that of the generation");
   const size_t verb_at = 3 + static_cast<size_t>(keys[0] - '0');
-  Require(command.elements > verb_at, "it has a verb");
+  Require(command.elements > verb_at, "there is a verb");
   for (size_t i = verb_at + 1; i < command.elements; ++i)
-    Require(command.element[i]->len == 0 || IsNumber(TextOf(*command.element[i])), "arguments are numbers, or empty");
+    Require(command.element[i]->len == 0 || IsNumber(TextOf(*command.element[i])), "arguments are numbers or empty");
 }
 
 void CheckRequest(const sequencer::Operation& operation, const StoreKey& key, bool by_script,
@@ -39,16 +39,16 @@ void CheckRequest(const sequencer::Operation& operation, const StoreKey& key, bo
   wire::Commands commands;
   sequencer::AddRequest(operation, key, by_script, call, &commands);
   const int count = sequencer::CommandCount(operation, by_script);
-  Require(commands.problem() == nullptr && commands.count() == count, "as many commands as are said");
+  Require(commands.problem() == nullptr && commands.count() == count, "there are as many commands as announced");
   wire::Replies replies;
   Require(replies.Feed(commands.bytes(), commands.size()), "commands can be read");
   for (int i = 0; i < count; ++i) {
     redisReply* command = replies.Next();
-    Require(command != nullptr && command->type == REDIS_REPLY_ARRAY && command->elements >= 2, "a command");
+    Require(command != nullptr && command->type == REDIS_REPLY_ARRAY && command->elements >= 2, "there is a command");
     if (sequencer::IsPlain(operation, by_script)) {
       const bool is_value = i == count - 1;
-      Require(TextOf(*command->element[1]) == (is_value ? key.value() : key.generation()), "its key");
-      Require(command->elements == 2 || IsNumber(TextOf(*command->element[2])), "and how many values");
+      Require(TextOf(*command->element[1]) == (is_value ? key.value() : key.generation()), "the command has its key");
+      Require(command->elements == 2 || IsNumber(TextOf(*command->element[2])), "the command has the number of values");
     } else {
       Require(command->elements >= 6 && TextOf(*command->element[3]) == key.value(),
               "the key of the value comes first");
@@ -56,7 +56,7 @@ void CheckRequest(const sequencer::Operation& operation, const StoreKey& key, bo
     }
     freeReplyObject(command);
   }
-  Require(!replies.has_more(), "and nothing else");
+  Require(!replies.has_more(), "nothing else follows");
   replies.Free();
   commands.Free();
 }
@@ -81,12 +81,14 @@ std::string StoreName(const Name& name) {
   char prefix[sequencer::kPrefixBuffer], room[sequencer::kMaxStoreKeyBytes + 1];
   room[sequencer::kMaxStoreKeyBytes] = '#';
   sequencer::WriteDefaultPrefix(name.database, name.sequencer, prefix);
-  Require(strlen(prefix) < sizeof prefix, "a prefix has its room");
+  Require(strlen(prefix) < sizeof prefix, "a prefix fits its buffer");
   const StoreKey key = sequencer::WriteStoreKey(prefix, name.key, room);
-  Require(key.size <= sequencer::kMaxStoreKeyBytes && room[sequencer::kMaxStoreKeyBytes] == '#', "a key has its room");
+  Require(key.size <= sequencer::kMaxStoreKeyBytes && room[sequencer::kMaxStoreKeyBytes] == '#',
+          "a key fits its buffer");
   const string_view value = key.value();
   const size_t open = value.find('{'), close = value.find('}', open);
-  Require(open != string_view::npos && close != string_view::npos && close > open + 1, "braces for a Redis Cluster");
+  Require(open != string_view::npos && close != string_view::npos && close > open + 1,
+          "the key has braces for a Redis Cluster");
   return std::string(value);
 }
 
@@ -98,7 +100,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   const uint8_t flags = input.Byte();
   const Name first = NameOf(&input), second = NameOf(&input);
   const bool same_name = StoreName(first) == StoreName(second);
-  Require(same_name == (first == second), "no two keys have one name in the store");
+  Require(same_name == (first == second), "no two keys have the same name in the store");
 
   char room[sequencer::kMaxStoreKeyBytes];
   const StoreKey key = sequencer::WriteStoreKey("p:", first.key, room);

@@ -1,5 +1,5 @@
-// Redis' protocol: what is read does not depend on the pieces in which it comes and stays within its bounds, and
-// commands are read as they were written.
+// Redis' protocol: a reply does not depend on how it was split into chunks and stays within its bounds, and commands
+// read as they were written.
 #include "fuzz.h"
 
 #include "wire/resp.h"
@@ -9,12 +9,13 @@ namespace {
 using namespace idgen;
 using fuzz::Require;
 
-// All of a reply.
+// A whole reply as text.
 std::string TextOf(const redisReply& reply, int depth) {
-  Require(depth <= wire::Replies::kMaxDepth + 1, "a reply nests no deeper than is allowed");
+  Require(depth <= wire::Replies::kMaxDepth + 1, "a reply nests no deeper than allowed");
   std::string text = "(" + std::to_string(reply.type);
   if (reply.type == REDIS_REPLY_ARRAY) {
-    Require(static_cast<size_t>(reply.elements) <= wire::Replies::kMaxElements, "an array has no more than is allowed");
+    Require(static_cast<size_t>(reply.elements) <= wire::Replies::kMaxElements,
+            "an array has no more elements than allowed");
     for (size_t i = 0; i < static_cast<size_t>(reply.elements); ++i) text += TextOf(*reply.element[i], depth + 1);
   } else if (reply.str != nullptr) {
     text += " " + std::string(reply.str, static_cast<size_t>(reply.len));
@@ -38,7 +39,7 @@ std::string ReadInPieces(std::string_view bytes, size_t piece) {
     good = good && replies.error() == nullptr;
   }
   if (replies.error() != nullptr) {
-    Require(*replies.error() != '\0', "an error is told");
+    Require(*replies.error() != '\0', "an error has a message");
     Require(replies.Next() == nullptr && !replies.Feed("+OK\r\n", 5), "nothing is read after an error");
     all += " error";
   }
@@ -62,7 +63,7 @@ void WriteAndRead(std::string_view bytes) {
   commands.Add(words);
   Require(commands.problem() == nullptr && commands.count() == 2, "commands are added");
   wire::Replies replies;
-  Require(replies.Feed(commands.bytes(), commands.size()), "commands are as replies are");
+  Require(replies.Feed(commands.bytes(), commands.size()), "commands have the form of replies");
   for (int i = 0; i < 2; ++i) {
     redisReply* reply = replies.Next();
     Require(reply != nullptr && reply->type == REDIS_REPLY_ARRAY && static_cast<int>(reply->elements) == count,
@@ -87,7 +88,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   const size_t piece = size_t{input.Byte()} + 1;
   const std::string_view stream = input.Rest();
   Require(ReadInPieces(stream, stream.size() + 1) == ReadInPieces(stream, piece),
-          "replies are the same in whatever pieces they come");
+          "replies do not depend on how they are split into chunks");
   WriteAndRead(stream);
   return 0;
 }

@@ -1,11 +1,11 @@
-# Hostile SQL: every function of the extension, with every edge of every argument's type, in all sorts of statements, by
-# roles with rights and without, in several sessions at once. No crash, no hang, no internal error, nothing that a
-# sanitizer reports, and no id or value of a sequence twice.
+# Hostile SQL: every function of the extension, with edge cases of every argument type, in all kinds of statements, by roles
+# with and without privileges, in several sessions at once. There must be no crash, no hang, no internal error, no report of
+# a sanitizer, and no id or value of a sequence twice.
 #
-#   IDGEN_FUZZ_CALLS    so many statements at the least (default 3000)
-#   IDGEN_FUZZ_SECONDS  and for so long at the least
-#   IDGEN_FUZZ_SEED     which ones (default: others each time; the seed is told)
-#   IDGEN_FUZZ_MODULE   an idgen.so that was built with sanitizers, to be tested instead of the installed one
+#   IDGEN_FUZZ_CALLS    minimum number of statements (default 3000)
+#   IDGEN_FUZZ_SECONDS  minimum run time (default 0)
+#   IDGEN_FUZZ_SEED     seed of the random statements (default: a new one, which is printed)
+#   IDGEN_FUZZ_MODULE   path of an idgen.so built with sanitizers, to be tested instead of the installed one
 use strict;
 use warnings;
 
@@ -23,7 +23,7 @@ my $seconds  = $ENV{IDGEN_FUZZ_SECONDS} // 0;
 my $seed     = $ENV{IDGEN_FUZZ_SEED}    // int(time() * 1000) % 1000000007;
 my $module   = $ENV{IDGEN_FUZZ_MODULE};
 my $sessions = 3;
-my $per_session = 250;    # statements, after which another session begins
+my $per_session = 250;    # statements; then another session begins
 note "IDGEN_FUZZ_SEED=$seed";
 srand($seed);
 
@@ -40,7 +40,7 @@ temp_file_limit = '200MB'
 CONF
 if (defined $module) {
     $node->append_conf('postgresql.conf', "dynamic_library_path = '" . dirname($module) . ":\$libdir'\n");
-    # AddressSanitizer must come before any other library's beginning.
+    # AddressSanitizer must be initialized before any other library.
     my ($asan) = map { m{=> (\S*/libasan\.so\S*)} ? $1 : () } split(/\n/, `ldd '$module'`);
     my $shim = PostgreSQL::Test::Utils::tempdir() . '/asan_first.so';
     system_or_bail('cc', '-shared', '-fPIC', '-Wl,-z,initfirst', '-o', $shim, dirname(__FILE__) . '/asan_first.c');
@@ -58,7 +58,7 @@ CREATE ROLE stranger;
 SELECT idgen_create_sequencer('kept');
 SELECT idgen_create_sequencer('kept_cached', cache => 7);
 SQL
-# Their names are among the arguments below.
+# Generators and sequencers whose names are among the arguments below.
 $node->safe_psql('postgres', <<'SQL');
 SELECT idgen_create_generator('js', 'js53'), idgen_create_generator('own', 'time:39,worker:12,sequence:8', '2020-01-01', '10 ms');
 SELECT idgen_create_sequencer('ten', max_value => 10), idgen_create_sequencer('round', max_value => 7, cycle => true),
@@ -80,7 +80,7 @@ INSERT INTO parts_$session (id) SELECT generate_series(1, 5);
 SQL
 }
 
-# --- what is called, and with what
+# --- functions and arguments
 
 my @functions = map { my ($schema, $name, $set, $defaults, @types) = split(/\|/, $_, -1);
     { name => "$schema.$name", set => $set eq 't', defaults => $defaults, types => [ grep { $_ ne '' } @types ] } }
@@ -91,12 +91,12 @@ FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace JOIN pg_depend d ON d
 WHERE d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'idgen')
 ORDER BY p.oid::regprocedure::text
 SQL
-cmp_ok(scalar(@functions), '>', 60, 'the functions of the extension');
+cmp_ok(scalar(@functions), '>', 60, 'the extension has functions');
 my @relations = map { [ split(/\|/, $_) ] } split(/\n/, $node->safe_psql('postgres', <<'SQL'));
 SELECT c.oid::regclass, relkind FROM pg_class c JOIN pg_depend d ON d.objid = c.oid AND d.classid = 'pg_class'::regclass
 WHERE d.deptype = 'e' AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'idgen') AND relkind IN ('r', 'v')
 SQL
-cmp_ok(scalar(@relations), '>', 4, 'its tables and views');
+cmp_ok(scalar(@relations), '>', 4, 'the extension has tables and views');
 my @settings = split(/\n/, $node->safe_psql('postgres', q(SELECT name FROM pg_settings WHERE name LIKE 'idgen.%' AND context IN ('user', 'superuser'))));
 
 sub any { return $_[ int(rand(@_)) ] }
@@ -123,7 +123,7 @@ sub text_value {
     return literal(any(@names));
 }
 
-my $session;    # whose statement is made
+my $session;    # the session that a statement is made for
 my %values = (
     smallint => sub { any(0, 1, -1, 32767, -32768) },
     integer  => sub { any(@integers) },
@@ -197,9 +197,9 @@ sub statement {
 
 sub begin_session {
     ($session) = @_;
-    # Without ON_ERROR_STOP; each statement is one line, so that psql's line numbers say which it was.
+    # ON_ERROR_STOP is off. Each statement is one line, so that psql's line numbers identify it.
     my @lines = ('SET statement_timeout = 1000;', map { statement() } 1 .. $per_session);
-    my $run = { number => $session, lines => \@lines, script => join("\n", @lines, 'ROLLBACK;', "SELECT 'came to the end';") . "\n", out => '', error => '' };
+    my $run = { number => $session, lines => \@lines, script => join("\n", @lines, 'ROLLBACK;', "SELECT 'complete';") . "\n", out => '', error => '' };
     $run->{handle} = IPC::Run::start([ 'psql', '-XAtq', '-v', 'VERBOSITY=verbose', '-v', 'ON_ERROR_ROLLBACK=on', '-d', $node->connstr('postgres'), '-f', '-' ],
         '<', \$run->{script}, '>', \$run->{out}, '2>', \$run->{error}, $run->{timer} = IPC::Run::timer(120 + 2 * $per_session));
     return $run;
@@ -207,14 +207,14 @@ sub begin_session {
 
 my (%given, %states, @twice, @broken);
 
-# What a session has shown.
+# Checks the output of a session.
 sub end_session {
     my ($run) = @_;
     my $ended = eval { $run->{handle}->finish; 1 };
-    push(@broken, "a session hangs, or is gone: $@$run->{error}") if !$ended;
-    if ($ended && $run->{out} !~ /^came to the end$/m) {
+    push(@broken, "a session hangs or has vanished: $@$run->{error}") if !$ended;
+    if ($ended && $run->{out} !~ /^complete$/m) {
         my ($line, $last) = $run->{error} =~ /^psql:<stdin>:(\d+): ([^\n]*(?:lost|closed|terminating)[^\n]*)/m;
-        push(@broken, 'a session did not come to its end: ' . ($last // $run->{error}) . (defined $line ? "\n    $run->{lines}[$line - 1]" : ''));
+        push(@broken, 'a session ended early: ' . ($last // $run->{error}) . (defined $line ? "\n    $run->{lines}[$line - 1]" : ''));
     }
     foreach my $line (split(/\n/, $run->{out})) {
         next if $line !~ /^(?:id|kept|kept_cached) \d+$/;
@@ -240,12 +240,12 @@ while (@running) {
 note sprintf('%d statements in %.0f s; errors: %s', $made, time() - $begun, join(', ', map { "$_ $states{$_}" } sort keys %states));
 
 is(join("\n", @broken), '', 'no crash, no hang, no internal error');
-is(join(' ', @twice), '', 'no id and no value of a sequence twice');
-cmp_ok(scalar(grep { /^id/ } keys %given), '>', 20, 'ids were given');
-like(wait_for_ids($node, 'SELECT idgen_next()'), qr/^\d+$/, 'and still are');
+is(join(' ', @twice), '', 'no id and no sequence value is returned twice');
+cmp_ok(scalar(grep { /^id/ } keys %given), '>', 20, 'ids were issued');
+like(wait_for_ids($node, 'SELECT idgen_next()'), qr/^\d+$/, 'the server still issues ids');
 $node->stop;
-# The first of them with what follows: the report of a sanitizer is many lines.
+# The first report with the lines that follow: a sanitizer's report has many.
 my $log = slurp_file($node->logfile);
 my ($report) = $log =~ /^([^\n]*(?:terminated by signal|PANIC|TRAP|runtime error:|Sanitizer|not properly shut down|all server processes)(?:[^\n]*\n){1,20})/m;
-is($report // '', '', 'nothing in the log');
+is($report // '', '', 'the log has no crash and no report of a sanitizer');
 done_testing();

@@ -1,5 +1,5 @@
-// Ids as text: what is written is read again as the same id, what is read is the id of no other text but by case and
-// look-alikes, and a fault is within the text.
+// Text forms of ids: a written id reads as the same id, two texts are the same id only if they differ in case or in
+// look-alike characters, and the position of an error lies within the text.
 #include "fuzz.h"
 
 #include "core/text_form.h"
@@ -18,7 +18,7 @@ std::string Write(TextForm form, uint64_t id) {
   char text[core::kMaxTextChars + 1];
   text[core::kMaxTextChars] = '#';
   const size_t size = core::WriteText(form, id, text);
-  Require(size >= 1 && size <= core::kMaxTextChars && text[core::kMaxTextChars] == '#', "a text has its room");
+  Require(size >= 1 && size <= core::kMaxTextChars && text[core::kMaxTextChars] == '#', "a text fits its buffer");
   return std::string(text, size);
 }
 
@@ -28,7 +28,7 @@ std::string Write(const core::Uuid& uuid) {
   return std::string(text, sizeof text);
 }
 
-// As the canonical text has it.
+// The canonical spelling of a text.
 std::string Canonical(std::string_view text, bool is_base32) {
   std::string out;
   for (char c : text) {
@@ -44,7 +44,8 @@ std::string Canonical(std::string_view text, bool is_base32) {
 void CheckText(TextForm form, std::string_view text) {
   const core::ReadId read = core::ReadText(form, text);
   if (read.fault != TextFault::kNone) {
-    Require(read.fault != TextFault::kCharacter || read.position < text.size(), "a fault is within the text");
+    Require(read.fault != TextFault::kCharacter || read.position < text.size(),
+            "the position of an error is within the text");
     return;
   }
   const bool folds = form == TextForm::kBase32 || form == TextForm::kHex;
@@ -61,7 +62,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   for (const TextForm form : kForms) {
     const std::string written = Write(form, id);
     const core::ReadId read = core::ReadText(form, written);
-    Require(read.fault == TextFault::kNone && read.id == id, "an id is read as it was written");
+    Require(read.fault == TextFault::kNone && read.id == id, "an id reads as it was written");
     CheckText(form, text);
   }
 
@@ -69,11 +70,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   text.copy(reinterpret_cast<char*>(uuid.bytes), sizeof uuid.bytes);
   const core::ReadUuid read = core::ReadUlid(Write(uuid));
   Require(read.fault == TextFault::kNone && memcmp(read.uuid.bytes, uuid.bytes, sizeof uuid.bytes) == 0,
-          "a UUID is read as it was written");
+          "a UUID reads as it was written");
   const core::ReadUuid any = core::ReadUlid(text);
   if (any.fault == TextFault::kNone)
     Require(Write(any.uuid) == Canonical(text, true), "a UUID has one ULID");
   else
-    Require(any.fault != TextFault::kCharacter || any.position < text.size(), "a fault is within the text");
+    Require(any.fault != TextFault::kCharacter || any.position < text.size(),
+            "the position of an error is within the text");
   return 0;
 }

@@ -1,5 +1,5 @@
-// The URL of a store: whatever is accepted is within its bounds, reads the same when it is written again, and hides its
-// password where it says that it stands.
+// Store URLs: an accepted URL is within its bounds, survives a round trip through text, and hides its password at the
+// position that it reports.
 #include "fuzz.h"
 
 #include "wire/redis_url.h"
@@ -51,21 +51,21 @@ bool SameBut(const RedisUrl& a, const RedisUrl& b, const char* password_of_b) {
 
 void Check(const RedisUrl& url, const std::string& text) {
   const bool is_unix = url.kind == RedisUrl::Kind::kUnix;
-  Require(url.kind != RedisUrl::Kind::kNone, "a kind");
+  Require(url.kind != RedisUrl::Kind::kNone, "the URL has a kind");
   Require(is_unix ? url.path[0] == '/' && url.endpoint_count == 0
                   : url.endpoint_count >= 1 && url.endpoint_count <= wire::kMaxEndpoints,
           "a path, or hosts");
   for (int i = 0; i < url.endpoint_count; ++i) {
-    Require(url.endpoints[i].port > 0, "a port");
-    Require(*url.endpoints[i].host != '\0' && fuzz::IsPrintable(url.endpoints[i].host), "a host in printable ASCII");
+    Require(url.endpoints[i].port > 0, "a port is valid");
+    Require(*url.endpoints[i].host != '\0' && fuzz::IsPrintable(url.endpoints[i].host), "a host is printable ASCII");
   }
-  Require(url.db >= 0 && url.db <= 65535, "a database");
-  Require(url.password_at + url.password_size <= text.size(), "the password stands within the text");
+  Require(url.db >= 0 && url.db <= 65535, "a database is valid");
+  Require(url.password_at + url.password_size <= text.size(), "the password is within the text");
 
   RedisUrl again;
-  Require(wire::ParseRedisUrl(Written(url).c_str(), &again) == nullptr, "what is written again can be read");
-  Require(SameBut(url, again, url.password), "and is the same");
-  if (url.password_size == 0) return Require(*url.password == '\0', "no password stands nowhere");
+  Require(wire::ParseRedisUrl(Written(url).c_str(), &again) == nullptr, "a URL that was written can be read");
+  Require(SameBut(url, again, url.password), "a URL reads as it was written");
+  if (url.password_size == 0) return Require(*url.password == '\0', "a password without a size is empty");
   std::string hidden = text;
   hidden.replace(url.password_at, url.password_size, "***");
   Require(wire::ParseRedisUrl(hidden.c_str(), &again) == nullptr && SameBut(url, again, "***"),
@@ -81,7 +81,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   if (problem == nullptr)
     Check(url, text);
   else
-    Require(*problem != '\0', "why it is refused");
+    Require(*problem != '\0', "a rejected URL has a reason");
   wire::Endpoint endpoint;
   const char* no_endpoint = wire::ParseEndpoint(text.data(), text.data() + text.size(), 1, &endpoint);
   if (no_endpoint == nullptr) Require(endpoint.port > 0 && *endpoint.host != '\0', "an endpoint is a host and a port");

@@ -1,4 +1,4 @@
-# Sequences across sessions: runs tests/isolation/store, whose specs need a store, against a server that has one.
+# Runs the isolation tests of tests/isolation/store, which need a store.
 use strict;
 use warnings;
 
@@ -23,7 +23,7 @@ foreach my $spec (map { m{([^/]+)\.spec$} } glob('tests/isolation/store/specs/*.
     my ($said, $ok) = ('');
     $ok = IPC::Run::run([ $tester, '--inputdir=tests/isolation/store', "--outputdir=$output", '--use-existing', '--dbname=sequences',
             '--host=' . $node->host, '--port=' . $node->port, $spec ], '<', '/dev/null', '>', \$said, '2>&1');
-    ok($ok, "$spec: as expected") or diag($said . (-e "$output/regression.diffs" ? slurp_file("$output/regression.diffs") : ''));
+    ok($ok, "$spec has the expected output") or diag($said . (-e "$output/regression.diffs" ? slurp_file("$output/regression.diffs") : ''));
 }
 
 $node->stop;
