@@ -2,6 +2,10 @@
 // the definition's bounds, and messages are printable.
 #include "operation.h"
 
+#include "io/redis/script.h"
+#include "sequencer/redis/request.h"
+#include "wire/resp.h"
+
 namespace {
 
 using namespace idgen;

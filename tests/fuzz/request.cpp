@@ -3,8 +3,11 @@
 #include "operation.h"
 
 #include "core/decimal.h"
+#include "io/redis/script.h"
 #include "sequencer/key.h"
+#include "sequencer/redis/request.h"
 #include "sequencer/redis/script.h"
+#include "wire/resp.h"
 
 namespace {
 
