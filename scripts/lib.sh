@@ -1,4 +1,4 @@
-# What scripts/demo and scripts/test share. Sourced, not run.
+# Functions for the other scripts. Sourced, not run.
 set -euo pipefail
 
 root_of_tree=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -9,16 +9,16 @@ die() { printf '%s\n' "$*" >&2; exit 1; }
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"
     elif command -v sudo >/dev/null; then sudo "$@"
-    else die "this needs root, or sudo: $*"
+    else die "root or sudo is needed for: $*"
     fi
 }
 
-# PostgreSQL refuses to run as root, so the servers belong to the account that Debian's packages make.
+# Runs a command as the user who runs the servers: PostgreSQL refuses to run as root, so that is Debian's user postgres then.
 as_server_user() {
     if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi
 }
 
-# The major to work with: IDGEN_PG, else what is installed, else what this Debian release carries.
+# The PostgreSQL major to use: IDGEN_PG, otherwise the latest one installed, otherwise the one of this Debian release.
 pg_major() {
     if [ -n "${IDGEN_PG:-}" ]; then echo "$IDGEN_PG"
     elif ls /usr/lib/postgresql/*/bin/pg_config >/dev/null 2>&1; then
@@ -27,7 +27,7 @@ pg_major() {
     fi
 }
 
-# Installs those of the named Debian packages that are missing, and says which.
+# Installs the Debian packages that are missing, and prints their names.
 install_packages() {
     local missing=() name
     for name in "$@"; do
@@ -35,17 +35,17 @@ install_packages() {
     done
     [ ${#missing[@]} = 0 ] && return 0
     say "installing with apt: ${missing[*]}"
-    # No cluster of Debian's own: nothing here uses it.
+    # Debian's packages must not create a cluster, which nothing here would use.
     if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
         as_root mkdir -p /etc/postgresql-common
         echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
     fi
     as_root apt-get update -q >/dev/null
-    # RUNLEVEL: a service that a package brings is not started.
+    # RUNLEVEL=1: services of the packages are not started.
     as_root env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null
 }
 
-# A copy of the tree's files (tracked, or new and not ignored) that the server's account owns.
+# Copies the tree's files (tracked, or untracked and not ignored) to a directory that the servers' user owns.
 copy_tree() {
     mkdir -p "$1"
     if [ -e "$root_of_tree/.git" ] && command -v git >/dev/null; then
@@ -58,10 +58,15 @@ copy_tree() {
     [ "$(id -u)" != 0 ] || chown -R postgres: "$1"
 }
 
-# For the demos: PostgreSQL, the named packages and idgen, installed where they are missing; sets bin, pg_config and
-# work, a directory of the server account's own.
+# A folder for this tree and this user, so that checkouts on one machine share nothing.
+folder_of_tree() {  # NAME
+    echo "${TMPDIR:-/tmp}/idgen-$1.$(id -u).$(printf %s "$root_of_tree" | sha256sum | cut -c 1-12)"
+}
+
+# Installs PostgreSQL, the named packages and idgen if they are missing. Sets bin and pg_config, and work: a temporary directory
+# that the servers' user owns.
 prepare_demo() {  # PACKAGE...
-    command -v apt-get >/dev/null || die "this installs what it needs with apt; on another system see README.md, Installation"
+    command -v apt-get >/dev/null || die "this script installs packages with apt; on other systems see README.md, Installation"
     apt-cache show postgresql >/dev/null 2>&1 || as_root apt-get update -q >/dev/null
     local major
     major=$(pg_major)
@@ -70,15 +75,17 @@ prepare_demo() {  # PACKAGE...
     bin=/usr/lib/postgresql/$major/bin
     pg_config=$bin/pg_config
 
-    local built newest
+    # The installation is the machine's, not this tree's: it is used as it is only if it was built from this tree as it is now.
+    local built newest installed
     built=$("$pg_config" --pkglibdir)/idgen.so
+    installed=$(folder_of_tree installed).$major
     newest=$(find "$root_of_tree/src" "$root_of_tree/sql" "$root_of_tree/idgen.control" "$root_of_tree/Makefile.pgxs" \
         -newer "$built" -print -quit 2>/dev/null || echo none)
     work=$(mktemp -d "${TMPDIR:-/tmp}/idgen-demo.XXXXXX")
     [ "$(id -u)" != 0 ] || chown postgres: "$work"
     chmod 755 "$work"
-    if [ -e "$built" ] && [ -z "$newest" ]; then
-        say "idgen is built and installed already"
+    if [ -e "$built" ] && [ -z "$newest" ] && sha256sum <"$built" | cmp -s - "$installed"; then
+        say "idgen is already installed from this tree"
         return
     fi
     say "building idgen for $("$pg_config" --version) and installing it into $(dirname "$built")"
@@ -86,4 +93,5 @@ prepare_demo() {  # PACKAGE...
     (cd "$work/tree" && as_server_user make -f Makefile.pgxs PG_CONFIG="$pg_config" -s -j2 &&
         as_root make -f Makefile.pgxs PG_CONFIG="$pg_config" -s install) >"$work/build.log" 2>&1 ||
         { cat "$work/build.log"; die "the build failed"; }
+    sha256sum <"$built" >"$installed"
 }
