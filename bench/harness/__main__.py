@@ -1,4 +1,4 @@
-"""Options, the groups in their order, and where the results go."""
+"""Options, the groups in their order, and the output."""
 
 import argparse
 import pathlib
@@ -19,10 +19,10 @@ class Plan:
     """How much is measured."""
 
     rounds: int = 7
-    calls: int = 1_000_000      # a round takes three million of a burst of four, with pauses between
+    calls: int = 1_000_000      # a round takes three million ids of a burst of four, with pauses in between
     rows: int = 1_000_000
     pgbench_s: int = 3
-    burst_ids: int = 4_000_000  # at once, of the 4,096,000 that a burst holds
+    burst_ids: int = 4_000_000  # of the 4,096,000 in a burst
     ceiling_s: int = 5
 
     def each_round(self, title):
@@ -35,7 +35,7 @@ class Plan:
 
 def options():
     parser = argparse.ArgumentParser(prog="bench/run", description="Measures what an id costs, beside its peers.")
-    parser.add_argument("--quick", action="store_true", help="two short rounds, to see that it works")
+    parser.add_argument("--quick", action="store_true", help="two short rounds, to check that it works")
     parser.add_argument("--only", metavar="GROUPS", default=",".join(GROUPS), help=f"some of {','.join(GROUPS)}")
     parser.add_argument("--rounds", type=int, help="rounds per group (7; with --quick 2)")
     parser.add_argument("--json", metavar="FILE", type=pathlib.Path, help="write every measured value there")
@@ -44,11 +44,11 @@ def options():
     chosen = parser.parse_args()
     unknown = [name for name in chosen.only.split(",") if name not in GROUPS]
     if unknown:
-        parser.error(f"no group {', '.join(unknown)}; there are {', '.join(GROUPS)}")
+        parser.error(f"unknown group {', '.join(unknown)}; the groups are {', '.join(GROUPS)}")
     if chosen.rounds is not None and chosen.rounds < 1:
-        parser.error("at least one round")
+        parser.error("--rounds must be at least 1")
     if chosen.write and (chosen.quick or set(chosen.only.split(",")) != set(GROUPS)):
-        parser.error("--write is for a whole run: without --quick and --only")
+        parser.error("--write needs a full run, without --quick and --only")
     return chosen
 
 
@@ -67,13 +67,13 @@ def main():
             group.run(plan, results)
 
     print("\n" + "\n".join(f"{name}: {value}" for name, value in described.items()))
-    print(f"{plan.rounds} rounds{', quick: too short to mean much' if chosen.quick else ''}\n")
+    print(f"{plan.rounds} rounds{', quick: too short to be conclusive' if chosen.quick else ''}\n")
     print(report.tables(results, GROUPS))
     if chosen.json:
         chosen.json.write_text(report.as_json(results, described, plan), encoding="utf-8")
     if chosen.write:
         (FOLDER / "RESULTS.md").write_text(report.markdown(results, GROUPS, described, plan), encoding="utf-8")
-        (FOLDER / "results.svg").write_text(plot.svg(results), encoding="utf-8")
+        (FOLDER / "results.svg").write_text(plot.svg(results, described), encoding="utf-8")
 
 
 main()

@@ -1,7 +1,7 @@
-"""The layout's ceiling: what is sustained once the burst is used up, and the CPU that waiting costs.
+"""The layout's maximum rate: what is sustained once the burst is used up, and the CPU that waiting costs.
 
 The default layout has 4,096 ids a millisecond. Sessions take ids as fast as they can; an observer reads
-idgen_status().ids_issued and the backends' CPU time at both ends of some seconds.
+idgen_status().ids_issued and the backends' CPU time at the start and the end of a few seconds.
 """
 
 import time
@@ -9,7 +9,7 @@ import time
 from harness.server import Session, wait_for_burst
 from harness.sessions import case_of
 
-TITLE = "The layout's ceiling"
+TITLE = "The layout's maximum rate"
 NAME = "idgen_next()"
 IDS_PER_SECOND = 4096 * 1000
 RATE = "Sustained, % of the layout's 4,096,000 ids per second"
@@ -31,10 +31,10 @@ def run(plan, results):
 
 def _measure(observer, crowd, seconds):
     wait_for_burst(observer)
-    # A second's burst at once, at most a second until that is used up, and one to spare.
+    # A burst of one second, at most a second until it is used up, and one to spare.
     rows = (seconds + 4) * IDS_PER_SECOND // len(crowd)
     for session in crowd:
-        # Two small series: one of millions would be stored before the first id is taken.
+        # Two short series: one of millions of rows would be stored before the first id is taken.
         session.send("SELECT count(idgen_next())"
                      f" FROM generate_series(1, {rows // 1000}) a, generate_series(1, 1000) b")
     time.sleep(2)

@@ -1,17 +1,19 @@
-"""Single-row inserts by pgbench: the id is a column's default, every insert is its own transaction."""
+"""Single-row inserts by pgbench: the id is a column's default, and every insert is a transaction."""
 
 import os
 import re
 import subprocess
 
+from harness import peers
 from harness.results import REFERENCE, in_turn
 from harness.server import Session, WORK
 
 TITLE = "Single-row inserts (pgbench, prepared statements)"
 RATE = "Transactions per second"
-CANDIDATES = {"idgen_next()": ("by_idgen", "idgen_next()"),
-              "idgen_next('named')": ("by_named", "idgen_next('named')"),
-              REFERENCE: ("by_nextval", "nextval('cache_1')")}
+CANDIDATES = {"idgen_next()": ("by_idgen", "bigint", "idgen_next()"),
+              "idgen_next('named')": ("by_named", "bigint", "idgen_next('named')"),
+              REFERENCE: ("by_nextval", "bigint", "nextval('cache_1')")
+              } | {peer.name: (f"by_{peer.extension}", peer.column_type, peer.call) for peer in peers.built()}
 CLIENTS = (1, 4, 16)
 COMMITS = ("on", "off")
 
@@ -22,14 +24,14 @@ def case_of(clients, commit):
 
 def run(plan, results):
     with Session() as session:
-        for table, default in CANDIDATES.values():
-            session.query(f"CREATE TABLE {table} (id bigint PRIMARY KEY DEFAULT {default}, client int NOT NULL)")
+        for table, column_type, default in CANDIDATES.values():
+            session.query(f"CREATE TABLE {table} (id {column_type} PRIMARY KEY DEFAULT {default}, client int NOT NULL)")
             with open(f"{WORK}/{table}.sql", "w", encoding="ascii") as script:
                 script.write(f"INSERT INTO {table} (client) VALUES (:client_id);\n")
         for number in plan.each_round(TITLE):
             for commit in COMMITS:
                 for clients in CLIENTS:
-                    for name, (table, _) in in_turn(CANDIDATES, number):
+                    for name, (table, *_) in in_turn(CANDIDATES, number):
                         session.query(f"TRUNCATE {table}; CHECKPOINT")
                         rate = _pgbench(f"{WORK}/{table}.sql", clients, commit, plan.pgbench_s)
                         results.add("inserts", RATE, name, rate, case_of(clients, commit))

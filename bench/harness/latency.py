@@ -1,7 +1,7 @@
-"""How long a call takes while the store of sequences is far away: each of many, of which the slowest count.
+"""How long a call takes while the sequence store is far away; the slowest of many calls count.
 
-The Redis is behind a proxy that holds back what passes, half of the round trip in each direction. The time of one
-transaction with one value is pgbench's; nextval, which asks nobody, says what the machine adds by itself.
+Redis is behind a proxy that delays everything by half of the round trip in each direction. pgbench measures each
+transaction with one value; nextval, which asks no store, shows what the machine adds by itself.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ def _set_store(session, url):
 
 
 def _pgbench_ms(call, clients, seconds):
-    """The times of all transactions, from the shortest to the longest."""
+    """The times of all transactions, in ascending order."""
     script = pathlib.Path(WORK, "far.sql")
     script.write_text(f"SELECT {call};\n", encoding="ascii")
     subprocess.run(["pgbench", "-n", "-M", "prepared", "-c", str(clients), "-T", str(seconds), "-f", script, "-l",
@@ -60,7 +60,7 @@ def _pgbench_ms(call, clients, seconds):
 
 
 class _Proxy:
-    """Passes on what comes, half a round trip later."""
+    """Forwards everything half a round trip later."""
 
     def __init__(self, path, target):
         self.path = path
@@ -81,6 +81,6 @@ class _Proxy:
         self._loop.call_later(ROUND_TRIP_S / 2, writer.close)
 
     def stop(self):
-        """What is still connected ends with the run."""
+        """Connections that are still open end with the run."""
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

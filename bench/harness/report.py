@@ -1,4 +1,4 @@
-"""The results as text: tables (Markdown, which reads well on a terminal too) and JSON."""
+"""The results as text: tables in Markdown, which is readable on a terminal as well, and JSON."""
 
 import json
 
@@ -14,7 +14,7 @@ def number(value):
 
 
 def _table(header, rows):
-    """Columns without a cell are left out; the headers in _LEFT stand over words, the others over numbers."""
+    """Empty columns are left out. Columns named in _LEFT have words, the others numbers."""
     used = [i for i in range(len(header)) if any(row[i] for row in rows)]
     header, rows = [header[i] for i in used], [[row[i] for i in used] for row in rows]
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
@@ -27,7 +27,7 @@ def _table(header, rows):
     return "\n".join([line(header), f"|{rule}|", *map(line, rows)])
 
 
-_LEFT = ("case", "candidate", "goal")
+_LEFT = ("case", "candidate", "target")
 
 
 def tables(results, groups):
@@ -47,22 +47,23 @@ def tables(results, groups):
             parts.append(_table(["case", "candidate", "median", "min – max", f"× {REFERENCE}"], rows))
     held = targets(results)
     if held:
-        parts.append("## What it must reach")
-        parts.append(_table(["goal", "measured", "limit", "met"],
-                            [[goal.text, number(goal.value), ("≤ " if goal.at_most else "≥ ") + number(goal.limit),
-                              "yes" if goal.met else "NO"] for goal in held]))
+        parts.append("## Targets")
+        parts.append(_table(["target", "measured", "limit", "met"],
+                            [[target.text, number(target.value), ("≤ " if target.at_most else "≥ ") + number(target.limit),
+                              "yes" if target.met else "NO"] for target in held]))
     return "\n\n".join(parts)
 
 
 def markdown(results, groups, machine, plan):
     facts = "\n".join(f"- {name}: {value}" for name, value in machine.items())
-    return (f"# What an id costs\n\nWritten by `bench/run --write`; [README.md](README.md) says what each number means."
-            f" Medians of {plan.rounds} rounds.\n\n{facts}\n\n![ns per id](results.svg)\n\n{tables(results, groups)}\n")
+    return (f"# What an id costs\n\nMeasured with idgen {machine['idgen']}, {machine['date']}, by `bench/run --write`."
+            f" [README.md](README.md) says what each number means. Medians of {plan.rounds} rounds.\n\n{facts}\n\n"
+            f"![Nanoseconds per id](results.svg)\n\n{tables(results, groups)}\n")
 
 
 def as_json(results, machine, plan):
     series = [vars(one) | {"median": one.median, "min": one.low, "max": one.high, "ratio": results.ratio(one)}
               for one in results.all()]
-    goals = [{"goal": goal.text, "value": goal.value, "limit": goal.limit, "at_most": goal.at_most, "met": goal.met}
-             for goal in targets(results)]
-    return json.dumps({"machine": machine, "plan": vars(plan), "series": series, "goals": goals}, indent=1) + "\n"
+    held = [{"target": target.text, "value": target.value, "limit": target.limit, "at_most": target.at_most,
+             "met": target.met} for target in targets(results)]
+    return json.dumps({"machine": machine, "plan": vars(plan), "series": series, "targets": held}, indent=1) + "\n"

@@ -7,7 +7,7 @@ REFERENCE = "nextval, CACHE 1"
 
 
 def in_turn(candidates, round_number):
-    """Forwards and backwards by turns: what a measurement leaves behind favours no candidate."""
+    """Alternately forwards and backwards, so that after-effects of a measurement favour no candidate."""
     candidates = list(candidates.items())
     return candidates if round_number % 2 == 1 else candidates[::-1]
 
@@ -15,9 +15,9 @@ def in_turn(candidates, round_number):
 @dataclass
 class Series:
     group: str  # the module that measured it
-    unit: str   # what its values are; the series of one unit stand in one table
+    unit: str   # of its values; a table per unit
     name: str   # of the candidate
-    case: str   # under which it was measured, or empty; candidates are compared within a case
+    case: str   # the circumstances, or empty; candidates are compared within a case
     values: list = field(default_factory=list)
 
     @property
@@ -50,11 +50,11 @@ class Results:
         return self._series.get((group, unit, name, case))
 
     def median(self, group, unit, name, case=""):
-        """None where it was not measured in this run."""
+        """None if it was not measured in this run."""
         series = self.find(group, unit, name, case)
         return None if series is None else series.median
 
     def ratio(self, series):
-        """Its median over nextval's in the same case; None where nextval is not in it."""
+        """Its median over that of nextval in the same case; None if the case has no nextval."""
         reference = self.median(series.group, series.unit, REFERENCE, series.case)
         return series.median / reference if reference else None

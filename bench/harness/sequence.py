@@ -1,7 +1,7 @@
 """Sequences in exact mode, beside redis-benchmark on the same Redis over the same socket.
 
-A value is a round trip: what counts is how near a statement of one session comes to a client that does nothing else.
-Measured is the time that passes, of one statement and of one run of redis-benchmark in turn.
+Each value costs a round trip. The question is how close a statement in one session comes to a client that does nothing
+else, so the elapsed times of one statement and one run of redis-benchmark alternate.
 """
 
 import csv
@@ -37,7 +37,7 @@ def run(plan, results):
         measurements = {name: one for name, one in enumerate([
             ours(SINGLY, f"SELECT count(idgen_sequence_next('k')) FROM generate_series(1, {singly})", singly),
             peer(SINGLY, singly, 1),
-            ours(TOGETHER, "SELECT count(*) FROM bench_keys b, idgen_sequence_next(b.keys)", KEYS * calls),
+            ours(TOGETHER, "SELECT count(*) FROM bench_keys b, idgen_sequence_next_keys(b.keys)", KEYS * calls),
             peer(TOGETHER, KEYS * calls, KEYS),
             ours(VALUES, f"SELECT count(*) FROM generate_series(1, {calls}) g,"
                          f" idgen_sequence('k' || g, {KEYS})", KEYS * calls),

@@ -1,15 +1,17 @@
-"""The server under measurement, reached through psql: sessions that stay open, and what every group needs of it."""
+"""The measured server, reached through psql: sessions that stay open, and helpers for every group."""
 
 import os
 import subprocess
 import time
+
+from harness import peers
 
 WORK = os.environ.get("IDGEN_BENCH_WORK", "")
 _END = "-- end of answer --"
 
 
 class Session:
-    """One psql that stays connected. Errors end the run: a benchmark of failing statements means nothing."""
+    """One psql that stays connected. An error ends the run: failing statements must not be measured."""
 
     def __init__(self):
         self._psql = subprocess.Popen(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"], text=True,
@@ -21,7 +23,7 @@ class Session:
         self._psql.stdin.flush()
 
     def receive(self):
-        """The lines that the statements sent before gave."""
+        """The output lines of the statements sent before."""
         lines = []
         for line in self._psql.stdout:
             if line.rstrip("\n") == _END:
@@ -37,17 +39,17 @@ class Session:
         return self.query(sql)[0]
 
     def time_ms(self, sql):
-        """How long one statement takes, from sending it to its result, as psql measures it."""
+        """How long one statement takes from sending it to its result, measured by psql."""
         lines = self.query(f"\\timing on\n{sql};\n\\timing off\n")
         return float(next(line for line in lines if line.startswith("Time: ")).split()[1])
 
     def cpu_ns(self):
-        """The CPU time that its backend has used, exact while that waits for a statement."""
+        """The CPU time that the backend has used; exact while the backend is idle."""
         try:
             with open(f"/proc/{self._pid}/schedstat", encoding="ascii") as schedstat:
                 return int(schedstat.read().split()[0])
         except FileNotFoundError:
-            raise SystemExit("this kernel has no /proc/PID/schedstat, which tells CPU time in nanoseconds") from None
+            raise SystemExit("this kernel has no /proc/PID/schedstat with the CPU time in nanoseconds") from None
 
     def close(self):
         self._psql.stdin.close()
@@ -61,13 +63,13 @@ class Session:
 
 
 def wait_for_burst(session):
-    """Until the next id is no more ahead of the clock: then the whole burst of one second can be had at once."""
+    """Waits until ids are no longer ahead of the clock: then the whole burst of one second is available."""
     while float(session.value("SELECT extract(epoch FROM drift) FROM idgen_status()")) > 0:
         time.sleep(0.02)
 
 
 def set_block_size(session, size):
-    """The background worker judges settings and copies them for the backends within half a second."""
+    """The background worker validates settings and passes them on to the backends within half a second."""
     session.query(f"ALTER SYSTEM SET idgen.block_size = {size}")
     session.query("SELECT pg_reload_conf()")
     time.sleep(1)
@@ -81,9 +83,11 @@ def make_objects():
         session.query("CREATE SEQUENCE cache_1 CACHE 1; CREATE SEQUENCE cache_1000 CACHE 1000")
         session.query("SELECT idgen_create_sequencer('segments', cache => 1000000)")
         session.query(_INSTAGRAM)
+        for peer in peers.built():
+            session.query(f"CREATE EXTENSION {peer.extension}; {peer.setup}")
 
 
-# The function by which Instagram's engineers sharded: milliseconds, shard, sequence modulo 1024.
+# The function that Instagram's engineers published for sharding: milliseconds, shard, sequence modulo 1024.
 _INSTAGRAM = """
 CREATE SEQUENCE instagram_sequence;
 CREATE FUNCTION instagram_id() RETURNS bigint LANGUAGE plpgsql AS $$

@@ -1,11 +1,12 @@
 """Ids per second from several sessions at once, within the burst of the default layout.
 
-All sessions wait for one advisory lock, then each runs one statement; counted is from the first one's beginning to the
-last one's end, by the server's clock. Ten calls per row, so that generators are compared and not generate_series.
+All sessions wait for one advisory lock, then each runs one statement. The time counts from the start of the first to
+the end of the last, by the server's clock. Each row has ten calls, so that generate_series does not dominate.
 """
 
 import time
 
+from harness import peers
 from harness.results import REFERENCE, in_turn
 from harness.server import Session, wait_for_burst
 
@@ -20,7 +21,7 @@ CANDIDATES = {
     "nextval, CACHE 1000": "nextval('cache_1000')",
     SEGMENTS: "idgen_sequence_next('k {session}', 'segments')",
     SEGMENTS_OF_ONE: "idgen_sequence_next('k', 'segments')",
-}
+} | {peer.name: peer.call for peer in peers.built()}
 COUNTS = (1, 2, 4, 16)
 
 
@@ -54,14 +55,14 @@ def _measure(leader, crowd, call, ids):
     wait_for_burst(leader)
     leader.query("SELECT pg_advisory_lock(1)")
     for index, session in enumerate(crowd):
-        # One message to the server, so that nothing is waited for in between: psql's \; separates without sending.
+        # One message to the server, so that psql does not wait in between: its \; separates without sending.
         session.send(" \\; ".join(["SELECT pg_advisory_xact_lock_shared(1)", now,
                                     _statement(call.format(session=index), ids_each), now]))
     waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     while int(leader.value(waiting)) < len(crowd):
         time.sleep(0.01)
     leader.query("SELECT pg_advisory_unlock(1)")
-    # The lock's own answer is an empty line.
+    # The lock function's result is an empty line.
     answers = [[float(line) for line in session.receive() if line] for session in crowd]
     begin = min(answer[0] for answer in answers)
     end = max(answer[2] for answer in answers)

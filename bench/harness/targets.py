@@ -1,4 +1,4 @@
-"""The targets that the measurements are held against."""
+"""The targets that measurements are compared with."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Target:
 
 
 def targets(results):
-    """Those whose measurements are there."""
+    """Those that were measured in this run."""
     def call(name, unit=calls.NS):
         return results.median("calls", unit, name)
 
@@ -63,7 +63,7 @@ def targets(results):
         ("four sessions, × nextval", 4, False, over(rate(4), rate(4, REFERENCE))),
         ("INSERT … SELECT, × nextval's time", 0.87, True,
          over(load(loads.TIME, "idgen_next()"), load(loads.TIME, REFERENCE))),
-        ("index of uuid_v7(), in times of its rebuilt size", 1.01, True, load(loads.BLOAT, "uuid_v7()")),
+        ("index of uuid_v7(), size relative to a rebuilt index", 1.01, True, load(loads.BLOAT, "uuid_v7()")),
     ]
     for form in calls.TEXT_FORMS:
         writes, reads = f"idgen_to_{form}(id)", f"idgen_from_{form}(text)"

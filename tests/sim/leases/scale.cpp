@@ -23,47 +23,59 @@ void PrintTimes(const char* what, const std::vector<int64_t>& sorted_us) {
          SecondsAt(sorted_us, 0.99), SecondsAt(sorted_us, 1));
 }
 
-// The share of starts that could give ids after so long, on a scale from a millisecond to a hundred seconds.
+// The share of starts that could issue ids within a time, from a millisecond to a hundred seconds. One file for light
+// and dark pages: an <img> follows the reader's setting by the media query.
 constexpr double kWidth = 640, kHeight = 300, kLeft = 60, kTop = 40;
+constexpr char kStyle[] =
+    "<style>\n"
+    "text { font: 13px system-ui, sans-serif; fill: #1f2328 } .title { font-size: 15px } .grid { stroke: #d1d9e0 }\n"
+    "polyline { fill: none; stroke-width: 2 } .stops { stroke: #0969da } .crashes { stroke: #cf222e }\n"
+    "text.stops { fill: #0969da; stroke: none } text.crashes { fill: #cf222e; stroke: none }\n"
+    "@media (prefers-color-scheme: dark) {\n"
+    "  text { fill: #f0f6fc } .grid { stroke: #3d444d } .stops { stroke: #4493f8 } .crashes { stroke: #ff7b72 }\n"
+    "  text.stops { fill: #4493f8 } text.crashes { fill: #ff7b72 }\n"
+    "}\n"
+    "</style>\n";
+
 double X(double seconds) { return kLeft + kWidth * (std::log10(std::max(seconds, 1e-3)) + 3) / 5; }
 double Y(double share) { return kTop + kHeight * (1 - share); }
 
-void DrawCurve(FILE* file, const std::vector<int64_t>& sorted_us, const char* colour, const char* what, int row) {
+void DrawCurve(FILE* file, const std::vector<int64_t>& sorted_us, const char* kind, const char* what, int row) {
   if (sorted_us.empty()) return;
-  fprintf(file, "<polyline fill='none' stroke='%s' stroke-width='2' points='", colour);
+  fprintf(file, "<polyline class='%s' points='", kind);
   for (int i = 0; i <= 400; ++i) {
     // The far end is where it matters.
     const double share = i / 400.0;
     fprintf(file, "%.1f,%.1f ", X(SecondsAt(sorted_us, share)), Y(share));
   }
-  fprintf(file, "'/>\n<text x='%.0f' y='%.0f' fill='%s'>%s</text>\n", kLeft + kWidth - 280,
-          kTop + kHeight - 30 + 18.0 * row, colour, what);
+  // The legend is in the middle, where a curve passes only if a start takes about a second.
+  fprintf(file, "'/>\n<text class='%s' x='%.0f' y='%.0f'>%s</text>\n", kind, X(0.03), Y(0.66) + 22.0 * row, what);
 }
 
 bool Draw(const char* path, const Plan& plan, const std::vector<int64_t>& stops_us,
           const std::vector<int64_t>& crashes_us) {
   FILE* file = fopen(path, "w");
   if (file == nullptr) return false;
-  fprintf(file,
-          "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %.0f %.0f' font-family='sans-serif' font-size='13'>\n"
-          "<rect width='100%%' height='100%%' fill='white'/>\n"
-          "<text x='%.0f' y='24' font-size='15'>From the start of a server until it can give ids: %d servers, TTL %lld "
-          "s</text>\n",
-          kLeft + kWidth + 40, kTop + kHeight + 60, kLeft, plan.servers, static_cast<long long>(plan.ttl_ms / 1000));
+  fprintf(
+      file,
+      "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %.0f %.0f'>\n%s"
+      "<text class='title' x='%.0f' y='24'>Starts that can issue ids within a time: %d servers, TTL %lld s</text>\n",
+      kLeft + kWidth + 40, kTop + kHeight + 40, kStyle, kLeft, plan.servers,
+      static_cast<long long>(plan.ttl_ms / 1000));
   for (int power = -3; power <= 2; ++power) {
     const double x = X(std::pow(10, power));
     fprintf(file,
-            "<line x1='%.1f' y1='%.0f' x2='%.1f' y2='%.0f' stroke='#ddd'/><text x='%.1f' y='%.0f' "
+            "<line class='grid' x1='%.1f' y1='%.0f' x2='%.1f' y2='%.0f'/><text x='%.1f' y='%.0f' "
             "text-anchor='middle'>%g s</text>\n",
             x, kTop, x, kTop + kHeight, x, kTop + kHeight + 20, std::pow(10, power));
   }
   for (int percent = 0; percent <= 100; percent += 25)
     fprintf(file,
-            "<line x1='%.0f' y1='%.1f' x2='%.0f' y2='%.1f' stroke='#ddd'/><text x='%.0f' y='%.1f' text-anchor='end'>%d "
+            "<line class='grid' x1='%.0f' y1='%.1f' x2='%.0f' y2='%.1f'/><text x='%.0f' y='%.1f' text-anchor='end'>%d "
             "%%</text>\n",
             kLeft, Y(percent / 100.0), kLeft + kWidth, Y(percent / 100.0), kLeft - 8, Y(percent / 100.0) + 4, percent);
-  DrawCurve(file, stops_us, "#1f77b4", "first start, or after a clean stop", 0);
-  DrawCurve(file, crashes_us, "#d62728", "after a crash", 1);
+  DrawCurve(file, stops_us, "stops", "first start, or after a clean stop", 0);
+  DrawCurve(file, crashes_us, "crashes", "after a crash", 1);
   fprintf(file, "</svg>\n");
   return fclose(file) == 0;
 }
