@@ -1,4 +1,4 @@
-# pgBackRest and Barman, each with the one server whose backups it makes.
+# pgBackRest and Barman, each configured for the one server that it backs up.
 import os
 import shutil
 
@@ -6,7 +6,7 @@ from processes import Daemon, run, wait_until
 
 
 class Pgbackrest:
-    """A stanza for one server, in a repository of the run's own."""
+    """One stanza, in a repository that belongs to the run."""
 
     def __init__(self, folder, server):
         self.config = f'{folder}/pgbackrest.conf'
@@ -35,7 +35,7 @@ class Pgbackrest:
 
 
 class Barman:
-    """Backups and WAL over the streaming protocol."""
+    """Backups and WAL by the streaming protocol."""
 
     def __init__(self, folder, server):
         self.config = f'{folder}/barman.conf'

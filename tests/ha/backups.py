@@ -1,4 +1,4 @@
-# Backups: a server that was restored into another directory, in place of the original or beside it.
+# Backups that are restored into another directory, in place of the original server or beside it.
 import datetime
 import time
 
@@ -10,11 +10,11 @@ from stores import Redis
 
 
 def run_one(folder, name, settings, tool=Pgbackrest, to_a_time=False, beside=False, seconds=10):
-    """The original gives ids before and after its backup. The copy gives them for some seconds; beside: so does the original."""
+    """The original issues ids before and after its backup, then the copy for some seconds; beside: the original does, too."""
     original, copy = Server(f'{folder}/original', settings).make(), Server(f'{folder}/copy', settings)
     original.sql('CREATE EXTENSION idgen')
     if settings.get('idgen.worker_source') == 'lease':
-        wait_until(lambda: original.sql('SELECT idgen_declare_new_prefix()'), 'declaration')
+        wait_until(lambda: original.sql('SELECT idgen_declare_new_prefix()'), 'declaration of the new prefix')
     original.sql(TABLES)
     backups = tool(folder, original)
     clients = Clients({'original': original.dsn, 'copy': copy.dsn}, f'{folder}/ids')
@@ -35,11 +35,11 @@ def run_one(folder, name, settings, tool=Pgbackrest, to_a_time=False, beside=Fal
     first_state = copy.status()
     time.sleep(seconds)
     clients.stop()
-    row = {'scenario': name, 'ids given': f'{clients.ledger.given:,}', 'duplicates': f'{clients.ledger.duplicates:,}',
+    row = {'scenario': name, 'ids issued': f'{clients.ledger.issued:,}', 'duplicates': f'{clients.ledger.duplicates:,}',
            'first row to first id': f'{copy_taker.commits[0] - copy_other.commits[0]:.1f} s',
-           'the copy says at first': first_state, 'and at last': copy.status()}
+           'first status of the copy': first_state, 'last status of the copy': copy.status()}
     if beside:
-        row['the original says'] = original.status()
+        row['status of the original'] = original.status()
         original.stop()
     copy.stop()
     backups.stop()
@@ -71,7 +71,7 @@ def with_barman(folder):
 
 
 def twins(folder):
-    """What not to do. A store is there to tell of it."""
+    """What not to do. A store is configured, so that the servers can report it."""
     redis = Redis(f'{folder}/redis')
     rows = [run_one(folder, 'static, restored beside the original, same worker id',
                     {'idgen.worker_id': 1, 'idgen.lease_store': redis.url}, to_a_time=True, beside=True, seconds=150)]

@@ -1,6 +1,6 @@
-# Clients of a set of servers, and the ledger of what they were given. Each server has two clients of its own: one takes
-# ids, and writes each down before its transaction commits; the other inserts without idgen, so that a server that is
-# away is told from one that waits for ids.
+# Clients of a set of servers, and the ledger of all ids that they got. Each server has two clients: one inserts with idgen, and
+# records each id before its transaction commits; the other inserts without idgen, which distinguishes a server that is down from
+# one that waits for ids.
 import threading
 import time
 
@@ -15,17 +15,17 @@ CREATE TABLE IF NOT EXISTS without_id (n bigint GENERATED ALWAYS AS IDENTITY, cl
 
 
 class Ledger:
-    """Every id that a client was given, also when the commit failed or its outcome is unknown."""
+    """Every id that a client got, even if the commit failed or its outcome is unknown."""
 
     def __init__(self, path):
         self.file, self.lock = open(path, 'w'), threading.Lock()
-        self.seen, self.given, self.duplicates = set(), 0, 0
+        self.seen, self.issued, self.duplicates = set(), 0, 0
 
     def write(self, client, id):
         with self.lock:
             self.file.write(f'{time.time():.3f} {client} {id}\n')
             self.file.flush()
-            self.given += 1
+            self.issued += 1
             self.duplicates += id in self.seen
             self.seen.add(id)
 
@@ -34,14 +34,14 @@ class Client(threading.Thread):
     def __init__(self, name, dsn, statement, ledger=None):
         super().__init__(daemon=True)
         self.client, self.dsn, self.statement, self.ledger = name, dsn, statement, ledger
-        self.commits, self.committed = [], []    # when, and which ids
+        self.commits, self.committed = [], []    # times and ids
         self.ending, self.connection = threading.Event(), None
 
     def run(self):
         while not self.ending.is_set():
             try:
                 self.insert()
-            except psycopg2.Error:    # a standby, a server that is away, or one without ids
+            except psycopg2.Error:    # a standby, or a server that is down or has no ids
                 self.roll_back()
                 self.ending.wait(0.1)
             else:
@@ -75,7 +75,7 @@ class Client(threading.Thread):
 
 
 class Clients:
-    """Two clients for each of the named servers: {name: dsn}."""
+    """Two clients for each server in {name: dsn}."""
 
     def __init__(self, servers, ledger_path):
         self.ledger = Ledger(ledger_path)
@@ -86,7 +86,7 @@ class Clients:
             client.start()
 
     def wait_for_ids(self):
-        """Until one is committed from now on."""
+        """Waits for an id that is committed after this call."""
         now = time.monotonic()
         wait_until(lambda: any(client.commits and client.commits[-1] > now for client in self.takers), 'id', 180)
 
@@ -98,22 +98,22 @@ class Clients:
 
 
 def longest_gap(clients, begin, end):
-    """The longest time within which none of the clients committed."""
+    """The longest time in which none of the clients committed."""
     times = sorted(t for client in clients for t in client.commits[:] if begin <= t <= end)
     edges = [begin] + times + [end]
     return max(later - earlier for earlier, later in zip(edges, edges[1:]))
 
 
 class Measurement:
-    """What clients were given between its start and its end, as columns of a table."""
+    """Ids, duplicates and gaps between its start and its end, as columns of a table."""
 
     def __init__(self, clients):
         self.clients, self.begin = clients, time.monotonic()
-        self.given, self.duplicates = clients.ledger.given, clients.ledger.duplicates
+        self.issued, self.duplicates = clients.ledger.issued, clients.ledger.duplicates
 
     def finish(self):
         end = time.monotonic()
         ledger = self.clients.ledger
-        return {'ids given': f'{ledger.given - self.given:,}', 'duplicates': f'{ledger.duplicates - self.duplicates:,}',
+        return {'ids issued': f'{ledger.issued - self.issued:,}', 'duplicates': f'{ledger.duplicates - self.duplicates:,}',
                 'longest without PostgreSQL': f'{longest_gap(self.clients.others, self.begin, end):.1f} s',
                 'longest without ids': f'{longest_gap(self.clients.takers, self.begin, end):.1f} s'}

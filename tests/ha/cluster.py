@@ -1,4 +1,4 @@
-# A Patroni cluster of three nodes with one etcd, and what can be done to its nodes.
+# A Patroni cluster of three nodes with one etcd, and operations on its nodes.
 import atexit
 import json
 import os
@@ -9,12 +9,12 @@ from processes import Daemon, free_port, signal_all, wait_until
 from servers import postgres_processes, sql
 from stores import Etcd
 
-# A leader is replaced when it has been silent for ttl seconds.
+# A leader that is silent for this many seconds is replaced.
 TTL = 20
 
 
 class Node:
-    """One Patroni and its PostgreSQL. `parameters` are this node's own."""
+    """One Patroni and its PostgreSQL. `parameters` apply to this node only."""
 
     def __init__(self, cluster, number, parameters):
         self.name = f'node{number}'
@@ -23,7 +23,7 @@ class Node:
         self.data = f'{self.folder}/data'
         self.port, self.api = free_port(), free_port()
         self.dsn = f'host=127.0.0.1 port={self.port} user=postgres dbname=postgres'
-        self.config = f'{self.folder}/patroni.json'    # JSON is YAML, too
+        self.config = f'{self.folder}/patroni.json'    # JSON is valid YAML
         with open(self.config, 'w') as out:
             json.dump(self.settings(cluster, parameters), out, indent=1)
         self.start()
@@ -52,7 +52,7 @@ class Node:
         self.patroni = Daemon(f'{self.folder}/log', 'patroni', self.config)
 
     def ask(self, path, body=None, method=None):
-        """Asks Patroni's REST interface."""
+        """Calls Patroni's REST API."""
         request = urllib.request.Request(f'http://127.0.0.1:{self.api}{path}', method=method,
                                          data=None if body is None else json.dumps(body).encode())
         with urllib.request.urlopen(request, timeout=60) as reply:
@@ -78,18 +78,18 @@ class Node:
         signal_all(self.frozen, signal.SIGCONT)
 
     def stop(self):
-        self.patroni.stop()    # and it stops its PostgreSQL
+        self.patroni.stop()    # Patroni stops its PostgreSQL, too
         self.kill_postgres()
 
 
 class Cluster:
-    """`parameters` go into the cluster-wide configuration, `parameters_of(number)` into a node's own file."""
+    """`parameters` go to the cluster-wide configuration, `parameters_of(number)` to the node's own file."""
 
     def __init__(self, folder, parameters, parameters_of, post_bootstrap):
         self.folder, self.post_bootstrap = folder, post_bootstrap
         self.parameters = {'shared_preload_libraries': 'idgen', 'shared_buffers': '32MB', **parameters}
         self.etcd = Etcd(f'{folder}/etcd')
-        # The first one alone, so that it is the one that makes the cluster.
+        # The first node starts alone, so that it bootstraps the cluster.
         self.nodes = [Node(self, 1, parameters_of(1))]
         wait_until(lambda: self.nodes[0].is_primary(), 'first primary')
         self.nodes += [Node(self, n, parameters_of(n)) for n in (2, 3)]
@@ -106,7 +106,7 @@ class Cluster:
         raise RuntimeError('no Patroni answers')
 
     def settle(self):
-        """Waits until there is one leader and the others follow it."""
+        """Waits until there is one leader and both others follow it."""
         def settled():
             members = self.members()
             leaders = [m['name'] for m in members if m['role'] == 'leader' and m['state'] == 'running']

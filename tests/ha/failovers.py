@@ -1,12 +1,11 @@
-# What happens to a primary under Patroni: each function does one thing to a settled cluster, and returns when the
-# consequences are over, with a remark for the table or ''.
+# Faults of a primary under Patroni. Each function causes one in a healthy cluster, and returns a remark for the table or None.
 import time
 
 from clients import Measurement
 from processes import wait_until
 from servers import status
 
-SETTLED_FOR = 5    # seconds of ordinary work before and after
+SETTLED_FOR = 5    # seconds of normal load before and after
 
 
 def new_primary(cluster, old):
@@ -32,17 +31,17 @@ def killed(cluster, clients):
 
 
 def killed_and_restarted(cluster, clients):
-    """primary_start_timeout is long: Patroni starts the crashed primary again in place."""
+    """With a long primary_start_timeout Patroni restarts the crashed primary in place."""
     old = cluster.primary()
     cluster.configure({'primary_start_timeout': 300})
-    time.sleep(6)    # a Patroni takes a new configuration over within loop_wait
+    time.sleep(6)    # Patroni applies a new configuration within loop_wait
     old.kill_postgres()
     wait_until(old.is_primary, 'primary again in place', 90)
     cluster.configure({'primary_start_timeout': 0})
 
 
 def node_killed(cluster, clients):
-    """PostgreSQL and Patroni are killed at once, as when the machine is lost."""
+    """Kills PostgreSQL and Patroni at the same time, as when the machine is lost."""
     old = cluster.primary()
     old.kill_patroni()
     old.kill_postgres()
@@ -51,7 +50,7 @@ def node_killed(cluster, clients):
 
 
 def frozen(cluster, clients):
-    """All processes of the node stand still for longer than the ttl, and then go on."""
+    """Suspends all processes of the node for longer than the ttl."""
     old = cluster.primary()
     taker = next(client for client in clients.takers if client.client == old.name)
     old.freeze()
@@ -60,24 +59,24 @@ def frozen(cluster, clients):
     before = len(taker.commits)
     old.thaw()
     cluster.settle()
-    return f'the old primary committed {len(taker.commits) - before} rows after it woke up'
+    return f'the old primary committed {len(taker.commits) - before} rows after it was resumed'
 
 
 def two_primaries(cluster, clients, seconds=150):
-    """Patroni alone is killed. Nobody stops its PostgreSQL, which goes on as a second primary until Patroni is back."""
+    """Kills Patroni alone. Its PostgreSQL keeps running as a second primary until Patroni is started again."""
     old = cluster.primary()
     old.kill_patroni()
     new = new_primary(cluster, old)
     time.sleep(15)
-    said = f'after 15 s the old one says: {status(old.dsn)}; the new one: {status(new.dsn)}'
+    statuses = f'after 15 s the old one reports: {status(old.dsn)}; the new one: {status(new.dsn)}'
     time.sleep(seconds - 15)
     assert old.is_primary() and new.is_primary()
     old.start()
-    return f'two primaries for {seconds} s; {said}'
+    return f'two primaries for {seconds} s; {statuses}'
 
 
 def measured(cluster, clients, scenario):
-    """Runs a scenario with ordinary work before and after it."""
+    """Runs a scenario with normal load before and after it."""
     cluster.settle()
     time.sleep(SETTLED_FOR)
     measurement = Measurement(clients)

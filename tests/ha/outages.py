@@ -1,4 +1,4 @@
-# What outages of the store of leased worker ids cost a server that lives on, and one that is restarted meanwhile.
+# Outages of the lease store: the time without ids on a server that keeps running, and on one that is restarted meanwhile.
 import signal
 import time
 
@@ -17,7 +17,7 @@ class Leased:
         self.server = Server(f'{folder}/server', {
             'idgen.worker_source': 'lease', 'idgen.lease_store': store.url, **settings}).make()
         self.server.sql('CREATE EXTENSION idgen')
-        wait_until(lambda: self.server.sql('SELECT idgen_declare_new_prefix()'), 'declaration')
+        wait_until(lambda: self.server.sql('SELECT idgen_declare_new_prefix()'), 'declaration of the new prefix')
         self.server.sql(TABLES)
         self.clients = Clients({'server': self.server.dsn}, f'{folder}/ids')
         self.clients.wait_for_ids()
@@ -36,14 +36,14 @@ class Leased:
 
 
 def silent(redis, seconds):
-    """The Redis does not answer, and has forgotten nothing when it answers again."""
+    """Suspends Redis, which loses nothing."""
     redis.signal(signal.SIGSTOP)
     time.sleep(seconds)
     redis.signal(signal.SIGCONT)
 
 
 def down(redis, seconds):
-    """The Redis is killed, and started again later with what its append-only file has."""
+    """Kills Redis, and starts it later with the data in its append-only file."""
     redis.kill()
     time.sleep(seconds)
     redis.start()

@@ -1,4 +1,4 @@
-# Fail-overs under Patroni, once for each way to give the nodes their worker ids.
+# Failovers under Patroni: with a static worker id per node, with leased worker ids, and with the same one on all nodes.
 import os
 
 import failovers
@@ -11,12 +11,12 @@ ORDINARY = [('switchover', failovers.switchover, 3),
             ('kill -9 of the primary, restarted in place', failovers.killed_and_restarted, 1),
             ('kill -9 of the primary and its Patroni', failovers.node_killed, 1),
             ('frozen primary', failovers.frozen, 1),
-            ('dead Patroni, two live primaries', failovers.two_primaries, 1)]
+            ('dead Patroni, two running primaries', failovers.two_primaries, 1)]
 TWO_PRIMARIES = ORDINARY[-1:]
 
 
 def per_node(folder):
-    """The node's own wins over the cluster-wide one; if it did not, two live primaries would repeat ids."""
+    """The node's own setting overrides the cluster-wide one; otherwise two running primaries would issue the same ids."""
     return run_one(folder, ORDINARY, {'idgen.worker_id': 0}, lambda n: {'idgen.worker_id': n}, 'CREATE EXTENSION idgen')
 
 
@@ -30,7 +30,7 @@ def leased(folder):
 
 
 def twins(folder):
-    """What not to do: one static worker id in the cluster-wide configuration. A store is there to tell of it."""
+    """What not to do: one static worker id for the whole cluster. A store is configured, so that the servers can report it."""
     redis = Redis(f'{folder}/redis')
     try:
         return run_one(folder, TWO_PRIMARIES, {'idgen.worker_id': 1, 'idgen.lease_store': redis.url}, lambda n: {},

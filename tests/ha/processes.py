@@ -1,4 +1,4 @@
-# Programs that a run starts, and ends by their own process ids, also when the run fails. Nothing here knows what they are.
+# Programs that a run starts and ends by their process ids, also when the run fails. Nothing here depends on the program.
 import atexit
 import os
 import signal
@@ -14,7 +14,7 @@ def free_port():
 
 
 def wait_until(condition, what, seconds=60):
-    """Polls until the condition is true and returns what it returned. An exception counts as false."""
+    """Polls until the condition is true, and returns its value. An exception counts as false."""
     deadline = time.monotonic() + seconds
     while True:
         problem = None
@@ -30,7 +30,7 @@ def wait_until(condition, what, seconds=60):
 
 
 def run(*command):
-    """Runs a program to its end; its output is shown only if it fails."""
+    """Runs a program and returns its output, which is shown if the program fails."""
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
         raise RuntimeError(f'{" ".join(command)} failed:\n{done.stdout}')
@@ -38,7 +38,7 @@ def run(*command):
 
 
 class Daemon:
-    """A program that stays, with its output in a log."""
+    """A program that keeps running, with its output in a log."""
 
     def __init__(self, log, *command):
         with open(log, 'a') as out:

@@ -1,4 +1,4 @@
-# Two servers that both take writes and replicate them to each other with pglogical: who keeps whose rows.
+# Two servers that both accept writes and replicate them to each other with pglogical: conflicts and lost rows.
 import time
 
 from clients import Clients
@@ -15,7 +15,7 @@ SETTINGS = {'shared_preload_libraries': 'pglogical,idgen', 'wal_level': 'logical
 
 
 def trust_output_plugin(server):
-    """Newer minor releases of PostgreSQL have to be told."""
+    """Newer minor releases of PostgreSQL only load listed plugins."""
     if server.sql("SELECT 1 FROM pg_settings WHERE name = 'output_plugin_libraries'"):
         server.sql("ALTER SYSTEM SET output_plugin_libraries = pgoutput, pglogical_output")
         server.sql('SELECT pg_reload_conf()')
@@ -56,10 +56,10 @@ class Pair:
 
 
 def run_one(folder, name, settings_of, declare_new=False):
-    """Both servers are written to for 20 s; the second one is killed and started again after 10."""
+    """Writes to both servers for 20 s; the second one crashes and is restarted after 10 s."""
     pair = Pair(folder, settings_of)
     if declare_new:
-        wait_until(lambda: pair.servers[0].sql('SELECT idgen_declare_new_prefix()'), 'declaration')
+        wait_until(lambda: pair.servers[0].sql('SELECT idgen_declare_new_prefix()'), 'declaration of the new prefix')
     for server in pair.servers:
         server.sql("SELECT idgen_wait_ready('1 min')")
     clients = Clients({f'server{n}': server.dsn for n, server in enumerate(pair.servers, 1)}, f'{folder}/ids')
@@ -75,8 +75,8 @@ def run_one(folder, name, settings_of, declare_new=False):
     conflicts = pair.conflicts()
     status = pair.servers[0].status()
     pair.stop()
-    row = {'worker ids': name, 'ids given': f'{clients.ledger.given:,}', 'duplicates': f'{clients.ledger.duplicates:,}',
-           'conflicts': conflicts, 'committed rows lost': lost, 'the first server says': status}
+    row = {'worker ids': name, 'ids issued': f'{clients.ledger.issued:,}', 'duplicates': f'{clients.ledger.duplicates:,}',
+           'conflicts': conflicts, 'committed rows lost': lost, 'status of the first server': status}
     print(row, flush=True)
     return row
 
@@ -84,7 +84,7 @@ def run_one(folder, name, settings_of, declare_new=False):
 def both_ways(folder):
     redis = Redis(f'{folder}/redis')
     lease = {'idgen.worker_source': 'lease', 'idgen.lease_store': redis.url}
-    rows = [run_one(f'{folder}/static', 'static, one for each', lambda n: {'idgen.worker_id': n}),
+    rows = [run_one(f'{folder}/static', 'static, different', lambda n: {'idgen.worker_id': n}),
             run_one(f'{folder}/lease', 'leased', lambda n: lease, declare_new=True)]
     redis.stop()
     return rows
@@ -94,7 +94,7 @@ def twins(folder):
     """What not to do."""
     redis = Redis(f'{folder}/redis')
     twin = {'idgen.worker_id': 1}
-    rows = [run_one(f'{folder}/guard', 'static, the same for both', lambda n: twin),
+    rows = [run_one(f'{folder}/guard', 'static, the same', lambda n: twin),
             run_one(f'{folder}/store', '... and a store is configured', lambda n: {**twin, 'idgen.lease_store': redis.url})]
     redis.stop()
     return rows

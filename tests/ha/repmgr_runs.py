@@ -59,7 +59,7 @@ def run_one(folder, name, settings_of, *bootstrap):
 def failover(folder):
     redis = Redis(f'{folder}/redis')
     lease = {'idgen.worker_source': 'lease', 'idgen.lease_store': redis.url}
-    rows = [run_one(f'{folder}/static', 'static, one for each', lambda n: {'idgen.worker_id': n}, 'CREATE EXTENSION idgen'),
+    rows = [run_one(f'{folder}/static', 'static, different', lambda n: {'idgen.worker_id': n}, 'CREATE EXTENSION idgen'),
             run_one(f'{folder}/lease', 'leased', lambda n: lease, 'CREATE EXTENSION idgen', 'SELECT idgen_declare_new_prefix()')]
     redis.stop()
     return rows

@@ -1,4 +1,4 @@
-# A PostgreSQL server of a run's own, without anything that watches it.
+# A PostgreSQL server that a run starts, without a failover manager.
 import atexit
 import os
 import signal
@@ -9,7 +9,7 @@ from processes import children_of, free_port, run, signal_all
 
 
 def sql(dsn, statement, *values):
-    """The rows of one statement, in a connection of its own."""
+    """Runs one statement in a connection of its own, and returns its rows."""
     connection = psycopg2.connect(dsn, connect_timeout=2)
     try:
         connection.autocommit = True
@@ -21,13 +21,13 @@ def sql(dsn, statement, *values):
 
 
 def status(dsn):
-    """What idgen_status() says, in one line."""
+    """The prose of idgen_status() in one line."""
     state, reason, advice = sql(dsn, 'SELECT state, reason, advice FROM idgen_status()')[0]
     return f'{state}: {reason or ""} {advice or ""}'.rstrip(' :')
 
 
 def postgres_processes(data):
-    """Of the server in this data directory; none if it is not running, whatever an old postmaster.pid says."""
+    """The processes of the server in this data directory: none if it is not running, even if there is an old postmaster.pid."""
     try:
         with open(f'{data}/postmaster.pid') as file:
             postmaster = int(file.readline())
@@ -39,7 +39,7 @@ def postgres_processes(data):
 
 
 class Server:
-    """`settings` are lines of postgresql.conf as {name: value}."""
+    """`settings` are lines for postgresql.conf as {name: value}."""
 
     def __init__(self, folder, settings):
         self.folder, self.data, self.port, self.settings = folder, f'{folder}/data', free_port(), settings
@@ -54,7 +54,7 @@ class Server:
         return self
 
     def configure(self):
-        """For a data directory that is there."""
+        """Writes the settings to an existing data directory."""
         self.set({'shared_preload_libraries': 'idgen', 'listen_addresses': '127.0.0.1', 'port': self.port,
                   'unix_socket_directories': self.folder, 'shared_buffers': '32MB', **self.settings})
 

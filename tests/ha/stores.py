@@ -1,4 +1,4 @@
-# The stores that a run needs: etcd for Patroni, and Redis, alone or with replicas and Sentinels, for leased worker ids.
+# The stores of a run: etcd for Patroni, and Redis for leases, alone or with replicas and Sentinels.
 import os
 import urllib.request
 
@@ -21,7 +21,7 @@ class Etcd:
 
 
 class Redis:
-    """One Redis. It may be killed, and started again with all that it had acknowledged."""
+    """One Redis server. After a kill it starts with everything that it had acknowledged."""
 
     def __init__(self, folder, replica_of=None):
         os.makedirs(folder)
@@ -50,7 +50,7 @@ class Redis:
 
 
 class WatchedRedis:
-    """A Redis with two replicas, and three Sentinels that take two to agree."""
+    """A Redis with two replicas, and three Sentinels with a quorum of two."""
 
     def __init__(self, folder):
         os.makedirs(folder)
@@ -65,7 +65,7 @@ class WatchedRedis:
                           'sentinel down-after-milliseconds ids 1000\nsentinel failover-timeout ids 10000\n')
             self.sentinels.append(Daemon(f'{folder}/sentinel{n}.log', 'redis-sentinel', conf))
         self.url = 'redis+sentinel://' + ','.join(f'127.0.0.1:{port}' for port in self.sentinel_ports) + '/ids'
-        wait_until(lambda: all(self.sees_all(port) for port in self.sentinel_ports), 'Sentinels that see one another')
+        wait_until(lambda: all(self.sees_all(port) for port in self.sentinel_ports), 'Sentinels that see each other')
 
     def sees_all(self, port):
         words = run('redis-cli', '-p', str(port), 'sentinel', 'master', 'ids').split()

@@ -1,4 +1,4 @@
-# Django: inspectdb lists the application's tables only, and a BigAutoField over DEFAULT idgen_next() gets its ids.
+# Django: inspectdb lists only the application's tables, and a BigAutoField gets its ids from DEFAULT idgen_next().
 import io, os, sys
 import django
 from django.conf import settings
@@ -23,7 +23,7 @@ def inspected(**options):
     return [line.split()[-1].strip("'") for line in out.getvalue().splitlines() if line.strip().startswith('db_table')]
 
 tables = inspected()
-check('inspectdb lists the tables of the application and no other', tables == ['authors', 'books', 'reviews'], tables)
+check('inspectdb lists exactly the tables of the application', tables == ['authors', 'books', 'reviews'], tables)
 print('# with --include-views:', inspected(include_views=True))
 
 class Author(models.Model):
@@ -32,7 +32,7 @@ class Author(models.Model):
         app_label = 'app'
         db_table = 'authors'
 
-# A table that Django makes has a sequence or an identity, which idgen_adopt() puts idgen in the place of: RunSQL in a migration.
+# A table that Django creates has a sequence or an identity column, which idgen_adopt() replaces (RunSQL in a migration).
 class Post(models.Model):
     title = models.TextField()
     class Meta:
@@ -47,4 +47,4 @@ for model, field in ((Author, 'name'), (Post, 'title')):
     one = model.objects.create(**{field: 'Ada'})
     check(f'create() of {model.__name__} sets the id', one.pk > 1 << 40 and model.objects.get(pk=one.pk) == one)
     some = model.objects.bulk_create([model(**{field: 'Grace'}), model(**{field: 'Barbara'})])
-    check(f'bulk_create() of {model.__name__} too', some[0].pk < some[1].pk)
+    check(f'bulk_create() of {model.__name__} sets the ids', some[0].pk < some[1].pk)

@@ -14,8 +14,8 @@ function check(what, condition) {
   const [one] = await db.insert(authors).values({ name: 'Ada' }).returning();
   check('returning() has the id, a bigint', one.id > 1n << 40n);
   const some = await db.insert(authors).values([{ name: 'Grace' }, { name: 'Barbara' }]).returning({ id: authors.id });
-  check('of several rows, too', some.length === 2 && some[0].id < some[1].id);
+  check('returning() has the ids of several rows', some.length === 2 && some[0].id < some[1].id);
   const [review] = await db.insert(reviews).values({ stars: 5 }).returning();
-  check('and a safe number of the layout js53', Number.isSafeInteger(review.id));
+  check('an id of the layout js53 is a safe integer', Number.isSafeInteger(review.id));
   await pool.end();
 })();

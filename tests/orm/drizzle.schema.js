@@ -1,4 +1,4 @@
-// The application's tables as drizzle-kit reads them, and one that the database does not have yet.
+// The application's tables, and one that the database does not have yet.
 const { bigint, integer, pgTable, text } = require('drizzle-orm/pg-core');
 const { sql } = require('drizzle-orm');
 

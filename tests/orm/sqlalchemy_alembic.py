@@ -45,7 +45,7 @@ with Session(engine) as session:
     authors = [Author(name=name) for name in ('Grace', 'Barbara')]
     session.add_all(authors)
     session.flush()
-    check('add_all() too', authors[0].id < authors[1].id)
+    check('add_all() sets the ids', authors[0].id < authors[1].id)
     ids = session.execute(insert(Author).values([{'name': 'Edith'}, {'name': 'Jean'}]).returning(Author.id)).scalars().all()
     check('an INSERT of several rows returns their ids', len(ids) == 2 and ids == sorted(ids))
     session.commit()

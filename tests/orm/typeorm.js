@@ -1,4 +1,4 @@
-// TypeORM: the schema builder has nothing to do, and save() gets the id from the server, as a string.
+// TypeORM: the schema builder leaves idgen's relations alone, and save() gets the id from the server, as a string.
 const { DataSource, EntitySchema } = require('typeorm');
 
 function check(what, condition, shown) {
@@ -20,16 +20,16 @@ const Review = new EntitySchema({
     type: 'postgres', host: process.env.PGHOST, port: +process.env.PGPORT, username: process.env.PGUSER,
     database: process.env.PGDATABASE, entities: [Author, Book, Review],
   }).initialize();
-  // Of its own it names keys otherwise, which is not idgen's doing.
+  // TypeORM also renames keys, which has nothing to do with idgen.
   const statements = async () => (await source.driver.createSchemaBuilder().log()).upQueries.map((q) => q.query);
   const first = await statements();
-  check('it would touch nothing of idgen', !first.some((s) => /idgen_(catalog|generator|sequencer|stat)|DROP TABLE|DROP VIEW/.test(s)),
+  check('the schema builder changes nothing of idgen', !first.some((s) => /idgen_(catalog|generator|sequencer|stat)|DROP TABLE|DROP VIEW/.test(s)),
     first);
   await source.synchronize();
   check('after schema:sync there is nothing to do', (await statements()).length === 0, await statements());
   const author = await source.getRepository('Author').save({ name: 'Ada' });
   check('save() sets the id, a string', typeof author.id === 'string' && BigInt(author.id) > 1n << 40n);
   const some = await source.getRepository('Author').save([{ name: 'Grace' }, { name: 'Barbara' }]);
-  check('of several rows, too', BigInt(some[0].id) !== BigInt(some[1].id));
+  check('save() sets the ids of several rows', BigInt(some[0].id) !== BigInt(some[1].id));
   await source.destroy();
 })().catch((error) => { console.error(error); process.exit(1); });
