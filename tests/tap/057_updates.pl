@@ -1,11 +1,12 @@
-# An updated extension equals a fresh installation, whoever runs the update. The test makes the versions, by the rules and with
-# the script of CONTRIBUTING.md, in a copy of the PostgreSQL installation.
+# An updated extension equals a fresh installation, whoever runs the update: from each release to the version that the tree
+# builds, and from that to a fictitious next one, so that the comparison is tested even without a release to update from.
 use strict;
 use warnings;
 
 use Cwd qw(abs_path);
 use File::Basename qw(basename dirname);
 use File::Path qw(make_path);
+use JSON::PP qw(decode_json);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -24,28 +25,44 @@ symlink($_, "$root$dir{sharedir}/extension/" . basename($_)) foreach glob("$dir{
 my ($version) = slurp_file("$dir{sharedir}/extension/idgen.control") =~ /default_version = '([^']+)'/;
 my $script = slurp_file("$dir{sharedir}/extension/idgen--$version.sql");
 my ($update) = slurp_file('CONTRIBUTING.md') =~ /^## Update scripts\n.*?^```sql\n(.*?)^```/ms or die 'no update script';
+my @releases = map { /idgen--(.*)\.sql$/ } glob('sql/releases/idgen--*.sql');
 
-# A script that installs the version, and one that updates to it.
-sub make_version {
-    my ($name, $fresh, $from_before) = @_;
-    append_to_file("$root$dir{sharedir}/extension/idgen--$name.sql", "$script\n$fresh");
-    append_to_file("$root$dir{sharedir}/extension/idgen--$version--$name.sql", $from_before);
+# --- a next version, with a change of each kind
+
+my ($begin, $function) = $update =~ /\A(.*?^SET LOCAL.*?\n)\n(.*)\z/ms or die 'the update script has no beginning';
+my %change = map { (/^(\w+)/)[0] => $_ } $function =~ /^(?:DO .*?^END \$\$|[A-Z].*?);\n/gms;
+is(join(' ', sort keys %change), 'COMMENT CREATE DO REVOKE', 'the example of CONTRIBUTING.md creates, comments and grants');
+my %next = (
+    %change,
+    COLUMN  => "ALTER TABLE idgen_catalog.idgen_generator ADD COLUMN more text DEFAULT 'x';\n",
+    VIEW    => "CREATE VIEW \@extschema\@.idgen_more AS SELECT name, more FROM idgen_catalog.idgen_generator;\n",
+    COST    => "ALTER FUNCTION \@extschema\@.idgen_next() COST 2;\n",
+    REPLACE => "CREATE OR REPLACE FUNCTION \@extschema\@.idgen_next_text() RETURNS text LANGUAGE c VOLATILE PARALLEL SAFE COST 1\n"
+        . "    AS 'MODULE_PATHNAME', 'idgen_sql_uuid_v7';\n",
+    REWORD  => "COMMENT ON FUNCTION \@extschema\@.idgen_next() IS 'A new id.';\n",
+    SELECT  => "GRANT SELECT ON \@extschema\@.idgen_more TO PUBLIC;\n",
+    INSERT  => "INSERT INTO idgen_catalog.idgen_generator (name, layout, built_in) VALUES ('more', 'wide', true);\n");
+my @order = qw(CREATE COMMENT REVOKE DO COLUMN VIEW COST REPLACE REWORD SELECT INSERT);
+my $grant = "GRANT EXECUTE ON FUNCTION \@extschema\@.idgen_extra() TO \@extowner\@ WITH GRANT OPTION;\n";
+
+# A script that updates to a version of that name, without one of the changes or with another in its place.
+sub make_update {
+    my ($name, %other) = @_;
+    append_to_file("$root$dir{sharedir}/extension/idgen--$version--$name.sql", join('', $begin, map { $other{$_} // $next{$_} } @order));
     return;
 }
 
-my $grant = "GRANT EXECUTE ON FUNCTION \@extschema\@.idgen_extra() TO \@extowner\@ WITH GRANT OPTION;\n";
-my $fresh = $update =~ s/^DO .*^END \$\$;\n/$grant/msr =~ s/^\\echo.*\nSET LOCAL.*\n//mr;
-my $more  = <<'SQL';
-ALTER TABLE idgen_catalog.idgen_generator ADD COLUMN more text;
-CREATE VIEW @extschema@.idgen_more AS SELECT name, more FROM idgen_catalog.idgen_generator;
-COMMENT ON VIEW @extschema@.idgen_more IS 'More.';
-INSERT INTO idgen_catalog.idgen_generator (name, layout, built_in) VALUES ('more', 'wide', true);
-SQL
-make_version('careful',   $fresh . $more, $update . $more);
-make_version('careless',  $fresh, $update =~ s/^DO .*^END \$\$;\n/$grant/msr);
-make_version('wordless',  $fresh, $update =~ s/^COMMENT .*?;\n//msr);
-make_version('rowless',   $fresh . $more, $update . $more =~ s/INSERT.*\n//r);
+append_to_file("$root$dir{sharedir}/extension/idgen--next.sql", join("\n", $script, map { $_ eq 'DO' ? $grant : $next{$_} } @order));
+make_update('next');
+make_update('careless', DO => $grant);
+make_update("without_\L$_", $_ => '') foreach @order;
 
+# --- the scripts in the tree
+
+ok(!-e "sql/releases/idgen--$version.sql", 'the version that the tree builds is not released yet');
+my $meta = decode_json(slurp_file('META.json'));
+like($_, qr/\A\Q$version\E(\.\d+)?\z/, 'META.json has the version') foreach $meta->{version}, $meta->{provides}{idgen}{version};
+like(slurp_file('CHANGELOG.md'), qr/\A[^#]*# [^#]*## \Q$version\E\n/, 'and so does the CHANGELOG');
 unlike(slurp_file($_), qr/\@extowner\@/, "$_ grants nothing to the role that runs it") foreach glob('sql/updates/*.sql');
 unlike(slurp_file($_), qr/CREATE [^;(]*IF NOT EXISTS/i, "$_ takes nothing over") foreach glob('sql/idgen--*.sql sql/updates/*.sql');
 like(slurp_file($_), qr/\A(--.*\n)*\\echo.*\n(\s|--.*\n)*SET LOCAL search_path = pg_catalog, pg_temp;\n/, "$_ sets search_path first")
@@ -104,28 +121,42 @@ SQL
     return $database;
 }
 
-sub differs {
-    my ($name, $updater) = @_;
-    my $anew    = made("${name}_anew_$updater", "CREATE EXTENSION idgen VERSION '$name' SCHEMA s");
-    my $updated = made("${name}_updated_$updater", "CREATE EXTENSION idgen SCHEMA s; SELECT s.idgen_create_generator('kept', 'js53');");
-    $node->safe_psql($updated, "ALTER EXTENSION idgen UPDATE TO '$name'", $updater eq 'tenant' ? @tenant : ());
-    is($node->safe_psql($updated, 'SELECT s.idgen_next($$kept$$) > 0', @tenant), 't', "$name by $updater: the previous version works");
-    $node->safe_psql($updated, 'SELECT s.idgen_drop_generator($$kept$$)', @tenant);
-    my ($wanted, $got) = map { $node->safe_psql($_, $describe) } $anew, $updated;
-    cmp_ok(length($wanted), '>', 20000, "$name by $updater: there are objects to compare");
-    return $wanted ne $got;
+# The catalogs of a fresh installation, and of one that was updated; undef if the update fails.
+sub fresh {
+    my ($to) = @_;
+    return $node->safe_psql(made('fresh_' . $to =~ tr/./_/r, "CREATE EXTENSION idgen VERSION '$to' SCHEMA s"), $describe);
 }
 
-foreach my $updater ('superuser', 'tenant') {
-    ok(!differs('careful', $updater), "an update by the $updater equals a fresh installation");
-    is($node->safe_psql("careful_updated_$updater", 'SELECT s.idgen_extra() > 0', @tenant), 't', "the owner has his privileges after an update by the $updater");
-    ok(differs('wordless', $updater), 'a missing comment is noticed');
-    ok(differs('rowless', $updater), 'a missing row is noticed');
+sub updated {
+    my ($from, $to, $updater) = @_;
+    my $database = made("from_${from}_${to}_$updater" =~ tr/./_/r, "CREATE EXTENSION idgen VERSION '$from' SCHEMA s; SELECT s.idgen_create_generator('kept', 'js53');");
+    my ($status) = $node->psql($database, "ALTER EXTENSION idgen UPDATE TO '$to'", on_error_stop => 1, $updater eq 'tenant' ? @tenant : ());
+    return undef if $status;
+    is($node->safe_psql($database, 'SELECT s.idgen_next($$kept$$) > 0', @tenant), 't', "$from to $to by the $updater: the previous version's generator works");
+    $node->safe_psql($database, 'SELECT s.idgen_drop_generator($$kept$$)', @tenant);
+    return $node->safe_psql($database, $describe);
 }
-ok(differs('careless', 'superuser'), 'privileges granted to the role that ran the update are noticed');
-my ($status) = $node->psql('careless_updated_superuser', 'SELECT s.idgen_extra()', @tenant);
-isnt($status, 0, 'an owner without privileges is noticed');
-ok(!differs('careless', 'tenant'), 'no difference if that role is the owner');
+
+# --- from each release to this version
+
+my $this = fresh($version);
+foreach my $release (@releases) {
+    is(updated($release, $version, $_), $this, "$release updated by the $_ equals a fresh $version") foreach 'superuser', 'tenant';
+}
+
+# --- from this version to the next
+
+my $fresh = fresh('next');
+cmp_ok(length($fresh), '>', 20000, 'there are objects to compare');
+foreach my $updater ('superuser', 'tenant') {
+    is(updated($version, 'next', $updater), $fresh, "an update by the $updater equals a fresh installation");
+    is($node->safe_psql("from_${version}_next_$updater" =~ tr/./_/r, 'SELECT s.idgen_extra() > 0', @tenant), 't', "the owner has his privileges after an update by the $updater");
+}
+isnt(updated($version, "without_\L$_", 'superuser'), $fresh, "an update without its $_ is noticed") foreach @order;
+isnt(updated($version, 'careless', 'superuser'), $fresh, 'privileges granted to the role that ran the update are noticed');
+my ($status) = $node->psql("from_${version}_careless_superuser" =~ tr/./_/r, 'SELECT s.idgen_extra()', @tenant);
+isnt($status, 0, 'the owner is left without them');
+is(updated($version, 'careless', 'tenant'), $fresh, 'no difference if that role is the owner');
 
 $node->stop;
 done_testing();
