@@ -1,6 +1,6 @@
 /*
- * Preloaded by bench/instructions: every clock stands still at the time when the process started. Under valgrind a
- * call takes fifty times as long, so that blocks would expire and stop growing, differently in every run.
+ * Preloaded by bench/instructions: every clock shows the time when the process started. Under valgrind a call takes
+ * fifty times as long, so blocks would expire and stop growing, differently in every run.
  */
 #define _GNU_SOURCE
 #include <sys/syscall.h>

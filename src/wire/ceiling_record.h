@@ -1,4 +1,4 @@
-// One record of the local file as bytes: little-endian, fixed size, checksummed. See docs/architecture.md.
+// One record of the local file as bytes: little-endian, fixed size, checksummed. See docs/architecture/ids.md.
 #pragma once
 
 #include <cstddef>
