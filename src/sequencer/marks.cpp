@@ -39,17 +39,17 @@ uint64_t MarkRecord::Sum() const noexcept {
   return sum;
 }
 
-size_t Marks::Places(size_t marks) noexcept { return (marks + kWays - 1) / kWays * kWays; }
+size_t Marks::Slots(size_t marks) noexcept { return (marks + kWays - 1) / kWays * kWays; }
 
 size_t Marks::Bytes(size_t marks) noexcept {
-  return sizeof(Header) + Places(marks) * (sizeof(Entry) + sizeof(uint32_t));
+  return sizeof(Header) + Slots(marks) * (sizeof(Entry) + sizeof(uint32_t));
 }
 
 Marks::Marks(void* memory, size_t marks) noexcept
     : header_(static_cast<Header*>(memory)),
       entries_(reinterpret_cast<Entry*>(header_ + 1)),
-      next_unwritten_(reinterpret_cast<uint32_t*>(entries_ + Places(marks))),
-      buckets_(Places(marks) / kWays) {}
+      next_unwritten_(reinterpret_cast<uint32_t*>(entries_ + Slots(marks))),
+      buckets_(Slots(marks) / kWays) {}
 
 Marks::Entry* Marks::FindEntry(const KeyHash& key) noexcept {
   Entry* bucket = BucketOf(key);
@@ -78,7 +78,7 @@ Marks::Entry* Marks::LeastOf(Entry* bucket, bool are_protected, uint64_t newcome
 }
 
 // Not all of a bucket are protected, so there is one.
-Marks::Entry* Marks::RoomFor(const KeyHash& key, uint64_t owner) noexcept {
+Marks::Entry* Marks::EvictFor(const KeyHash& key, uint64_t owner) noexcept {
   Entry* bucket = BucketOf(key);
   Entry* free = std::find_if(bucket, bucket + kWays, [](const Entry& entry) { return entry.used == 0; });
   return free != bucket + kWays ? free : LeastOf(bucket, false, owner);
@@ -89,39 +89,39 @@ void Marks::KeepToShare(Entry* bucket) noexcept {
   if (static_cast<size_t>(std::count_if(bucket, bucket + kWays, is_protected)) <= kMostProtected) return;
   Entry* least = LeastOf(bucket, true, 0);
   least->is_protected = false;
-  Queue(PlaceOf(least));
+  Queue(SlotOf(least));
 }
 
 // Written with the next record that has to be: a crash before it costs the protection only.
 void Marks::Protect(Entry* entry) noexcept {
   if (entry->is_protected) return;
   entry->is_protected = true;
-  Queue(PlaceOf(entry));
+  Queue(SlotOf(entry));
   KeepToShare(BucketOf(entry->record.key));
 }
 
-void Marks::Queue(size_t place) noexcept {
-  if (next_unwritten_[place] != 0) return;
-  const auto link = static_cast<uint32_t>(place) + 1;
+void Marks::Queue(size_t slot) noexcept {
+  if (next_unwritten_[slot] != 0) return;
+  const auto link = static_cast<uint32_t>(slot) + 1;
   if (header_->first_unwritten == 0)
     header_->first_unwritten = link;
   else
     next_unwritten_[header_->last_unwritten - 1] = link;
   header_->last_unwritten = link;
-  next_unwritten_[place] = kLast;
+  next_unwritten_[slot] = kLast;
 }
 
-bool Marks::TakeUnwritten(size_t* place) noexcept {
+bool Marks::TakeUnwritten(size_t* slot) noexcept {
   if (header_->first_unwritten == 0) return false;
-  *place = header_->first_unwritten - 1;
-  const uint32_t next = next_unwritten_[*place];
-  next_unwritten_[*place] = 0;
+  *slot = header_->first_unwritten - 1;
+  const uint32_t next = next_unwritten_[*slot];
+  next_unwritten_[*slot] = 0;
   header_->first_unwritten = next == kLast ? 0 : next;
   return true;
 }
 
-MarkRecord Marks::Record(size_t place, bool at_end) const noexcept {
-  const Entry& entry = entries_[place];
+MarkRecord Marks::Record(size_t slot, bool at_end) const noexcept {
+  const Entry& entry = entries_[slot];
   if (entry.used == 0) return {};
   MarkRecord record = entry.record;
   record.used = entry.used | (entry.is_protected ? MarkRecord::kUsedAgain : 0);
@@ -136,7 +136,7 @@ void Marks::Load(const MarkRecord& record) noexcept {
   const bool is_protected = used != record.used;
   Entry* entry = FindEntry(record.key);
   const bool is_there = entry != nullptr;
-  if (!is_there) entry = RoomFor(record.key, 0);
+  if (!is_there) entry = EvictFor(record.key, 0);
   if (entry->used > used && (is_there || !is_protected)) return;
   *entry = {.record = record,
             .value = record.value,
@@ -166,20 +166,20 @@ Known Marks::Find(const KeyHash& key) noexcept {
   known.ahead = entry->is_unsure ? entry->record.ahead : entry->value;
   known.writer = entry->record.writer;
   known.losses = entry->losses;
-  known.place = PlaceOf(entry);
+  known.slot = SlotOf(entry);
   return known;
 }
 
 Marks::Noted Marks::Write(Entry* entry) noexcept {
   entry->write = ++header_->writes;
-  Queue(PlaceOf(entry));
+  Queue(SlotOf(entry));
   Noted noted = Covered(entry);
   noted.is_written_ahead = false;
   return noted;
 }
 
 Marks::Noted Marks::Covered(const Entry* entry) const noexcept {
-  return {.is_written_ahead = true, .place = PlaceOf(entry), .write = entry->write};
+  return {.is_written_ahead = true, .slot = SlotOf(entry), .write = entry->write};
 }
 
 Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definition& definition,
@@ -187,7 +187,7 @@ Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definitio
   const Mark& mark = given.mark;
   Entry* entry = FindEntry(key);
   const bool is_new = entry == nullptr;
-  if (is_new) entry = RoomFor(key, given.owner);
+  if (is_new) entry = EvictFor(key, given.owner);
   const uint64_t used = ++header_->uses;
   const bool is_other = !is_new && entry->writer != 0 && given.writer != 0 && entry->writer != given.writer;
   if (is_new || mark.generation > entry->record.generation) {
@@ -240,7 +240,7 @@ Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definitio
 }
 
 bool Marks::NoteSimply(const Known& known, const Given& given, uint64_t* write) noexcept {
-  Entry& entry = entries_[known.place];
+  Entry& entry = entries_[known.slot];
   if (!known.found || entry.used == 0 || !(entry.record.key == known.hash)) return false;
   if (given.mark.generation != entry.record.generation || given.first <= known.ahead ||
       given.mark.value > entry.record.ahead || entry.is_unsure || entry.losses != given.losses ||
@@ -256,7 +256,7 @@ bool Marks::NoteSimply(const Known& known, const Given& given, uint64_t* write) 
 Marks::Noted Marks::TakeBack(const KeyHash& key, const Mark& noted, int64_t value) noexcept {
   Entry* entry = FindEntry(key);
   if (entry == nullptr || entry->record.generation != noted.generation || entry->value != noted.value)
-    return {.is_written_ahead = true, .place = 0, .write = 0};
+    return {.is_written_ahead = true, .slot = 0, .write = 0};
   ++header_->uses;
   entry->value = value;
   if (entry->record.value <= value) return Covered(entry);

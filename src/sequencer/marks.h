@@ -1,6 +1,6 @@
 // How far sequences have come, as this server knows: what a store that has forgotten can't answer below.
 //
-// A table of fixed size in memory that is given, and a file of records beside it, one for each place. What a key has
+// A table of fixed size in memory that is given, and a file of records beside it, one for each slot. What a key has
 // come to is known exactly in memory; its record is ahead of that by a number of values, as PostgreSQL's sequences are
 // in the log, so that it is written once in so many. After a crash the records are what is left: between a record's
 // `value` and its `ahead`, what was given is not known.
@@ -8,7 +8,7 @@
 // A key is known by 128 bits of a hash under a secret of the server. Two that had the same would share a mark, so that
 // whoever sets one of them would set the other: nobody may be able to choose such keys.
 //
-// A key that is new and finds no room in its bucket takes the place of one that was used once only, so that however
+// A key that is new and finds no room in its bucket takes the slot of one that was used once only, so that however
 // many such keys do not cost a key that is used its mark. A key that is used again is protected; where too many of a
 // bucket are, one of them is no longer. Both choices fall on whoever has most of them in the bucket (an owner: a role
 // in the databases of one owner), and on the one of his that was used longest ago: nobody can take more than his share
@@ -74,20 +74,20 @@ struct Known {
   int64_t ahead = kNoValue;  // and so far at the most; above mark.value only after a crash
   uint64_t writer = 0;
   uint64_t losses = 0;  // how often the store was found to have forgotten
-  size_t place = 0;     // where the mark stood
+  size_t slot = 0;     // where the mark stood
 };
 
 class Marks {
  public:
   // The bytes for about so many marks, and how many those are.
   static size_t Bytes(size_t marks) noexcept;
-  static size_t Places(size_t marks) noexcept;
+  static size_t Slots(size_t marks) noexcept;
   // Over memory for so many marks that was all zeros once, and was changed by nothing else since.
   Marks(void* memory, size_t marks) noexcept;
 
-  size_t places() const noexcept { return buckets_ * kWays; }
+  size_t slots() const noexcept { return buckets_ * kWays; }
   // As it is to be written. Where `at_end`, nothing is given any more: the record is not ahead of what was.
-  MarkRecord Record(size_t place, bool at_end) const noexcept;
+  MarkRecord Record(size_t slot, bool at_end) const noexcept;
   // From the file of before, whatever size that had. One that is not whole is nothing.
   void Load(const MarkRecord& record) noexcept;
 
@@ -108,7 +108,7 @@ class Marks {
     // and so may have been given to somebody else; or of one of two stores that both take themselves for the master.
     bool is_doubtful = false;
     bool is_written_ahead = false;  // nothing was to be written
-    size_t place = 0;
+    size_t slot = 0;
     uint64_t write = 0;  // the number of the write that covers the mark: it counts when that one is on disk
   };
   // Of a later generation the mark is taken as it is, of the same one the higher value, of an earlier one nothing.
@@ -119,10 +119,10 @@ class Marks {
   // Values down to `value` were given to nobody, and go back: the mark goes back with them, where `noted` is still it.
   Noted TakeBack(const KeyHash& key, const Mark& noted, int64_t value) noexcept;
 
-  // Takes a place out of the queue of those whose records are to be written. False where there is none.
-  bool TakeUnwritten(size_t* place) noexcept;
+  // Takes a slot out of the queue of those whose records are to be written. False where there is none.
+  bool TakeUnwritten(size_t* slot) noexcept;
   // It could not be written: it is queued again.
-  void NoteUnwritten(size_t place) noexcept { Queue(place); }
+  void NoteUnwritten(size_t slot) noexcept { Queue(slot); }
 
   // The number of the latest write: when the queue has been found empty, and what was taken out of it has been written,
   // all up to this one have been.
@@ -148,25 +148,25 @@ class Marks {
   struct Header {
     uint64_t uses;
     uint64_t writes;
-    uint32_t first_unwritten;  // a place and one; 0: none
+    uint32_t first_unwritten;  // a slot and one; 0: none
     uint32_t last_unwritten;
   };
   static constexpr uint32_t kLast = UINT32_MAX;
 
   Entry* FindEntry(const KeyHash& key) noexcept;
   Entry* BucketOf(const KeyHash& key) const noexcept { return entries_ + key.low % buckets_ * kWays; }
-  Entry* RoomFor(const KeyHash& key, uint64_t owner) noexcept;
+  Entry* EvictFor(const KeyHash& key, uint64_t owner) noexcept;
   static Entry* LeastOf(Entry* bucket, bool are_protected, uint64_t newcomer) noexcept;
   void Protect(Entry* entry) noexcept;
   void KeepToShare(Entry* bucket) noexcept;
-  void Queue(size_t place) noexcept;
-  size_t PlaceOf(const Entry* entry) const noexcept { return static_cast<size_t>(entry - entries_); }
+  void Queue(size_t slot) noexcept;
+  size_t SlotOf(const Entry* entry) const noexcept { return static_cast<size_t>(entry - entries_); }
   Noted Write(Entry* entry) noexcept;
   Noted Covered(const Entry* entry) const noexcept;
 
   Header* header_;
   Entry* entries_;
-  uint32_t* next_unwritten_;  // by place: the next one of the queue and one, or kLast; 0: it isn't queued
+  uint32_t* next_unwritten_;  // by slot: the next one of the queue and one, or kLast; 0: it isn't queued
   size_t buckets_;
 };
 

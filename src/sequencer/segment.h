@@ -1,10 +1,10 @@
-// Segments of a key's values that a server took from the store, as shared memory holds them: the current one, handed
-// out to all backends by one compare-and-swap each, and the next, which was fetched before the current one ran out.
+// Segments of one key's values that a server fetched from the store: the current segment, which hands out its values to
+// all backends by one compare-and-swap each, and the next segment, which is fetched before the current one runs out.
 //
-// The cursor says which segment is current and how many of its values are gone. Serials of segments only grow, also
-// when the place is given to another key, so a swap that succeeds proves that nothing it was worked out from has
-// changed since the cursor was loaded: the place's tenure and what stands in the segment's slot are loaded after it,
-// and are written only once no cursor that led to them can be swapped any more. Who writes holds the lock of the place.
+// The cursor says which segment is current and how many of its values are gone. Serial numbers of segments only grow,
+// even when the slot passes to another key. A successful swap therefore proves that nothing it was computed from has
+// changed since the cursor was loaded: the slot's tenure and the segment's range are loaded after the cursor, and are
+// written only when no cursor that led to them can be swapped any more. Writers hold the lock of the slot table.
 #pragma once
 
 #include <algorithm>
@@ -17,13 +17,13 @@ namespace idgen::sequencer {
 using core::Step;
 using core::Word;
 
-// How many values a segment can have: their number must fit the cursor.
+// The maximum number of values in a segment: the number of those that are gone must fit the cursor.
 inline constexpr int64_t kMaxSegment = 1000000;
 
-// A segment's serial and how many of its values are gone.
+// A segment's serial number and how many of its values are gone.
 struct Cursor {
   static constexpr int kGoneBits = 20;
-  static constexpr uint64_t kClosed = (uint64_t{1} << kGoneBits) - 1;  // in place of a number: there is no segment
+  static constexpr uint64_t kClosed = (uint64_t{1} << kGoneBits) - 1;  // instead of a number: there is no segment
   static_assert(kMaxSegment < static_cast<int64_t>(kClosed));
 
   static constexpr uint64_t Of(uint64_t serial, uint64_t gone) noexcept { return serial << kGoneBits | gone; }
@@ -33,142 +33,157 @@ struct Cursor {
 
 struct alignas(64) Segments {
   Word cursor;
-  Word tenure;  // moves when the place is given to another key
-  Word ready;   // serial of the segment that waits for its turn; that of the current one, or less, where none does
-  struct Slot {
+  Word tenure;  // grows whenever the slot passes to another key
+  Word ready;   // serial of the next segment; at most that of the current one if there is no next one
+  struct Stored {
     Word first;
     Word count;
   };
-  alignas(64) Slot slots[2];  // by serial, odd and even
+  alignas(64) Stored stored[2];  // by serial, odd and even
 };
 static_assert(sizeof(Segments) == 128);
 
-// Values that follow each other by the step.
-struct Piece {
-  enum class Outcome : uint8_t {
-    kOk,
-    kNone,  // there is no segment, or it is used up, and no other is ready
-    kGone,  // the place is another key's
+// Consecutive values of one segment, a step apart.
+struct Range {
+  enum class Result : uint8_t {
+    kTaken,
+    kNone,  // there is no segment, or it is used up and no next one is ready
+    kGone,  // the slot belongs to another key now
   };
-  Outcome outcome = Outcome::kNone;
+  Result result = Result::kNone;
   int64_t first = 0;
   int64_t count = 0;
-  bool is_low = false;  // less than half is left, and no other is ready
+  bool is_low = false;  // less than half of the segment is left, and no next one is ready
 };
 
-// Takes up to `most` values, those of one segment.
+// Takes up to `max` values, all from one segment.
 template <class Memory>
-Piece Take(Segments& segments, uint64_t tenure, int64_t step, int64_t most) noexcept {
+Range Take(Segments& segments, uint64_t tenure, int64_t step, int64_t max) noexcept {
   uint64_t cursor = Memory::Load(segments.cursor, Step::kLoadCursor);
   while (true) {
-    if (Memory::Load(segments.tenure, Step::kLoadTenure) != tenure) return {.outcome = Piece::Outcome::kGone};
+    if (Memory::Load(segments.tenure, Step::kLoadTenure) != tenure) return {.result = Range::Result::kGone};
     uint64_t serial = Cursor::Serial(cursor), gone = Cursor::Gone(cursor);
-    const Segments::Slot* slot = &segments.slots[serial & 1];
-    auto count = gone == Cursor::kClosed ? 0 : Memory::Load(slot->count, Step::kLoadSegment);
+    const Segments::Stored* stored = &segments.stored[serial & 1];
+    auto count = gone == Cursor::kClosed ? 0 : Memory::Load(stored->count, Step::kLoadSegment);
     if (gone >= count) {
-      if (Memory::Load(segments.ready, Step::kLoadReady) != serial + 1) return {.outcome = Piece::Outcome::kNone};
+      if (Memory::Load(segments.ready, Step::kLoadReady) != serial + 1) return {.result = Range::Result::kNone};
       serial += 1;
       gone = 0;
-      slot = &segments.slots[serial & 1];
-      count = Memory::Load(slot->count, Step::kLoadSegment);
+      stored = &segments.stored[serial & 1];
+      count = Memory::Load(stored->count, Step::kLoadSegment);
     }
-    const uint64_t taken = std::min(static_cast<uint64_t>(most), count - gone);
-    const auto first = static_cast<int64_t>(Memory::Load(slot->first, Step::kLoadSegment));
+    const uint64_t taken = std::min(static_cast<uint64_t>(max), count - gone);
+    const auto first = static_cast<int64_t>(Memory::Load(stored->first, Step::kLoadSegment));
     if (!Memory::Swap(segments.cursor, cursor, Cursor::Of(serial, gone + taken), Step::kSwapCursor)) continue;
     const bool is_low =
         count > 1 && (count - gone - taken) * 2 < count && Memory::Load(segments.ready, Step::kLoadReady) != serial + 1;
-    return {.outcome = Piece::Outcome::kOk,
+    return {.result = Range::Result::kTaken,
             .first = first + static_cast<int64_t>(gone) * step,
             .count = static_cast<int64_t>(taken),
             .is_low = is_low};
   }
 }
 
-// The rest is for who holds the lock of the place.
+// The caller of the functions below holds the lock of the slot table.
 
-// How many values there are to take, with those of the segment that waits.
+// How many values can be taken, including those of the next segment.
 template <class Memory>
 int64_t CountLeft(const Segments& segments) noexcept {
   const uint64_t cursor = Memory::Load(segments.cursor, Step::kLoadCursor);
   const uint64_t serial = Cursor::Serial(cursor), gone = Cursor::Gone(cursor);
   uint64_t left = 0;
-  if (gone != Cursor::kClosed) left = Memory::Load(segments.slots[serial & 1].count, Step::kLoadSegment) - gone;
+  if (gone != Cursor::kClosed) left = Memory::Load(segments.stored[serial & 1].count, Step::kLoadSegment) - gone;
   if (Memory::Load(segments.ready, Step::kLoadReady) == serial + 1)
-    left += Memory::Load(segments.slots[(serial + 1) & 1].count, Step::kLoadSegment);
+    left += Memory::Load(segments.stored[(serial + 1) & 1].count, Step::kLoadSegment);
   return static_cast<int64_t>(left);
 }
 
-// Whether a segment waits for its turn, so that there is no room for another.
+// The value that is taken next; false if there is none.
+template <class Memory>
+bool NextValue(const Segments& segments, int64_t step, int64_t* value) noexcept {
+  const uint64_t cursor = Memory::Load(segments.cursor, Step::kLoadCursor);
+  uint64_t serial = Cursor::Serial(cursor), gone = Cursor::Gone(cursor);
+  if (gone == Cursor::kClosed || gone >= Memory::Load(segments.stored[serial & 1].count, Step::kLoadSegment)) {
+    if (Memory::Load(segments.ready, Step::kLoadReady) != serial + 1) return false;
+    ++serial;
+    gone = 0;
+  }
+  const uint64_t first = Memory::Load(segments.stored[serial & 1].first, Step::kLoadSegment);
+  *value = static_cast<int64_t>(first) + static_cast<int64_t>(gone) * step;
+  return true;
+}
+
+// Whether there is a next segment already, so that another one cannot be put.
 template <class Memory>
 bool HasReady(const Segments& segments) noexcept {
   const uint64_t cursor = Memory::Load(segments.cursor, Step::kLoadCursor);
   return Memory::Load(segments.ready, Step::kLoadReady) == Cursor::Serial(cursor) + 1;
 }
 
-// Whether another segment should be fetched: of the current one less than half is left, and none waits.
+// Whether another segment should be fetched: less than half of the current one is left, and there is no next one.
 template <class Memory>
 bool IsLow(const Segments& segments) noexcept {
   const uint64_t cursor = Memory::Load(segments.cursor, Step::kLoadCursor);
   const uint64_t serial = Cursor::Serial(cursor), gone = Cursor::Gone(cursor);
   if (gone == Cursor::kClosed || Memory::Load(segments.ready, Step::kLoadReady) == serial + 1) return false;
-  const uint64_t count = Memory::Load(segments.slots[serial & 1].count, Step::kLoadSegment);
+  const uint64_t count = Memory::Load(segments.stored[serial & 1].count, Step::kLoadSegment);
   return (count - gone) * 2 < count;
 }
 
-// Puts down a segment that the store gave, for when the current one is used up. None must be waiting. It is announced
-// only when it stands: who sees it ready reads it. Returns its serial.
+// Puts a segment from the store as the next one; there must be none. It is announced only when it is complete, because
+// whoever sees it ready reads it. Returns its serial.
 template <class Memory>
 uint64_t Put(Segments& segments, int64_t first, int64_t count) noexcept {
   const uint64_t serial = Cursor::Serial(Memory::Load(segments.cursor, Step::kLoadCursor)) + 1;
-  Segments::Slot& slot = segments.slots[serial & 1];
-  Memory::Store(slot.first, static_cast<uint64_t>(first), Step::kSetSegment);
-  Memory::Store(slot.count, static_cast<uint64_t>(count), Step::kSetSegment);
+  Segments::Stored& stored = segments.stored[serial & 1];
+  Memory::Store(stored.first, static_cast<uint64_t>(first), Step::kSetSegment);
+  Memory::Store(stored.count, static_cast<uint64_t>(count), Step::kSetSegment);
   Memory::Store(segments.ready, serial, Step::kSetReady);
   return serial;
 }
 
-// What nobody took when the segments were given up.
-struct Rest {
-  int64_t end = 0;      // its last value
-  int64_t count = 0;    // of values, which follow each other by the step; 0 for none
-  uint64_t serial = 0;  // of the segment that `end` is of
+// Values that nobody had taken when the segments were closed.
+struct Remainder {
+  int64_t end = 0;      // the last value
+  int64_t count = 0;    // of values, a step apart; 0 for none
+  uint64_t serial = 0;  // of the segment that `end` belongs to
 
   constexpr int64_t Amount(int64_t step) const noexcept { return count * step; }
 };
 
-// Gives up what there is: nobody takes any of it afterwards. Of what is left, the part that lies at the store's end:
-// values that other servers have, between the two segments, cut it. `follows`: nobody took any before the one that
-// waits.
+// Closes the segments: nobody takes any value of them afterwards. The remainder ends at the last value that the store
+// gave. Values of the current segment count among it only if the next one adjoins it and `follows` is true: if the
+// store gave the next segment right after the current one.
 template <class Memory>
-Rest Close(Segments& segments, int64_t step, bool follows) noexcept {
+Remainder Close(Segments& segments, int64_t step, bool follows) noexcept {
   uint64_t cursor = Memory::Load(segments.cursor, Step::kLoadCursor);
-  // A serial further than the one that may be waiting, so that this one's turn never comes.
+  // The serial skips the one that may be ready, so that the next segment never becomes the current one.
   while (!Memory::Swap(segments.cursor, cursor, Cursor::Of(Cursor::Serial(cursor) + 2, Cursor::kClosed),
                        Step::kSwapCursor)) {
   }
   const uint64_t serial = Cursor::Serial(cursor), gone = Cursor::Gone(cursor);
-  const auto end_of = [step](const Segments::Slot& slot) {
-    return static_cast<int64_t>(slot.first.load()) + (static_cast<int64_t>(slot.count.load()) - 1) * step;
+  const auto end_of = [step](const Segments::Stored& stored) {
+    return static_cast<int64_t>(stored.first.load()) + (static_cast<int64_t>(stored.count.load()) - 1) * step;
   };
-  Rest rest;
+  Remainder remainder;
   if (gone != Cursor::kClosed) {
-    const Segments::Slot& current = segments.slots[serial & 1];
-    rest = {.end = end_of(current), .count = static_cast<int64_t>(current.count.load() - gone), .serial = serial};
+    const Segments::Stored& current = segments.stored[serial & 1];
+    remainder = {.end = end_of(current), .count = static_cast<int64_t>(current.count.load() - gone), .serial = serial};
   }
   if (Memory::Load(segments.ready, Step::kLoadReady) == serial + 1) {
-    const Segments::Slot& next = segments.slots[(serial + 1) & 1];
+    const Segments::Stored& next = segments.stored[(serial + 1) & 1];
     const auto first = static_cast<int64_t>(next.first.load());
-    const bool adjoins = rest.count > 0 && first > rest.end && first - rest.end == step;
-    rest = {.end = end_of(next),
-            .count = static_cast<int64_t>(next.count.load()) + (follows && adjoins ? rest.count : 0),
-            .serial = serial + 1};
+    const bool adjoins = remainder.count > 0 && first > remainder.end && first - remainder.end == step;
+    remainder = {.end = end_of(next),
+                 .count = static_cast<int64_t>(next.count.load()) + (follows && adjoins ? remainder.count : 0),
+                 .serial = serial + 1};
   }
-  return rest;
+  return remainder;
 }
 
-// Gives the place to another key. What was there must have been closed. The cursor moves once more after the tenure
-// has: who loaded it before, and saw the former tenure, could otherwise swap it for the new key's first segment.
-// Returns the new tenure.
+// Passes the slot to another key; its segments must be closed. The cursor moves once more after the tenure has:
+// otherwise a backend that loaded the cursor before, and saw the previous tenure, could swap it when the new key's first
+// segment is ready. Returns the new tenure.
 template <class Memory>
 uint64_t MoveIn(Segments& segments) noexcept {
   const uint64_t tenure = Memory::Load(segments.tenure, Step::kLoadTenure) + 1;
@@ -181,8 +196,9 @@ uint64_t MoveIn(Segments& segments) noexcept {
 inline constexpr int64_t kShortLifeUs = 1000 * 1000;
 inline constexpr int64_t kLongLifeUs = 10 * 1000 * 1000;
 
-// How large the next segment is to be, of at most `cache` values: the first has one, and they double while one lasts
-// less than a second and halve while one lasts more than ten. `size`: of the latest, 0 for none, which lasted so long.
+// The size of the next segment, at most `cache`. The first segment has one value; the size doubles when a segment lasts
+// less than a second, and halves when one lasts more than ten. `size`: of the latest segment, which lasted `lasted_us`;
+// 0 if there was none.
 constexpr int64_t NextSegmentSize(int64_t size, int64_t lasted_us, int64_t cache) noexcept {
   if (size < 1) return 1;
   if (lasted_us < kShortLifeUs) return std::min(size * 2, cache);

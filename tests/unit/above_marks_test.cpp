@@ -1,10 +1,8 @@
-// What a server gives where it knows how far a key has come, and what it knows then: for each answer of the store.
-#include "sequencer/above_marks.h"
-
+// Which values are accepted above a high-water mark, when the store is raised, and what is noted: for each answer of the
+// store, and each connection that it comes over.
 #include <gtest/gtest.h>
 
-#include <deque>
-#include <vector>
+#include "sequence_host.h"
 
 namespace idgen::sequencer {
 namespace {
@@ -12,148 +10,199 @@ namespace {
 using Kind = Operation::Kind;
 using Outcome = Answer::Outcome;
 
-char room[kMaxStoreKeyBytes];
-const StoreKey kKey = WriteStoreKey("p:", "k", room);
-
 struct Told {
   int64_t value;
   int64_t generation;
 };
 
-// A store that answers as it is told to, and one mark.
-struct Host {
-  explicit Host(std::deque<Told> told_values) : answers_to_give(std::move(told_values)) {}
+constexpr uint64_t kWriter = 11;
 
-  void Ask(const Operation& operation, const StoreKey*, Answer* answers, int) {
-    asked.push_back(operation);
-    answers[0].outcome = Outcome::kOk;
-    answers[0].generation = answers_to_give.front().generation;
-    answers[0].grant = {
-        .first = answers_to_give.front().value, .step = 1, .count = operation.count, .unbroken = operation.count};
-    answers[0].had = operation.kind == Kind::kRaise && answers[0].generation <= operation.mark.generation;
-    answers_to_give.pop_front();
+// One key, with a mark of 100 under generation 7, and a store that gives what it is told to.
+class Marked {
+ public:
+  explicit Marked(std::deque<Told> answers, int64_t ahead = 100) : answers_(std::move(answers)) {
+    host.writer = kWriter;
+    host.answer = [this](const Operation& operation, const StoreKey&) { return Next(operation); };
+    // As after a crash, if it may have given more than it knows.
+    MarkRecord record = {.key = host.HashOf(key.key), .generation = 7, .value = 100, .ahead = ahead, .writer = kWriter,
+                         .used = 1};
+    record.sum = record.Sum();
+    host.LockMarks().Load(record);
+    host.UnlockMarks();
   }
-  uint64_t Writer(const StoreKey&) { return writer; }
-  KeyHash HashOf(const StoreKey& key) { return sequencer::HashOf(key.value()); }
-  void Find(Known* found, int) {
-    known.hash = found->hash;
-    *found = known;
-  }
-  bool Note(const StoreKey&, const KeyHash&, const Marks::Given& given, const Definition&) {
-    if (doubts-- > 0) return false;
-    noted = given.mark;
-    was_raised = given.is_raised;
-    return true;
-  }
-  int NoteSimply(const Known*, const Answer*, int) { return 0; }
-  void Tell(const StoreKey&, const Known&, Loss loss, int64_t) { told.push_back(loss); }
-  void Pause(const StoreKey&, int64_t value, int times) { pauses.emplace_back(value, times); }
 
-  Known known = {.hash = {}, .found = true, .mark = {.generation = 7, .value = 100}, .ahead = 100, .writer = 1};
-  uint64_t writer = 1;
-  std::deque<Told> answers_to_give;
-  std::vector<Operation> asked;
-  Mark noted;
-  bool was_raised = false;
-  int doubts = 0;  // so many marks are doubtful
-  std::vector<Loss> told;
-  std::vector<std::pair<int64_t, int>> pauses;
+  int64_t Take(int64_t count = 1) {
+    Answer answer;
+    Known known;
+    AskAboveMarks(host, {.definition = key.definition, .count = count}, &key.key, &answer, 1, &known, INT64_MAX);
+    return answer.grant.Value(0);
+  }
+  Mark noted() {
+    const Known known = host.LockMarks().Find(host.HashOf(key.key));
+    host.UnlockMarks();
+    return known.mark;
+  }
+  // What was asked, without the questions for the writer.
+  std::vector<Operation> asked() const {
+    std::vector<Operation> of_values;
+    for (const Operation& operation : host.asked)
+      if (operation.kind != Kind::kWriter) of_values.push_back(operation);
+    return of_values;
+  }
+
+  TestHost host;
+  TestKey key{"k", {}};
+
+ private:
+  Answer Next(const Operation& operation) {
+    if (operation.kind == Kind::kWriter) return host.Count(operation);
+    Answer answer;
+    answer.outcome = Outcome::kOk;
+    answer.generation = answers_.front().generation;
+    answer.grant = {
+        .first = answers_.front().value, .step = 1, .count = operation.count, .unbroken = operation.count};
+    answer.had = operation.kind == Kind::kRaise && answer.generation <= operation.mark.generation;
+    answers_.pop_front();
+    return answer;
+  }
+
+  std::deque<Told> answers_;
 };
 
-int64_t Take(Host& host, int64_t count = 1) {
-  Answer answer;
-  Known known;
-  AskAboveMarks(host, {.definition = {}, .count = count}, &kKey, &answer, 1, &known);
-  return answer.grant.Value(0);
+// Somebody else of this server gets the value while the store is asked.
+std::function<void(const Operation&)> GivenMeanwhile(Marked& marked, std::deque<int64_t> values) {
+  return [&marked, values](const Operation& operation) mutable {
+    if (operation.kind == Kind::kWriter || values.empty()) return;
+    const Marks::Given given = {.mark = {.generation = 7, .value = values.front()},
+                                .first = values.front(),
+                                .writer = kWriter + 1};
+    values.pop_front();
+    marked.host.BeginMarkChange().Note(marked.host.HashOf(marked.key.key), given, marked.key.definition, 0);
+    marked.host.EndMarkChange();
+  };
 }
 
-TEST(AboveMarks, AValueAboveTheMarkIsGivenAndKnown) {
-  Host host({{101, 7}});
-  EXPECT_EQ(Take(host, 3), 101);
-  ASSERT_EQ(host.asked.size(), 1u);
-  EXPECT_TRUE(host.asked[0].with_generation);
-  EXPECT_EQ(host.noted.value, 103);
-  EXPECT_EQ(host.noted.generation, 7);
+TEST(AboveMarks, AValueAboveTheMarkIsAcceptedAndNoted) {
+  Marked marked({{101, 7}});
+  EXPECT_EQ(marked.Take(3), 101);
+  ASSERT_EQ(marked.asked().size(), 1u);
+  EXPECT_TRUE(marked.asked()[0].with_generation);
+  EXPECT_EQ(marked.noted().value, 103);
+  EXPECT_EQ(marked.noted().generation, 7);
 }
 
-TEST(AboveMarks, AStoreThatHasForgottenIsRaised) {
-  Host host({{51, 7}, {101, 7}});
-  EXPECT_EQ(Take(host, 3), 101);
-  ASSERT_EQ(host.asked.size(), 2u);
-  EXPECT_EQ(host.asked[1].kind, Kind::kRaise);
-  EXPECT_EQ(host.asked[1].mark.value, 100);
-  EXPECT_EQ(host.asked[1].mark.generation, 7);
-  EXPECT_EQ(host.asked[1].value, 53);
-  EXPECT_EQ(host.noted.value, 103);
-  EXPECT_EQ(host.told.size(), 1u);
+TEST(AboveMarks, AStoreThatHasLostValuesIsRaised) {
+  Marked marked({{51, 7}, {101, 7}});
+  EXPECT_EQ(marked.Take(3), 101);
+  ASSERT_EQ(marked.asked().size(), 2u);
+  EXPECT_EQ(marked.asked()[1].kind, Kind::kRaise);
+  EXPECT_EQ(marked.asked()[1].mark.value, 100);
+  EXPECT_EQ(marked.asked()[1].mark.generation, 7);
+  EXPECT_EQ(marked.asked()[1].value, 53);
+  EXPECT_EQ(marked.noted().value, 103);
+  EXPECT_EQ(marked.host.losses, std::vector{Loss::kSure});
 }
 
-TEST(AboveMarks, AStoreThatHasForgottenTheGenerationTooIsRaised) {
-  Host host({{1, 0}, {101, 7}});
-  EXPECT_EQ(Take(host), 101);
-  EXPECT_EQ(host.noted.generation, 7);
+TEST(AboveMarks, AStoreThatHasLostTheGenerationTooIsRaised) {
+  Marked marked({{1, 0}, {101, 7}});
+  EXPECT_EQ(marked.Take(), 101);
+  EXPECT_EQ(marked.noted().generation, 7);
 }
 
-TEST(AboveMarks, WhatWasSetBackIsGiven) {
-  Host host({{51, 8}});
-  EXPECT_EQ(Take(host), 51);
-  EXPECT_EQ(host.asked.size(), 1u);
-  EXPECT_EQ(host.noted.value, 51);
-  EXPECT_EQ(host.noted.generation, 8);
+TEST(AboveMarks, AValueOfAKeyThatWasSetBackIsAccepted) {
+  Marked marked({{51, 8}});
+  EXPECT_EQ(marked.Take(), 51);
+  EXPECT_EQ(marked.asked().size(), 1u);
+  EXPECT_EQ(marked.noted().value, 51);
+  EXPECT_EQ(marked.noted().generation, 8);
 }
 
-// Else the store, which loses values of the later generation, would be taken for one that was set back.
-TEST(AboveMarks, WhatWasSetForwardIsKnownUnderItsGeneration) {
-  Host host({{1001, 8}});
-  EXPECT_EQ(Take(host), 1001);
-  EXPECT_EQ(host.noted.generation, 8);
+// Otherwise a store that loses values of the later generation would pass for one that was set back.
+TEST(AboveMarks, AValueOfAKeyThatWasSetForwardIsNotedUnderItsGeneration) {
+  Marked marked({{1001, 8}});
+  EXPECT_EQ(marked.Take(), 1001);
+  EXPECT_EQ(marked.noted().generation, 8);
 }
 
-// Not the value that was told before: it is one of before the loss, and of before the set.
-TEST(AboveMarks, WhatWasSetAfterALossIsNeitherUndoneNorPassedOver) {
-  Host host({{51, 7}, {6, 8}});
-  EXPECT_EQ(Take(host), 6);
-  EXPECT_EQ(host.noted.value, 6);
-  EXPECT_EQ(host.noted.generation, 8);
-  EXPECT_EQ(host.told.size(), 0u);
+// The rejected value counts for nothing: it was given before the loss, and before the set.
+TEST(AboveMarks, ASetAfterALossIsNeitherUndoneNorPassedOver) {
+  Marked marked({{51, 7}, {6, 8}});
+  EXPECT_EQ(marked.Take(), 6);
+  EXPECT_EQ(marked.noted().value, 6);
+  EXPECT_EQ(marked.noted().generation, 8);
+  EXPECT_TRUE(marked.host.losses.empty());
 }
 
-TEST(AboveMarks, AGenerationThatTheStoreForgotStaysKnown) {
-  Host host({{201, 5}});
-  EXPECT_EQ(Take(host), 201);
-  EXPECT_EQ(host.asked.size(), 1u);
-  EXPECT_EQ(host.noted.value, 201);
-  EXPECT_EQ(host.noted.generation, 7);
+TEST(AboveMarks, AGenerationThatTheStoreHasLostStaysKnown) {
+  Marked marked({{201, 5}});
+  EXPECT_EQ(marked.Take(), 201);
+  EXPECT_EQ(marked.asked().size(), 1u);
+  EXPECT_EQ(marked.noted().value, 201);
+  EXPECT_EQ(marked.noted().generation, 7);
 }
 
-TEST(AboveMarks, AfterACrashTheStoreThatGaveWhatIsKnownIsBelieved) {
-  Host host({{110, 7}});
-  host.known.ahead = 132;
-  EXPECT_EQ(Take(host), 110);
-  Host after({{111, 7}, {133, 7}});
-  after.known.ahead = 132;
-  after.writer = 2;
-  EXPECT_EQ(Take(after), 133);
-  EXPECT_EQ(after.asked[1].mark.value, 132);
+TEST(AboveMarks, AfterACrashTheWriterThatGaveWhatIsKnownIsBelieved) {
+  Marked marked({{110, 7}}, 132);
+  EXPECT_EQ(marked.Take(), 110);
+  EXPECT_TRUE(marked.host.losses.empty());
 }
 
-TEST(AboveMarks, WhatIsDoubtfulIsNotGiven) {
-  Host host({{101, 7}, {104, 7}});
-  host.doubts = 1;
-  EXPECT_EQ(Take(host, 3), 104);
-  ASSERT_EQ(host.asked.size(), 2u);
-  EXPECT_EQ(host.asked[1].kind, Kind::kRaise);
-  EXPECT_EQ(host.asked[1].mark.value, 103) << "above what was not taken, too";
-  EXPECT_EQ(host.noted.value, 106);
-  EXPECT_TRUE(host.was_raised);
-  EXPECT_EQ(host.told, std::vector{Loss::kDoubtful});
+TEST(AboveMarks, AfterACrashAnotherWriterIsRaisedAboveWhatMayHaveBeenGiven) {
+  Marked marked({{111, 7}, {133, 7}}, 132);
+  marked.host.writer = kWriter + 1;
+  EXPECT_EQ(marked.Take(), 133);
+  EXPECT_EQ(marked.asked()[1].mark.value, 132);
+  EXPECT_EQ(marked.host.losses, std::vector{Loss::kAfterCrash});
 }
 
-TEST(AboveMarks, AStoreThatRepeatsValuesIsNotAskedWithoutAPause) {
-  Host host({{51, 7}, {51, 7}, {51, 7}, {101, 7}});
-  host.doubts = 2;
-  EXPECT_EQ(Take(host), 101);
-  EXPECT_EQ(host.pauses, (std::vector<std::pair<int64_t, int>>{{51, 1}, {51, 2}}));
+// The values came over a connection that is gone, and the new one leads to the writer that is known: nobody knows who
+// gave the values.
+TEST(AboveMarks, AWriterOverANewerConnectionSaysNothingOfTheValues) {
+  Marked marked({{111, 7}, {133, 7}}, 132);
+  marked.host.on_ask = [&](const Operation& operation) {
+    if (operation.kind == Kind::kWriter) ++marked.host.connection;
+  };
+  EXPECT_EQ(marked.Take(), 133);
+  EXPECT_EQ(marked.host.losses, std::vector{Loss::kAfterCrash});
+}
+
+TEST(AboveMarks, AWriterOverANewerConnectionIsNotNotedForTheValues) {
+  Marked marked({{101, 7}, {102, 7}});
+  marked.host.on_ask = [&](const Operation& operation) {
+    if (operation.kind == Kind::kWriter) ++marked.host.connection;
+  };
+  EXPECT_EQ(marked.Take(), 101);
+  EXPECT_EQ(marked.host.session().writer_connection, 2u);
+  const Known known = marked.host.LockMarks().Find(marked.host.HashOf(marked.key.key));
+  marked.host.UnlockMarks();
+  EXPECT_EQ(known.writer, marked.host.self() << 32 | 1) << "a number that no writer has";
+}
+
+TEST(AboveMarks, TheWriterIsAskedOncePerConnection) {
+  Marked marked({{101, 7}, {102, 7}, {103, 7}});
+  marked.Take();
+  marked.Take();
+  EXPECT_EQ(marked.host.asked.size(), 3u);
+  ++marked.host.connection;
+  marked.Take();
+  EXPECT_EQ(marked.host.asked.size(), 5u);
+}
+
+TEST(AboveMarks, ADoubtfulValueIsNotGiven) {
+  Marked marked({{101, 7}, {104, 7}});
+  marked.host.on_ask = GivenMeanwhile(marked, {103});
+  EXPECT_EQ(marked.Take(3), 104);
+  ASSERT_EQ(marked.asked().size(), 2u);
+  EXPECT_EQ(marked.asked()[1].kind, Kind::kRaise);
+  EXPECT_EQ(marked.asked()[1].mark.value, 103) << "above the value that was not accepted, too";
+  EXPECT_EQ(marked.noted().value, 106);
+  EXPECT_EQ(marked.host.losses, std::vector{Loss::kDoubtful});
+}
+
+TEST(AboveMarks, AStoreThatRepeatsValuesIsNotRaisedWithoutAPause) {
+  Marked marked({{51, 7}, {51, 7}, {51, 7}, {101, 7}});
+  EXPECT_EQ(marked.Take(), 101);
+  EXPECT_EQ(marked.host.pauses, (std::vector<std::pair<int64_t, int>>{{51, 1}, {51, 2}}));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Every interleaving of two backends that take values with a third that puts segments down, closes the place and gives
+// Every interleaving of two backends that take values with a third that puts segments down, closes the slot and gives
 // it to another key, of the code that ships: no value twice, none that goes back, none of another key. And the proof
 // that the explorer would notice: each wrong order of the steps is caught.
 #include <gtest/gtest.h>
@@ -30,14 +30,14 @@ struct World {
   uint64_t tenure = 0;        // of the first key
   std::vector<bool> granted;  // by value
   std::vector<bool> issued;
-  std::vector<int64_t> in_order;  // the first value of every piece, in the order of the swaps; 0: not known yet
+  std::vector<int64_t> in_order;  // the first value of every range, in the order of the swaps; 0: not known yet
   std::vector<int64_t> ends;
   size_t mine[8] = {};     // by actor: its latest in `in_order`
   int64_t latest[8] = {};  // by actor: the last value it took; 0 for none
 };
 World& world = *new World;
 
-// Notes in which order pieces were taken: in the step that takes them.
+// Notes in which order ranges were taken: in the step that takes them.
 struct Ordered : Memory {
   static bool Swap(Word& word, uint64_t& expected, uint64_t desired, Step step) noexcept {
     if (!Memory::Swap(word, expected, desired, step)) return false;
@@ -58,33 +58,33 @@ void Issue(int64_t value) {
 }
 
 template <class Policy>
-void TakeSome(uint64_t tenure, int64_t most, bool first_key) {
-  const Piece piece = Take<Policy>(world.segments, tenure, 1, most);
+void TakeSome(uint64_t tenure, int64_t max, bool first_key) {
+  const Range range = Take<Policy>(world.segments, tenure, 1, max);
   const int actor = Explorer::current->running();
   world.latest[actor] = 0;
-  if (piece.outcome != Piece::Outcome::kOk) return;
-  if (piece.count < 1) Explorer::current->Fail(kForeign);
+  if (range.result != Range::Result::kTaken) return;
+  if (range.count < 1) Explorer::current->Fail(kForeign);
   const size_t order = world.mine[actor];
-  const int64_t last = world.latest[actor] = piece.first + piece.count - 1;
-  for (int64_t value = piece.first; value <= last; ++value) {
+  const int64_t last = world.latest[actor] = range.first + range.count - 1;
+  for (int64_t value = range.first; value <= last; ++value) {
     Explorer::current->Note("takes", static_cast<uint64_t>(value));
     Issue(value);
     if ((value < kSecondKey) != first_key) Explorer::current->Fail(kForeign);
   }
-  world.in_order[order] = piece.first;
+  world.in_order[order] = range.first;
   world.ends[order] = last;
   for (size_t i = 0; i < world.in_order.size(); ++i) {
     if (i == order || world.in_order[i] == 0) continue;
     if ((world.in_order[i] < kSecondKey) != first_key) continue;
-    if (i < order ? world.ends[i] >= piece.first : world.in_order[i] <= last) Explorer::current->Fail(kBackwards);
+    if (i < order ? world.ends[i] >= range.first : world.in_order[i] <= last) Explorer::current->Fail(kBackwards);
   }
 }
 
 template <class Policy = Ordered>
-Actor Taker(int64_t most, int times) {
+Actor Taker(int64_t max, int times) {
   return [=] {
     for (int i = 0; i < times; ++i) {
-      TakeSome<Policy>(world.tenure, most, true);
+      TakeSome<Policy>(world.tenure, max, true);
       // What it has taken is all it keeps.
       Explorer::current->Settle({static_cast<uint64_t>(world.latest[Explorer::current->running()])});
     }
@@ -104,8 +104,8 @@ Actor PutDown(int64_t first, int64_t count) {
 
 // What is left is given back, and taken by somebody else at once.
 void GiveUp() {
-  const Rest rest = Close<Memory>(world.segments, 1, true);
-  for (int64_t i = 0; i < rest.count; ++i) Issue(rest.end - i);
+  const Remainder remainder = Close<Memory>(world.segments, 1, true);
+  for (int64_t i = 0; i < remainder.count; ++i) Issue(remainder.end - i);
 }
 
 // The second key moves in, has a segment put down, and takes from it.
@@ -174,7 +174,7 @@ TEST(SegmentInterleaving, TakersAndSegmentsThatFollow) {
   EXPECT_TRUE(Holds(PutDown(6, 2), Taker(1, 3), Taker(5, 2)));
 }
 
-TEST(SegmentInterleaving, TakersWhileThePlaceIsClosed) {
+TEST(SegmentInterleaving, TakersWhileTheSlotIsClosed) {
   EXPECT_TRUE(Holds(Sequence({PutDown(4, 2), GiveUp, PutDown(10, 2)}), Taker(1, 2), Taker(2, 2)));
   EXPECT_TRUE(Holds(Sequence({GiveUp, PutDown(10, 2), PutDown(12, 2)}), Taker(1, 2), Taker(3, 2)));
 }
@@ -192,8 +192,8 @@ Actor AnnounceFirst(int64_t first, int64_t count) {
     Grant(first, count);
     const uint64_t serial = Cursor::Serial(Memory::Load(world.segments.cursor, Step::kLoadCursor)) + 1;
     Memory::Store(world.segments.ready, serial, Step::kSetReady);
-    Memory::Store(world.segments.slots[serial & 1].first, static_cast<uint64_t>(first), Step::kSetSegment);
-    Memory::Store(world.segments.slots[serial & 1].count, static_cast<uint64_t>(count), Step::kSetSegment);
+    Memory::Store(world.segments.stored[serial & 1].first, static_cast<uint64_t>(first), Step::kSetSegment);
+    Memory::Store(world.segments.stored[serial & 1].count, static_cast<uint64_t>(count), Step::kSetSegment);
   };
 }
 
@@ -202,8 +202,8 @@ Actor PutOver(int64_t first, int64_t count) {
   return [=] {
     Grant(first, count);
     const uint64_t serial = Cursor::Serial(Memory::Load(world.segments.cursor, Step::kLoadCursor)) + 2;
-    Memory::Store(world.segments.slots[serial & 1].first, static_cast<uint64_t>(first), Step::kSetSegment);
-    Memory::Store(world.segments.slots[serial & 1].count, static_cast<uint64_t>(count), Step::kSetSegment);
+    Memory::Store(world.segments.stored[serial & 1].first, static_cast<uint64_t>(first), Step::kSetSegment);
+    Memory::Store(world.segments.stored[serial & 1].count, static_cast<uint64_t>(count), Step::kSetSegment);
   };
 }
 
@@ -254,13 +254,13 @@ struct CursorLast : Ordered {
       tenure[actor] = Memory::Load(world.segments.tenure, Step::kLoadTenure);
     } else {
       const uint64_t serial = Cursor::Serial(Memory::Load(world.segments.cursor, Step::kLoadCursor));
-      first[actor] = Memory::Load(world.segments.slots[serial & 1].first, Step::kLoadSegment);
+      first[actor] = Memory::Load(world.segments.stored[serial & 1].first, Step::kLoadSegment);
     }
   }
   static uint64_t Load(const Word& word, Step step) noexcept {
     const int actor = Explorer::current->running();
     if (kTenure && step == Step::kLoadTenure) return tenure[actor];
-    const bool is_first = &word == &world.segments.slots[0].first || &word == &world.segments.slots[1].first;
+    const bool is_first = &word == &world.segments.stored[0].first || &word == &world.segments.stored[1].first;
     if (!kTenure && is_first) return first[actor];
     if (step == Step::kLoadCursor) LoadEarly();
     return Memory::Load(word, step);
@@ -278,7 +278,7 @@ TEST(WrongOrderOfSegments, WhenOneIsPutDownIsCaught) {
   EXPECT_FALSE(Explore(PutOver(6, 2), Taker(1, 3), Taker(2, 2)).violation.empty());
 }
 
-TEST(WrongOrderOfSegments, WhenThePlaceIsClosedIsCaught) {
+TEST(WrongOrderOfSegments, WhenTheSlotIsClosedIsCaught) {
   EXPECT_TRUE(Catches(kTwice, Sequence({PutDown(4, 2), CloseInPlace}), Taker(1, 2), Taker(3, 2)));
   EXPECT_TRUE(Catches(kTwice, Actor(CloseBlindly), Taker(1, 2), Taker(2, 2)));
 }

@@ -1,4 +1,4 @@
-// What a place of segments gives, when it says that more is wanted, what is left when it is closed, and how segments
+// What a slot gives, when it says that it runs low, what remains when it is closed, and how segments
 // grow.
 #include "sequencer/segment.h"
 
@@ -10,23 +10,23 @@ namespace idgen::sequencer {
 namespace {
 
 using Memory = core::PlainMemory;
-using Outcome = Piece::Outcome;
+using Result = Range::Result;
 
 constexpr int64_t kStep = 3;
 
-class Place {
+class TestSlot {
  public:
-  Place() { tenure = MoveIn<Memory>(segments); }
-  Piece Take(int64_t most = 1) { return sequencer::Take<Memory>(segments, tenure, kStep, most); }
+  TestSlot() { tenure = MoveIn<Memory>(segments); }
+  Range Take(int64_t max = 1) { return sequencer::Take<Memory>(segments, tenure, kStep, max); }
   void Put(int64_t first, int64_t count) { sequencer::Put<Memory>(segments, first, count); }
-  Rest Close(bool follows = true) { return sequencer::Close<Memory>(segments, kStep, follows); }
+  Remainder Close(bool follows = true) { return sequencer::Close<Memory>(segments, kStep, follows); }
   int64_t left() const { return CountLeft<Memory>(segments); }
   bool has_ready() const { return HasReady<Memory>(segments); }
   bool is_low() const { return IsLow<Memory>(segments); }
   // All there is, one by one.
   std::vector<int64_t> All() {
     std::vector<int64_t> values;
-    for (Piece piece = Take(); piece.outcome == Outcome::kOk; piece = Take()) values.push_back(piece.first);
+    for (Range range = Take(); range.result == Result::kTaken; range = Take()) values.push_back(range.first);
     return values;
   }
 
@@ -35,144 +35,144 @@ class Place {
 };
 
 TEST(Segment, HasNothingAtFirst) {
-  Place place;
-  EXPECT_EQ(place.Take().outcome, Outcome::kNone);
-  EXPECT_EQ(place.left(), 0);
-  EXPECT_FALSE(place.has_ready());
-  EXPECT_FALSE(place.is_low());
-  EXPECT_EQ(place.Close().count, 0);
+  TestSlot slot;
+  EXPECT_EQ(slot.Take().result, Result::kNone);
+  EXPECT_EQ(slot.left(), 0);
+  EXPECT_FALSE(slot.has_ready());
+  EXPECT_FALSE(slot.is_low());
+  EXPECT_EQ(slot.Close().count, 0);
 }
 
 TEST(Segment, GivesItsValuesInOrderAndThenNone) {
-  Place place;
-  place.Put(10, 4);
-  EXPECT_EQ(place.left(), 4);
-  EXPECT_EQ(place.All(), (std::vector<int64_t>{10, 13, 16, 19}));
-  EXPECT_EQ(place.Take().outcome, Outcome::kNone);
-  EXPECT_EQ(place.left(), 0);
+  TestSlot slot;
+  slot.Put(10, 4);
+  EXPECT_EQ(slot.left(), 4);
+  EXPECT_EQ(slot.All(), (std::vector<int64_t>{10, 13, 16, 19}));
+  EXPECT_EQ(slot.Take().result, Result::kNone);
+  EXPECT_EQ(slot.left(), 0);
 }
 
 TEST(Segment, TheNextFollowsWhenTheCurrentOneIsUsedUp) {
-  Place place;
-  place.Put(10, 2);
-  place.Take();
-  EXPECT_FALSE(place.has_ready());
-  place.Put(100, 2);
-  EXPECT_TRUE(place.has_ready());
-  EXPECT_EQ(place.left(), 3);
-  EXPECT_EQ(place.All(), (std::vector<int64_t>{13, 100, 103}));
-  EXPECT_FALSE(place.has_ready());
+  TestSlot slot;
+  slot.Put(10, 2);
+  slot.Take();
+  EXPECT_FALSE(slot.has_ready());
+  slot.Put(100, 2);
+  EXPECT_TRUE(slot.has_ready());
+  EXPECT_EQ(slot.left(), 3);
+  EXPECT_EQ(slot.All(), (std::vector<int64_t>{13, 100, 103}));
+  EXPECT_FALSE(slot.has_ready());
 }
 
 TEST(Segment, ABatchTakesWhatIsLeftAndGoesOnInTheNext) {
-  Place place;
-  place.Put(10, 3);
-  Piece piece = place.Take(2);
-  place.Put(40, 3);
-  EXPECT_EQ(piece.first, 10);
-  EXPECT_EQ(piece.count, 2);
-  piece = place.Take(5);
-  EXPECT_EQ(piece.first, 16);
-  EXPECT_EQ(piece.count, 1);
-  piece = place.Take(5);
-  EXPECT_EQ(piece.first, 40);
-  EXPECT_EQ(piece.count, 3);
+  TestSlot slot;
+  slot.Put(10, 3);
+  Range range = slot.Take(2);
+  slot.Put(40, 3);
+  EXPECT_EQ(range.first, 10);
+  EXPECT_EQ(range.count, 2);
+  range = slot.Take(5);
+  EXPECT_EQ(range.first, 16);
+  EXPECT_EQ(range.count, 1);
+  range = slot.Take(5);
+  EXPECT_EQ(range.first, 40);
+  EXPECT_EQ(range.count, 3);
 }
 
 TEST(Segment, SaysWhenLessThanHalfIsLeftAndNoneWaits) {
-  Place place;
-  place.Put(1, 4);
-  EXPECT_FALSE(place.Take(2).is_low);
-  EXPECT_FALSE(place.is_low());
-  EXPECT_TRUE(place.Take().is_low);
-  EXPECT_TRUE(place.is_low());
-  place.Put(100, 4);
-  EXPECT_FALSE(place.is_low());
-  EXPECT_FALSE(place.Take().is_low);
-  EXPECT_TRUE(place.Take(3).is_low);
+  TestSlot slot;
+  slot.Put(1, 4);
+  EXPECT_FALSE(slot.Take(2).is_low);
+  EXPECT_FALSE(slot.is_low());
+  EXPECT_TRUE(slot.Take().is_low);
+  EXPECT_TRUE(slot.is_low());
+  slot.Put(100, 4);
+  EXPECT_FALSE(slot.is_low());
+  EXPECT_FALSE(slot.Take().is_low);
+  EXPECT_TRUE(slot.Take(3).is_low);
 }
 
 TEST(Segment, OfOneValueNeverAsksForMore) {
-  Place place;
-  place.Put(1, 1);
-  EXPECT_FALSE(place.Take().is_low);
+  TestSlot slot;
+  slot.Put(1, 1);
+  EXPECT_FALSE(slot.Take().is_low);
 }
 
-TEST(Segment, GivesNothingToWhoKnewThePlaceAsAnothers) {
-  Place place;
-  place.Put(1, 4);
-  place.Close();
-  MoveIn<Memory>(place.segments);
-  place.Put(500, 4);
-  EXPECT_EQ(place.Take().outcome, Outcome::kGone);
-  EXPECT_EQ(place.left(), 4);
+TEST(Segment, GivesNothingUnderAnEarlierTenure) {
+  TestSlot slot;
+  slot.Put(1, 4);
+  slot.Close();
+  MoveIn<Memory>(slot.segments);
+  slot.Put(500, 4);
+  EXPECT_EQ(slot.Take().result, Result::kGone);
+  EXPECT_EQ(slot.left(), 4);
 }
 
 TEST(Segment, ClosedGivesNothingUntilAnotherComes) {
-  Place place;
-  place.Put(1, 4);
-  place.Take();
-  place.Put(13, 4);
-  place.Close();
-  EXPECT_EQ(place.Take().outcome, Outcome::kNone);
-  EXPECT_EQ(place.left(), 0);
-  EXPECT_FALSE(place.is_low());
-  place.Put(700, 2);
-  EXPECT_EQ(place.All(), (std::vector<int64_t>{700, 703}));
+  TestSlot slot;
+  slot.Put(1, 4);
+  slot.Take();
+  slot.Put(13, 4);
+  slot.Close();
+  EXPECT_EQ(slot.Take().result, Result::kNone);
+  EXPECT_EQ(slot.left(), 0);
+  EXPECT_FALSE(slot.is_low());
+  slot.Put(700, 2);
+  EXPECT_EQ(slot.All(), (std::vector<int64_t>{700, 703}));
 }
 
-TEST(Segment, TheRestIsWhatLiesAtTheEnd) {
-  Place place;
-  place.Put(1, 4);  // 1 4 7 10
-  place.Take();
-  Rest rest = place.Close();
-  EXPECT_EQ(rest.end, 10);
-  EXPECT_EQ(rest.count, 3);
-  EXPECT_EQ(rest.Amount(kStep), 9);
+TEST(Segment, TheRemainderIsWhatLiesAtTheEnd) {
+  TestSlot slot;
+  slot.Put(1, 4);  // 1 4 7 10
+  slot.Take();
+  Remainder remainder = slot.Close();
+  EXPECT_EQ(remainder.end, 10);
+  EXPECT_EQ(remainder.count, 3);
+  EXPECT_EQ(remainder.Amount(kStep), 9);
 
-  place.Put(1, 4);
-  place.Take(4);
-  EXPECT_EQ(place.Close().count, 0);
+  slot.Put(1, 4);
+  slot.Take(4);
+  EXPECT_EQ(slot.Close().count, 0);
 
-  place.Put(1, 4);
-  place.Take();
-  place.Put(13, 2);  // 13 16: at once
-  rest = place.Close();
-  EXPECT_EQ(rest.end, 16);
-  EXPECT_EQ(rest.count, 5);
+  slot.Put(1, 4);
+  slot.Take();
+  slot.Put(13, 2);  // 13 16: at once
+  remainder = slot.Close();
+  EXPECT_EQ(remainder.end, 16);
+  EXPECT_EQ(remainder.count, 5);
 
-  place.Put(1, 4);
-  place.Take();
-  place.Put(19, 2);  // others had some in between
-  rest = place.Close();
-  EXPECT_EQ(rest.end, 22);
-  EXPECT_EQ(rest.count, 2);
+  slot.Put(1, 4);
+  slot.Take();
+  slot.Put(19, 2);  // others had some in between
+  remainder = slot.Close();
+  EXPECT_EQ(remainder.end, 22);
+  EXPECT_EQ(remainder.count, 2);
 
-  place.Put(1, 4);
-  place.Take();
-  place.Put(13, 2);  // a store that forgot has come so far once more
-  rest = place.Close(/*follows=*/false);
-  EXPECT_EQ(rest.end, 16);
-  EXPECT_EQ(rest.count, 2);
+  slot.Put(1, 4);
+  slot.Take();
+  slot.Put(13, 2);  // a store that forgot has come so far once more
+  remainder = slot.Close(/*follows=*/false);
+  EXPECT_EQ(remainder.end, 16);
+  EXPECT_EQ(remainder.count, 2);
 
-  EXPECT_EQ(place.Close().count, 0);
+  EXPECT_EQ(slot.Close().count, 0);
 }
 
 TEST(Segment, ReachesTheHighestBigint) {
-  Place place;
-  place.Put(INT64_MAX - kStep, 2);
-  EXPECT_EQ(place.Take().first, INT64_MAX - kStep);
-  const Rest rest = place.Close();
-  EXPECT_EQ(rest.end, INT64_MAX);
-  EXPECT_EQ(rest.count, 1);
+  TestSlot slot;
+  slot.Put(INT64_MAX - kStep, 2);
+  EXPECT_EQ(slot.Take().first, INT64_MAX - kStep);
+  const Remainder remainder = slot.Close();
+  EXPECT_EQ(remainder.end, INT64_MAX);
+  EXPECT_EQ(remainder.count, 1);
 }
 
 TEST(Segment, MayHaveAMillionValues) {
-  Place place;
-  place.Put(1, kMaxSegment);
-  EXPECT_EQ(place.Take(kMaxSegment - 1).count, kMaxSegment - 1);
-  EXPECT_EQ(place.Take(kMaxSegment).count, 1);
-  EXPECT_EQ(place.Take().outcome, Outcome::kNone);
+  TestSlot slot;
+  slot.Put(1, kMaxSegment);
+  EXPECT_EQ(slot.Take(kMaxSegment - 1).count, kMaxSegment - 1);
+  EXPECT_EQ(slot.Take(kMaxSegment).count, 1);
+  EXPECT_EQ(slot.Take().result, Result::kNone);
 }
 
 TEST(Segment, GrowsWhileItIsUsedUpAtOnceAndShrinksWhileItLasts) {

@@ -29,23 +29,23 @@ struct Table {
   // A call that asks for a value, and gets one.
   void Use(const std::string& key, uint64_t owner = 0) { Note(key, 0, Find(key).mark.value + 1, kWriter, owner); }
   bool Has(const std::string& key) { return Find(key).found; }
-  // The places of the queue, which is empty then.
+  // The slots in the queue, which is empty afterwards.
   std::vector<size_t> TakeUnwritten() {
-    std::vector<size_t> places;
-    for (size_t place; marks.TakeUnwritten(&place);) places.push_back(place);
-    return places;
+    std::vector<size_t> slots;
+    for (size_t slot; marks.TakeUnwritten(&slot);) slots.push_back(slot);
+    return slots;
   }
   // A value that has just been noted: what its record says.
   MarkRecord Written(const std::string& key, int64_t generation, int64_t value) {
     const Marks::Noted noted = Note(key, generation, value);
     EXPECT_FALSE(noted.is_written_ahead);
-    return marks.Record(noted.place, false);
+    return marks.Record(noted.slot, false);
   }
   Known Find(const std::string& key) { return marks.Find(HashOf(key)); }
   // The server after a crash, or a stop.
   Table Again(size_t count, bool was_stopped) const {
     Table again(count);
-    for (size_t place = 0; place < marks.places(); ++place) again.marks.Load(marks.Record(place, was_stopped));
+    for (size_t slot = 0; slot < marks.slots(); ++slot) again.marks.Load(marks.Record(slot, was_stopped));
     return again;
   }
 
@@ -101,7 +101,7 @@ TEST(SequenceMarks, GoesBackWithValuesThatNobodyGot) {
   table.Note("a", 2, 90);
   const Marks::Noted back = table.marks.TakeBack(HashOf("a"), {.generation = 2, .value = 90}, 70);
   EXPECT_FALSE(back.is_written_ahead) << "a store at 70 has not forgotten, after a crash either";
-  EXPECT_EQ(table.marks.Record(back.place, false).value, 70);
+  EXPECT_EQ(table.marks.Record(back.slot, false).value, 70);
   EXPECT_EQ(table.Find("a").mark.value, 70);
   // Others have been noted since.
   table.Note("a", 2, 95);
@@ -218,7 +218,7 @@ TEST(SequenceMarks, WhatIsSimpleIsNotedAsEverythingIs) {
   Table crashed = table.Again(16, false);
   EXPECT_FALSE(note(crashed, crashed.Find("a"), 11 + kLeastAhead)) << "not known for sure";
   for (int i = 0; i < 100; ++i) table.Note("other" + std::to_string(i), 3, 10);
-  EXPECT_FALSE(note(table, known, 13)) << "another key has its place";
+  EXPECT_FALSE(note(table, known, 13)) << "another key has its slot";
 }
 
 TEST(SequenceMarks, NothingIsAheadOfTheMaximum) {
@@ -232,7 +232,7 @@ TEST(SequenceMarks, NothingIsAheadOfTheMaximum) {
 TEST(SequenceMarks, WhatIsToBeWrittenIsQueuedOnce) {
   Table table(64);
   EXPECT_TRUE(table.TakeUnwritten().empty());
-  const size_t a = table.Note("a", 0, 1).place, b = table.Note("b", 0, 1).place, c = table.Note("c", 0, 1).place;
+  const size_t a = table.Note("a", 0, 1).slot, b = table.Note("b", 0, 1).slot, c = table.Note("c", 0, 1).slot;
   table.Note("a", 0, 100);
   EXPECT_EQ(table.TakeUnwritten(), (std::vector{a, b, c})) << "in order, and once each";
   EXPECT_TRUE(table.TakeUnwritten().empty());
@@ -241,9 +241,9 @@ TEST(SequenceMarks, WhatIsToBeWrittenIsQueuedOnce) {
   table.marks.NoteUnwritten(b);
   table.Note("a", 0, 200);
   EXPECT_EQ(table.TakeUnwritten(), (std::vector{b, a})) << "what could not be written is";
-  size_t place;
+  size_t slot;
   table.Note("c", 0, 100);
-  ASSERT_TRUE(table.marks.TakeUnwritten(&place));
+  ASSERT_TRUE(table.marks.TakeUnwritten(&slot));
   table.Note("c", 0, 200);
   EXPECT_EQ(table.TakeUnwritten(), (std::vector{c})) << "while it is being written it can be queued again";
 }

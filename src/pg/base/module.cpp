@@ -3,8 +3,7 @@
 
 #include "pg/base/settings.h"
 #include "pg/base/shared_memory.h"
-#include "pg/sequences/mark_file.h"
-#include "pg/sequences/segment_table.h"
+#include "pg/sequence_host/host.h"
 #include "pg/worker/worker.h"
 
 extern "C" {
@@ -15,8 +14,9 @@ PGDLLEXPORT void _PG_init(void) {
   idgen::pg::DefineSettings();
   if (!process_shared_preload_libraries_in_progress) return;
   idgen::pg::RequestSharedMemory();
-  idgen::pg::RequestSegmentMemory();
+  idgen::pg::RequestSlotMemory();
   idgen::pg::RequestMarksMemory();
+  idgen::pg::SyncMarksBeforeCommit();
   if (!IsBinaryUpgrade) idgen::pg::RegisterWorker();
 }
 

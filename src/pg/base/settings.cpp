@@ -6,8 +6,8 @@
 #include "core/layout.h"
 #include "core/server_state.h"
 #include "pg/lease/settings.h"
-#include "pg/sequences/segment_table.h"
-#include "pg/sequences/mark_file.h"
+#include "pg/sequence_host/mark_file.h"
+#include "pg/sequence_host/slot_memory.h"
 #include "pg/sequences/prefix_right.h"
 #include "pg/sequences/sequence_store.h"
 
@@ -90,7 +90,7 @@ void DefineSettings() {
   DefineLeaseSettings();
   DefineSequenceSettings();
   DefinePrefixSetting();
-  DefineSegmentSettings();
+  DefineSlotSetting();
   DefineMarksSetting();
   MarkGUCPrefixReserved("idgen");
 }

@@ -1,7 +1,7 @@
 // idgen_sequence() and what belongs to it: the arguments are made an operation, the answer a row or an error.
 #include "pg/base/preload.h"
-#include "pg/sequences/segments.h"
-#include "pg/sequences/sequence_marks.h"
+#include "pg/sequence_host/values.h"
+#include "pg/sequences/sequence_store.h"
 #include "pg/sequences/sequencers.h"
 #include "pg/base/shared_memory.h"
 
@@ -111,20 +111,19 @@ Answer Ask(FunctionCallInfo fcinfo, int argument, Operation operation) {
                               static_cast<long long>(Max(sequencer.definition.Before(), int64{0})),
                               static_cast<long long>(sequencer.definition.max_value))));
   Answer answer;
-  if (sets || operation.kind == Operation::Kind::kDrop) pg::BeginKeyChange(store_key);
-  PG_TRY();
-  pg::AskStoreAboveMarks(operation, &store_key, &answer, 1);
-  PG_FINALLY();
-  // Without an answer it may have been carried out.
-  pg::EndKeyChange(operation.kind != Operation::Kind::kSetIfNone || answer.outcome != Outcome::kOk || answer.had);
-  PG_END_TRY();
+  if (sets || operation.kind == Operation::Kind::kDrop)
+    answer = pg::ChangeKey(operation, store_key);
+  else if (operation.kind == Operation::Kind::kNext)
+    pg::AskForValues(operation, &store_key, &answer, 1);
+  else
+    pg::AskStore(operation, &store_key, &answer, 1, io::BootUs() + pg::StoreTimeoutUs());
   CheckAnswer(sequencer, operation, answer, key, store_key);
   return answer;
 }
 
 // The next `count` values of the key in argument 0 of the sequencer in argument `argument`, in the current memory
 // context.
-void Take(FunctionCallInfo fcinfo, int argument, int64 count, pg::Pieces* taken) {
+void Take(FunctionCallInfo fcinfo, int argument, int64 count, pg::Ranges* taken) {
   const pg::Sequencer sequencer = pg::FetchSequencer(fcinfo, argument);
   const text* key = PG_GETARG_TEXT_PP(0);
   char room[sequencer::kMaxStoreKeyBytes];
@@ -133,7 +132,7 @@ void Take(FunctionCallInfo fcinfo, int argument, int64 count, pg::Pieces* taken)
   const Operation operation = {.kind = Operation::Kind::kNext, .definition = sequencer.definition, .count = count};
   const Answer answer = pg::TakeValues(sequencer, store_key, count, taken);
   CheckAnswer(sequencer, operation, answer, key, store_key);
-  pg::RememberPlace(key, PG_GETARG_TEXT_PP(argument));
+  pg::RememberSlot(key, PG_GETARG_TEXT_PP(argument));
   if (taken->values < count)
     ereport(WARNING, (errcode(ERRCODE_SEQUENCE_GENERATOR_LIMIT_EXCEEDED),
                       errmsg("sequence \"%s\" had %lld values left before its maximum", text_to_cstring(key),
@@ -143,19 +142,19 @@ void Take(FunctionCallInfo fcinfo, int argument, int64 count, pg::Pieces* taken)
 
 // What a call of idgen_sequence() still has to return.
 struct Batch {
-  bool in_pieces;
+  bool in_ranges;
   sequencer::Grant grant;
-  pg::Pieces taken;
-  int piece;
+  pg::Ranges taken;
+  int range;
   int64 index;
 
   int64 Next() noexcept {
-    if (!in_pieces) return grant.Value(index++);
-    if (index == taken.pieces[piece].count) {
-      ++piece;
+    if (!in_ranges) return grant.Value(index++);
+    if (index == taken.ranges[range].count) {
+      ++range;
       index = 0;
     }
-    return taken.pieces[piece].first + index++ * grant.step;
+    return taken.ranges[range].first + index++ * grant.step;
   }
 };
 
@@ -171,8 +170,8 @@ PGDLLEXPORT Datum idgen_sql_sequence(PG_FUNCTION_ARGS) {
     const MemoryContext caller = MemoryContextSwitchTo(call->multi_call_memory_ctx);
     auto* batch = static_cast<Batch*>(palloc0(sizeof(Batch)));
     const sequencer::Definition definition = pg::FetchSequencer(fcinfo, 2).definition;
-    batch->in_pieces = definition.HasSegments();
-    if (batch->in_pieces) {
+    batch->in_ranges = definition.HasSegments();
+    if (batch->in_ranges) {
       Take(fcinfo, 2, PG_GETARG_INT64(1), &batch->taken);
       batch->grant.step = definition.step;
       call->max_calls = static_cast<uint64>(batch->taken.values);
@@ -198,9 +197,9 @@ PGDLLEXPORT Datum idgen_sql_sequence_next(PG_FUNCTION_ARGS) {
   RequirePreload();
   if (!pg::FetchSequencer(fcinfo, 1).definition.HasSegments())
     PG_RETURN_INT64(Ask(fcinfo, 1, {.kind = Operation::Kind::kNext, .definition = {}}).grant.Value(0));
-  pg::Pieces taken;
+  pg::Ranges taken;
   Take(fcinfo, 1, 1, &taken);
-  PG_RETURN_INT64(taken.pieces[0].first);
+  PG_RETURN_INT64(taken.ranges[0].first);
 }
 
 PG_FUNCTION_INFO_V1(idgen_sql_sequence_next_keys);
@@ -230,14 +229,14 @@ PGDLLEXPORT Datum idgen_sql_sequence_next_keys(PG_FUNCTION_ARGS) {
   if (sequencer.definition.HasSegments()) {
     // One after the other: most have a segment.
     for (int i = 0; i < count; ++i) {
-      pg::Pieces taken;
+      pg::Ranges taken;
       answers[i] = pg::TakeValues(sequencer, keys[i], 1, &taken);
-      if (taken.values > 0) answers[i].grant = {.first = taken.pieces[0].first, .count = 1, .unbroken = 1};
+      if (taken.values > 0) answers[i].grant = {.first = taken.ranges[0].first, .count = 1, .unbroken = 1};
       CheckAnswer(sequencer, operation, answers[i], DatumGetTextPP(given[i]), keys[i]);
       CHECK_FOR_INTERRUPTS();
     }
   } else if (count > 0) {
-    pg::AskStoreAboveMarks(operation, keys, answers, count);
+    pg::AskForValues(operation, keys, answers, count);
   }
   const auto* rows = reinterpret_cast<const ReturnSetInfo*>(fcinfo->resultinfo);
   for (int i = 0; i < count; ++i) {

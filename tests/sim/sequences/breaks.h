@@ -1,5 +1,5 @@
-// What a simulation of sequences may break on purpose in the store, and in what its servers do around the code that
-// ships. What it breaks in that code is a textual change of a copy of it: see mutate.
+// What a simulation of sequences may break on purpose in the store. What it breaks in the code that ships is a textual
+// change of a copy of it: see mutate.
 #pragma once
 
 #include <cstring>
@@ -21,15 +21,6 @@ struct Breaks {
   bool writer_never_changes = false;
   bool set_if_none_sets = false;  // though there is a value
 
-  bool put_after_change = false;      // a segment that was asked for before a set is put down after it
-  bool keep_after_set = false;        // a set leaves what its own server holds
-  bool commit_without_sync = false;   // of the marks
-  bool segment_without_sync = false;  // who takes of a segment doesn't wait for its mark
-  bool exact_while_running = false;   // records are written as at a stop, not ahead
-  bool ahead_at_stop = false;         // and at a stop as while it runs
-  bool many_fetchers = false;         // for one place
-  bool moves_while_fetching = false;  // a place that is fetched for goes to another key
-
   struct Named {
     const char* name;
     bool Breaks::*flag;
@@ -49,14 +40,6 @@ struct Breaks {
       {"return-ignores-number", &Breaks::return_ignores_number, "the store"},
       {"writer-never-changes", &Breaks::writer_never_changes, "the store"},
       {"set-if-none-sets", &Breaks::set_if_none_sets, "the store"},
-      {"put-after-change", &Breaks::put_after_change, "the server"},
-      {"keep-after-set", &Breaks::keep_after_set, "the server"},
-      {"commit-without-sync", &Breaks::commit_without_sync, "the server"},
-      {"segment-without-sync", &Breaks::segment_without_sync, "the server"},
-      {"exact-while-running", &Breaks::exact_while_running, "the server"},
-      {"ahead-at-stop", &Breaks::ahead_at_stop, "the server"},
-      {"many-fetchers", &Breaks::many_fetchers, "the server"},
-      {"moves-while-fetching", &Breaks::moves_while_fetching, "the server"},
   };
   // False for a name that is none.
   bool Set(const char* name) noexcept {

@@ -46,7 +46,7 @@ Plan Plan::Of(uint64_t seed) {
       ++i;
     }
   }
-  plan.places = static_cast<int>(random.Chance(0.5) ? 16 : random.Between(1, 4));
+  plan.slots = static_cast<int>(random.Chance(0.5) ? 16 : random.Between(1, 4));
   plan.forgets = random.Chance(0.65);
   plan.replicas = static_cast<int>(random.Between(0, 2));
   plan.way_us = random.LogBetween(50, 5 * kMs);

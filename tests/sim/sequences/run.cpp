@@ -44,7 +44,7 @@ class Setup {
 
   std::string Describe(const Plan& plan) const {
     return Format("%d servers of %d backends, %zu keys, %d slots, %d replicas, a store that %s", plan.servers,
-                  plan.backends, plan.keys.size(), plan.places, plan.replicas,
+                  plan.backends, plan.keys.size(), plan.slots, plan.replicas,
                   plan.forgets ? "forgets" : "keeps what it has");
   }
 

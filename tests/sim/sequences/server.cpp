@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
-#include "sequences/marks_host.h"
+#include "sequencer/prefetch.h"
+#include "sequences/host.h"
 
 namespace idgen::sim::sequences {
 
@@ -13,11 +15,31 @@ using sequencer::Answer;
 using sequencer::Operation;
 using Outcome = Answer::Outcome;
 
+namespace {
+
+constexpr int64_t kGiveBackWithinUs = 500 * kMs;
+constexpr uint32_t kQueue = 8;
+
+void* Zeros(size_t size) {
+  constexpr size_t kLine = 64;
+  void* memory = aligned_alloc(kLine, size);
+  if (memory == nullptr) abort();
+  return memset(memory, 0, size);
+}
+
+}  // namespace
+
+Server::Memory::Memory(int32_t slots, size_t marks)
+    : slot_bytes(Zeros(sequencer::SlotTable::Bytes(slots, kQueue)), &free),
+      table(sequencer::SlotTable::Make(slot_bytes.get(), slots, kQueue)),
+      grants(static_cast<size_t>(slots)),
+      mark_bytes(sequencer::Marks::Bytes(marks) / 8 + 1) {}
+
 Server::Server(World& world, int index)
     : world_(world),
       index_(index),
       random_(world.plan_.seed, Stream::kServer, static_cast<uint64_t>(index)),
-      file_(sequencer::Marks::Places(kMarks)),
+      file_(sequencer::Marks::Slots(kMarks)),
       knows_(world.plan_.keys.size()),
       own_changes_(world.plan_.keys.size()) {
   for (size_t key = 0; key < world.plan_.keys.size(); ++key)
@@ -43,17 +65,11 @@ sequencer::KeyHash Server::HashOf(const sequencer::StoreKey& key) noexcept {
   return {.high = mix(high), .low = mix(low)};
 }
 
-int Server::NumberOf(const sequencer::KeyHash& hash) const noexcept {
-  int key = 0;
-  while (!(HashOf(KeyOf(key)) == hash)) ++key;
-  return key;
-}
-
 // --- the life of processes
 
 void Server::Start() {
   if (up()) return;
-  memory_ = std::make_unique<Memory>(world_.plan_.places, kMarks);
+  memory_ = std::make_unique<Memory>(world_.plan_.slots, kMarks);
   ++life_;
   stopping_ = false;
   for (const Record& record : file_) Marks().Load(record.versions.back());
@@ -64,7 +80,9 @@ void Server::Start() {
 
 void Server::Spawn(Actor& actor) {
   actor.is_cancelled = false;
-  actor.waits_for = actor.own_fetch = actor.latest = nullptr;
+  actor.waits_for = nullptr;
+  actor.session = {};
+  actor.latest = nullptr;
   actor.connection = {};
   actor.awaited = 0;
   actor.given.clear();
@@ -108,7 +126,7 @@ void Server::CleanStop(int64_t down_us) {
 
 // The last process has ended.
 void Server::End() {
-  SaveWhole(!world_.plan_.breaks.ahead_at_stop);
+  SaveWhole(true);
   memory_.reset();
   world_.Note("server %d has stopped", index_);
   world_.Do(world_.now_us_ + down_us_, [this] { Start(); });
@@ -162,24 +180,20 @@ void Server::LiveAsBackend(Actor& actor) {
 }
 
 void Server::LiveAsFetcher(Actor& actor) {
+  SimHost host(*this, actor);
+  host.LockSlots();
+  sequencer::RefillQueue(host);
+  host.UnlockSlots();
   int64_t pause_until_us = 0;
   while (!stopping_) {
-    Place* wanted = nullptr;
-    if (world_.now_us_ >= pause_until_us) {
-      Acquire(actor, memory_->table_lock);
-      if (!memory_->queue.empty()) {
-        wanted = memory_->queue.front();
-        memory_->queue.pop_front();
-      }
-      Release(memory_->table_lock);
-    }
+    sequencer::Slot* wanted = world_.now_us_ >= pause_until_us ? sequencer::NextWanted(host) : nullptr;
     if (wanted == nullptr) {
       world_.Sleep(actor, std::max<int64_t>(pause_until_us - world_.now_us_, 50 * kMs));
       continue;
     }
-    if (!Serve(actor, *wanted)) pause_until_us = world_.now_us_ + kSecond;
+    if (!sequencer::Prefetch(host, *wanted, world_.now_us_ + kStoreTimeoutUs)) pause_until_us = world_.now_us_ + kSecond;
   }
-  GiveAllBack(actor);
+  sequencer::GiveAllBack(host, world_.now_us_ + kGiveBackWithinUs);
 }
 
 // --- transactions
@@ -195,13 +209,15 @@ void Server::Transact(Actor& actor) {
       CheckCancel(actor);
     }
     if (actor.random.Chance(world_.plan_.aborts)) return;
-    if (!world_.plan_.breaks.commit_without_sync) Keep(actor, memory_->synced, actor.awaited, true);
+    SimHost host(*this, actor);
+    sequencer::SyncBeforeCommit(host, actor.awaited, false, INT64_MAX);
   } catch (const CallFailed&) {
     failed = true;
   }
   if (failed) {
     ++world_.figures_.failed_calls;
-    return;
+    SimHost host(*this, actor);
+    return sequencer::Abandon(host);
   }
   world_.MayLeave();
   for (const size_t gift : actor.gifts) world_.ledger_.Commit(gift, world_.NextEvent());
@@ -259,9 +275,9 @@ void Server::CallExact(Actor& actor, const int* keys, int key_count, int64_t cou
   Answer answers[kMostKeys];
   sequencer::Known known[kMostKeys];
   for (int i = 0; i < key_count; ++i) names[i] = KeyOf(keys[i]);
-  MarksHost host(*this, actor, 0);
-  sequencer::AskAboveMarks(host, operation, names, answers, key_count, known);
-  actor.awaited = std::max(actor.awaited, host.write());
+  SimHost host(*this, actor);
+  host.AwaitMark(sequencer::AskAboveMarks(host, operation, names, answers, key_count, known,
+                                          world_.now_us_ + kStoreTimeoutUs));
   actor.given.clear();
   for (int i = 0; i < key_count; ++i)
     if (answers[i].outcome == Outcome::kFull) throw CallFailed{"full"};
@@ -292,31 +308,48 @@ void Server::Change(Actor& actor, int key) {
   operation.value = std::clamp<int64_t>(state.value + (actor.random.Chance(0.2) ? 0 : actor.random.Between(-60, 60)) *
                                                           definition.step * (actor.random.Chance(0.1) ? 10 : 1),
                                         std::max<int64_t>(definition.Before(), 0), definition.max_value);
-  const sequencer::StoreKey name = KeyOf(key);
-  Answer answer;
-  bool failed = false;
-  MarksHost host(*this, actor, world_.now_us_ + kStoreTimeoutUs);
-  try {
-    host.Ask(operation, &name, &answer, 1);
-    sequencer::NoteChange(host, operation, name, answer);
-    actor.awaited = std::max(actor.awaited, host.write());
-  } catch (const CallFailed&) {
-    failed = true;
-  }
-  const bool changes_nothing = operation.kind == Kind::kSetIfNone && answer.outcome == Outcome::kOk && !answer.had;
-  if (!changes_nothing && definition.HasSegments()) ForgetSegments(actor, key);
-  if (!changes_nothing && !failed)
-    own_changes_[static_cast<size_t>(key)] = {
-        .ran = host.ran(key).at,
-        .done = world_.NextEvent(),
-        .value = operation.kind == Kind::kDrop ? sequencer::kNoValue : operation.value,
-        .generation = answer.generation,
-        .life = life_};
-  if (failed) throw CallFailed{"no answer"};
+  SimHost host(*this, actor);
+  const sequencer::SlotName name = NameOf(key);
+  const Answer answer =
+      sequencer::ChangeKey(host, operation, name.key, name.hash, world_.now_us_ + kStoreTimeoutUs);
+  if (operation.kind == Kind::kSetIfNone && answer.outcome == Outcome::kOk && !answer.had) return;
+  own_changes_[static_cast<size_t>(key)] = {
+      .ran = host.ran(key).at,
+      .done = world_.NextEvent(),
+      .value = operation.kind == Kind::kDrop ? sequencer::kNoValue : operation.value,
+      .generation = answer.generation,
+      .life = life_};
+}
+
+sequencer::SlotName Server::NameOf(int key) const noexcept {
+  return {.key = KeyOf(key),
+          .store = 1,
+          .hash = HashOf(KeyOf(key)).low,
+          .definition = &world_.plan_.keys[static_cast<size_t>(key)]};
+}
+
+// As pg/sequence_host/values.h.
+bool Server::TakeAtOnce(Actor& actor, int key) {
+  if (actor.latest == nullptr || actor.latest_key != key) return false;
+  SimHost host(*this, actor);
+  const int64_t step = world_.plan_.keys[static_cast<size_t>(key)].step;
+  return sequencer::TakeFromSlot(host, *actor.latest, actor.latest_tenure, step, 1).result ==
+         sequencer::Range::Result::kTaken;
+}
+
+Answer Server::TakeValues(Actor& actor, int key, int64_t count) {
+  SimHost host(*this, actor);
+  int64_t taken = 0;
+  const Answer answer = sequencer::TakeValues(host, NameOf(key), count, world_.now_us_ + kStoreTimeoutUs, &taken);
+  actor.latest = actor.session.slot;
+  actor.latest_tenure = actor.session.tenure;
+  actor.latest_key = key;
+  return answer;
 }
 
 // Once the faults are over.
 void Server::CheckAll(Actor& actor) {
+  bool failed = false;
   try {
     for (; checked_ < static_cast<int>(world_.plan_.keys.size()); ++checked_) {
       if (world_.plan_.keys[static_cast<size_t>(checked_)].HasSegments()) {
@@ -330,8 +363,11 @@ void Server::CheckAll(Actor& actor) {
     }
     content_ = true;
   } catch (const CallFailed& failure) {
+    failed = true;
     if (std::string(failure.why) == "full") ++checked_;
   }
+  SimHost host(*this, actor);
+  if (failed) sequencer::Abandon(host);
 }
 
 // --- the store
@@ -387,53 +423,33 @@ void Server::Ask(Actor& actor, const Operation& operation, const sequencer::Stor
 
 // --- marks
 
-// The flow of src/pg/sequences/mark_file.cpp.
-void Server::Keep(Actor& actor, const uint64_t& done, uint64_t write, bool on_disk) {
-  while (write > done) {
-    if (memory_->keeper.is_held) {
-      world_.Sleep(actor, actor.random.Between(1, 20));
-      CheckCancel(actor);
-      continue;
-    }
-    memory_->keeper.is_held = true;
-    WriteOut(actor);
-    if (on_disk) SyncOut(actor);
-    Release(memory_->keeper);
-  }
-}
-
-void Server::WriteOut(Actor& actor) {
-  uint64_t writes = 0;
-  for (bool is_there = true; is_there;) {
-    Acquire(actor, memory_->marks_lock);
-    size_t place = 0;
-    is_there = Marks().TakeUnwritten(&place);
-    const sequencer::MarkRecord record = Marks().Record(place, world_.plan_.breaks.exact_while_running);
-    writes = Marks().writes();
-    Release(memory_->marks_lock);
-    if (!is_there) break;
-    world_.MayLeave();
-    ++world_.figures_.records;
-    file_[place].versions.push_back(record);
-  }
-  memory_->written = writes;
-}
-
-void Server::SyncOut(Actor& actor) {
-  const uint64_t writes = memory_->written;
+void Server::SyncFile(Actor& actor) {
   size_t latest[64];
-  for (size_t place = 0; place < file_.size(); ++place) latest[place] = file_[place].versions.size() - 1;
+  for (size_t slot = 0; slot < file_.size(); ++slot) latest[slot] = file_[slot].versions.size() - 1;
   ++world_.figures_.syncs;
   world_.Sleep(actor, 1 + actor.random.Exponential(world_.plan_.sync_us));
-  for (size_t place = 0; place < file_.size(); ++place) {
-    auto& versions = file_[place].versions;
-    versions.erase(versions.begin(), versions.begin() + static_cast<long>(latest[place]));
+  for (size_t slot = 0; slot < file_.size(); ++slot) {
+    auto& versions = file_[slot].versions;
+    versions.erase(versions.begin(), versions.begin() + static_cast<long>(latest[slot]));
   }
-  memory_->synced = writes;
+}
+
+void Server::NoteEvicted() {
+  static_assert(kMostKeys <= 64);
+  uint64_t marked = 0;
+  for (size_t slot = 0; slot < Marks().slots(); ++slot) {
+    const sequencer::MarkRecord record = Marks().Record(slot, false);
+    for (int key = 0; record.used != 0 && key < static_cast<int>(knows_.size()); ++key)
+      if (record.key == HashOf(KeyOf(key))) marked |= uint64_t{1} << key;
+  }
+  const uint64_t evicted = memory_->marked_keys & ~marked;
+  memory_->marked_keys = marked;
+  for (int key = 0; key < static_cast<int>(knows_.size()); ++key)
+    if ((evicted >> key & 1) != 0) world_.ledger_.NoteEvicted(key, index_, world_.NextEvent());
 }
 
 void Server::SaveWhole(bool at_end) {
-  for (size_t place = 0; place < file_.size(); ++place) file_[place].versions = {Marks().Record(place, at_end)};
+  for (size_t slot = 0; slot < file_.size(); ++slot) file_[slot].versions = {Marks().Record(slot, at_end)};
 }
 
 }  // namespace idgen::sim::sequences

@@ -1,15 +1,14 @@
 // A simulated server: backends and the process that fetches ahead, the shared memory that a crash takes away, the file
-// of marks, and what of it is on disk. Segments, marks and the rule above them are the code that ships.
+// of marks, and what of it is on disk. What they do for values of sequences is the protocol that ships.
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <cstdlib>
 #include <memory>
 #include <vector>
 
 #include "core/memory.h"
-#include "sequencer/above_marks.h"
-#include "sequencer/segment.h"
+#include "sequencer/protocol.h"
 #include "sequences/world.h"
 
 namespace idgen::sim::sequences {
@@ -31,36 +30,11 @@ struct CallFailed {
 struct Connection {
   uint64_t number = 0;  // 0: none
   uint64_t process = 0;
-  uint64_t answered = 0;   // the one that the latest answer came over
-  uint64_t writer_of = 0;  // the connection whose store is `writer`
-  uint64_t writer = 0;
-};
-
-struct Place {
-  sequencer::Segments segments = {};
-  core::Word used = 0;
-  core::Word wanted = 0;
-  core::Word mark = 0;
-  int key = -1;
-  int fetcher = -1;  // actor
-  uint64_t changes = 0;
-  int64_t size = 0;
-  int64_t fetched_at_us = 0;
-  int64_t generations[2] = {};
-  int64_t numbers[2] = {};
-  bool follows = false;
-  std::vector<size_t> grants;  // by serial, all that ever were
+  uint64_t answered = 0;  // the one that the latest answer came over
 };
 
 struct Lock {
   bool is_held = false;
-};
-
-// Values that nobody got, to be given back. Of a `count` of 0: none.
-struct Leftover {
-  sequencer::Operation operation;
-  int key = -1;
-  uint64_t ran = 0;  // when the store gave them
 };
 
 // Values that follow each other, of one grant.
@@ -80,11 +54,11 @@ struct Actor {
   Fiber* fiber = nullptr;  // nullptr: it doesn't live
   uint64_t token = 0;      // of what it waits for
   bool is_cancelled = false;
-  Place* waits_for = nullptr;
+  const sequencer::Slot* waits_for = nullptr;
   Connection connection;
-  Place* own_fetch = nullptr;
+  sequencer::Session session;
   // Where it took from last.
-  Place* latest = nullptr;
+  sequencer::Slot* latest = nullptr;
   uint64_t latest_tenure = 0;
   int latest_key = -1;
   uint64_t awaited = 0;
@@ -112,22 +86,19 @@ class Server {
 
  private:
   friend class World;
-  friend class MarksHost;
+  friend class SimHost;
   friend struct SimMemory;
 
   // Lost in a crash.
   struct Memory {
-    Memory(int places, size_t marks)
-        : table(static_cast<size_t>(places)), mark_bytes(sequencer::Marks::Bytes(marks) / 8 + 1) {}
-    std::vector<Place> table;
+    Memory(int32_t slots, size_t marks);
+    std::unique_ptr<void, decltype(&free)> slot_bytes;
+    sequencer::SlotTable* table;
+    std::vector<std::vector<size_t>> grants;  // by slot and serial, all that ever were
     std::vector<uint64_t> mark_bytes;
     Lock table_lock, marks_lock;
-    Lock keeper;  // of who writes records and syncs
-    uint64_t turn = 1;
-    size_t used_places = 0;
-    size_t hand = 0;
-    std::deque<Place*> queue;
-    uint64_t written = 0, synced = 0;
+    sequencer::MarkProgress progress = {};
+    uint64_t marked_keys = 0;  // a bit per key that has a mark
   };
   struct Record {
     std::vector<sequencer::MarkRecord> versions;  // the first is on disk, the last was written last
@@ -160,36 +131,20 @@ class Server {
            sequencer::Answer* answers, Ran* ran, int count, int64_t until_us, const World::Known& knew);
   sequencer::StoreKey KeyOf(int key) const noexcept { return {key_names_[key], key_size_}; }
   static int NumberOf(const sequencer::StoreKey& key) noexcept;
-  int NumberOf(const sequencer::KeyHash& hash) const noexcept;
   // The same in every run, unlike in a real server, whose secret is its own: seeds rest on it.
   static sequencer::KeyHash HashOf(const sequencer::StoreKey& key) noexcept;
 
   // Marks.
   sequencer::Marks Marks() noexcept { return {memory_->mark_bytes.data(), kMarks}; }
-  void Keep(Actor& actor, const uint64_t& done, uint64_t write, bool on_disk);
-  void WriteOut(Actor& actor);
-  void SyncOut(Actor& actor);
+  void SyncFile(Actor& actor);
+  // Tells the ledger whose marks were evicted by a change of the table.
+  void NoteEvicted();
   void SaveWhole(bool at_end);
   static constexpr size_t kMarks = 8;
 
-  // Segments: the flow of src/pg/sequences/segments.cpp.
+  sequencer::SlotName NameOf(int key) const noexcept;
   sequencer::Answer TakeValues(Actor& actor, int key, int64_t count);
   bool TakeAtOnce(Actor& actor, int key);
-  void AddPiece(Actor& actor, const Place& place, const sequencer::Piece& piece);
-  bool FindCurrentPlace(Actor& actor, int key, int64_t until_us, Place** place, uint64_t* tenure);
-  Place* FindPlace(int key);
-  Place* MakePlace(int key, Leftover* rest);
-  void ClosePlace(Place& place, Leftover* rest);
-  void ForgetSegments(Actor& actor, int key);
-  bool BeginFetch(Actor& actor, Place& place);
-  sequencer::Answer Fetch(Actor& actor, Place& place, int64_t need, bool ahead, int64_t until_us);
-  void EndFetch(Actor& actor, const sequencer::Answer* answer, size_t grant, uint64_t changes, int64_t size,
-                int64_t began_us, uint64_t mark);
-  void WaitForFetch(Actor& actor, Place& place, int64_t until_us);
-  void WantSegment(Actor& actor, Place& place, uint64_t tenure);
-  bool Serve(Actor& actor, Place& place);
-  void GiveBack(Actor& actor, const Leftover& rest, int64_t until_us);
-  void GiveAllBack(Actor& actor);
 
   World& world_;
   const int index_;

@@ -33,7 +33,7 @@ struct Plan {
   int servers = 1;
   int backends = 1;
   std::vector<sequencer::Definition> keys;
-  int places = 16;         // for segments
+  int slots = 16;          // for segments
   bool forgets = false;    // the store
   bool may_evict = false;  // there are more keys than marks
   int replicas = 0;
@@ -115,7 +115,7 @@ class World {
 
  private:
   friend class Server;
-  friend class MarksHost;
+  friend class SimHost;
   friend struct SimMemory;
 
   // Of a raise: when the store gave what the server's mark is of, and which set or drop that knows; of a return: when
