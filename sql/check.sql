@@ -1,4 +1,4 @@
--- idgen_check(): what it reports about generators, columns and the server, and that it is silent when all is well.
+-- idgen_check(): what it reports about generators, columns and the server, and that it returns no rows when there is no problem.
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
 SELECT name FROM idgen_create_generator('it''s', 'wide');
@@ -8,7 +8,7 @@ CREATE TABLE parted (id order_id DEFAULT idgen_next(), part int) PARTITION BY LI
 CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);
 SELECT * FROM idgen_check();
 
--- Generators that run out or do not exist, types that do not hold every id, sequences left behind, generators that meet.
+-- Generators that run out or do not exist, types that do not hold every id, sequences left behind, ids of two generators.
 SELECT name FROM idgen_create_generator('ending', 'time:38,worker:10', epoch => '2020-01-01');
 SELECT name FROM idgen_create_generator('js', 'js53');
 CREATE TABLE narrow_default (id int DEFAULT idgen_next(), "Big" bigint DEFAULT idgen_next('gone'), own bigserial);

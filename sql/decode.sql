@@ -7,18 +7,18 @@ SELECT * FROM idgen_decode(4194304);  -- one millisecond
 SELECT * FROM idgen_decode(382105250858795012);
 SELECT * FROM idgen_decode(9223372036854775807);
 SELECT idgen_timestamp(0), idgen_timestamp(382105250858795012), idgen_timestamp(9223372036854775807);
--- An unknown literal resolves; NULL in, NULL out; integer widths don't matter.
+-- A literal of unknown type resolves; NULL returns NULL; any integer type is accepted.
 SELECT idgen_decode('123'), idgen_timestamp('123');
 SELECT idgen_decode(NULL) IS NULL AS decode_null, idgen_timestamp(NULL) IS NULL AS timestamp_null;
 SELECT (idgen_decode(5::smallint)).sequence, (idgen_decode(5::int)).sequence;
--- Refused with a reason.
+-- Errors.
 SELECT idgen_decode(-1);
 \echo :LAST_ERROR_SQLSTATE
 SELECT idgen_timestamp((-9223372036854775808)::bigint);
 \echo :LAST_ERROR_SQLSTATE
 SELECT idgen_decode('9223372036854775808');
 \echo :LAST_ERROR_SQLSTATE
--- IMMUTABLE: indexes and generated columns take the time and each field.
+-- IMMUTABLE: the time and each field can be used in indexes and generated columns.
 CREATE TABLE read_ids (
     id bigint PRIMARY KEY DEFAULT idgen_next(),
     generated_at timestamptz GENERATED ALWAYS AS (idgen_timestamp(id)) STORED,

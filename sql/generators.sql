@@ -1,4 +1,4 @@
--- Generators: made, used, dropped; what is refused, with its SQLSTATE.
+-- Generators: create, use, drop, with the SQLSTATE of each refusal.
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
 SET intervalstyle = 'postgres';
@@ -10,14 +10,14 @@ FROM idgen_create_generator('eu', 'goflakeid', region_id => 3, app_id => 1);
 SELECT layout, epoch, unit, region_id, app_id FROM idgen_create_generator('own',
     ' time:40 , datacenter:5,worker:8, sequence:10', epoch => '2025-01-01', unit => '2 ms');
 SELECT layout FROM idgen_create_generator('it''s "quoted" ' || repeat('x', 49), 'js53');
--- Every preset can be made, and an example id of each has its own bits only.
+-- Every preset can be created, and its example id uses no bits outside of its layout.
 SELECT p AS preset, d.fields, d.tick_epoch, d.tick_unit, d.bits, d.ids_per_second, d.workers, d.runs_out_at, d.note,
        (idgen_decode_layout(d.example_id, p)).worker_id AS example_worker,
        abs(extract(epoch FROM (idgen_decode_layout(d.example_id, p)).generated_at - now())) < 60 AS example_is_of_now
 FROM unnest(ARRAY['snowflake', 'genesis', 'sonyflake', 'goflakeid', 'discord', 'twitter', 'instagram', 'js53', 'wide']) p,
      idgen_describe_layout(p) d;
 
--- Ids: of their own, positive, growing, with the fixed fields, this server's worker id, and of now.
+-- Ids are unique, positive and increasing; they have the fixed fields, this server's worker id, and the current time.
 SELECT count(DISTINCT id), min(id) > 0 AS positive, bool_and(id > before) AS growing,
        min((idgen_decode(id, 'eu')).region_id) AS region, max((idgen_decode(id, 'eu')).app_id) AS app,
        max((idgen_decode(id, 'eu')).worker_id) = (SELECT worker_id FROM idgen_status()) AS own_worker,
@@ -28,22 +28,22 @@ SELECT count(DISTINCT id) FROM (
     SELECT idgen_batch(1000, 'orders') AS id UNION ALL SELECT * FROM idgen_batch(1000, 'orders')
     UNION ALL SELECT idgen_next('orders') FROM generate_series(1, 1000)) ids;
 SELECT max(idgen_next('it''s "quoted" ' || repeat('x', 49))) < 9007199254740992 AS fits_javascript FROM generate_series(1, 100);
--- The name may change from row to row, and be null.
+-- The generator may change from row to row, and be NULL.
 SELECT g, idgen_next(g) IS NULL AS none FROM unnest(ARRAY['orders', 'eu', 'default', NULL, 'orders']) g;
--- A generator of the same layout shares the line of the other: no id twice.
+-- Generators with the same layout share a line: no id is issued twice.
 SELECT layout FROM idgen_create_generator('orders2', 'time:39,sequence:8,worker:16', '2014-09-01', '10 ms');
 SELECT count(DISTINCT id) FROM (
     SELECT idgen_next('orders') AS id FROM generate_series(1, 500)
     UNION ALL SELECT idgen_next('orders2') FROM generate_series(1, 500)) ids;
 SELECT generator, ids > 0 AS counted FROM idgen_stat_generators WHERE generator LIKE 'orders%' OR generator = 'default' ORDER BY 1;
--- So does one that differs only in how long its time lasts, or in what its fixed bits are called.
+-- So do generators that differ only in the width of their time field or the names of their fixed bits.
 SELECT name FROM idgen_create_generator('shorter', 'time:40,worker:10,sequence:12');
 SELECT name FROM idgen_create_generator('region', 'time:41,region:5,worker:5,sequence:12', region_id => 9);
 SELECT name FROM idgen_create_generator('app', 'time:41,app:5,worker:5,sequence:12', app_id => 9);
 SELECT count(*), count(DISTINCT id) FROM (
     SELECT CASE n % 2 WHEN 0 THEN idgen_next() ELSE idgen_next('shorter') END AS id FROM generate_series(1, 500) n
     UNION ALL SELECT CASE n % 2 WHEN 0 THEN idgen_next('region') ELSE idgen_next('app') END FROM generate_series(1, 500) n) ids;
--- One whose time has run out gives none, although the line that it shares goes on.
+-- A generator whose time has run out issues no ids, although other generators on its line do.
 SELECT name FROM idgen_create_generator('over', 'time:10,worker:10,sequence:12');
 \echo :LAST_ERROR_SQLSTATE
 INSERT INTO idgen_catalog.idgen_generator (name, layout) VALUES ('over', 'time:10,worker:10,sequence:12');
@@ -53,7 +53,7 @@ SELECT idgen_next('over');
 SELECT idgen_batch(1, 'over');
 \echo :LAST_ERROR_SQLSTATE
 \set VERBOSITY default
--- A name that a variable has, in expressions that keep their call sites.
+-- A generator named by a variable, in expressions that keep their call sites.
 CREATE FUNCTION new_id(kind text) RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN idgen_next(kind); END $$;
 CREATE FUNCTION time_of(id bigint, kind text) RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN RETURN idgen_timestamp_layout(id, kind); END $$;
 SELECT kind, (idgen_decode(new_id(kind), kind)).worker_id = (SELECT worker_id FROM idgen_status()) AS own,
@@ -71,7 +71,7 @@ BEGIN
 END $$;
 SELECT kind, time_of(4194304, kind) FROM unnest(ARRAY['discord', 'snowflake', 'js53', 'sonyflake', 'discord']) kind;
 DROP FUNCTION new_id, time_of;
--- As a default, in a prepared statement, in PL/pgSQL; the functions by name are STABLE.
+-- In a column default, a prepared statement, PL/pgSQL; functions with a generator argument are STABLE.
 CREATE TABLE shop (id bigint PRIMARY KEY DEFAULT idgen_next('orders'), note text);
 INSERT INTO shop (note) SELECT 'n' FROM generate_series(1, 1000);
 PREPARE one AS INSERT INTO shop (note) VALUES ('p');
@@ -82,7 +82,7 @@ SELECT proname, pg_get_function_identity_arguments(oid), provolatile FROM pg_pro
 WHERE proname IN ('idgen_decode', 'idgen_timestamp', 'idgen_min_id', 'idgen_max_id', 'idgen_decode_layout', 'idgen_timestamp_layout')
 ORDER BY 1, 2;
 
--- Definitions don't change; a comment may.
+-- Definitions cannot be changed, comments can.
 SELECT idgen_comment_on_generator('orders', 'All orders');
 SELECT comment FROM idgen_generators WHERE name = 'orders';
 SELECT idgen_comment_on_generator('orders', NULL);
@@ -90,17 +90,17 @@ UPDATE idgen_catalog.idgen_generator SET layout = 'wide' WHERE name = 'orders';
 \echo :LAST_ERROR_SQLSTATE
 UPDATE idgen_catalog.idgen_generator SET name = 'bestellungen' WHERE name = 'orders';
 \echo :LAST_ERROR_SQLSTATE
--- Built-in ones stay.
+-- The built-in generator cannot be dropped or changed.
 SELECT idgen_drop_generator('default');
 \echo :LAST_ERROR_SQLSTATE
 INSERT INTO idgen_catalog.idgen_generator (name, layout, built_in) VALUES ('more', 'wide', true);
 \echo :LAST_ERROR_SQLSTATE
--- A row that comes in by INSERT is judged and filled in likewise.
+-- A row added by INSERT is validated and completed in the same way.
 INSERT INTO idgen_catalog.idgen_generator (name, layout) VALUES ('plain', 'wide') RETURNING *;
 INSERT INTO idgen_catalog.idgen_generator (name, layout) VALUES ('bad', 'worker:3,time:41');
 \echo :LAST_ERROR_SQLSTATE
 
--- Dropped: a default that names it fails, and says whom it misses.
+-- After a drop, a default that uses the generator fails with an error that names it.
 SELECT idgen_drop_generator('plain'), idgen_drop_generator('plain', if_exists => true);
 SELECT idgen_drop_generator('plain');
 \echo :LAST_ERROR_SQLSTATE
@@ -109,12 +109,12 @@ INSERT INTO shop (note) VALUES ('x');
 \echo :LAST_ERROR_SQLSTATE
 EXECUTE one;
 \echo :LAST_ERROR_SQLSTATE
--- Made again with another layout it is another one, at once, in a session that knew the former.
+-- Created again with another layout: the session uses the new definition at once.
 SELECT layout FROM idgen_create_generator('orders', 'wide');
 SELECT (idgen_decode(idgen_next('orders'), 'wide'::text)).worker_id;
 \echo :LAST_ERROR_SQLSTATE
 SELECT (idgen_decode_layout(idgen_next('orders'), 'wide')).worker_id = (SELECT worker_id FROM idgen_status()) AS wide_now;
--- What is rolled back was never there, also for this session.
+-- A rolled-back generator does not exist, in this session either.
 BEGIN;
 SELECT layout FROM idgen_create_generator('fleeting', 'js53');
 SELECT idgen_next('fleeting') > 0 AS given;
@@ -135,7 +135,7 @@ SELECT idgen_next('eu') > 0 AS back;
 TRUNCATE idgen_catalog.idgen_generator;
 \echo :LAST_ERROR_SQLSTATE
 
--- Refused.
+-- Errors.
 \set VERBOSITY terse
 \set refuse 'SELECT name FROM idgen_create_generator'
 :refuse('orders', 'snowflake');
@@ -184,13 +184,13 @@ SELECT idgen_next('');
 :refuse('x', 'genesis', region_id => -1);
 :refuse('x', 'genesis', app_id => 0);
 \echo :LAST_ERROR_SQLSTATE
--- Too many bits for a number, and of another layout.
+-- Ids with too many bits, and ids of another layout.
 SELECT idgen_decode(-1, 'default');
 SELECT idgen_decode(9007199254740992, 'it''s "quoted" ' || repeat('x', 49));
 SELECT idgen_batch(-1, 'eu');
 SELECT count(*) FROM idgen_batch(0, 'eu');
 
--- As text, in every form.
+-- As text, in every format.
 SELECT f, idgen_decode(CASE f WHEN 'decimal' THEN t::bigint WHEN 'base32' THEN idgen_from_base32(t)
     WHEN 'base58' THEN idgen_from_base58(t) WHEN 'base62' THEN idgen_from_base62(t) ELSE idgen_from_hex(t) END, 'eu') IS NOT NULL AS read
 FROM unnest(ARRAY['decimal', 'base32', 'base58', 'base62', 'hex']) f, LATERAL idgen_next_text(f, 'eu') t;
@@ -198,7 +198,7 @@ SELECT idgen_from_base62(idgen_next_text('base62')) > 0 AS read, idgen_next_text
 SELECT idgen_next_text('base64');
 \echo :LAST_ERROR_SQLSTATE
 
--- The trigger serves its own table only. A subscriber to all tables is sent the built-in row, which it has.
+-- The trigger works on its own table only. A subscriber to all tables receives the built-in row, which it has already.
 CREATE TABLE other (a int);
 CREATE TRIGGER stolen BEFORE INSERT ON other FOR EACH ROW EXECUTE FUNCTION idgen_generator_changed();
 INSERT INTO other VALUES (1);
@@ -208,7 +208,7 @@ INSERT INTO idgen_catalog.idgen_generator SELECT * FROM idgen_catalog.idgen_gene
 INSERT INTO idgen_catalog.idgen_generator (name, layout, built_in) VALUES ('default', 'wide', true);
 \echo :LAST_ERROR_SQLSTATE
 
--- Nobody but the owner makes, changes and drops them; everybody uses them.
+-- Only the owner creates, changes and drops generators; everybody may use them.
 CREATE ROLE regress_idgen_user;
 SET ROLE regress_idgen_user;
 SELECT idgen_next('eu') > 0 AS given, (SELECT count(*) > 0 FROM idgen_generators) AS listed;
@@ -229,7 +229,7 @@ RESET ROLE;
 REVOKE EXECUTE ON FUNCTION idgen_create_generator, idgen_drop_generator FROM regress_idgen_user;
 DROP ROLE regress_idgen_user;
 DROP TABLE shop;
--- For migrations: what is there already is not made again; that it is another is told.
+-- if_not_exists, for migrations: an existing generator is kept, with a warning if its definition differs.
 SELECT name, layout FROM idgen_create_generator('migrated', 'js53', if_not_exists => true);
 SELECT name, layout FROM idgen_create_generator('migrated', 'js53', if_not_exists => true);
 SELECT name, layout FROM idgen_create_generator('migrated', 'wide', if_not_exists => true);

@@ -1,4 +1,4 @@
--- Installing: everything has a comment, a sensible volatility and parallel safety; the name prefix is reserved.
+-- Installation: every object has a comment, and a suitable volatility and parallel safety; the setting prefix is reserved.
 CREATE EXTENSION idgen;
 SELECT p.proname, p.pronargs, p.provolatile, p.proparallel, p.proisstrict,
        obj_description(p.oid, 'pg_proc') IS NOT NULL AS commented
@@ -6,13 +6,13 @@ FROM pg_depend d JOIN pg_proc p ON p.oid = d.objid
 WHERE d.refclassid = 'pg_extension'::regclass AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
   AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'idgen')
 ORDER BY 1, 2;
--- In a sentence or two, so that \df+ can be read: the rest is in docs/functions.md.
+-- Comments are short enough for \df+; docs/functions.md has the details.
 SELECT pg_describe_object(classoid, objoid, objsubid) AS object, length(description) FROM pg_description
 WHERE (classoid, objoid) IN (SELECT classid, objid FROM pg_depend WHERE deptype = 'e' AND refclassid = 'pg_extension'::regclass
       AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'idgen'))
   AND length(description) > 200;
 SET idgen.no_such_setting = 1;
--- Another schema, and no search_path at all.
+-- In another schema, with an empty search_path.
 DROP EXTENSION idgen;
 CREATE SCHEMA ids;
 CREATE EXTENSION idgen SCHEMA ids;

@@ -2,7 +2,7 @@
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
 SET intervalstyle = 'postgres';
--- Published ids and what they mean.
+-- Published ids and their meaning.
 SELECT * FROM idgen_decode_layout(175928847299117063, 'discord');
 SELECT * FROM idgen_decode_layout(103270115826048975, 'time:47,sequence:16', '1970-01-01');  -- Mastodon
 SELECT * FROM idgen_decode_layout(136169504773242881, 'snowflake', '2023-01-01');  -- pgEdge
@@ -23,7 +23,7 @@ SELECT * FROM idgen_decode_layout(-1, 'goflakeid');
 SELECT * FROM idgen_decode_layout(1823039878637686785, 'time:41,region:3,app:3,worker:5,sequence:12', '2020-01-01');
 SELECT * FROM idgen_decode_layout(-1, 'time:42,sequence:22', '2020-01-01');  -- TSID
 SELECT * FROM idgen_decode_layout(38390726480144748, 'time:42,sequence:22', '2020-01-01');
--- By their published definitions: the first and the last of each field.
+-- From published definitions: the first and the last value of each field.
 SELECT f.system, d.* FROM (VALUES
     ('Twitter', (1::bigint << 22) | (2 << 17) | (3 << 12) | 4, 'twitter', NULL::timestamptz, NULL::interval),
     ('Leaf', (1::bigint << 22) | (1023 << 12) | 4095, 'time:41,worker:10,sequence:12', '2010-11-04 01:42:54.657+00', NULL),
@@ -32,7 +32,7 @@ SELECT f.system, d.* FROM (VALUES
     ('TSID, 1,024 nodes', (1::bigint << 22) | (9 << 12) | 10, 'time:42,worker:10,sequence:12', '2020-01-01 00:00+00', NULL)
     ) f (system, id, layout, epoch, unit), idgen_decode_layout(f.id, f.layout, f.epoch, f.unit) d;
 SELECT idgen_timestamp_layout(175928847299117063, 'discord'), idgen_timestamp_layout(-1, 'goflakeid');
--- NULL in, NULL out; the rest may be left out, or be NULL.
+-- A NULL id or layout returns NULL; epoch and unit may be omitted or NULL.
 SELECT idgen_decode_layout(NULL, 'discord') IS NULL AS id, idgen_decode_layout(1, NULL) IS NULL AS layout,
        idgen_timestamp_layout(NULL, 'discord') IS NULL AS id, idgen_timestamp_layout(1, NULL) IS NULL AS layout,
        idgen_timestamp_layout(0, 'discord', NULL, NULL);
@@ -46,7 +46,7 @@ CREATE INDEX ON tweets (idgen_timestamp_layout(id, 'twitter'));
 INSERT INTO tweets VALUES (20), (1050118621198921728);
 SELECT * FROM tweets;
 DROP TABLE tweets;
--- Refused.
+-- Errors.
 SELECT idgen_decode_layout(1, 'snowflakes');
 \echo :LAST_ERROR_SQLSTATE
 SELECT idgen_decode_layout(-1, 'snowflake');
@@ -60,7 +60,7 @@ SELECT fields, tick_epoch, tick_unit, bits, ids_per_second, workers, runs_out_at
 FROM idgen_describe_layout('time:63', unit => '1 day');
 SELECT fields, bits, ids_per_second, workers, note FROM idgen_describe_layout('sequence:62,time:1');
 SELECT fields, note FROM idgen_describe_layout(NULL);
--- Time is the last field of all 64 bits.
+-- A time field at the end of all 64 bits.
 SELECT fields, bits, ids_per_second, workers, runs_out_at - tick_epoch AS lasts, note,
        now() - idgen_timestamp_layout(example_id, fields, tick_epoch) BETWEEN '-1 s' AND '1 h' AS example_is_of_now
 FROM idgen_describe_layout('sequence:32,time:32', epoch => date_trunc('day', now()) - interval '10 days');

@@ -1,4 +1,4 @@
--- Leased worker ids, as far as they go without a store: settings that are refused, grants, errors.
+-- Leased worker ids, without a store: invalid settings, privileges, errors.
 \set VERBOSITY terse
 ALTER SYSTEM SET idgen.lease_store = 'http://:secret@localhost';
 ALTER SYSTEM SET idgen.lease_store = 'redis://:secret@';
@@ -17,7 +17,7 @@ SET idgen.lease_ttl = '1min';
 
 \set VERBOSITY terse
 
--- who may ask the store
+-- Privileges.
 CREATE ROLE idgen_regress_nobody;
 SET ROLE idgen_regress_nobody;
 SELECT * FROM idgen_workers();
@@ -28,7 +28,7 @@ DROP ROLE idgen_regress_nobody;
 SELECT * FROM idgen_workers();
 SELECT idgen_declare_new_prefix();
 
--- waiting until ids flow
+-- Waiting until the server can issue ids.
 SELECT idgen_wait_ready();
 SELECT idgen_wait_ready('0');
 SELECT idgen_wait_ready(NULL);

@@ -25,7 +25,7 @@ CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);
 INSERT INTO parted (part) VALUES (1);
 INSERT INTO parted_1 (part) VALUES (1);
 SELECT count(DISTINCT id) FROM parted;
--- Refused, and nothing is changed.
+-- Errors, which change nothing.
 CREATE TABLE narrow (id serial PRIMARY KEY, small smallint, word text, twice bigint GENERATED ALWAYS AS (2) STORED, large bigint);
 INSERT INTO narrow (large) VALUES (9000000000000000000);
 :adopted('narrow', 'id') step;
@@ -56,7 +56,7 @@ SET ROLE regress_idgen_other;
 SELECT idgen_fill_past('plain', 'id', 'id');
 \set VERBOSITY default
 RESET ROLE;
--- Row-level security can't hide the largest id.
+-- Row-level security does not hide the largest id.
 CREATE TABLE hidden (id bigint);
 INSERT INTO hidden VALUES (9000000000000000000);
 ALTER TABLE hidden ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
@@ -70,7 +70,7 @@ SHOW row_security;
 RESET ROLE;
 DROP TABLE hidden;
 
--- Ids for the past, in the order of the times, many in one millisecond and again later among those given before.
+-- Ids for rows of the past, in the order of their times: many in one millisecond, and a second call that adds more there.
 CREATE TABLE past (n int, id bigint UNIQUE, at timestamptz);
 INSERT INTO past SELECT n, NULL, timestamptz '2025-01-01' + n / 3 * interval '1 ms' FROM generate_series(1, 10000) n;
 SELECT idgen_fill_past('past', 'id', 'at');
@@ -88,7 +88,7 @@ INSERT INTO past_parted SELECT NULL, '2025-01-01', 1 + n % 2 FROM generate_serie
 SELECT name FROM idgen_create_generator('tens', 'sonyflake');
 SELECT idgen_fill_past('past_parted', 'id', 'at', 77, 'tens');
 SELECT count(DISTINCT id), min((idgen_decode(id, 'tens')).worker_id) AS worker, min(idgen_timestamp(id, 'tens')) AS at FROM past_parted;
--- The table can be altered in the same transaction, as docs/migration.md does; also after a first call that was rolled back.
+-- The table can be altered in the same transaction, as docs/migration.md does, and after a call that was rolled back.
 CREATE TABLE past_in_one (at timestamptz);
 INSERT INTO past_in_one SELECT timestamptz '2025-01-01' + n * interval '1 s' FROM generate_series(1, 2500) n;
 BEGIN;
@@ -100,7 +100,7 @@ SELECT idgen_fill_past('past_in_one', 'id', 'at');
 ALTER TABLE past_in_one ALTER COLUMN id SET DEFAULT idgen_next(), ALTER COLUMN id SET NOT NULL, ADD PRIMARY KEY (id);
 COMMIT;
 DROP TABLE past_in_one;
--- Refused.
+-- Errors.
 INSERT INTO past VALUES (0, NULL, NULL), (0, NULL, '2023-12-31'), (0, NULL, 'infinity'), (0, NULL, '2025-01-01');
 SELECT idgen_fill_past('past', 'id', 'at');
 \echo :LAST_ERROR_SQLSTATE

@@ -1,10 +1,10 @@
--- Giving out ids.
--- Positive, increasing within a session, never the same.
+-- Issuing ids.
+-- Positive, increasing within a session, unique.
 WITH ids AS MATERIALIZED (SELECT n, idgen_next() AS id FROM generate_series(1, 100000) n)
 SELECT count(*), count(DISTINCT id), bool_and(id > 0) AS positive,
        bool_and(id > before OR before IS NULL) AS increasing
 FROM (SELECT id, lag(id) OVER (ORDER BY n) AS before FROM ids) pairs;
--- As text, the same line.
+-- As text, from the same line.
 SELECT idgen_next() < idgen_next_text()::bigint AS text_is_later, idgen_next_text() ~ '^[0-9]{18,19}$' AS decimal;
 -- Batches.
 SELECT count(*), count(DISTINCT id), min(id) > idgen_next() - (1000::bigint << 22) AS recent FROM idgen_batch(5000) id;
@@ -18,11 +18,11 @@ SELECT count(*) FROM (SELECT * FROM idgen_batch(9223372036854775807) LIMIT 2) no
 WHERE false;
 SELECT idgen_batch(-1);
 \echo :LAST_ERROR_SQLSTATE
--- A batch without end can be ended.
+-- A huge batch can be cancelled.
 SET statement_timeout = '100ms';
 SELECT count(*) FROM idgen_batch(9223372036854775807);
 RESET statement_timeout;
--- A default, a volatile one: each row has its own id, also in one statement and in a sub-select per row.
+-- A volatile default: each row gets its own id, even within a statement and in a sub-select per row.
 CREATE TABLE orders (id bigint PRIMARY KEY DEFAULT idgen_next(), customer text);
 INSERT INTO orders (customer) SELECT 'c' || n FROM generate_series(1, 10000) n;
 INSERT INTO orders (customer) VALUES ('a'), ('b') RETURNING id > 0 AS issued;
@@ -33,17 +33,17 @@ y
 SELECT count(*) = count(DISTINCT id) AS distinct_ids, count(*) FROM orders;
 ALTER TABLE orders ADD COLUMN other bigint DEFAULT idgen_next();
 SELECT count(DISTINCT other) = count(*) AS distinct_in_a_rewrite FROM orders;
--- Ids are not rolled back, so they are not given again.
+-- Ids are not rolled back, so none is issued again.
 BEGIN;
 CREATE TEMP TABLE seen AS SELECT idgen_next() AS id;
 SELECT id AS rolled_back FROM seen \gset
 ROLLBACK;
 SELECT idgen_next() > :rolled_back AS later;
--- A read-only transaction may have ids: it writes nothing.
+-- A read-only transaction can get ids, because that writes nothing.
 BEGIN READ ONLY;
 SELECT idgen_next() > 0 AS issued;
 COMMIT;
--- Parallel workers: the plan shows Gather, the ids differ.
+-- Parallel workers: the plan has a Gather node, and the ids differ.
 CREATE TABLE wide AS SELECT n FROM generate_series(1, 100000) n;
 ANALYZE wide;
 SET parallel_setup_cost = 0;
@@ -54,7 +54,7 @@ EXPLAIN (COSTS OFF) SELECT idgen_next() FROM wide;
 CREATE TABLE parallel_ids AS SELECT idgen_next() AS id FROM wide;
 SELECT count(*), count(DISTINCT id) FROM parallel_ids;
 DROP TABLE orders, wide, parallel_ids;
--- A column that can't hold ids: the error names it. (What is not stored in it gets the cast's own.)
+-- The error for a column that cannot hold ids names it. Elsewhere the cast raises its own error.
 CREATE TABLE narrow (id integer DEFAULT idgen_next(), small smallint, wide bigint DEFAULT idgen_next());
 INSERT INTO narrow DEFAULT VALUES;
 \echo :LAST_ERROR_SQLSTATE

@@ -1,13 +1,13 @@
--- A time as a range of ids: idgen_min_id() and idgen_max_id(), and the indexes and partitions that use them.
+-- Time ranges as ranges of ids: idgen_min_id() and idgen_max_id(), with indexes and partitions.
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
 SELECT name, layout, epoch, unit FROM idgen_create_generator('ranges_10ms', 'sonyflake');
 SELECT name, layout, epoch, unit FROM idgen_create_generator('ranges_64', 'discord');
 SELECT name, layout, epoch, unit FROM idgen_create_generator('ranges_53', 'js53');
 
--- The laws: id >= idgen_min_id(t) is idgen_timestamp(id) >= t, and id <= idgen_max_id(t) is idgen_timestamp(id) <= t.
--- First and last ids of ticks at the epoch, after it and before the end, against times to the microsecond around the
--- same ticks; then scattered ids against times around each other. The ids are made by arithmetic, not by a clock.
+-- id >= idgen_min_id(t) if and only if idgen_timestamp(id) >= t; id <= idgen_max_id(t) if and only if idgen_timestamp(id) <= t.
+-- The first and last ids of ticks at the epoch, after it and before the end are compared with times a microsecond around the
+-- same ticks; then random ids with times around each other. The ids are computed, not issued.
 CREATE TABLE range_layouts (generator text, epoch timestamptz, unit_us bigint, shift integer, ticks bigint);
 INSERT INTO range_layouts VALUES
     ('default', '2024-01-01', 1000, 22, 1::bigint << 41),
@@ -31,11 +31,11 @@ CREATE TABLE range_pairs AS
     JOIN range_ids i USING (generator)
     JOIN range_ids o USING (generator),
          unnest(ARRAY[-unit_us - 1, -unit_us, -unit_us / 2, -1, 0, 1, 400, unit_us - 1, unit_us, unit_us + 1]) AS d;
--- The time that the laws speak of is the one that was put into the id.
+-- idgen_timestamp() returns the time that the id was computed from.
 SELECT generator, count(*) AS ids, bool_and(idgen_timestamp(id, generator) = time) AS same_time,
        bool_and(id BETWEEN idgen_min_id(time, generator) AND idgen_max_id(time, generator)) AS in_its_own_range
 FROM range_ids GROUP BY generator ORDER BY generator;
--- Past the beginning of the last tick there may be no lower bound: see below.
+-- After the beginning of the last tick there may be no lower bound: see below.
 WITH bounded AS MATERIALIZED (
     SELECT p.* FROM range_pairs p JOIN range_layouts USING (generator)
     WHERE at <= range_time(epoch, (ticks - 1) * unit_us) OR generator = 'ranges_53')
@@ -48,7 +48,7 @@ SELECT generator, count(*) AS pairs,
        count(*) FILTER (WHERE (id <= idgen_max_id(at, generator)) <> (made_at <= at)) AS max_wrong,
        count(*) FILTER (WHERE (id > idgen_max_id(at, generator)) <> (made_at > at)) AS after_wrong
 FROM range_pairs GROUP BY generator ORDER BY generator;
--- The functions of the default generator are those of its name.
+-- Without a generator, the functions are those of generator "default".
 SELECT count(*) FILTER (WHERE idgen_min_id(at) <> idgen_min_id(at, 'default')) AS min_wrong,
        count(*) FILTER (WHERE idgen_max_id(at) <> idgen_max_id(at, 'default')) AS max_wrong
 FROM range_pairs WHERE generator = 'default' AND at <= range_time('2024-01-01', ((1::bigint << 41) - 1) * 1000);
@@ -75,13 +75,13 @@ SELECT idgen_min_id('294276-12-31 23:59:59.999999');
 \echo :LAST_ERROR_SQLSTATE
 SELECT idgen_min_id('infinity', 'ranges_64');
 \echo :LAST_ERROR_SQLSTATE
--- NULL in, NULL out; no such generator.
+-- NULL returns NULL; a generator that does not exist.
 SELECT idgen_min_id(NULL) IS NULL AS min_null, idgen_max_id(NULL) IS NULL AS max_null,
        idgen_min_id(NULL, 'default') IS NULL AS min_time_null, idgen_max_id(now(), NULL) IS NULL AS max_name_null;
 SELECT idgen_min_id(now(), 'no such');
 \echo :LAST_ERROR_SQLSTATE
 
--- The primary key serves as an index on the time.
+-- The primary key is used as an index on the time.
 CREATE TABLE range_orders (id bigint PRIMARY KEY, day integer NOT NULL);
 INSERT INTO range_orders
     SELECT idgen_min_id(timestamptz '2025-12-01' + n * interval '10 min') + n, n / 144 FROM generate_series(0, 8639) AS n;
@@ -97,7 +97,7 @@ SELECT count(*) = 144 AS a_day, min(day), max(day) FROM range_orders
 SELECT count(*), max(idgen_timestamp(id)) FROM range_orders WHERE id <= idgen_max_id(timestamptz '2025-12-24 18:00');
 RESET enable_bitmapscan;
 
--- A BRIN index is some pages for any number of rows: ids come nearly in order.
+-- A BRIN index stays at a few pages: ids arrive nearly in order.
 CREATE TABLE range_events (id bigint NOT NULL, filler text NOT NULL);
 INSERT INTO range_events SELECT id, repeat('x', 100) FROM range_orders ORDER BY id;
 CREATE INDEX range_events_id ON range_events USING brin (id) WITH (pages_per_range = 4);
@@ -106,7 +106,7 @@ EXPLAIN (COSTS OFF) SELECT count(*) FROM range_events WHERE id >= idgen_min_id(t
 SELECT count(*) FROM range_events WHERE id >= idgen_min_id(timestamptz '2026-01-28');
 RESET enable_seqscan;
 
--- Partitions by month: the bounds are evaluated when the partition is made, so that they may name a generator, too.
+-- Partitions by month: bounds are evaluated when the partition is created, so they can use a generator.
 CREATE TABLE range_parted (id bigint PRIMARY KEY, generated_at timestamptz GENERATED ALWAYS AS (idgen_timestamp(id)) STORED)
     PARTITION BY RANGE (id);
 CREATE TABLE range_parted_old PARTITION OF range_parted
@@ -129,13 +129,13 @@ SET enable_bitmapscan = off;
 SET enable_indexonlyscan = off;
 EXPLAIN (COSTS OFF) SELECT id FROM range_parted
     WHERE id >= idgen_min_id(timestamptz '2026-02-10') AND id < idgen_min_id(timestamptz '2026-02-11');
--- A time that is known only when the query runs prunes then.
+-- A time that is known only at execution prunes at execution.
 SET plan_cache_mode = force_generic_plan;
 PREPARE since (timestamptz) AS SELECT id FROM range_parted WHERE id >= idgen_min_id($1);
 EXPLAIN (COSTS OFF) EXECUTE since ('2026-02-10');
 EXPLAIN (COSTS OFF) EXECUTE since ('2026-03-10');
 DEALLOCATE since;
--- A condition on the time itself prunes nothing: the partitions are by id.
+-- A condition on the time itself prunes nothing, because the partition key is the id.
 RESET enable_seqscan;
 EXPLAIN (COSTS OFF) SELECT id FROM range_parted WHERE idgen_timestamp(id) >= '2026-03-10';
 RESET plan_cache_mode;

@@ -7,10 +7,10 @@ SELECT * FROM idgen_create_sequencer('visits', ttl => '30 min', ttl_mode => 'sli
 SELECT name, start, step FROM idgen_create_sequencer('zero', start => 0);
 SELECT name, start, max_value FROM idgen_create_sequencer('last', start => 9223372036854775807);
 SELECT name, key_prefix, start, step, max_value, cycle, ttl, ttl_mode, cache FROM idgen_create_sequencer('nulls', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
--- Names that would disturb a Redis Cluster's braces are written otherwise.
+-- Braces in names are escaped: a Redis Cluster would read them as a hash tag.
 SELECT key_prefix FROM idgen_create_sequencer('a{}%');
 
--- Definitions don't change; a comment may.
+-- Definitions cannot be changed, comments can.
 UPDATE idgen_catalog.idgen_sequencer SET comment = 'All orders' WHERE name = 'orders' RETURNING comment;
 SELECT idgen_comment_on_sequencer('orders', 'Orders of all shops');
 SELECT comment FROM idgen_sequencers WHERE name = 'orders';
@@ -24,19 +24,19 @@ UPDATE idgen_catalog.idgen_sequencer SET step = 1 WHERE name = 'orders';
 \echo :LAST_ERROR_SQLSTATE
 UPDATE idgen_catalog.idgen_sequencer SET name = 'bestellungen' WHERE name = 'orders';
 \echo :LAST_ERROR_SQLSTATE
--- The built-in one stays.
+-- The built-in sequencer cannot be dropped or changed.
 SELECT idgen_drop_sequencer('default');
 \echo :LAST_ERROR_SQLSTATE
 INSERT INTO idgen_catalog.idgen_sequencer (name, built_in) VALUES ('more', true);
 \echo :LAST_ERROR_SQLSTATE
--- A row that comes in by INSERT is judged likewise.
+-- A row added by INSERT is validated in the same way.
 INSERT INTO idgen_catalog.idgen_sequencer (name) VALUES ('plain') RETURNING *;
 INSERT INTO idgen_catalog.idgen_sequencer (name, step) VALUES ('bad', 0);
 \echo :LAST_ERROR_SQLSTATE
 INSERT INTO idgen_catalog.idgen_sequencer (name, cache) VALUES ('bad', 0);
 \echo :LAST_ERROR_SQLSTATE
 
--- The table is not truncated, and its trigger is for no other.
+-- The table cannot be truncated, and its trigger works on no other.
 TRUNCATE idgen_catalog.idgen_sequencer;
 \echo :LAST_ERROR_SQLSTATE
 CREATE TABLE other (LIKE idgen_catalog.idgen_sequencer);
@@ -44,16 +44,16 @@ CREATE TRIGGER other BEFORE INSERT ON other FOR EACH ROW EXECUTE FUNCTION idgen_
 INSERT INTO other DEFAULT VALUES;
 \echo :LAST_ERROR_SQLSTATE
 DROP TABLE other;
--- What a subscriber to all tables is sent, and has.
+-- A subscriber to all tables receives the built-in row, which it has already.
 INSERT INTO idgen_catalog.idgen_sequencer (name, built_in) VALUES ('default', true);
 SELECT count(*) FROM idgen_catalog.idgen_sequencer WHERE name = 'default';
 
--- Dropped.
+-- Drop.
 SELECT idgen_drop_sequencer('plain'), idgen_drop_sequencer('plain', if_exists => true);
 SELECT idgen_drop_sequencer('plain');
 \echo :LAST_ERROR_SQLSTATE
 
--- Refused.
+-- Errors.
 \set refuse 'SELECT name FROM idgen_create_sequencer'
 \set VERBOSITY terse
 :refuse('orders');
@@ -103,14 +103,14 @@ GRANT EXECUTE ON FUNCTION idgen_create_sequencer TO regress_idgen_user;
 SET ROLE regress_idgen_user;
 \set VERBOSITY default
 
--- A prefix that is chosen may be another database's: for superusers, or as they allow.
+-- A chosen prefix can be another database's, so only superusers choose one, or roles that they allow to.
 SELECT key_prefix FROM idgen_create_sequencer('mine');
 :refuse('chosen', 'shop:');
 \echo :LAST_ERROR_SQLSTATE
 SET idgen.allowed_key_prefixes = 'shop:';
 \echo :LAST_ERROR_SQLSTATE
 \set VERBOSITY sqlstate
--- Not even below the database's own, which may have another name tomorrow.
+-- Not even one below the database's own prefix: the database can be renamed.
 :refuse('chosen', 'idgen:seq:18:contrib_regression:4:mine:');
 \set VERBOSITY default
 RESET ROLE;
@@ -120,7 +120,7 @@ SET ROLE regress_idgen_user;
 SELECT key_prefix FROM idgen_create_sequencer('chosen', 'shop:eu:');
 \set VERBOSITY sqlstate
 :refuse('other', 'shop');
--- A wide one does not reach the keys of other databases.
+-- A wide allowed prefix does not include the default prefixes of other databases.
 :refuse('other', 'idgen:seq:5:other:7:default:');
 RESET ROLE;
 SET idgen.allowed_key_prefixes = 'idgen:seq:5:other:';
@@ -129,14 +129,14 @@ SELECT key_prefix FROM idgen_create_sequencer('other', 'idgen:seq:5:other:7:defa
 :refuse('more', 'shop:');
 RESET ROLE;
 RESET idgen.allowed_key_prefixes;
--- Rows that come by INSERT, as a dump is restored.
+-- Rows added by INSERT, as by the restore of a dump.
 GRANT INSERT ON idgen_catalog.idgen_sequencer TO regress_idgen_user;
 SET ROLE regress_idgen_user;
 INSERT INTO idgen_catalog.idgen_sequencer (name, key_prefix) VALUES ('restored', 'shop:');
 INSERT INTO idgen_catalog.idgen_sequencer (name) VALUES ('restored') RETURNING name, key_prefix;
 \set VERBOSITY default
 
--- For migrations: what is there already is not made again, whoever made it.
+-- if_not_exists, for migrations: an existing sequencer is kept, whoever created it.
 SELECT name, key_prefix FROM idgen_create_sequencer('chosen', 'shop:eu:', if_not_exists => true);
 SELECT name, step FROM idgen_create_sequencer('chosen', 'shop:eu:', step => 2, if_not_exists => true);
 SELECT name, key_prefix FROM idgen_create_sequencer('chosen', if_not_exists => true);
@@ -146,7 +146,7 @@ REVOKE ALL ON FUNCTION idgen_create_sequencer FROM regress_idgen_user;
 REVOKE INSERT ON idgen_catalog.idgen_sequencer FROM regress_idgen_user;
 SELECT count(idgen_drop_sequencer(name)) FROM idgen_sequencers WHERE name IN ('mine', 'chosen', 'other', 'restored', 'later');
 DROP ROLE regress_idgen_user;
--- What is rolled back was never there, also for a session that knew it; what is made again is looked up again.
+-- A rolled-back sequencer does not exist, even for a session that used it; one that is created again is read again.
 BEGIN;
 SELECT name FROM idgen_create_sequencer('fleeting', max_value => 5);
 SELECT * FROM idgen_sequence('k', 0, 'fleeting');

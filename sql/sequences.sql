@@ -1,4 +1,4 @@
--- Sequences, as far as they go without a store that answers: arguments, rights, the error of each.
+-- Sequences, without a store that answers: arguments, privileges, errors.
 SELECT name FROM idgen_create_sequencer('orders', start => 1000, step => 10, max_value => 99999, cycle => true);
 SELECT proname, pg_get_function_identity_arguments(oid), provolatile, proparallel FROM pg_proc WHERE proname ~ '^idgen_sequence_|^idgen_sequence$' ORDER BY 1, 2;
 
@@ -6,7 +6,7 @@ SELECT proname, pg_get_function_identity_arguments(oid), provolatile, proparalle
 SELECT * FROM idgen_check();
 SELECT idgen_sequence_next('k');
 \echo :LAST_ERROR_SQLSTATE
--- What is wrong by itself is said without asking a store.
+-- Invalid arguments are reported without a request to the store.
 \set VERBOSITY terse
 SELECT idgen_sequence_next('k', 'none such');
 \echo :LAST_ERROR_SQLSTATE
@@ -30,14 +30,14 @@ SELECT * FROM idgen_sequence_next_keys(ARRAY['k', NULL]);
 \echo :LAST_ERROR_SQLSTATE
 SELECT * FROM idgen_sequence_next_keys(ARRAY(SELECT 'k' FROM generate_series(1, 10001)));
 \echo :LAST_ERROR_SQLSTATE
--- Nothing for nothing.
+-- NULL arguments, and an empty array.
 SELECT idgen_sequence_next(NULL::text), idgen_sequence_next('k', NULL), idgen_sequence_peek(NULL), idgen_sequence_delete_key(NULL);
 SELECT count(*) FROM idgen_sequence(NULL);
 SELECT count(*) FROM idgen_sequence('k', NULL);
 SELECT count(*) FROM idgen_sequence_next_keys(NULL::text[]);
 SELECT count(*) FROM idgen_sequence_next_keys('{}'::text[]);
 
--- The store's URL: for superusers, judged, without its password.
+-- The URL of the store: set by superusers, validated, and shown without its password.
 ALTER SYSTEM SET idgen.sequence_store = 'http://:secret@localhost';
 \echo :LAST_ERROR_SQLSTATE
 \set VERBOSITY sqlstate
@@ -48,12 +48,12 @@ ALTER SYSTEM SET idgen.sequence_store = 'unix://:secret@/nonexistent/redis.sock'
 SELECT pg_reload_conf();
 SELECT pg_sleep(0.3);
 SHOW idgen.sequence_store;
--- It is not there: an error at once, and no value.
+-- No store at that address: an error at once, and no value.
 SELECT idgen_sequence_next('k');
 \echo :LAST_ERROR_SQLSTATE
 SELECT * FROM idgen_sequence_next_keys(ARRAY['a', 'b']);
 \echo :LAST_ERROR_SQLSTATE
--- It is somewhere that does not answer: an error in time. (192.0.2.0/24 is nobody's.)
+-- A store that does not answer: an error when the timeout has passed. (192.0.2.0/24 is reserved for documentation.)
 ALTER SYSTEM SET idgen.sequence_store = 'redis://192.0.2.1';
 SELECT pg_reload_conf();
 SELECT pg_sleep(0.3);
@@ -68,7 +68,7 @@ ALTER SYSTEM RESET idgen.sequence_store;
 SELECT pg_reload_conf();
 SELECT pg_sleep(0.3);
 
--- An array whose type the client leaves open is an array, and a count may be a bigint.
+-- Parameters of unspecified type resolve to an array of keys and to a bigint count.
 PREPARE several AS SELECT * FROM idgen_sequence_next_keys($1);
 PREPARE batch AS SELECT * FROM idgen_sequence($1, $2);
 SELECT name, parameter_types FROM pg_prepared_statements ORDER BY 1;
@@ -93,7 +93,7 @@ SELECT idgen_sequence_peek('k');
 RESET ROLE;
 GRANT EXECUTE ON FUNCTION idgen_sequence_next(text, text) TO regress_idgen_user;
 SET ROLE regress_idgen_user;
--- Granted: the error is now that of the store, which is not set.
+-- Granted, the call gets as far as the missing store.
 SELECT idgen_sequence_next('k');
 RESET ROLE;
 \set VERBOSITY default

@@ -1,4 +1,4 @@
--- Statistics: exact, counted in the backends, kept when they end.
+-- Statistics are exact, counted by the backends, and kept when they exit.
 SELECT idgen_stat_reset();
 SELECT ids, waits, stats_reset IS NOT NULL AS since FROM idgen_stat_generators WHERE generator = 'default';
 SELECT count(idgen_next()) FROM generate_series(1, 5000);
@@ -10,7 +10,7 @@ SELECT ids >= 5000 AS ids, blocks > 0 AS blocks, waiting, waiting_for FROM idgen
 SELECT ids FROM idgen_stat_generators WHERE generator = 'default';
 SELECT count(*) FROM idgen_stat_backends WHERE pid = pg_backend_pid();
 SELECT ahead < '1 s' AS clock_right, steps_back, largest_step_back FROM idgen_stat_clock;
--- The operator's calls are not everybody's.
+-- Functions for the operator are restricted.
 CREATE ROLE idgen_nobody;
 SET ROLE idgen_nobody;
 SELECT idgen_stat_reset();
@@ -20,7 +20,7 @@ RESET ROLE;
 DROP ROLE idgen_nobody;
 SELECT idgen_forget_floor();
 
--- Segments of sequences: their keys are not for everybody.
+-- Segments of sequences: their keys are visible to pg_read_all_stats only.
 SELECT count(*) >= 0 AS readable FROM idgen_stat_sequences;
 SELECT has_table_privilege('pg_read_all_stats', 'idgen_stat_sequences', 'SELECT'), has_function_privilege('pg_read_all_stats', 'idgen_stat_get_sequences()', 'EXECUTE');
 SET ROLE pg_monitor;
