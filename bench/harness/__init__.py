@@ -1,1 +1,1 @@
-"""The measuring part of bench/run: one module per group of measurements, the rest reports."""
+"""The measurements of bench/run: one module per group, and the report."""
