@@ -61,47 +61,47 @@ BEGIN ATOMIC
         FROM pg_settings WHERE name LIKE 'idgen.%')
     SELECT 'warning', 'generator ' || quote_ident(name),
            'Its time field runs out at ' || runs_out_at || '.',
-           'Columns with its ids need another generator, or another key, before then.'
+           'Columns with its ids need another generator or another kind of key before then.'
     FROM @extschema@.idgen_generators WHERE runs_out_at < now() + interval '5 years'
     UNION ALL
     SELECT 'error', 'generator ' || quote_ident(name),
-           'It has ' || g.workers || ' worker ids, and "idgen.max_workers" is ' || s.workers || '.',
-           'Lower "idgen.max_workers" on all servers of the prefix, or use a generator with a wider worker field.'
+           'Its layout holds ' || g.workers || ' worker ids, but "idgen.max_workers" is ' || s.workers || '.',
+           'Lower "idgen.max_workers" on all servers that share the prefix, or use a generator with a wider worker field.'
     FROM @extschema@.idgen_generators g, settings s WHERE s.leased AND g.workers < s.workers
     UNION ALL
     SELECT 'error', 'generator ' || quote_ident(name),
-           'Its ticks are ' || unit || ' long; with the settings as they are they can be ' || longest_ms || ' ms.',
-           'Make "idgen.ceiling_window", or "idgen.lease_window", or "idgen.max_ahead" longer.'
+           'Its unit is ' || unit || ', but the settings allow at most ' || longest_ms || ' ms.',
+           'Increase "idgen.ceiling_window", "idgen.lease_window" or "idgen.max_ahead".'
     FROM idgen_catalog.idgen_generator, settings WHERE extract(epoch FROM unit) * 1000 > longest_ms
     UNION ALL
     SELECT 'error', min(object),
-           'Ids of different generators can meet in it: ' || string_agg(DISTINCT quote_ident(n.generator), ', ') || '.',
-           'Make the defaults of the table and of its partitions or children one.'
+           'Its ids come from different generators and may collide: ' || string_agg(DISTINCT quote_ident(n.generator), ', ') || '.',
+           'Use the same default for the table and all of its partitions or children.'
     FROM named n JOIN idgen_catalog.idgen_generator g ON g.name = n.generator JOIN parents p ON p.relation = n.attrelid
     WHERE NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = p.root)
     GROUP BY p.root, n.attname
     HAVING count(DISTINCT (g.layout, g.epoch, g.unit, g.region_id, g.app_id)) > 1
     UNION ALL
-    SELECT DISTINCT 'error', object, 'Its default names the generator ' || quote_ident(generator) || ', which does not exist.',
-           'Make the generator again as it was, or set another default.'
+    SELECT DISTINCT 'error', object, 'Its default uses the generator ' || quote_ident(generator) || ', which does not exist.',
+           'Create the generator again with the same definition, or set another default.'
     FROM named n
     WHERE NOT EXISTS (SELECT FROM idgen_catalog.idgen_generator g WHERE g.name = n.generator)
     UNION ALL
-    SELECT DISTINCT 'error', object, 'It is of type ' || format_type(atttypid, NULL) || ', which does not hold every id.',
+    SELECT DISTINCT 'error', object, 'It is of type ' || format_type(atttypid, NULL) || ', which cannot hold every id.',
            'ALTER TABLE ' || attrelid::regclass || ' ALTER COLUMN ' || quote_ident(attname) || ' TYPE bigint;'
     FROM named n JOIN bases b ON b.oid = n.atttypid LEFT JOIN widths w ON w.name = n.generator
     WHERE b.base IN ('int2'::regtype, 'int4'::regtype, 'float4'::regtype)
         OR (b.base = 'float8'::regtype AND coalesce(w.bits, 64) > 53)
     UNION ALL
     SELECT DISTINCT 'warning', object, 'It still owns the sequence ' || p.objid::regclass || ', which its default does not use.',
-           'ALTER SEQUENCE ' || p.objid::regclass || ' OWNED BY NONE; and drop it when nothing else uses it.'
+           'ALTER SEQUENCE ' || p.objid::regclass || ' OWNED BY NONE; and drop it if nothing else uses it.'
     FROM named n
         JOIN pg_depend p ON p.classid = 'pg_class'::regclass AND p.refclassid = 'pg_class'::regclass
             AND p.refobjid = n.attrelid AND p.refobjsubid = n.attnum AND p.deptype = 'a'
         JOIN pg_class s ON s.oid = p.objid AND s.relkind = 'S'
     UNION ALL
-    SELECT 'warning', 'server', 'Its worker id is not leased, and it has ' || string_agg(peers, ' and ') || '.',
-           'See to it that no two live servers have one worker id, or lease them: "idgen.worker_source".'
+    SELECT 'warning', 'server', 'Its worker id is not leased, but it has ' || string_agg(peers, ' and ') || '.',
+           'Make sure that no two live servers use the same worker id, or lease worker ids ("idgen.worker_source").'
     FROM (
         SELECT 'standbys' AS peers
         WHERE EXISTS (SELECT FROM pg_replication_slots WHERE slot_type = 'physical')
@@ -117,8 +117,8 @@ BEGIN ATOMIC
     HAVING count(*) > 0
     UNION ALL
     SELECT 'warning', 'table ' || t.tgrelid::regclass,
-           CASE WHEN t.guards THEN 'Its guard does not fire for replicated rows; pg_restore --disable-triggers leaves it so.'
-                ELSE 'Not all of its triggers are enabled always, as pg_restore --disable-triggers leaves them: what comes by replication is not judged, and open sessions do not see it.' END,
+           CASE WHEN t.guards THEN 'Its guard does not fire for replicated rows, as after pg_restore --disable-triggers.'
+                ELSE 'Not all of its triggers are enabled as ALWAYS, as after pg_restore --disable-triggers: replicated rows are not validated, and open sessions do not notice them.' END,
            string_agg('ALTER TABLE ' || t.tgrelid::regclass || ' ENABLE ' || CASE WHEN t.guards THEN 'REPLICA' ELSE 'ALWAYS' END
                       || ' TRIGGER ' || quote_ident(t.tgname) || ';', ' ' ORDER BY t.tgname)
     FROM (

@@ -96,7 +96,7 @@ my @damages = (
     [ 'an old copy'                => 'is a copy', sub { rename("$file.copy", $file) or die $! } ],
     [ 'an old copy under the inode number that it names' => 'is a copy', sub { put_under_its_inode("$file.old") },
         sub { copy($file, "$file.old") or die $! } ],
-    [ "another cluster's"          => "is another cluster's", sub { copy(ceiling_file($other), $file) or die $! } ],
+    [ "another cluster's"          => "belongs to another cluster", sub { copy(ceiling_file($other), $file) or die $! } ],
 );
 my $stop_mode = 'fast';
 foreach (@damages) {
@@ -112,7 +112,7 @@ foreach (@damages) {
     $server->start;
     my $worker = pid_of_worker($server);
     cmp_ok(take(), '==', 500, "$what: clients get ids");
-    ok_logged($server, qr/LOG:  idgen: the file ".*idgen\.ceiling" \Q$line\E.*\n.*DETAIL:  Ids will be later than/,
+    ok_logged($server, qr/LOG:  idgen: file ".*idgen\.ceiling" \Q$line\E.*\n.*DETAIL:  New ids will be later than/,
         $position, "$what: the log gives the reason");
     is($server->safe_psql('postgres', q(SELECT clock_ahead < '62 s' AND last_error LIKE '%idgen.ceiling%' FROM idgen_status())),
         't', "$what: the status gives it, too, and the id clock leads by at most a minute");
@@ -141,9 +141,9 @@ foreach (@obstacles) {
     ++$life;
     $server->start;
     my $worker = pid_of_worker($server);
-    ok_logged($server, qr/LOG:  idgen: could not read or write ".*idgen\.ceiling": $reason/, $position, "$what: the log gives the reason");
+    ok_logged($server, qr/LOG:  idgen: could not read or write file ".*idgen\.ceiling": $reason/, $position, "$what: the log gives the reason");
     like(error_of($server, q(SET idgen.max_wait = '300ms'; SELECT idgen_next();)),
-        qr/ERROR:  55000: no id can be given.*\nDETAIL:  The file ".*idgen\.ceiling" cannot be read or written: $reason.*\nHINT:  /,
+        qr/ERROR:  55000: could not issue an id.*\nDETAIL:  Could not read or write file ".*idgen\.ceiling": $reason.*\nHINT:  /,
         "$what: the error gives the reason");
     is($server->safe_psql('postgres', 'SELECT state, reason LIKE $$%idgen.ceiling%$$, advice IS NOT NULL FROM idgen_status()'),
         'failing|t|t', "$what: the status gives the reason");
@@ -163,7 +163,7 @@ $ledger->check('a damaged file');
     take();
     my $position = log_position($server);
     unlink($file) or die "could not unlink $file: $!";
-    ok_logged($server, qr/LOG:  idgen: the file ".*idgen\.ceiling" was removed or replaced; it is written again/, $position,
+    ok_logged($server, qr/LOG:  idgen: file ".*idgen\.ceiling" was removed or replaced; it is written again/, $position,
         'removed at run time: the log says so');
     ok(wait_until { -e $file }, 'removed at run time: the file is written again');
     $server->stop('immediate');

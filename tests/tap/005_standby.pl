@@ -64,7 +64,7 @@ $beside->start;
 
 # A hot standby.
 $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
-like(error_of($standby, $_), qr/ERROR:  25006: no id can be given during recovery\nDETAIL:  .*hot standby.*\nHINT:  .*promotion/,
+like(error_of($standby, $_), qr/ERROR:  25006: cannot issue ids during recovery\nDETAIL:  .*hot standby.*\nHINT:  .*promotion/,
     "a hot standby refuses $_")
   foreach 'SELECT idgen_next();', 'SELECT idgen_next_text();', 'SELECT * FROM idgen_batch(3);';
 is($standby->safe_psql('postgres', 'SELECT state, worker_id IS NULL, worker_pid IS NULL FROM idgen_status()'), 'standby|t|t',
@@ -76,7 +76,7 @@ is($standby->safe_psql('postgres', 'SELECT count(*) FROM (SELECT uuid_v7() AS id
 my $beside_load   = IdgenTest::Load->start($beside, clients => 2);
 my $beside_ledger = IdgenTest::Ledger->new;
 ok($beside_load->wait_for_more, 'a base backup with another worker id issues ids');
-ok_logged($beside, qr/idgen\.ceiling" is a copy.*\n.*DETAIL:  Ids will be later than/, 0, 'the log of the base backup says that it is a copy');
+ok_logged($beside, qr/idgen\.ceiling" is a copy.*\n.*DETAIL:  New ids will be later than/, 0, 'the log of the base backup says that it is a copy');
 ok($load->wait_for_more, 'the primary continues to issue ids');
 $beside_load->stop($beside_ledger);
 $beside_load->check_errors('base backup');
@@ -96,7 +96,7 @@ $standby->safe_psql('postgres', 'CREATE DATABASE second');
 $standby->safe_psql('second', 'CREATE EXTENSION idgen');    # this does not declare the server new
 my $promoted = IdgenTest::Load->start($standby);
 ok($promoted->wait_for_life_after(0), 'the promoted standby issues ids');
-ok_logged($standby, qr/LOG:  idgen: the file ".*idgen\.ceiling" is (missing|from another timeline).*\n.*DETAIL:  Ids will be later than/,
+ok_logged($standby, qr/LOG:  idgen: file ".*idgen\.ceiling" is (missing|from another timeline).*\n.*DETAIL:  New ids will be later than/,
     $position, 'its log says that it starts above all ids that may have been issued');
 my $promoted_ledger = IdgenTest::Ledger->new;
 ok($promoted->wait_for_more, 'the promoted standby continues to issue ids');
@@ -137,7 +137,7 @@ $standby->set_standby_mode;
 $standby->start;
 $standby->promote;
 cmp_ok(wait_for_ids($standby), '>', $last, 'promoted in place: the next id is above the last one');
-ok_logged($standby, qr/idgen\.ceiling" is from another timeline.*\n.*DETAIL:  Ids will be later than/, $position,
+ok_logged($standby, qr/idgen\.ceiling" is from another timeline.*\n.*DETAIL:  New ids will be later than/, $position,
     'promoted in place: the log says that the file is from another timeline');
 $standby->stop;
 

@@ -132,13 +132,13 @@ my $with_file = PostgreSQL::Test::Cluster->new('with_file');
 system_or_bail('cp', '-a', $upgraded->data_dir, $with_file->data_dir);
 settle_in($with_file);
 copy(ceiling_file($server), ceiling_file($with_file)) or die "could not copy the ceiling file: $!";
-foreach ([ $upgraded, 'without the file', 'is missing' ], [ $with_file, 'with the file', "is another cluster's" ]) {
+foreach ([ $upgraded, 'without the file', 'is missing' ], [ $with_file, 'with the file', "belongs to another cluster" ]) {
     my ($node, $what, $line) = @$_;
     $clock->start($node);
     is($node->safe_psql('postgres', 'SELECT state FROM idgen_status()'), 'idle', "$what: the server is idle until the first request") if $what =~ /without/;
     my @ids = wait_for_ids($node, 'SELECT idgen_next() FROM generate_series(1, 100)');
     cmp_ok($ids[0], '>', $ledger->max, "pg_upgrade $what: the first id is above all earlier ids");
-    ok_logged($node, qr/idgen\.ceiling" \Q$line\E.*\n.*DETAIL:  Ids will be later than/, 0, "pg_upgrade $what: the log says why");
+    ok_logged($node, qr/idgen\.ceiling" \Q$line\E.*\n.*DETAIL:  New ids will be later than/, 0, "pg_upgrade $what: the log says why");
     is($node->safe_psql('postgres', 'SELECT bool_and(made = idgen_timestamp(id)) FROM orders'), 't', "pg_upgrade $what: the rows are there");
     is($node->safe_psql('postgres', $definitions), $defined, "pg_upgrade $what: generators and sequencers are there");
     is($node->safe_psql('postgres', q(SELECT idgen_next('flake') > 0)), 't', "pg_upgrade $what: generators and sequencers can be used");
@@ -155,7 +155,7 @@ $server->stop;
 $clock->step(-7200);
 $clock->start($server);
 like(error_of($server, q(SET idgen.max_wait = '100ms'; SELECT idgen_next();)),
-    qr/ERROR:  55000: no id can be given.*\nDETAIL:  Earlier ids may lie up to .* ahead of the wall clock.*\nHINT:  .*"idgen.max_ahead" \+ "idgen.ceiling_window"/,
+    qr/ERROR:  55000: could not issue an id.*\nDETAIL:  Ids up to .* ahead of the wall clock, may already have been issued.*\nHINT:  .*"idgen.max_ahead" \+ "idgen.ceiling_window"/,
     'idgen.max_wait ends a wait, and the error says what the caller waited for');
 like(error_of($server, q(SET statement_timeout = '100ms'; SELECT idgen_next();)), qr/ERROR:  57014: .*statement timeout/,
     'statement_timeout ends a wait');

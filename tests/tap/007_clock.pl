@@ -65,13 +65,13 @@ cmp_ok(abs(id_lead($stepped)), '<', 30, 'a large step: ids do not follow it yet'
 # The server starts with a clock before the epoch, and starts again after the clock has been set.
 my ($early, $early_clock) = server_at('early', seconds_until(2020));
 like(error_of($early, 'SELECT idgen_next();'),
-    qr/ERROR:  55000: no id can be given: the clock is before the layout's epoch\nDETAIL:  The id clock says 20(19|20)-.*, the epoch is 2024-01-01 00:00:00\+00\.\nHINT:  Set the server's clock\./,
+    qr/ERROR:  55000: could not issue an id: the clock is before the layout's epoch\nDETAIL:  The id clock reads 20(19|20)-.*; the epoch is 2024-01-01 00:00:00\+00\.\nHINT:  Set the server's clock\./,
     'before the epoch: idgen_next() fails and says what to do');
 $early->stop;
 $early_clock->set(0);
 my $early_position = log_position($early);
 $early_clock->start($early);
-ok_logged($early, qr/LOG:  idgen does not issue ids yet\n.*DETAIL:  The wall clock is more than 30 days past 20(19|20)-/,
+ok_logged($early, qr/LOG:  idgen: not issuing ids yet\n.*DETAIL:  The wall clock is more than 30 days past 20(19|20)-/,
     $early_position, 'far past the file: the log says that the clock must persist');
 like(error_of($early, q(SET idgen.max_wait = '100ms'; SELECT idgen_next();)),
     qr/ERROR:  55000: .*\nDETAIL:  The wall clock is more than 30 days past .*\nHINT:  .*30 seconds/, 'far past the file: so does the error');
@@ -97,7 +97,7 @@ foreach (@steps_back) {
     ok($load->wait_for_more(200), "back by $what: clients get ids");
     cmp_ok(abs(id_lead($server)), '<', 15, "back by $what: the times in ids do not go back");
 }
-ok_logged($server, qr/LOG:  idgen: the wall clock stepped back by (29\.99|30\.0)/, 0, 'the log says that the clock stepped back');
+ok_logged($server, qr/LOG:  idgen: wall clock stepped back by (29\.99|30\.0)/, 0, 'the log says that the clock stepped back');
 is( $server->safe_psql('postgres',
         q(SELECT right_at > clock_timestamp(), largest_step_back BETWEEN '59 min 59 s' AND '60 min 1 s' FROM idgen_stat_clock)),
     't|t', 'the statistics show when the id clock will be right, and the largest step');
@@ -133,7 +133,7 @@ my $position = log_position($server);
 $clock->step(-7200);
 $clock->start($server);
 cmp_ok(wait_for_ids($server), '>', $last, 'started two hours behind: the next id is above the last one');
-ok_logged($server, qr/LOG:  idgen does not issue ids yet\n.*DETAIL:  Earlier ids may lie up to .* ahead of the wall clock; .*\n.*HINT:  Ids flow again in \d+ s at most/, $position,
+ok_logged($server, qr/LOG:  idgen: not issuing ids yet\n.*DETAIL:  Ids up to .* ahead of the wall clock, may already have been issued; .*\n.*HINT:  The server issues ids within \d+ s/, $position,
     'started two hours behind: the log says why the server waits');
 ok_ahead($server, 7100, 7201, 'started two hours behind');
 $server->stop;
@@ -150,14 +150,14 @@ $ageing->stop;
 
 my ($late, $late_clock) = server_at('late', seconds_until(2094));
 like(error_of($late, 'SELECT idgen_next();'),
-    qr/ERROR:  2200H: no id can be given: the layout's time field has run out\nDETAIL:  Its 41 bits end at 2093-09-06 .*; the id clock says 209[34]-.*\nHINT:  /,
+    qr/ERROR:  2200H: could not issue an id: the layout's time field has run out\nDETAIL:  Its 41 bits end at 2093-09-06 .*; the id clock reads 209[34]-.*\nHINT:  /,
     'past the end of time: idgen_next() fails and says when time ended');
 $late->stop('immediate');
 $late_clock->set(0);
 $position = log_position($late);
 $late_clock->start($late);
 like(error_of($late, q(SET idgen.max_wait = '100ms'; SELECT idgen_next();)),
-    qr/ERROR:  55000: .*\nDETAIL:  Earlier ids may lie up to 209[34]-.* more than a day ahead of the wall clock.*\nHINT:  .*idgen_forget_floor\(\)/,
+    qr/ERROR:  55000: .*\nDETAIL:  Ids up to 209[34]-.* more than a day ahead of the wall clock, may already have been issued.*\nHINT:  .*idgen_forget_floor\(\)/,
     'a floor in the far future: idgen_next() fails, and the hint names idgen_forget_floor()');
 is($late->safe_psql('postgres', 'SELECT state FROM idgen_status()'), 'refused', 'a floor in the far future: the state is refused');
 like($late->safe_psql('postgres', 'SELECT idgen_forget_floor()'), qr/^209[34]-/, 'idgen_forget_floor() returns the floor that it gives up');
@@ -166,9 +166,9 @@ $late->stop;
 
 # --- Half a minute later
 
-ok_logged($early, qr/LOG:  idgen issues ids with worker id 1/, $early_position, 'far past the file: the clock is accepted when it has persisted');
+ok_logged($early, qr/LOG:  idgen: issuing ids with worker id 1/, $early_position, 'far past the file: the clock is accepted when it has persisted');
 cmp_ok(abs(id_lead($early)), '<', 15, 'far past the file: ids have the right time');
-ok_logged($stepped, qr/the id clock took a persistent step forward by 1[12]\d\.\d+ s/, 0, 'a large step: accepted when it has persisted');
+ok_logged($stepped, qr/id clock followed a persistent step forward of 1[12]\d\.\d+ s/, 0, 'a large step: accepted when it has persisted');
 ok_ahead($stepped, -1, 1, 'a large step accepted');
 my $lead = id_lead($stepped);
 ok($lead > 110 && $lead < 135, 'a large step: the times in ids follow') or diag($lead);

@@ -51,7 +51,7 @@ ok(kill_worker($server, 'STOP'), 'the worker is suspended');
 my $worker = pid_of_worker($server);
 my $error;
 ok(wait_until { $error = error_of($server, q(SET idgen.max_wait = '100ms'; SELECT idgen_next();)) }, 'no ids are issued above the ceiling');
-like($error, qr/ERROR:  55000: no id can be given: the durable ceiling is reached\nDETAIL:  The ceiling is .*\nHINT:  /, 'the error names the ceiling');
+like($error, qr/ERROR:  55000: could not issue an id: the durable ceiling is reached\nDETAIL:  The ceiling is .*\nHINT:  /, 'the error names the ceiling');
 ok(kill('CONT', $worker), 'the worker is resumed');
 ok($load->wait_for_more, 'clients, also those that have waited, get ids again');
 is($server->safe_psql('postgres', 'SELECT worker_pid FROM idgen_status()'), $worker, 'the worker is the same one');

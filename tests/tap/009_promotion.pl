@@ -25,9 +25,9 @@ sub check_promoted {
     my $id = wait_for_ids($node);
     cmp_ok($id, '>', $last, "$name: ids are above the earlier ones");
     wait_until_ok($node, "$name: the state becomes ok");
-    ok_logged($node, qr/idgen\.ceiling" is (a copy|from another timeline).*\n.*DETAIL:  Ids will be later than/,
+    ok_logged($node, qr/idgen\.ceiling" is (a copy|from another timeline).*\n.*DETAIL:  New ids will be later than/,
         $position, "$name: the log says that the ceiling file is not its own");
-    ok(!logged_since($node, qr/idgen does not issue ids yet/, $position), "$name: the server did not wait");
+    ok(!logged_since($node, qr/idgen: not issuing ids yet/, $position), "$name: the server did not wait");
     is($node->safe_psql('postgres', "SELECT ahead BETWEEN '10 s' AND '71 s' FROM idgen_stat_clock"), 't',
         "$name: the id clock leads by at most a minute and the window");
     $last = burst($node, 1000);

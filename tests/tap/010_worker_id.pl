@@ -33,7 +33,7 @@ sub refused
 {
 	my ($name) = @_;
 	my ($code, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\nSELECT idgen_next()");
-	like($err, qr/55000: no id can be given: the server has no worker identity/, "$name: idgen_next() fails");
+	like($err, qr/55000: could not issue an id: the server is not ready/, "$name: idgen_next() fails");
 	return $err;
 }
 
@@ -49,12 +49,12 @@ insert();
 
 set_and_expect(
 	[ "idgen.worker_source = 'env'" ],
-	qq{state = 'refused' AND reason LIKE '%no environment variable "SHARD_ID"%'},
+	qq{state = 'refused' AND reason LIKE '%"SHARD_ID" is not set%'},
 	'env: a variable that is not set is refused');
 like(refused('no environment variable'), qr/HINT:  .*"idgen.worker_env".*"idgen.worker_source"/, 'the hint names both settings');
 set_and_expect(
 	[ "idgen.worker_env = 'NOT_A_NUMBER'" ],
-	qq{state = 'refused' AND reason LIKE '%"42a", not a worker id%'},
+	qq{state = 'refused' AND reason LIKE '%"42a", which is not a worker id%'},
 	'env: a variable that is not a number is refused');
 set_and_expect(
 	[ "idgen.worker_env = 'TOO_LARGE'" ],
@@ -94,7 +94,7 @@ set_and_expect(
 	'the private address: ' . scalar(@numbers) . ' different ones');
 set_and_expect(
 	[ "idgen.worker_interface = 'nosuch0'" ],
-	"state = 'refused' AND reason LIKE '%private IPv4 address: nosuch0%'",
+	q{state = 'refused' AND reason LIKE '%"nosuch0" is down or has no private IPv4 address%'},
 	'ip: an interface that does not exist is refused');
 refused('no address');
 

@@ -51,7 +51,7 @@ $node->start;
 my @after = wait_for_ids($node, 'SELECT * FROM idgen_batch(1000)');
 cmp_ok($after[0], '>', $ids[-1], 'ids are above those issued before the restore');
 $ledger->add(4, @after);
-ok_logged($node, qr/idgen\.ceiling" is from before a backup was restored/, $position, 'the log says that a backup was restored');
+ok_logged($node, qr/idgen\.ceiling" is older than a restored backup/, $position, 'the log says that a backup was restored');
 $node->stop('immediate');
 $node->start;
 $position = log_position($node);

@@ -33,7 +33,7 @@ ok($node->poll_query_until('postgres', "SELECT bool_or(wait_event_type = 'Extens
 
 ok($node->poll_query_until('postgres', 'SELECT ceiling < clock_timestamp() FROM idgen_status()'), 'the ceiling is reached');
 like(error_of($node, "SET idgen.max_wait = '50ms'; SELECT idgen_next()"),
-	qr/ERROR:  55000: no id can be given: the durable ceiling is reached\nDETAIL:  The ceiling is .*Waited \d+ ms.*\nHINT:  See last_error/,
+	qr/ERROR:  55000: could not issue an id: the durable ceiling is reached\nDETAIL:  The ceiling is .*The caller waited \d+ ms.*\nHINT:  See last_error/,
 	'after idgen.max_wait the call fails with the numbers');
 
 $node->safe_psql('postgres', "SELECT pg_cancel_backend($pid)");
@@ -52,7 +52,7 @@ $node->safe_psql('postgres', "SELECT idgen_create_generator('slow', 'js53')");
 my $position = log_position($node);
 my $hasty = $node->background_psql('postgres', on_error_stop => 0);
 $hasty->query_until(qr/started/, "\\echo started\nSELECT count(id) FROM (SELECT idgen_batch(1000000000000, 'slow') AS id) ids;\n");
-ok_logged($node, qr/LOG:  idgen: ids have been ahead of the id clock for more than a second\n.*DETAIL:  The next id is \d+ ms ahead\. Callers wait at "idgen.max_ahead", 100 ms\./,
+ok_logged($node, qr/LOG:  idgen: ids have been ahead of the id clock for more than 1 s\n.*DETAIL:  The next id is \d+ ms ahead\. Callers wait when it is more than "idgen.max_ahead" \(100 ms\) ahead\./,
 	$position, 'the log says that ids have been ahead for long');
 ok($node->poll_query_until('postgres', "SELECT count(pg_cancel_backend(pid)) > 0 FROM pg_stat_activity WHERE query ~ 'slow' AND pid <> pg_backend_pid()"), 'cancelled');
 $hasty->quit;
@@ -67,7 +67,7 @@ $waiter->query_until(qr/started/, "\\echo started\nSELECT idgen_next();\n");
 ok_logged($alone, qr/LOG:  idgen: callers waited for ids 1 time, \d+\.\d+ s in total\n/, 0, 'the log reports a wait');
 $position = log_position($alone);
 ok(kill_worker($alone, 'TERM'), 'the worker ends');
-ok_logged($alone, qr/LOG:  idgen: callers are still waiting for ids, \d+\.\d+ s in total since the last such line\n/, $position, 'the next worker reports the wait that continues');
+ok_logged($alone, qr/LOG:  idgen: callers are still waiting for ids, \d+\.\d+ s in total since the last report\n/, $position, 'the next worker reports the wait that continues');
 $alone->safe_psql('postgres', "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query ~ 'idgen_next' AND pid <> pg_backend_pid()");
 $waiter->quit;
 $alone->stop;
@@ -84,7 +84,7 @@ my ($out, $err) = ('', '');
 		'<', \(join("\n", map { "$_;\n" } split(/\n/, $statements))), '>', \$out, '2>', \$err);
 }
 like($out, qr/count = "409600"/, 'a burst up to max_ahead is issued at once');
-like($err, qr/ERROR:  53400: no id can be given: ids have run too far ahead of the clock.*DETAIL:  The next id would be \d+ ms past the limit of "idgen.max_ahead".*HINT:  Ask for fewer than 4096000 ids a second/s,
+like($err, qr/ERROR:  53400: could not issue an id: ids are too far ahead of the clock.*DETAIL:  The next id would exceed "idgen.max_ahead" by \d+ ms.*HINT:  Request fewer than 4096000 ids per second/s,
 	'a request beyond max_ahead fails and says by how much');
 
 done_testing();

@@ -46,7 +46,7 @@ sub change {
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     my $position = log_position($node);
     change_settings($node, @lines);
-    ok_logged($node, qr/gives up worker id 0: the settings point elsewhere/, $position, "$name: the reload takes effect");
+    ok_logged($node, qr/giving up worker id 0 because the settings have changed/, $position, "$name: the reload takes effect");
     return;
 }
 

@@ -100,7 +100,7 @@ ok_status($long, "state = 'waiting'", 'the third crash within one TTL makes the 
 like(status_in_words($long), qr/crash|record|worker id/, 'the status says why');
 cmp_ok(scalar($store->held('long')), '<=', 3, 'a crash loop does not exhaust the pool');
 my $crashed_error = error_of($long, q(SET idgen.max_wait = '100ms'; SELECT idgen_next()));
-like($crashed_error, qr/ERROR:  55000: no id can be given: .*\nDETAIL:  .*\nHINT:  /, 'idgen_next() fails meanwhile, with the reason');
+like($crashed_error, qr/ERROR:  55000: could not issue an id: .*\nDETAIL:  .*\nHINT:  /, 'idgen_next() fails meanwhile, with the reason');
 is($long->safe_psql('postgres', "SELECT idgen_wait_ready('50 ms')"), 'f', 'idgen_wait_ready() returns false');
 # The server continues after at most one TTL; its load waits until the end of this test.
 
@@ -172,7 +172,7 @@ $rivals->add($pair[1]);
 ok_status($pair[1], "state = 'waiting' AND worker_id IS NULL AND (coalesce(reason, '') || coalesce(advice, '')) ~ 'max_workers'",
     'one worker id: the second server waits, and its status says what for');
 my $error = error_of($pair[1], q(SET idgen.max_wait = '100ms'; SELECT idgen_next()));
-like($error, qr/ERROR:  55000: no id can be given: /, 'one worker id: idgen_next() of the second server fails with the reason');
+like($error, qr/ERROR:  55000: could not issue an id: /, 'one worker id: idgen_next() of the second server fails with the reason');
 like($error, qr/DETAIL:  .*\w/, 'one worker id: the error has a detail');
 like($error, qr/HINT:  .*idgen\.max_workers/, 'one worker id: the hint names the setting');
 is($pair[1]->safe_psql('postgres', "SELECT idgen_wait_ready('50 ms')"), 'f', 'one worker id: idgen_wait_ready() returns false');

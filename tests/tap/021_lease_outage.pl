@@ -41,7 +41,7 @@ ok_as_before('the store is killed and restarted with its data');
 my $position = log_position($near);
 $store->kill9;
 my $error = ok_out_of_ids($near, 'down for long: ids end at the ceiling');
-like($error, qr/ERROR:  55000: no id can be given: /, 'down for long: the error gives the reason');
+like($error, qr/ERROR:  55000: could not issue an id: /, 'down for long: the error gives the reason');
 like($error, qr/DETAIL:  .*\d/, 'down for long: the detail has the numbers');
 like($error, qr/HINT:  .*\w/, 'down for long: there is a hint');
 ok_status($near, "state = 'failing' AND last_error ~ 'refused' AND renewal_failures > 0 AND last_error_at IS NOT NULL AND advice IS NOT NULL",

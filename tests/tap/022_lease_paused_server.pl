@@ -36,7 +36,7 @@ foreach my $turn (1 .. 3) {
     ok_status($sleeper, "state = 'waiting'", "suspended, $turn: the resumed server has lost the worker id");
     $fleet->ok_flows("asleep, $turn: the other goes on", $heir);
     my $error = error_of($sleeper, q(SET idgen.max_wait = '100ms'; SELECT idgen_next()));
-    like($error, qr/ERROR:  55000: no id can be given: /, "suspended, $turn: its callers get the reason");
+    like($error, qr/ERROR:  55000: could not issue an id: /, "suspended, $turn: its callers get the reason");
     ($sleeper, $heir) = ($heir, $sleeper);
 }
 
@@ -123,7 +123,7 @@ my @well = @server{qw(true behind stepping)};
 ok_status($server{ahead}, "state = 'waiting' AND coalesce(reason, '') ~* 'clock' AND advice IS NOT NULL",
     'clocks: a server an hour ahead of the store waits, and says why');
 like(error_of($server{ahead}, q(SET idgen.max_wait = '100ms'; SELECT idgen_next())),
-    qr/ERROR:  55000: no id can be given: .*\n(.*\n)*.*clock/, 'clocks: the error says why, too');
+    qr/ERROR:  55000: could not issue an id: .*\n(.*\n)*.*clock/, 'clocks: the error says why, too');
 $clocks->ok_flows('clocks: ids flow on the others', @well);
 my $lag = $server{behind}->safe_psql('postgres', 'SELECT extract(epoch FROM idgen_timestamp(idgen_next()))') - time();
 note("the time in the ids of the server whose clock lags by an hour: $lag s from the true one");

@@ -64,7 +64,7 @@ sub ok_good {
 ok_bad('the wrong password', 'WRONGPASS|invalid.*password', store_is($store->url(password => 'wrongpw1')));
 push(@secrets, 'wrongpw1');
 my $error = ok_out_of_ids($node, 'the wrong password: ids end at the ceiling');
-like($error, qr/ERROR:  55000: no id can be given: /, 'the wrong password: idgen_next() fails with the reason');
+like($error, qr/ERROR:  55000: could not issue an id: /, 'the wrong password: idgen_next() fails with the reason');
 like($error, qr/DETAIL:  .*\w/, 'the wrong password: the error has a detail');
 like($error, qr/HINT:  .*\w/,   'the wrong password: the error has a hint');
 ok_bad('no password', 'wants a password', store_is($store->url));
@@ -146,16 +146,16 @@ $node->restart;
 $begun_at = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
 ok_status($node, "concat(reason, advice, last_error) ~* 'maxmemory|evict'", 'a store that may evict: the status warns');
 my $memory = q(SELECT finding FROM idgen_check() WHERE object = 'server' AND finding ~ 'maxmemory');
-like($node->safe_psql('postgres', $memory), qr/drops keys/, 'a store that may evict: idgen_check() warns');
+like($node->safe_psql('postgres', $memory), qr/evicts keys/, 'a store that may evict: idgen_check() warns');
 
 # A store that does not evict but can fill up, which is a risk if sequences use the same Redis, also as another user or in another
 # database of it. The first renewal over a new connection reports the change.
 $store->cli('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
 $store->cli('CLIENT', 'KILL', 'TYPE', 'normal');
 ok_status($node, "state = 'ok' AND reason ~ 'maxmemory' AND reason !~ 'allkeys' AND advice ~ 'idgen.sequence_store'", 'a store that sequences can fill: the status warns');
-like($node->safe_psql('postgres', $memory), qr/has the sequences, too/, 'a store that sequences can fill: idgen_check() warns');
+like($node->safe_psql('postgres', $memory), qr/also holds the sequences/, 'a store that sequences can fill: idgen_check() warns');
 change_settings($node, "idgen.sequence_store = '" . $store->url(user => 'worker', password => 'workerpw1', db => 3) . "'");
-like($node->safe_psql('postgres', $memory), qr/has the sequences, too/, 'sequences in another database of the same Redis: the status warns');
+like($node->safe_psql('postgres', $memory), qr/also holds the sequences/, 'sequences in another database of the same Redis: the status warns');
 my $separate = IdgenTest::Redis->new;
 change_settings($node, "idgen.sequence_store = '" . $separate->url . "'");
 is($node->safe_psql('postgres', $memory), '', 'sequences in a Redis of their own: idgen_check() does not warn');

@@ -151,7 +151,7 @@ my $deaf = qq(rename-command REPLICAOF ""\nrename-command SLAVEOF ""\n);
     my %info = $old->info('replication');
     is($info{role}, 'master', 'split with replicas: the old master still considers itself master');
     my $error = ok_out_of_ids($wrong, 'split with replicas: on the wrong side ids end at the ceiling');
-    like($error, qr/ERROR:  55000: no id can be given: /, 'split with replicas: idgen_next() fails with the reason');
+    like($error, qr/ERROR:  55000: could not issue an id: /, 'split with replicas: idgen_next() fails with the reason');
     ok_status($wrong, "concat(reason, last_error) ~ 'replica'", 'split with replicas: the status gives the reason');
     ok_renews($right, 'split with replicas: on the right side renewals count');
     $fleet->ok_flows('split with replicas: ids flow on the right side', $right);

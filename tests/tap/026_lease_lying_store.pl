@@ -25,11 +25,11 @@ is($node->safe_psql('postgres', "SELECT count(*) FROM idgen_stat_clock WHERE abs
 my $acquired = $liar->acquisitions;
 ok(wait_until { $liar->acquisitions > $acquired + 1 }, 'the server asks the store again');
 my $log = slurp_file($node->logfile);
-is(scalar(() = $log =~ /does not issue ids yet/g), 1, 'the log says so once');
+is(scalar(() = $log =~ /not issuing ids yet/g), 1, 'the log says so once');
 
 my ($status, $out, $error) = $node->psql('postgres', 'SELECT idgen_forget_floor()');
 is($status, 0, 'idgen_forget_floor() gives up the floor of a lease') or diag($error);
-like($error, qr/WARNING:  the floor .* was given up/, 'idgen_forget_floor() warns');
+like($error, qr/WARNING:  floor .* was forgotten/, 'idgen_forget_floor() warns');
 my $id = wait_for_ids($node);
 is($node->safe_psql('postgres', "SELECT idgen_timestamp($id) < now() + interval '1 hour'"), 't', 'ids have the present time');
 is($node->safe_psql('postgres', 'SELECT worker_id FROM idgen_decode(idgen_next())'), 7, 'ids have the worker id that the store granted');
@@ -47,10 +47,10 @@ $acquired = $liar->acquisitions;
 ok(wait_until { $liar->acquisitions >= $acquired + 15 }, 'leases are lost again and again');
 $log = slurp_file($node->logfile, $position);
 cmp_ok(scalar(() = $log =~ /is lost/g), '<=', 2, 'at most one loss per minute is logged');
-cmp_ok(scalar(() = $log =~ /idgen issues ids with worker id/g), '<=', 2, 'at most one new lease per minute is logged');
+cmp_ok(scalar(() = $log =~ /idgen: issuing ids with worker id/g), '<=', 2, 'at most one new lease per minute is logged');
 $liar->lie(loses => 0);
 ok_status($node, "state = 'ok'", 'a lease that lasts is used');
-ok_logged($node, qr/idgen issues ids with worker id 7\n.*DETAIL:  Leases that were lost before and not logged: \d+/, $position,
+ok_logged($node, qr/idgen: issuing ids with worker id 7\n.*DETAIL:  Earlier losses of leases that were not logged: \d+/, $position,
     'the log says how many losses were not logged');
 $node->stop;
 $liar->stop;

@@ -147,14 +147,14 @@ unlike(slurp_file("$dir/table.sql"), qr/^COPY idgen_catalog\.idgen_generator/m, 
 
 my ($row) = $copied =~ /^(orders\t.*)$/m;
 my %forged = (
-    'a layout that is none' => [ $row =~ s/\ttime:42,/\ttime:99,/r, qr/ERROR:  22023: invalid layout\nDETAIL:  The field "time" has 99 bits/ ],
-    'time not first'        => [ $row =~ s/\ttime:42,worker:8,/\tworker:8,time:42,/r, qr/ERROR:  22023: no ids can be issued in this layout\nDETAIL:  Its first field is not time/ ],
-    'more than 64 bits'     => [ $row =~ s/sequence:12/sequence:30/r, qr/ERROR:  22023: invalid layout\nDETAIL:  Its fields have 80 bits together/ ],
-    'an unknown field'      => [ $row =~ s/worker:8/planet:8/r, qr/ERROR:  22023: invalid layout\nDETAIL:  There is no field "planet"/ ],
-    'no name'               => [ $row =~ s/^orders//r, qr/ERROR:  42602: invalid name of a generator/ ],
+    'a layout that is none' => [ $row =~ s/\ttime:42,/\ttime:99,/r, qr/ERROR:  22023: invalid layout\nDETAIL:  Field "time" has 99 bits/ ],
+    'time not first'        => [ $row =~ s/\ttime:42,worker:8,/\tworker:8,time:42,/r, qr/ERROR:  22023: cannot issue ids in this layout\nDETAIL:  Its first field is not time/ ],
+    'more than 64 bits'     => [ $row =~ s/sequence:12/sequence:30/r, qr/ERROR:  22023: invalid layout\nDETAIL:  The fields have 80 bits in total/ ],
+    'an unknown field'      => [ $row =~ s/worker:8/planet:8/r, qr/ERROR:  22023: invalid layout\nDETAIL:  Unknown field "planet"/ ],
+    'no name'               => [ $row =~ s/^orders//r, qr/ERROR:  42602: invalid generator name/ ],
     'a second default'      => [ $row =~ s/^orders/default/r, qr/ERROR:  23505: .*idgen_generator_pkey/ ],
     'a built-in one'        => [ $row =~ s/f$/t/r, qr/ERROR:  55000: generator "orders" is built in/ ],
-    'a region without room' => [ $copied =~ /^(Kunden.*)$/m ? $1 =~ s/\t3\t/\t32\t/r : '', qr/ERROR:  22023: region_id 32 does not fit the layout\nDETAIL:  .*from 0 to 31/ ],
+    'a region without room' => [ $copied =~ /^(Kunden.*)$/m ? $1 =~ s/\t3\t/\t32\t/r : '', qr/ERROR:  22023: region_id 32 does not fit the layout\nDETAIL:  .*holds 0 to 31/ ],
 );
 foreach my $name (sort keys %forged) {
     my ($line, $reason) = @{ $forged{$name} };
@@ -165,11 +165,11 @@ foreach my $name (sort keys %forged) {
 }
 my $change = 'UPDATE idgen_catalog.idgen_generator SET %s;';
 like(restore($other, 'postgres', sprintf($change, q(layout = 'time:41,worker:9,sequence:12' WHERE name = 'orders'))),
-    qr/ERROR:  55000: generator "orders" cannot be changed\nDETAIL:  Its column "layout" would be/, 'an UPDATE of a layout is refused');
+    qr/ERROR:  55000: generator "orders" cannot be changed\nDETAIL:  Only the comment can be changed, not column "layout"/, 'an UPDATE of a layout is refused');
 like(restore($other, 'postgres', sprintf($change, q(epoch = epoch + interval '1 ms' WHERE name = 'orders'))),
-    qr/ERROR:  55000: .*\nDETAIL:  Its column "epoch" would be/, 'a changed epoch is refused');
+    qr/ERROR:  55000: .*\nDETAIL:  Only the comment can be changed, not column "epoch"/, 'a changed epoch is refused');
 like(restore($other, 'postgres', sprintf($change, q(name = 'bestellungen' WHERE name = 'orders'))),
-    qr/ERROR:  55000: .*\nDETAIL:  Its column "name" would be/, 'a changed name is refused');
+    qr/ERROR:  55000: .*\nDETAIL:  Only the comment can be changed, not column "name"/, 'a changed name is refused');
 like(restore($other, 'postgres', sprintf($change, q(built_in = true WHERE name = 'orders'))), qr/ERROR:  55000/, 'a changed built_in is refused');
 is(restore($other, 'postgres', sprintf($change, q(comment = 'another' WHERE name = 'orders'))), '', 'a changed comment is accepted');
 like(restore($other, 'postgres', q(DELETE FROM idgen_catalog.idgen_generator WHERE name = 'default')), qr/ERROR:  55000: .*is built in/,
@@ -338,13 +338,13 @@ $full->start;
 $full->safe_psql('postgres', 'CREATE EXTENSION idgen');
 wait_for_ids($full);
 like(error_of($full, q(SELECT idgen_create_generator('small', 'js53'))),
-    qr/ERROR:  55000: this server's worker id 100 does not fit the layout\nDETAIL:  The layout's worker field has 6 bits, for worker ids from 0 to 63\.\nHINT:  /,
+    qr/ERROR:  55000: this server's worker id 100 does not fit the layout\nDETAIL:  The layout's worker field has 6 bits and holds worker ids from 0 to 63\.\nHINT:  /,
     'a worker id too large for a layout is refused, with both numbers');
 $full->safe_psql('postgres', q(INSERT INTO idgen_catalog.idgen_generator (name, layout) VALUES ('restored', 'js53')));
 like(error_of($full, q(SELECT idgen_next('restored'))), qr/ERROR:  55000: this server's worker id 100 does not fit the layout\nDETAIL:  .*0 to 63/,
     'a worker id too large for a restored generator is refused');
 $full->safe_psql('postgres', q(SELECT idgen_create_generator('second', 'time:41,worker:10,sequence:11'); SELECT idgen_next('second')));
-my $no_room = qr/ERROR:  53400: (no id can be given: )?the server has no room for another layout\nDETAIL:  .*\b2 are in use.*\nHINT:  Raise "idgen.max_generators" and restart the server/;
+my $no_room = qr/ERROR:  53400: (could not issue an id: )?too many layouts on this server\nDETAIL:  .*\b2 (layouts )?have been used.*\nHINT:  Raise "idgen.max_generators" and restart the server/;
 like(error_of($full, q(SELECT idgen_create_generator('third', 'time:41,worker:11,sequence:11'))), $no_room,
     'another layout beyond idgen.max_generators is refused');
 $full->safe_psql('postgres', q(INSERT INTO idgen_catalog.idgen_generator (name, layout) VALUES ('third', 'time:41,worker:11,sequence:11')));

@@ -42,7 +42,7 @@ is($node->safe_psql('postgres', "SELECT (idgen_decode(idgen_next('narrow'), 'nar
 # The line exists now: a worker id that no longer fits is rejected when ids are reserved.
 set('idgen.worker_id = 64');
 $node->poll_query_until('postgres', 'SELECT worker_id = 64 FROM idgen_status()') or die 'the worker id did not change';
-like(error_of("SELECT idgen_next('narrow')"), qr/ERROR:  55000: no id can be given: worker id 64 does not fit the layout.*for worker ids from 0 to 63/s,
+like(error_of("SELECT idgen_next('narrow')"), qr/ERROR:  55000: could not issue an id: worker id 64 does not fit the layout.*holds worker ids from 0 to 63/s,
 	'a worker id that does not fit is rejected, not masked');
 is($node->safe_psql('postgres', 'SELECT idgen_next() > 0'), 't', 'the other generators issue ids');
 
@@ -50,7 +50,7 @@ is($node->safe_psql('postgres', 'SELECT idgen_next() > 0'), 't', 'the other gene
 set("idgen.worker_source = 'lease'", "idgen.lease_store = 'redis://127.0.0.1:1'");
 $node->poll_query_until('postgres', "SELECT current_setting('idgen.worker_source') = 'lease'") or die 'the settings were not reloaded';
 like(error_of("SELECT idgen_create_generator('small', 'time:41,worker:4')"),
-	qr/ERROR:  55000: the layout's worker field is smaller than the range that this server leases from.*4 bits, for 16 worker ids; "idgen.max_workers" is 1024/s,
+	qr/ERROR:  55000: the layout's worker field is too small for leased worker ids.*4 bits and holds 16 worker ids; "idgen.max_workers" is 1024/s,
 	'refused: 16 of 1024');
 is($node->safe_psql('postgres', "SELECT object FROM idgen_check() WHERE finding LIKE '%max_workers%'"), 'generator narrow', 'idgen_check() finds the range');
 like(error_of("CREATE TABLE past (id bigint, at timestamptz); SELECT idgen_fill_past('past', 'id', 'at')"),

@@ -34,8 +34,8 @@ is($session->query_safe("SELECT idgen_next('before') < 9007199254740992"), 't', 
 is($session->query_safe("SELECT idgen_next('later') > 0"), 't', 'the session sees a new generator');
 $session->quit;
 is($subscriber->safe_psql('postgres', "SELECT (idgen_decode(id)).worker_id, place FROM orders"), '1|publisher', 'rows arrive with their ids');
-like($subscriber->safe_psql('postgres', 'SELECT object, finding FROM idgen_check()'), qr/^server\|Its worker id is not leased, and it has subscriptions\.$/m, 'idgen_check() warns the subscriber');
-like($publisher->safe_psql('postgres', 'SELECT object, finding FROM idgen_check()'), qr/^server\|Its worker id is not leased, and it has subscribers\.$/m, 'idgen_check() warns the publisher');
+like($subscriber->safe_psql('postgres', 'SELECT object, finding FROM idgen_check()'), qr/^server\|Its worker id is not leased, but it has subscriptions\.$/m, 'idgen_check() warns the subscriber');
+like($publisher->safe_psql('postgres', 'SELECT object, finding FROM idgen_check()'), qr/^server\|Its worker id is not leased, but it has subscribers\.$/m, 'idgen_check() warns the publisher');
 $subscriber->safe_psql('postgres', 'DROP SUBSCRIPTION everything');
 $_->stop for $subscriber, $publisher;
 done_testing();

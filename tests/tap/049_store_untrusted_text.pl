@@ -88,5 +88,5 @@ foreach my $call (q(idgen_sequence_next('k')), q(idgen_sequence_next('k', 'scrip
 
 $node->stop;
 unlike(slurp_file($node->logfile), qr/[^\t\n -~]/, 'the log is printable ASCII, too');
-like(slurp_file($node->logfile), qr/the lease store fails: .*NOSCRIPT \\xff/, 'the log has the store\'s message');
+like(slurp_file($node->logfile), qr/lease store failed: .*NOSCRIPT \\xff/, 'the log has the store\'s message');
 done_testing();

@@ -55,8 +55,8 @@ my %twin = ($original->name => $copy, $copy->name => $original);
 foreach my $server ($original, $copy) {
     my $name = $server->name;
     my $port = $twin{$name}->port;
-    ok_status($server, "state = 'warning' AND reason LIKE '%worker id 5%|$port|%' AND advice <> ''", "$name: the status reports the other server and its address");
-    ok_logged($server, qr/WARNING:  idgen: another live server has worker id 5\n.*DETAIL:  It is "[^"]*\|$port\|/, 0, "$name: the log reports it");
+    ok_status($server, "state = 'warning' AND reason LIKE '%|$port|%worker id 5%' AND advice <> ''", "$name: the status reports the other server and its address");
+    ok_logged($server, qr/WARNING:  idgen: another live server uses worker id 5\n.*DETAIL:  It is "[^"]*\|$port\|/, 0, "$name: the log reports it");
     is($server->safe_psql('postgres', "SELECT severity, object FROM idgen_check() WHERE finding LIKE '%worker id 5%'"), 'error|server', "$name: idgen_check() reports it");
     $server->safe_psql('postgres', 'CREATE ROLE somebody');
     my $seen = $server->safe_psql('postgres', 'SET ROLE somebody; SELECT state, reason FROM idgen_status()');
@@ -69,8 +69,8 @@ is(scalar(() = slurp_file($_->logfile) =~ /another live server/g), 1, $_->name .
 
 # What a copy reports about itself when the original has stopped.
 $original->stop;
-ok_logged($copy, qr/no other live server has this server's worker id any more/, 0, 'when the original has stopped, the copy notices');
-ok_status($copy, q(state = 'ok' AND reason ~ '^The data directory is a copy, .* still issues ids with worker id 5, the two issue the same ids (from|since) about \d{4}-' AND advice IS NOT NULL),
+ok_logged($copy, qr/no other live server uses this server's worker id any more/, 0, 'when the original has stopped, the copy notices');
+ok_status($copy, q(state = 'ok' AND reason ~ '^The data directory is a copy; .* had worker id 5 before still issues ids, (from|since) about \d{4}-' AND advice IS NOT NULL),
     'the copy still reports that it is a copy');
 kill_worker($copy, 'TERM');
 ok_beats(5, 'the copy announces itself after its worker has ended');
@@ -87,12 +87,12 @@ $copy->stop;
 # --- a store that is down
 
 $store->stop;
-ok_status($original, "state = 'ok' AND reason LIKE '%would not be noticed%'", 'the store is down: the server is ok, and reports what it cannot check');
-ok_logged($original, qr/the store could not be told of this server's static worker id/, 0, 'the store is down: the log gives the reason');
+ok_status($original, "state = 'ok' AND reason LIKE '%would go unnoticed%'", 'the store is down: the server is ok, and reports what it cannot check');
+ok_logged($original, qr/could not announce this server's static worker id to the store/, 0, 'the store is down: the log gives the reason');
 my $before = -s $original->logfile;
 $original->restart;
 cmp_ok(wait_for_ids($original), '>', 0, 'a server that starts without the store issues ids');
-unlike(substr(slurp_file($original->logfile), $before), qr/the store is told of/, 'when it stops it does not log that announcements reach the store again');
+unlike(substr(slurp_file($original->logfile), $before), qr/is announced to the store again/, 'when it stops it does not log that announcements reach the store again');
 $store->start;
 ok_status($original, "state = 'ok' AND coalesce(reason, '') !~ 'noticed'", 'the store is up again: the server no longer reports it');
 ok_beats(5, 'the store is up again: the server announces itself');
@@ -109,8 +109,8 @@ ok_status($leased, "state = 'ok' AND worker_id = 5", 'it is leased when its serv
 cmp_ok(wait_for_ids($leased), '>', $last, 'its ids are above those issued by the static server');
 cmp_ok($leased->safe_psql('postgres', 'SELECT (extract(epoch FROM idgen_timestamp(idgen_next())) * 1000)::bigint'), '>=', $ceiling, 'its lease begins at the ceiling in the store');
 $original->start;
-ok_status($original, "state = 'warning' AND reason LIKE '%from a lease%|" . $leased->port . "|%'", 'a static server whose worker id is leased reports it');
-ok_status($leased, "state = 'warning' AND reason LIKE '%as a static one%|" . $original->port . "|%'", 'the server that leases it reports it');
+ok_status($original, "state = 'warning' AND reason LIKE '%|" . $leased->port . "|%from a lease%'", 'a static server whose worker id is leased reports it');
+ok_status($leased, "state = 'warning' AND reason LIKE '%|" . $original->port . "|%as a static worker id%'", 'the server that leases it reports it');
 ok_renews($leased, 'the lease is kept');
 $before = -s $original->logfile;
 $original->stop;

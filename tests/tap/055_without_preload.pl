@@ -27,11 +27,11 @@ like($warned, qr/WARNING:  55000: no ids can be issued: idgen is not in "shared_
 my ($statement) = $warned =~ /HINT:  Run (ALTER SYSTEM.*?;)/;
 is($statement, q(ALTER SYSTEM SET shared_preload_libraries = 'auto_explain', 'pg_stat_statements', 'idgen';), 'the warning has the statement to run');
 my $as_tenant = said_at_creation('mine', 'tenant');
-like($as_tenant, qr/WARNING:  55000: no ids can be issued.*HINT:  Have a superuser/s, 'an owner who is not a superuser is warned, too');
+like($as_tenant, qr/WARNING:  55000: no ids can be issued.*HINT:  Ask a superuser/s, 'an owner who is not a superuser is warned, too');
 unlike($as_tenant, qr/auto_explain/, 'an owner who is not a superuser does not see the other libraries');
 
 is($node->safe_psql('postgres', 'SELECT severity, object, finding FROM idgen_check()'),
-    'error|server|The library is not in "shared_preload_libraries", so that no ids can be issued.', 'idgen_check() reports it');
+    'error|server|The library is not in "shared_preload_libraries", so no ids can be issued.', 'idgen_check() reports it');
 foreach my $call (q(idgen_sequence_next('k')), q(idgen_sequence('k', 2)), q(idgen_sequence_next_keys(ARRAY['k'])), q(idgen_sequence_peek('k')),
     q(idgen_sequence_set('k', 1)), q(idgen_sequence_set_if_not_exists('k', 1)), q(idgen_sequence_delete_key('k'))) {
     like(error_of($node, "SELECT $call"), qr/ERROR:  55000: idgen must be loaded via "shared_preload_libraries"\nHINT:  /, "$call fails with the hint");
@@ -46,19 +46,19 @@ is(said_at_creation('postgres', $superuser), '', 'there is no warning afterwards
 
 # What idgen_check() reports about a worker id that nobody chose, a state other than ok, and a missing store.
 my $check = 'SELECT object, finding FROM idgen_check() ORDER BY 1, 2';
-like($node->safe_psql('postgres', $check), qr/^server\|Nobody has chosen its worker id: it uses 0[^\n]*$/, 'the default worker id is reported');
+like($node->safe_psql('postgres', $check), qr/^server\|"idgen.worker_id" is not set: the server uses 0[^\n]*$/, 'the default worker id is reported');
 $node->append_conf('postgresql.conf', 'idgen.worker_id = 3');
 $node->reload;
 ok(wait_until { $node->safe_psql('postgres', $check) eq '' }, 'with a chosen worker id and without sequences nothing is reported');
 $node->safe_psql('postgres', q(CREATE TABLE message (number bigint DEFAULT idgen_sequence_next('message'))));
-is($node->safe_psql('postgres', $check), 'default sequence|They are used in this database, and the server has no store for them.', 'a missing store is reported if a default uses sequences');
+is($node->safe_psql('postgres', $check), 'default sequence|Sequences are used in this database, but no sequence store is configured.', 'a missing store is reported if a default uses sequences');
 $node->safe_psql('postgres', q(DROP TABLE message; SELECT idgen_create_sequencer('s')));
-like($node->safe_psql('postgres', $check), qr/^sequences\|They are used/, 'a missing store is reported if there is a sequencer');
+like($node->safe_psql('postgres', $check), qr/^sequences\|Sequences are used/, 'a missing store is reported if there is a sequencer');
 $node->safe_psql('postgres', q(SELECT idgen_drop_sequencer('s')));
 $node->append_conf('postgresql.conf', "idgen.worker_source = 'env'\nidgen.worker_env = 'IDGEN_NO_SUCH'");
 $node->reload;
 ok(wait_until { $node->safe_psql('postgres', 'SELECT state FROM idgen_status()') eq 'refused' }, 'a server without a worker id');
-like($node->safe_psql('postgres', 'SELECT severity, finding FROM idgen_check()'), qr/^error\|Its state is "refused"\. The postmaster has no environment variable/, 'it is reported with the reason');
+like($node->safe_psql('postgres', 'SELECT severity, finding FROM idgen_check()'), qr/^error\|Its state is "refused"\. Environment variable/, 'it is reported with the reason');
 $node->safe_psql('postgres', 'CREATE ROLE guest LOGIN');
 my $for_guest = $node->safe_psql('postgres', 'SET ROLE guest; SELECT finding FROM idgen_check()');
 like($for_guest, qr/^Its state is "refused"\./, 'everybody sees the report');

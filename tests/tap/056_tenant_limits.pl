@@ -51,7 +51,7 @@ foreach my $what (sort keys %asked) {
     my $from = log_position($node);
     my $app = told('app', $asked{$what});
     unlike($app, qr/\b$place\b|\Q$data\E/, "store down, $what: an ordinary role sees no address");
-    like($app, qr/lease store has failed since|store does not answer.*Connection refused/s, "store down, $what: an ordinary role sees the reason");
+    like($app, qr/lease store has been failing since|store does not answer.*Connection refused/s, "store down, $what: an ordinary role sees the reason");
     ok_logged($node, qr/DETAIL:.*:$place: Connection refused/, $from, "store down, $what: the log has the address") if $what ne 'status';
     like(told('watcher', $asked{$what}), qr/:$place: Connection refused/, "store down, $what: pg_monitor sees the address");
 }

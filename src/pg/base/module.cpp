@@ -1,4 +1,4 @@
-// The library's entry: what happens when PostgreSQL loads it.
+// The library's entry point, called when PostgreSQL loads it.
 #include "pg/base/pg.h"
 
 #include "pg/base/settings.h"

@@ -1,4 +1,4 @@
-// PostgreSQL's own headers, and the differences between its major versions: the one file that knows PG_VERSION_NUM.
+// PostgreSQL's headers and the differences between its major versions: the only file that tests PG_VERSION_NUM.
 #pragma once
 
 extern "C" {
@@ -77,7 +77,7 @@ extern "C" {
 
 namespace idgen::pg {
 
-// The index of this process among the MaxBackends that may run SQL.
+// The index of this process, less than MaxBackends.
 inline int BackendIndex() noexcept {
 #if PG_VERSION_NUM >= 170000
   return MyProcNumber;
@@ -95,7 +95,7 @@ inline bool OwnsTable(Oid table, Oid role) {
 #endif
 }
 
-// Extensions name their wait events from 17 on; before, every one of them is "Extension".
+// Extensions can name their wait events from 17 on; before that, all of them are "Extension".
 inline uint32 NewWaitEvent([[maybe_unused]] const char* name) {
 #if PG_VERSION_NUM >= 170000
   return WaitEventExtensionNew(name);
@@ -113,7 +113,7 @@ inline WaitEventSet* NewWaitEventSet(int events) {
 #endif
 }
 
-// Memory that a check hook leaves to PostgreSQL: nullptr, and a line in the log, where there is none.
+// Memory that a check hook hands over to PostgreSQL; nullptr and a log line if there is none.
 inline void* GucAllocate(Size size) {
 #if PG_VERSION_NUM >= 160000
   return guc_malloc(LOG, size);

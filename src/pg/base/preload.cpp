@@ -31,10 +31,10 @@ void WarnUnlessPreloaded() {
   ereport(WARNING,
           (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
            errmsg("no ids can be issued: idgen is not in \"shared_preload_libraries\""),
-           errdetail("The background worker and the shared memory that ids need are made when the server starts."),
+           errdetail("Ids need a background worker and shared memory, which are created when the server starts."),
            may_see ? errhint("Run ALTER SYSTEM SET shared_preload_libraries = %s; and restart the server.",
                              LibrariesWithIdgen())
-                   : errhint("Have a superuser add idgen to \"shared_preload_libraries\" and restart the server.")));
+                   : errhint("Ask a superuser to add idgen to \"shared_preload_libraries\" and restart the server.")));
 }
 
 void RaiseNotPreloaded() {

@@ -9,7 +9,7 @@
 
 namespace idgen::pg {
 
-// The descriptor of the row that the function returns. Lives as long as its call site.
+// The descriptor of the row that the function returns, valid as long as its call site.
 inline TupleDesc MakeRowDescriptor(FunctionCallInfo fcinfo) {
   const MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
   TupleDesc descriptor;
@@ -46,13 +46,13 @@ class Row {
     nulls_[count_++] = false;
   }
   void AddNull() { nulls_[count_++] = true; }
-  // A column of a row that was read.
+  // Copies a column of an existing row.
   void AddColumn(HeapTuple row, int column, TupleDesc descriptor) {
     values_[count_] = heap_getattr(row, column, descriptor, &nulls_[count_]);
     ++count_;
   }
   void AddText(const char* text) { text == nullptr ? AddNull() : Add(CStringGetTextDatum(text)); }
-  // Of text that came from elsewhere, in whatever encoding.
+  // For text from outside the database, in any encoding.
   void AddPrintable(const char* text) {
     const Size capacity = wire::PrintableBytes(strlen(text));
     auto* printable = static_cast<char*>(palloc(capacity));
@@ -64,8 +64,7 @@ class Row {
 
   Datum Make(FunctionCallInfo fcinfo) {
     const TupleDesc descriptor = RowDescriptor(fcinfo);
-    if (descriptor->natts != count_)
-      elog(ERROR, "idgen: a row of %d columns was made, not of %d", count_, descriptor->natts);
+    if (descriptor->natts != count_) elog(ERROR, "idgen: row has %d columns instead of %d", count_, descriptor->natts);
     return RowOf(descriptor, values_, nulls_);
   }
   void Store(FunctionCallInfo fcinfo) {

@@ -1,4 +1,4 @@
-// Sleeping on the latch and on a connection: for the outermost loops.
+// Sleeping on the latch and a connection, for the outermost loops.
 #pragma once
 
 #include "pg/base/pg.h"
@@ -7,7 +7,7 @@
 
 namespace idgen::pg {
 
-// Until the latch is set, the connection can go on, `ms` have passed, or the postmaster dies. Resets nothing.
+// Sleeps until the latch is set, the connection is ready, `ms` have passed or the postmaster dies. Resets nothing.
 inline void WaitOnLatchAnd(const io::Wants& wants, long ms, uint32 wait_event) {
   int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
   if (wants.fd >= 0 && wants.read) events |= WL_SOCKET_READABLE;

@@ -1,4 +1,4 @@
-// Looking a definition up by its name: the session's copy, the table.
+// Looks up a definition by name, in the session's cache or the table, and checks the table.
 #include "pg/catalog/named_table.h"
 
 #include <cstring>
@@ -17,7 +17,7 @@ void Watch(NamedTable& table, Oid oid) {
   table.watched = oid;
 }
 
-// The session's copies, emptied where definitions may have changed.
+// The session's cache, emptied if definitions may have changed.
 HTAB* Entries(NamedTable& table) {
   if (!table.MayBeStale()) return table.entries;
   table.entries_count = 0;
@@ -31,7 +31,7 @@ HTAB* Entries(NamedTable& table) {
   return table.entries;
 }
 
-// The name in a buffer of NAMEDATALEN. One that is too long for any row names none.
+// Copies the name to a buffer of NAMEDATALEN. No row has a longer name.
 void ReadName(const NamedTable& table, const text* given, char* name) {
   const auto length = static_cast<Size>(VARSIZE_ANY_EXHDR(given));
   if (length >= NAMEDATALEN) {
@@ -64,8 +64,8 @@ Oid OwnerOfFunction(FunctionCallInfo fcinfo) {
 
 void RaiseNotNamed(const NamedTable& table, const char* name, bool to_be_used) {
   ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("%s \"%s\" does not exist", table.kind, name),
-                  to_be_used ? errhint("The view %s lists them; idgen_create_%s() makes one.", table.view, table.kind)
-                             : errhint("The view %s lists them.", table.view)));
+                  to_be_used ? errhint("See the view %s, or create it with idgen_create_%s().", table.view, table.kind)
+                             : errhint("See the view %s.", table.view)));
 }
 
 void ReadNameOfRow(const NamedTable& table, HeapTuple row, TupleDesc descriptor, char* name) {
@@ -84,7 +84,7 @@ Relation OpenNamed(FunctionCallInfo fcinfo, const NamedTable& table, LOCKMODE mo
   if (!OidIsValid(oid))
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("this database has no table \"%s.%s\"", kCatalogSchema, table.name),
-                    errhint("CREATE EXTENSION idgen makes it.")));
+                    errhint("Run CREATE EXTENSION idgen to create it.")));
   const Relation relation = table_open(oid, mode);
   CheckNamed(fcinfo, table, relation);
   return relation;
@@ -97,10 +97,10 @@ void CheckNamed(FunctionCallInfo fcinfo, const NamedTable& table, Relation relat
   else if (relation->rd_rel->relowner != OwnerOfFunction(fcinfo))
     problem = "Its owner is not the owner of the extension's functions.";
   else if (!HasColumns(table, RelationGetDescr(relation)))
-    problem = "Its columns are not those that the extension gave it.";
+    problem = "Its columns differ from those that the extension created.";
   if (problem == nullptr) return;
   ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                  errmsg("table \"%s\" is not as the extension made it", RelationGetRelationName(relation)),
+                  errmsg("table \"%s\" is not as the extension created it", RelationGetRelationName(relation)),
                   errdetail("%s", problem), errhint("Undo the change, or drop the extension and create it again.")));
 }
 
@@ -120,7 +120,7 @@ void* FetchNamed(FunctionCallInfo fcinfo, NamedTable& table, const text* given) 
   if (!table.MayBeStale())
     if (void* known = hash_search(table.entries, name, HASH_FIND, nullptr)) return known;
 
-  const Relation relation = OpenNamed(fcinfo, table, AccessShareLock);  // invalidations sent so far have arrived then
+  const Relation relation = OpenNamed(fcinfo, table, AccessShareLock);  // this also processes pending invalidations
   Watch(table, RelationGetRelid(relation));
   HTAB* entries = Entries(table);
   const HeapTuple row = FindNamedRow(relation, name);

@@ -1,5 +1,5 @@
-// What comes into a table of definitions: its trigger, which has rows judged and tells the sessions; creating and
-// dropping.
+// Changes of a table of definitions: its trigger, which validates rows and invalidates the sessions' caches; creating
+// and dropping rows.
 #include "pg/catalog/named_table.h"
 
 #include <cstring>
@@ -21,24 +21,24 @@ bool IsBuiltIn(const NamedTable& table, HeapTuple row, TupleDesc descriptor) {
 
 void CheckName(const NamedTable& table, const char* name) {
   if (*name == '\0' || strlen(name) >= NAMEDATALEN)
-    ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("invalid name of a %s", table.kind),
-                    errdetail("It has %zu bytes; it can have 1 to %d.", strlen(name), NAMEDATALEN - 1)));
+    ereport(ERROR, (errcode(ERRCODE_INVALID_NAME), errmsg("invalid %s name", table.kind),
+                    errdetail("The name has %zu bytes; it must have 1 to %d.", strlen(name), NAMEDATALEN - 1)));
 }
 
 void RefuseBuiltIn(const NamedTable& table, HeapTuple row, TupleDesc descriptor) {
   if (IsBuiltIn(table, row, descriptor) && !creating_extension)
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                    errmsg("%s \"%s\" is built in", table.kind, NameOf(row, descriptor)),
-                    errdetail("Built-in %ss come with the extension, and are neither made, changed nor dropped.",
-                              table.kind)));
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("%s \"%s\" is built in", table.kind, NameOf(row, descriptor)),
+             errdetail("Built-in %ss come with the extension and cannot be created, changed or dropped.", table.kind)));
 }
 
-// The row as it is kept; none for a row that is here already.
-HeapTuple JudgeNew(const NamedTable& table, const NamedTrigger& trigger, HeapTuple row, TupleDesc descriptor) {
+// The row to insert; nullptr to skip a row that is present already.
+HeapTuple ValidateNew(const NamedTable& table, const NamedTrigger& trigger, HeapTuple row, TupleDesc descriptor) {
   CheckName(table, NameOf(row, descriptor));
   bool is_default;
-  HeapTuple kept = trigger.judge_new(row, descriptor, &is_default);
-  // A subscriber to all tables of another database is sent that one's built-in row, and has it.
+  HeapTuple kept = trigger.validate_new(row, descriptor, &is_default);
+  // A subscriber to all tables of another database receives that database's built-in row, but has its own.
   if (is_default && !creating_extension && IsBuiltIn(table, row, descriptor) &&
       strcmp(NameOf(row, descriptor), kDefaultName) == 0)
     return nullptr;
@@ -47,7 +47,7 @@ HeapTuple JudgeNew(const NamedTable& table, const NamedTrigger& trigger, HeapTup
 }
 
 // Only the comment may change.
-void JudgeChange(const NamedTable& table, const NamedTrigger& trigger, HeapTuple before, HeapTuple after,
+void CheckChange(const NamedTable& table, const NamedTrigger& trigger, HeapTuple before, HeapTuple after,
                  TupleDesc descriptor) {
   for (int column = 1; column <= table.built_in_column; ++column) {
     if (column == table.comment_column) continue;
@@ -58,13 +58,14 @@ void JudgeChange(const NamedTable& table, const NamedTrigger& trigger, HeapTuple
     if (was_null == is_null && (was_null || datum_image_eq(was, is, attribute->attbyval, attribute->attlen))) continue;
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("%s \"%s\" cannot be changed", table.kind, NameOf(before, descriptor)),
-                    errdetail("Its column \"%s\" would be.%s", NameStr(attribute->attname), trigger.why_kept),
+                    errdetail("Only the comment can be changed, not column \"%s\".%s", NameStr(attribute->attname),
+                              trigger.why_fixed),
                     errhint("%s", trigger.instead)));
   }
 }
 
-// False if there is a row of the name. Only the owner of the function may write to the table; that the caller is
-// somebody else again after an error is for the transaction to see to.
+// False if the name exists. Only the owner of the function may write to the table. If an error is raised, ending the
+// (sub)transaction restores the caller's user id.
 bool InsertNamed(FunctionCallInfo fcinfo, const NamedTable& table, const NamedCreation& creation) {
   auto* values = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(creation.count)));
   auto* nulls = static_cast<char*>(palloc(static_cast<Size>(creation.count)));
@@ -84,27 +85,28 @@ bool InsertNamed(FunctionCallInfo fcinfo, const NamedTable& table, const NamedCr
   return made > 0;
 }
 
-void TellExisting(const NamedTable& table, const char* name, bool is_same) {
+void ReportExisting(const NamedTable& table, const char* name, bool is_same) {
   if (is_same)
     ereport(NOTICE,
             (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("%s \"%s\" already exists, skipping", table.kind, name)));
   else
     ereport(WARNING, (errcode(ERRCODE_DUPLICATE_OBJECT),
-                      errmsg("%s \"%s\" already exists with another definition, skipping", table.kind, name),
-                      errdetail("The view %s shows it. It is not changed.", table.view)));
+                      errmsg("%s \"%s\" already exists with a different definition, skipping", table.kind, name),
+                      errdetail("See the view %s for the existing definition, which is not changed.", table.view)));
 }
 
 }  // namespace
 
 Datum RunNamedTrigger(FunctionCallInfo fcinfo, const NamedTable& table, const NamedTrigger& trigger) {
   if (!CALLED_AS_TRIGGER(fcinfo))
-    ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("not called as a trigger")));
+    ereport(ERROR,
+            (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("function was not called by trigger manager")));
   const auto* fired = reinterpret_cast<const TriggerData*>(fcinfo->context);
   const Relation relation = fired->tg_relation;
   if (strcmp(RelationGetRelationName(relation), table.name) != 0 ||
       !BelongsToExtension(fcinfo, RelationGetRelid(relation)))
     ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                    errmsg("this trigger is for the table \"%s\" of the extension", table.name)));
+                    errmsg("trigger function can only be used on table \"%s\" of the extension", table.name)));
   CheckNamed(fcinfo, table, relation);
   CacheInvalidateRelcache(relation);
   const TupleDesc descriptor = RelationGetDescr(relation);
@@ -112,11 +114,12 @@ Datum RunNamedTrigger(FunctionCallInfo fcinfo, const NamedTable& table, const Na
   if (!TRIGGER_FIRED_FOR_ROW(event))
     ereport(ERROR,
             (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("table \"%s\" cannot be truncated", table.name),
-             errdetail("It has the built-in %s, which stays.", table.kind),
-             errhint("DELETE FROM %s.%s WHERE NOT built_in;", kCatalogSchema, table.name)));
-  if (TRIGGER_FIRED_BY_INSERT(event)) return PointerGetDatum(JudgeNew(table, trigger, fired->tg_trigtuple, descriptor));
+             errdetail("The built-in %s must not be removed.", table.kind),
+             errhint("Use DELETE FROM %s.%s WHERE NOT built_in.", kCatalogSchema, table.name)));
+  if (TRIGGER_FIRED_BY_INSERT(event))
+    return PointerGetDatum(ValidateNew(table, trigger, fired->tg_trigtuple, descriptor));
   if (TRIGGER_FIRED_BY_UPDATE(event)) {
-    JudgeChange(table, trigger, fired->tg_trigtuple, fired->tg_newtuple, descriptor);
+    CheckChange(table, trigger, fired->tg_trigtuple, fired->tg_newtuple, descriptor);
     return PointerGetDatum(fired->tg_newtuple);
   }
   RefuseBuiltIn(table, fired->tg_trigtuple, descriptor);
@@ -125,7 +128,7 @@ Datum RunNamedTrigger(FunctionCallInfo fcinfo, const NamedTable& table, const Na
 
 const char* NameArgument(FunctionCallInfo fcinfo, const NamedTable& table) {
   if (PG_ARGISNULL(0))
-    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the name of a %s cannot be null", table.kind)));
+    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s name must not be null", table.kind)));
   const char* name = text_to_cstring(PG_GETARG_TEXT_PP(0));
   CheckName(table, name);
   return name;
@@ -154,9 +157,9 @@ Datum CreateNamed(FunctionCallInfo fcinfo, const NamedTable& table, const NamedC
     row = FindNamedRow(relation, name);
     if (row == nullptr)
       ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-                      errmsg("%s \"%s\" was dropped at the same time", table.kind, name)));
+                      errmsg("%s \"%s\" was concurrently dropped", table.kind, name)));
   }
-  if (!is_new) TellExisting(table, name, creation.is_same(fcinfo, row, descriptor));
+  if (!is_new) ReportExisting(table, name, creation.is_same(fcinfo, row, descriptor));
   const Datum result = creation.make_result(fcinfo, row, descriptor);
   table_close(relation, NoLock);
   return result;

@@ -1,4 +1,4 @@
-// The words in which a definition is refused.
+// Parsing of definitions, and the errors about invalid ones.
 #include "pg/generators/definition.h"
 
 #include "pg/base/timestamp.h"
@@ -11,33 +11,32 @@ using core::Obstacle;
 
 constexpr int64 kLongestUnitUs = int64{24} * 3600 * core::kUsPerSecond;
 constexpr const char* kLayoutHint =
-    "A layout is a list of fields with their bits, the highest first, as in \"time:41,worker:10,sequence:12\", or one "
-    "of "
+    "A layout is a list of fields and their bits, highest first, as in \"time:41,worker:10,sequence:12\", or one of "
     "snowflake, genesis, sonyflake, goflakeid, discord, twitter, instagram, js53, wide.";
 
 [[noreturn]] void RaiseLayoutError(const LayoutError& error) {
   using Kind = LayoutError::Kind;
-  // The word is a piece of the caller's text, which may be long and of any encoding.
+  // The word is part of the caller's text, which may be long and contain multibyte characters.
   const int length = pg_mbcliplen(error.word.data(), static_cast<int>(error.word.size()), 60);
   const char* word = pnstrdup(error.word.data(), static_cast<Size>(length));
   const char* detail = nullptr;
   switch (error.kind) {
-    case Kind::kEmpty: detail = "It is empty."; break;
-    case Kind::kSyntax: detail = psprintf("\"%s\" is not a field and its number of bits.", word); break;
+    case Kind::kEmpty: detail = "The layout is empty."; break;
+    case Kind::kSyntax: detail = psprintf("\"%s\" is not a field name and a number of bits.", word); break;
     case Kind::kUnknownField:
-      detail =
-          psprintf("There is no field \"%s\": they are time, region (or datacenter), app, worker and sequence.", word);
+      detail = psprintf("Unknown field \"%s\"; the fields are time, region (or datacenter), app, worker and sequence.",
+                        word);
       break;
-    case Kind::kTwice: detail = psprintf("The field \"%s\" is in it twice.", word); break;
+    case Kind::kTwice: detail = psprintf("Field \"%s\" appears twice.", word); break;
     case Kind::kWidth:
-      detail = psprintf("The field \"%s\" has %lld bits; it can have 1 to %lld.", word,
+      detail = psprintf("Field \"%s\" has %lld bits; it must have 1 to %lld.", word,
                         static_cast<long long>(error.value), static_cast<long long>(error.most));
       break;
     case Kind::kSum:
-      detail = psprintf("Its fields have %lld bits together; an id has 63, or %lld while the highest is zero.",
+      detail = psprintf("The fields have %lld bits in total; an id has 63 bits, or %lld if the highest is zero.",
                         static_cast<long long>(error.value), static_cast<long long>(error.most));
       break;
-    case Kind::kNoTime: detail = "It has no time field."; break;
+    case Kind::kNoTime: detail = "The layout has no time field."; break;
     case Kind::kNone: break;
   }
   ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid layout"),
@@ -49,8 +48,8 @@ int64 UnitUs(const Interval& unit) {
   const bool fits = unit.month == 0 && !__builtin_mul_overflow(int64{unit.day}, USECS_PER_DAY, &us) &&
                     !__builtin_add_overflow(us, unit.time, &us) && us >= 1 && us <= kLongestUnitUs;
   if (!fits)
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid unit of time"),
-                    errdetail("A tick is %s long; it can be from 1 us to 1 day.",
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid unit"),
+                    errdetail("The unit is %s; it must be from 1 us to 1 day.",
                               DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(&unit))))));
   return us;
 }
@@ -60,7 +59,7 @@ int64 EpochMs(TimestampTz epoch) {
   const int64 us = finite ? UnixUs(epoch) : 0;
   if (!finite || us < 0 || us % core::kUsPerMs != 0)
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid epoch"),
-                    errdetail("%s is not a whole number of milliseconds from 1970-01-01 00:00 UTC on.",
+                    errdetail("%s is not a whole number of milliseconds since 1970-01-01 00:00 UTC.",
                               timestamptz_to_str(epoch))));
   return us / core::kUsPerMs;
 }
@@ -70,10 +69,10 @@ uint64 Fixed(const char* name, const core::Field& field, const int32* value) {
   if (!field.Present())
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the layout has no %s field", name),
                     errdetail("%s_id is %d.", name, *value),
-                    errhint("Leave %s_id out, or give the layout the field, as in \"%s:5\".", name, name)));
+                    errhint("Omit %s_id, or add the field to the layout, as in \"%s:5\".", name, name)));
   if (*value < 0 || !field.Fits(static_cast<uint64>(*value)))
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s_id %d does not fit the layout", name, *value),
-                    errdetail("Its %s field has %d bits, for numbers from 0 to %llu.", name, field.width,
+                    errdetail("The layout's %s field has %d bits and holds 0 to %llu.", name, field.width,
                               static_cast<unsigned long long>(field.MaxValue()))));
   return static_cast<uint64>(*value);
 }
@@ -103,23 +102,24 @@ core::GeneratorDefinition ParseDefinition(const DefinitionText& given) {
 
 void CheckIssuable(const core::GeneratorDefinition& definition) {
   const auto refuse = [](const char* detail, const char* hint) {
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("no ids can be issued in this layout"),
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("cannot issue ids in this layout"),
                     errdetail("%s", detail), errhint("%s", hint)));
   };
   switch (core::Issuable(definition)) {
     case Obstacle::kTimeNotFirst:
-      return refuse("Its first field is not time, so ids would not grow.",
-                    "Put the time first. idgen_decode_layout() reads ids of any layout.");
+      return refuse("Its first field is not time, so ids would not increase.",
+                    "Put the time field first. To read ids of any layout, use idgen_decode_layout().");
     case Obstacle::kNoWorker:
-      return refuse("It has no worker field, so that two servers would issue the same ids.",
-                    "Give it one, as in \"worker:10\". idgen_decode_layout() reads ids of any layout.");
+      return refuse("It has no worker field, so two servers would issue the same ids.",
+                    "Add one, as in \"worker:10\". To read ids of any layout, use idgen_decode_layout().");
     case Obstacle::kUnit:
       return refuse(psprintf("A tick of %lld us is not a whole number of milliseconds.",
                              static_cast<long long>(definition.unit_us)),
-                    "Make the unit 1 ms or a multiple. idgen_decode_layout() reads ids of any unit.");
+                    "Use a unit of 1 ms or a multiple. To read ids of any unit, use idgen_decode_layout().");
     case Obstacle::kEndsTooLate:
-      return refuse(psprintf("Its %d bits of time would end after the year 294246.", definition.layout.time.width),
-                    "Give the bits to the sequence or the worker field.");
+      return refuse(
+          psprintf("Its time field of %d bits would end after the year 294246.", definition.layout.time.width),
+          "Move bits to the sequence or the worker field.");
     case Obstacle::kNone: break;
   }
 }

@@ -1,4 +1,4 @@
-// Layout, epoch, unit, region and app as SQL gives them, made into a definition or refused with the reason.
+// Parses layout, epoch, unit, region and app as given in SQL into a definition, or raises what is wrong with them.
 #pragma once
 
 #include "pg/base/pg.h"
@@ -7,7 +7,7 @@
 
 namespace idgen::pg {
 
-// nullptr: not given. What is not given is the preset's, or the default generator's.
+// nullptr: not given, and taken from the preset or the default generator.
 struct DefinitionText {
   const text* layout;  // a preset's name or a list of fields
   const TimestampTz* epoch;
@@ -16,14 +16,14 @@ struct DefinitionText {
   const int32* app;
 };
 
-// Raises 22023 with what is wrong with it.
+// Raises 22023 if it is invalid.
 core::GeneratorDefinition ParseDefinition(const DefinitionText& given);
 
-// Raises 22023 where no ids can be issued by it.
+// Raises 22023 if no ids can be issued with it.
 void CheckIssuable(const core::GeneratorDefinition& definition);
 
-// The arguments from `first` on: layout, epoch and unit, and region and app where there are that many. What is NULL is
-// not given.
+// Parses the arguments from `first` on: layout, epoch, unit and, if there are as many, region and app. NULL means not
+// given.
 core::GeneratorDefinition DefinitionOfArguments(FunctionCallInfo fcinfo, int first);
 
 }  // namespace idgen::pg

@@ -1,4 +1,4 @@
-// idgen_describe_layout(): what a layout is good for, before anything is made.
+// idgen_describe_layout(): what a layout offers, before a generator is created.
 #include "pg/generators/describe_layout.h"
 
 #include "io/clock.h"
@@ -10,7 +10,7 @@ using namespace idgen;
 
 namespace {
 
-// What one should know; nullptr where there is nothing.
+// Limitations worth knowing; nullptr if there are none.
 const char* NoteOf(const core::GeneratorDefinition& definition) {
   switch (core::Issuable(definition)) {
     case core::Obstacle::kNone: break;
@@ -20,7 +20,7 @@ const char* NoteOf(const core::GeneratorDefinition& definition) {
     case core::Obstacle::kEndsTooLate: return "for reading only: its time ends after the year 294246";
   }
   if (core::TotalBits(definition.layout) == 64)
-    return "64 bits: the highest would be needed when it runs out; no ids are given from then on";
+    return "uses 64 bits: no ids are issued once the highest bit would be needed";
   return nullptr;
 }
 

@@ -1,4 +1,4 @@
-// The table idgen_generator: how its trigger judges what comes in; creating, dropping and commenting.
+// The table idgen_generator: validation of its rows; creating, dropping and commenting on generators.
 #include "pg/generators/generators.h"
 
 #include "io/clock.h"
@@ -15,8 +15,8 @@ using namespace idgen;
 
 namespace {
 
-// What was left out is filled in, and the layout is written in one way.
-HeapTuple JudgeNew(HeapTuple row, TupleDesc descriptor, bool* is_default) {
+// Fills in what was omitted and writes the layout in its canonical form.
+HeapTuple ValidateNew(HeapTuple row, TupleDesc descriptor, bool* is_default) {
   const core::GeneratorDefinition definition = pg::DefinitionOfRow(row, descriptor);
   *is_default = definition == core::GeneratorDefinition{};
   char layout[core::kLayoutTextBytes];
@@ -32,7 +32,7 @@ HeapTuple JudgeNew(HeapTuple row, TupleDesc descriptor, bool* is_default) {
   return heap_modify_tuple_by_cols(row, descriptor, lengthof(columns), columns, values, nulls);
 }
 
-// The row that the view idgen_generators has of it.
+// The corresponding row of the view idgen_generators.
 Datum RowOfView(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor) {
   const pg::LayoutFacts facts = pg::FactsOf(pg::DefinitionOfRow(row, descriptor));
   pg::Row<12> result;
@@ -50,8 +50,8 @@ bool IsSame(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor) {
   return pg::DefinitionOfArguments(fcinfo, 1) == pg::DefinitionOfRow(row, descriptor);
 }
 
-// The definitions in the table fit into the database's share, so that ids of each can be asked for after a restart. The
-// table may have any number of rows: who may restore a dump may insert them.
+// Raises if the table's layouts would exceed the database's share, so that every generator can issue ids after a
+// restart. The table may still have any number of rows, because a restored dump may insert them.
 void CheckShare(FunctionCallInfo fcinfo, const core::Layout& line) {
   int count;
   const pg::Generator* all = pg::AllGenerators(fcinfo, &count);
@@ -67,37 +67,37 @@ void CheckShare(FunctionCallInfo fcinfo, const core::Layout& line) {
     if (!is_counted) used[used_count++] = other;
   }
   if (used_count < share) return;
-  ereport(
-      ERROR,
-      (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-       errmsg("database \"%s\" has no room for another layout", get_database_name(MyDatabaseId)),
-       errdetail("Its generators have the %d layouts besides the built-in one that "
-                 "\"idgen.max_generators_per_database\" allows, or more.",
-                 share),
-       errhint("Generators of one layout, epoch, unit, region and app count once. A superuser can raise the setting "
-               "for the database with ALTER DATABASE.")));
+  ereport(ERROR,
+          (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+           errmsg("too many layouts in database \"%s\"", get_database_name(MyDatabaseId)),
+           errdetail("Its generators already use the %d layouts, besides the built-in one, that "
+                     "\"idgen.max_generators_per_database\" allows.",
+                     share),
+           errhint("Generators with the same layout, epoch, unit, region and app count once. A superuser can raise the "
+                   "setting for the database with ALTER DATABASE.")));
 }
 
-void CheckRoom(FunctionCallInfo fcinfo, const core::Layout& layout) {
+void CheckCapacity(FunctionCallInfo fcinfo, const core::Layout& layout) {
   const core::Layout line = core::LineLayout(layout);
   if (line == core::LineLayout(core::kDefaultLayout)) return;
   CheckShare(fcinfo, line);
   pg::Shared* shared = pg::SharedState();
   if (shared == nullptr || core::FindLine<core::PlainMemory>(shared->server, line) != nullptr) return;
   if (shared->server.line_count.load() >= static_cast<uint64>(pg::MaxGenerators()))
-    ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED), errmsg("the server has no room for another layout"),
-                    errdetail("%d are in use since it was started, those of dropped generators and of other databases "
-                              "among them.",
-                              pg::MaxGenerators()),
-                    errhint("Raise \"idgen.max_generators\" and restart the server.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED), errmsg("too many layouts on this server"),
+             errdetail("%d layouts have been used since the server started, including those of dropped generators "
+                       "and of other databases.",
+                       pg::MaxGenerators()),
+             errhint("Raise \"idgen.max_generators\" and restart the server.")));
 }
 
-void CheckNew(FunctionCallInfo fcinfo) { CheckRoom(fcinfo, pg::DefinitionOfArguments(fcinfo, 1).layout); }
+void CheckNew(FunctionCallInfo fcinfo) { CheckCapacity(fcinfo, pg::DefinitionOfArguments(fcinfo, 1).layout); }
 
 constexpr pg::NamedTrigger kTrigger = {
-    .judge_new = JudgeNew,
-    .why_kept = " Ids that were issued by it would mean something else.",
-    .instead = "Make a new generator with idgen_create_generator(), and use it from now on."};
+    .validate_new = ValidateNew,
+    .why_fixed = " Changing it would change the meaning of issued ids.",
+    .instead = "Create a new generator with idgen_create_generator() and use it from now on."};
 
 }  // namespace
 
@@ -116,12 +116,12 @@ PGDLLEXPORT Datum idgen_sql_create_generator(PG_FUNCTION_ARGS) {
   pg::CheckServerCanIssue(definition);
   if (definition.layout.epoch_ms >= core::MsOf(io::WallUs()))
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("generator epoch must be in the past"),
-                    errdetail("It is %s.", pg::TimeText(definition.layout.epoch_ms))));
+                    errdetail("The epoch is %s.", pg::TimeText(definition.layout.epoch_ms))));
   if (const std::optional<int64_t> end_us = core::EndUs(definition); end_us && *end_us <= io::WallUs())
     ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the layout's time field has run out already"),
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the layout's time field has already run out"),
              errdetail("Its %d bits end at %s.", definition.layout.time.width, pg::TimeText(core::MsOf(*end_us))),
-             errhint("Give it more bits, or a later epoch.")));
+             errhint("Give the field more bits, or use a later epoch.")));
 
   Oid types[] = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INTERVALOID, INT4OID, INT4OID, TEXTOID};
   return pg::CreateNamed(

@@ -1,4 +1,4 @@
-// Looking a generator up: the call site's copy, the session's, the table; and claiming its line in shared memory.
+// Looks up generators, in the call site's copy, the session's cache or the table, and claims their lines.
 #include "pg/generators/generators.h"
 
 #include "io/clock.h"
@@ -29,7 +29,7 @@ int64 IdClockMs(const core::ServerState& server) noexcept {
   return core::MsOf(io::BootUs() + core::ClockOffsetUs<PlainMemory>(server));
 }
 
-// Lines that this database was the first to ask an id of. Under the lock.
+// The number of lines that this database was the first to use. The caller holds the lock.
 int OwnLines(const Shared& shared) {
   int own = 0;
   for (uint64 i = 0; i < shared.server.line_count.load(); ++i)
@@ -41,25 +41,25 @@ int OwnLines(const Shared& shared) {
   ereport(
       ERROR,
       (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-       errmsg("no id can be given: database \"%s\" has used up its share of layouts", get_database_name(MyDatabaseId)),
-       errdetail("It was the first to use %d layouts since the server was started, those of dropped generators among "
-                 "them, and \"idgen.max_generators_per_database\" is %d; generator \"%s\" would need another.",
-                 own, MaxGeneratorsPerDatabase(), generator.name),
-       errhint("A restart frees what dropped generators used. A superuser can raise the setting for the database with "
-               "ALTER DATABASE.")));
+       errmsg("could not issue an id: too many layouts in database \"%s\"", get_database_name(MyDatabaseId)),
+       errdetail("The database was the first to use %d layouts since the server started, including those of dropped "
+                 "generators. Generator \"%s\" needs another one, but \"idgen.max_generators_per_database\" is %d.",
+                 own, generator.name, MaxGeneratorsPerDatabase()),
+       errhint("A superuser can raise the setting for the database with ALTER DATABASE. A restart frees the layouts of "
+               "dropped generators.")));
 }
 
-[[noreturn]] void RaiseNoRoom(const Generator& generator, int own) {
-  ereport(ERROR,
-          (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-           errmsg("no id can be given: the server has no room for another layout"),
-           errdetail("Generator \"%s\" would be the first of its layout since the server was started, and %d are in "
-                     "use, those of dropped generators among them; %d of them were first used by this database.",
-                     generator.name, MaxGenerators(), own),
-           errhint("Raise \"idgen.max_generators\" and restart the server.")));
+[[noreturn]] void RaiseServerFull(const Generator& generator, int own) {
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED), errmsg("could not issue an id: too many layouts on this server"),
+       errdetail("Generator \"%s\" needs another layout, but %d have been used since the server started, including "
+                 "those of dropped generators; %d of them were first used by this database.",
+                 generator.name, MaxGenerators(), own),
+       errhint("Raise \"idgen.max_generators\" and restart the server.")));
 }
 
-// The line of the generator's layout, made if there is none.
+// The line of the generator's layout, created if necessary.
 uint32 ClaimLine(const Generator& generator) {
   Shared* shared = SharedState();
   if (shared == nullptr) RaiseNotPreloaded();
@@ -68,11 +68,11 @@ uint32 ClaimLine(const Generator& generator) {
   core::Line* line = core::FindLine<core::PlainMemory>(server, layout);
   if (line != nullptr) return static_cast<uint32>(line - server.lines);
   CheckServerCanIssue(generator.definition);
-  // A line whose epoch is to come would issue the id 0, and lift what a clean stop releases.
+  // A line with an epoch in the future would issue the id 0, and raise the ceiling that a clean stop releases.
   if (layout.epoch_ms >= IdClockMs(server))
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                    errmsg("no id can be given: the epoch of generator \"%s\" is in the future", generator.name),
-                    errdetail("It is %s.", TimeText(layout.epoch_ms))));
+                    errmsg("could not issue an id: the epoch of generator \"%s\" is in the future", generator.name),
+                    errdetail("The epoch is %s.", TimeText(layout.epoch_ms))));
   LWLockAcquire(shared->lock, LW_EXCLUSIVE);
   const int own = OwnLines(*shared);
   const uint64 before = server.line_count.load();
@@ -82,7 +82,7 @@ uint32 ClaimLine(const Generator& generator) {
   if (line != nullptr && server.line_count.load() > before) shared->line_database[before] = MyDatabaseId;
   LWLockRelease(shared->lock);
   if (line == nullptr && !has_share) RaiseShareUsed(generator, own);
-  if (line == nullptr) RaiseNoRoom(generator, own);
+  if (line == nullptr) RaiseServerFull(generator, own);
   return static_cast<uint32>(line - server.lines);
 }
 
@@ -133,16 +133,18 @@ void CheckServerCanIssue(const core::GeneratorDefinition& definition) {
   char problem[256];
   const bool leases = leased && ReadLeaseConfig(&config, problem, sizeof problem);
   if (leased && MaxWorkers() > layout.worker.MaxValue() + 1)
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                    errmsg("the layout's worker field is smaller than the range that this server leases from"),
-                    errdetail("It has %d bits, for %llu worker ids; \"idgen.max_workers\" is %u.", layout.worker.width,
-                              static_cast<unsigned long long>(layout.worker.MaxValue() + 1), MaxWorkers()),
-                    errhint("Give the field more bits, or lower \"idgen.max_workers\" on all servers of the prefix.")));
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+         errmsg("the layout's worker field is too small for leased worker ids"),
+         errdetail("The field has %d bits and holds %llu worker ids; \"idgen.max_workers\" is %u.", layout.worker.width,
+                   static_cast<unsigned long long>(layout.worker.MaxValue() + 1), MaxWorkers()),
+         errhint("Give the field more bits, or lower \"idgen.max_workers\" on all servers that share the prefix.")));
   const WorkerId worker = leased ? WorkerId{} : ResolveWorkerId();
   if (worker.had && !layout.worker.Fits(worker.number))
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("this server's worker id %u does not fit the layout", worker.number),
-                    errdetail("The layout's worker field has %d bits, for worker ids from 0 to %llu.",
+                    errdetail("The layout's worker field has %d bits and holds worker ids from 0 to %llu.",
                               layout.worker.width, static_cast<unsigned long long>(layout.worker.MaxValue())),
                     errhint("Give the field more bits, or the server a smaller \"idgen.worker_id\".")));
   const int64 window_ms = leases ? config.window_ms : CurrentSettings().window_ms;
@@ -151,9 +153,9 @@ void CheckServerCanIssue(const core::GeneratorDefinition& definition) {
     ereport(ERROR,
             (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
              errmsg("a tick of %lld ms is too long for this server", static_cast<long long>(layout.unit_ms)),
-             errdetail("It can be %lld ms: half of \"%s\" and \"idgen.max_ahead\".", static_cast<long long>(longest_ms),
-                       leased ? "idgen.lease_window" : "idgen.ceiling_window"),
-             errhint("Make the unit shorter, or the window longer.")));
+             errdetail("The maximum is %lld ms: half of \"%s\" plus \"idgen.max_ahead\".",
+                       static_cast<long long>(longest_ms), leased ? "idgen.lease_window" : "idgen.ceiling_window"),
+             errhint("Use a shorter unit or a longer window.")));
 }
 
 const Generator& FetchGenerator(FunctionCallInfo fcinfo, int argument, bool issues) {
@@ -186,10 +188,11 @@ Generator* AllGenerators(FunctionCallInfo fcinfo, int* count) {
   *count = 0;
   const Relation table = OpenNamed(fcinfo, generators, AccessShareLock);
   const SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 0, nullptr);
-  int room = 16;
-  auto* all = static_cast<Generator*>(palloc(sizeof(Generator) * static_cast<Size>(room)));
+  int capacity = 16;
+  auto* all = static_cast<Generator*>(palloc(sizeof(Generator) * static_cast<Size>(capacity)));
   for (HeapTuple row; HeapTupleIsValid(row = systable_getnext(scan)); ++*count) {
-    if (*count == room) all = static_cast<Generator*>(repalloc(all, sizeof(Generator) * static_cast<Size>(room *= 2)));
+    if (*count == capacity)
+      all = static_cast<Generator*>(repalloc(all, sizeof(Generator) * static_cast<Size>(capacity *= 2)));
     memset(static_cast<void*>(&all[*count]), 0, sizeof(Generator));
     ReadRow(row, RelationGetDescr(table), &all[*count]);
   }

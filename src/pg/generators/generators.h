@@ -1,4 +1,4 @@
-// Generators by name: what a session knows of the table idgen_generator, and of the server's lines.
+// Generators by name: the session's cache of the table idgen_generator, and the generators' lines in shared memory.
 #pragma once
 
 #include "pg/base/pg.h"
@@ -15,21 +15,21 @@ struct Generator {
   char name[NAMEDATALEN];
   core::GeneratorDefinition definition;
   core::Position end;  // of the line, for ids of this definition
-  uint32 line;         // kNoLine until an id is asked for
+  uint32 line;         // kNoLine until an id is requested
 };
 
 extern NamedTable generators;
 
-// What a call site keeps in fn_extra.
+// The state of a call site, kept in fn_extra.
 struct GeneratorSite {
   uint64 count;
-  bool constant;  // the name can't change at this site
+  bool constant;  // the name cannot change at this site
   TupleDesc row;  // for functions that return one; nullptr until it is known
   Generator generator;
 };
 
-// The generator that argument `argument`, not NULL, names. Raises 42704 where there is none. For one that is to issue
-// ids (`line` is known then) raises where the server can't: 55000, 53400.
+// The generator named by argument `argument`, which is not NULL. Raises 42704 if it does not exist. If `issues`, sets
+// its line, and raises 55000 or 53400 if this server cannot issue ids with it.
 GeneratorSite& FindGenerator(FunctionCallInfo fcinfo, int argument, bool issues);
 
 inline GeneratorSite& GeneratorOf(FunctionCallInfo fcinfo, int argument, bool issues) {
@@ -38,13 +38,13 @@ inline GeneratorSite& GeneratorOf(FunctionCallInfo fcinfo, int argument, bool is
   return FindGenerator(fcinfo, argument, issues);
 }
 
-// The same for a function that has other use for fn_extra. Valid until the next call of anything in here.
+// The same for functions that use fn_extra otherwise. Valid until the next call of any of these functions.
 const Generator& FetchGenerator(FunctionCallInfo fcinfo, int argument, bool issues);
 
-// All rows of the table, palloc'ed; *count of them. Raises what OpenNamed() raises.
+// All *count rows of the table, palloc'ed. Raises what OpenNamed() raises.
 Generator* AllGenerators(FunctionCallInfo fcinfo, int* count);
 
-// Whether the argument is a constant of the call itself. A parameter is none: an expression of PL/pgSQL keeps its call
+// Whether the argument is a constant in the call. A parameter does not count: an expression of PL/pgSQL keeps its call
 // sites while its parameters change.
 bool IsConstant(FunctionCallInfo fcinfo, int argument);
 
@@ -60,10 +60,10 @@ enum GeneratorColumn {
   kGeneratorColumns = kBuiltInColumn,
 };
 
-// The definition in a row, judged anew: a row may have come in past the trigger.
+// The definition in a row, validated again: the row may have bypassed the trigger.
 core::GeneratorDefinition DefinitionOfRow(HeapTuple row, TupleDesc descriptor);
 
-// Raises where this server, as it is set, can't issue ids by it: the unit, the lease's range, the worker id.
+// Raises if this server's settings rule out the definition: its unit, the range of worker ids or the worker id.
 void CheckServerCanIssue(const core::GeneratorDefinition& definition);
 
 }  // namespace idgen::pg

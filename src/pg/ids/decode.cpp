@@ -1,4 +1,4 @@
-// idgen_decode() and idgen_timestamp(): ids read, of the default generator, of one by name, and of any layout.
+// idgen_decode() and idgen_timestamp(): read ids of the default generator, of a named one, and of any layout.
 #include "pg/base/pg.h"
 
 #include "core/decode.h"
@@ -15,17 +15,17 @@ uint64 CheckedId(int64 id) {
   if (unlikely(id < 0))
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("%lld is not an id of the default generator", static_cast<long long>(id)),
-                    errdetail("Its ids are never negative.")));
+                    errdetail("Ids of the default generator are never negative.")));
   return static_cast<uint64>(id);
 }
 
-// An id that has no more bits than the layout. Of the 64-bit layouts half the ids are negative bigints.
+// Raises if the id has bits that the layout has not. In 64-bit layouts half the ids are negative bigints.
 uint64 CheckedId(const core::Layout& layout, int64 id) {
   const auto bits = static_cast<uint64>(id);
   if (unlikely((bits & ~core::IdMask(layout)) != 0))
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                     errmsg("%lld is not an id of this layout", static_cast<long long>(id)),
-                    errdetail("Its ids have %u bits: they go from 0 to %llu.", core::TotalBits(layout),
+                    errdetail("Ids of this layout have %u bits and range from 0 to %llu.", core::TotalBits(layout),
                               static_cast<unsigned long long>(core::IdMask(layout)))));
   return bits;
 }
@@ -33,21 +33,21 @@ uint64 CheckedId(const core::Layout& layout, int64 id) {
 TimestampTz TimestampOfId(const core::GeneratorDefinition& definition, uint64 id) {
   const std::optional<int64_t> unix_us = core::TimestampUs(definition, id);
   if (unlikely(!unix_us || !pg::FitsTimestamp(*unix_us)))
-    ereport(ERROR, (errcode(ERRCODE_DATETIME_FIELD_OVERFLOW), errmsg("the id's time is out of range"),
+    ereport(ERROR, (errcode(ERRCODE_DATETIME_FIELD_OVERFLOW), errmsg("time of id is out of range"),
                     errdetail("It is %llu ticks of %lld us after %s.",
                               static_cast<unsigned long long>(definition.layout.time.Get(id)),
                               static_cast<long long>(definition.unit_us), pg::TimeText(definition.layout.epoch_ms))));
   return pg::TimestampOfUnixUs(*unix_us);
 }
 
-// What a call site of a function that takes a layout keeps: the definition, while its arguments can't change.
+// State of a call site of a function that takes a layout: the definition, kept if the arguments are constants.
 struct LayoutSite {
   bool constant;
   core::GeneratorDefinition definition;
   TupleDesc row;
 };
 
-// Arguments 1 to 3 are layout, epoch and unit; none of 0 and 1 is NULL.
+// Arguments 1 to 3 are layout, epoch and unit; the layout is not NULL.
 LayoutSite* SiteOfLayout(FunctionCallInfo fcinfo) {
   auto* site = static_cast<LayoutSite*>(fcinfo->flinfo->fn_extra);
   if (likely(site != nullptr && site->constant)) return site;

@@ -23,10 +23,11 @@ core::TextForm FormNamed(const text* given) {
   const std::string_view name(VARDATA_ANY(given), static_cast<size_t>(VARSIZE_ANY_EXHDR(given)));
   for (const NamedForm& form : kForms)
     if (name == form.name) return form.form;
-  ereport(ERROR,
-          (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unrecognized text form: \"%s\"", text_to_cstring(given)),
-           errhint("Text forms are decimal, base32, base58, base62 and hex. A generator is the second argument, as "
-                   "in idgen_next_text('decimal', 'orders').")));
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unrecognized text form: \"%s\"", text_to_cstring(given)),
+       errhint("Text forms are decimal, base32, base58, base62 and hex. The generator is the second argument, as in "
+               "idgen_next_text('decimal', 'orders').")));
 }
 
 Datum TextOf(core::TextForm form, int64 id) {
@@ -45,9 +46,8 @@ struct Batch {
 FuncCallContext* StartBatch(FunctionCallInfo fcinfo, int argument) {
   const int64 count = PG_GETARG_INT64(0);
   if (count < 0)
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-             errmsg("a batch cannot have %lld ids", static_cast<long long>(count)), errhint("Ask for 0 or more.")));
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("number of ids must not be negative"),
+                    errdetail("The number is %lld.", static_cast<long long>(count))));
   core::BackendSlot& slot = pg::OwnSlot();
   const pg::Generator generator = argument != 0 ? pg::FetchGenerator(fcinfo, argument, true) : pg::Generator{};
   FuncCallContext* call = SRF_FIRSTCALL_INIT();
@@ -64,8 +64,8 @@ Datum NextOfBatch(FunctionCallInfo fcinfo, int argument) {
   if (call->call_cntr >= call->max_calls) SRF_RETURN_DONE(call);
   CHECK_FOR_INTERRUPTS();
   const auto& batch = *static_cast<const Batch*>(call->user_fctx);
-  // The clock is half the price of an id. A table function runs to its end at once, so every fourth id looks whether
-  // the block is still fresh; in a select list the next row may be wanted an hour later.
+  // Reading the clock is half the cost of an id. A table function runs to its end without pause, so only every fourth
+  // id checks the block's age; in a select list the next row may be requested an hour later.
   const auto* rows = reinterpret_cast<const ReturnSetInfo*>(fcinfo->resultinfo);
   const bool at_once = (rows->allowedModes & SFRM_Materialize_Preferred) != 0;
   const bool unaged = at_once && call->call_cntr % 4 != 0;

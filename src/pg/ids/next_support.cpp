@@ -1,8 +1,8 @@
-// The planner's support function of idgen_next(): tells why an INSERT or UPDATE that makes an id an integer must fail.
+// The planner support function of idgen_next(): rejects an INSERT or UPDATE that stores an id in an integer column.
 //
-// The default of an integer column is int4(idgen_next()), and what fails is the cast: "integer out of range", which
-// names neither idgen nor the column. A support function is not given the expression around its call, but it is given
-// the statement, whose target list has it.
+// Such a column's default is int4(idgen_next()), and without this the cast would fail with "integer out of range",
+// which names neither idgen nor the column. A support function cannot see the expression around its call, but it can
+// see the statement, whose target list contains that expression.
 #include "pg/base/pg.h"
 
 extern "C" {
@@ -14,8 +14,7 @@ extern "C" {
 
 namespace {
 
-// The type that an implicit cast makes of the function's result before it is stored; InvalidOid for any other
-// expression.
+// The integer type that an implicit cast turns the function's result into; InvalidOid for any other expression.
 Oid NarrowedTo(Node* expression, Oid function) {
   while (IsA(expression, CoerceToDomain))
     expression = reinterpret_cast<Node*>(reinterpret_cast<CoerceToDomain*>(expression)->arg);
@@ -32,16 +31,16 @@ Oid NarrowedTo(Node* expression, Oid function) {
   const RangeTblEntry* table = rt_fetch(statement.resultRelation, statement.rtable);
   const char* column_name = get_attname(table->relid, column, false);
   ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-                  errmsg("column \"%s\" of relation \"%s\" cannot hold an id of idgen_next()", column_name,
+                  errmsg("column \"%s\" of relation \"%s\" cannot hold ids of idgen_next()", column_name,
                          get_rel_name(table->relid)),
-                  errdetail("It is of type %s; ids need bigint.", format_type_be(type)),
+                  errdetail("The column is of type %s; ids are of type bigint.", format_type_be(type)),
                   errhint("ALTER TABLE %s ALTER COLUMN %s TYPE bigint; idgen_check() finds all such columns.",
                           quote_qualified_identifier(get_namespace_name(get_rel_namespace(table->relid)),
                                                      get_rel_name(table->relid)),
                           quote_identifier(column_name))));
 }
 
-// The same of a column of a VALUES list of several rows, in which DEFAULT may stand.
+// The same for a column of a multi-row VALUES list, which may contain DEFAULT.
 Oid NarrowedInValues(const Query& statement, Node* expression, Oid function) {
   if (!IsA(expression, Var)) return InvalidOid;
   const auto* column = reinterpret_cast<const Var*>(expression);
@@ -82,7 +81,7 @@ PGDLLEXPORT Datum idgen_sql_next_support(PG_FUNCTION_ARGS) {
     if (simplify->root != nullptr && simplify->root->parse != nullptr)
       CheckTargets(*simplify->root->parse, simplify->fcall->funcid);
   }
-  void* nothing = nullptr;  // nothing is simplified, and nothing else is known
+  void* nothing = nullptr;  // nothing is simplified
   PG_RETURN_POINTER(nothing);
 }
 

@@ -1,4 +1,4 @@
-// idgen_min_id() and idgen_max_id(): a time as a range of ids, for indexes and partitions.
+// idgen_min_id() and idgen_max_id(): bounds of the ids of a time, for indexes and partitions.
 #include "pg/base/pg.h"
 
 #include "pg/base/timestamp.h"
@@ -15,10 +15,10 @@ Datum MinIdOrRaise(const core::GeneratorDefinition& definition, TimestampTz time
   const std::optional<int64_t> id = core::MinId(definition, pg::UnixUs(time));
   if (!id)
     ereport(ERROR, (errcode(ERRCODE_DATETIME_FIELD_OVERFLOW),
-                    errmsg("no bigint is larger than all ids before %s", timestamptz_to_str(time)),
-                    errdetail("The layout's time ends at %s.",
+                    errmsg("no bigint is above all ids before %s", timestamptz_to_str(time)),
+                    errdetail("The layout's time field ends at %s.",
                               timestamptz_to_str(pg::TimestampOfUnixUs(core::EndUs(definition).value()))),
-                    errhint("Every id is earlier. As the end of a range, leave the bound out.")));
+                    errhint("All ids are earlier, so omit the upper bound.")));
   return Int64GetDatum(*id);
 }
 

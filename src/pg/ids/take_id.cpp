@@ -1,4 +1,4 @@
-// The wait for positions: the outermost loop, and the only place where a caller of an id function sleeps.
+// Refills a block and waits for positions: the only place where a caller of an id function sleeps.
 #include "pg/ids/take_id.h"
 
 #include "pg/base/settings.h"
@@ -12,18 +12,14 @@ using core::PlainMemory;
 using core::Reservation;
 using core::ReservationOutcome;
 
-constexpr int64 kMaxSleepMs = 10;  // while there is no identity, which nothing announces to the waiters
+constexpr int64 kMaxSleepMs = 10;  // nothing wakes those who wait for an identity
 
-// It is the worker's turn to do something about it.
-bool Awaits(ReservationOutcome outcome) noexcept {
-  return outcome == ReservationOutcome::kNoIdentity || outcome == ReservationOutcome::kAtCeiling;
-}
+// Whether only the worker can resolve it.
+bool NeedsWorker(ReservationOutcome outcome) noexcept { return outcome == ReservationOutcome::kNoIdentity || outcome == ReservationOutcome::kAtCeiling; }
 
-bool Passes(ReservationOutcome outcome) noexcept {
-  return Awaits(outcome) || outcome == ReservationOutcome::kTooFarAhead;
-}
+bool IsTemporary(ReservationOutcome outcome) noexcept { return NeedsWorker(outcome) || outcome == ReservationOutcome::kTooFarAhead; }
 
-// How long to sleep before it is worth trying again.
+// How long to sleep before the next attempt.
 int64 SleepMs(const Reservation& refused, int64 tries) noexcept {
   if (refused.outcome == ReservationOutcome::kTooFarAhead) return Max(refused.start_ms - refused.limit_ms, int64{1});
   return Min(int64{1} << Min(tries, int64{8}), kMaxSleepMs);
@@ -56,9 +52,9 @@ void RefillOrRaise(core::BackendSlot& slot, uint32 line, uint64 need) {
   static uint32 wait_event = 0;
   Shared& shared = *SharedState();
   if (unlikely(slot.line != line)) MoveOwnSlot(line);
-  // Without blocks every id costs a reservation, and the fine clock would be half of it. A boot time that is a little
-  // old is only ever low, and the offset is always new, so an id's time lags by a tick of the coarse clock and no rule
-  // bends.
+  // Without blocks every id costs a reservation, and the fine clock would be half of it. A slightly old boot time is
+  // only ever low, and the offset is always current, so ids lag by up to a tick of the coarse clock and no rule is
+  // broken.
   static io::TickClock tick_clock;
   const bool without_blocks = shared.server.block_size.load(std::memory_order_relaxed) == 1;
   const auto id_clock_us = [&shared, without_blocks] {
@@ -74,14 +70,14 @@ void RefillOrRaise(core::BackendSlot& slot, uint32 line, uint64 need) {
       first_refused_us = now_us;
       core::Add(slot.waits, 1);
     }
-    if (Awaits(reservation.outcome)) {
+    if (NeedsWorker(reservation.outcome)) {
       AskWorker();
-      if (tries == 0 && !IsUnderPostmaster) continue;  // it has just been done
+      if (tries == 0 && !IsUnderPostmaster) continue;  // AskWorker() has just done the worker's turn
     }
     const int64 waited_ms = core::MsOf(now_us - first_refused_us);
     const int64 left_ms = MaxWaitMs() - waited_ms;
-    const bool in_vain = reservation.outcome == ReservationOutcome::kNoIdentity && NobodyWillServe();
-    if (!Passes(reservation.outcome) || left_ms <= 0 || in_vain)
+    const bool is_pointless = reservation.outcome == ReservationOutcome::kNoIdentity && NobodyWillServe();
+    if (!IsTemporary(reservation.outcome) || left_ms <= 0 || is_pointless)
       RaiseRefused(reservation, shared.server.lines[line].layout, waited_ms);
     if (wait_event == 0) wait_event = NewWaitEvent("IdgenId");
     Sleep(slot, Min(SleepMs(reservation, tries), left_ms), wait_event);

@@ -1,4 +1,4 @@
-// An id for this backend: the block in its slot, or a fresh one, waited for where it must be.
+// Hands out ids to this backend from the block in its slot, and refills the block when it is used up.
 #pragma once
 
 #include "pg/base/pg.h"
@@ -11,11 +11,11 @@
 
 namespace idgen::pg {
 
-// Refills the slot's block, on `line` from now on; waits up to idgen.max_wait, interruptibly, and raises where no id
-// can be given. `need` positions at least, all of them free of the block that was there before.
+// Refills the slot's block with at least `need` positions, from now on of `line`. Nothing of the old block is reused.
+// Waits interruptibly for up to idgen.max_wait, and raises if no id can be issued.
 void RefillOrRaise(core::BackendSlot& slot, uint32 line, uint64 need);
 
-// The slow half of TakeId: out of line, so that the other half needs no registers of its own.
+// The slow path of TakeId(): out of line, so that the fast path needs no registers of its own.
 int64 RefillAndTakeId(core::BackendSlot& slot);
 core::Position RefillAndTakePosition(core::BackendSlot& slot, uint32 line);
 
@@ -25,19 +25,19 @@ inline int64 TakeId(core::BackendSlot& slot) {
   return core::Compose(core::kDefaultLayout, position, slot.worker);
 }
 
-// Like TakeId, but leaves the block's age alone: for a caller that has it looked at every few ids.
+// Like TakeId(), but does not check the block's age: for callers that check it themselves every few ids.
 inline int64 TakeIdUnaged(core::BackendSlot& slot) {
   if (unlikely(!core::HasPosition(slot, kDefaultLine))) return RefillAndTakeId(slot);
   return core::Compose(core::kDefaultLayout, core::TakePosition(slot), slot.worker);
 }
 
-// The id at a position of the generator's line; raises past its end, which may lie before the line's.
+// The id at a position of the generator's line. Raises past the generator's end, which may be before the line's.
 inline int64 IdAt(const Generator& generator, core::Position position, uint32 worker) {
   if (unlikely(position >= generator.end)) RaiseRunOut(generator.definition.layout);
   return core::Compose(generator.definition.layout, position, worker);
 }
 
-// The same by a generator whose line is known.
+// The same for a generator whose line is known.
 inline int64 TakeId(core::BackendSlot& slot, const Generator& generator) {
   core::Position position;
   if (unlikely(!core::TakeFromBlock(slot, generator.line, io::CoarseNs, &position)))

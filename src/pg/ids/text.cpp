@@ -1,4 +1,4 @@
-// idgen_to_base32(), idgen_from_base32() and the like for base58, base62, hex, unsigned; uuid_to_ulid(),
+// Text forms: idgen_to_base32() and idgen_from_base32(), likewise base58, base62, hex and unsigned; uuid_to_ulid() and
 // uuid_from_ulid().
 #include "pg/base/pg.h"
 
@@ -11,22 +11,23 @@ using namespace idgen;
 
 namespace {
 
-// What errors say of a form.
+// A text form as errors describe it.
 struct Form {
-  const char* what;    // that a text was refused as
+  const char* what;    // what the text should be
   const char* reader;  // the function that reads it
-  const char* fits;    // a sentence
+  const char* syntax;  // sentences: which texts it accepts
 };
 
 constexpr Form kIdForms[] = {
     {"a base32 id", "idgen_from_base32()",
-     "A base32 id has 13 characters of 0-9 and A-Z without U, in either case, and no separators; I and L are read as "
+     "A base32 id has 13 characters of 0-9 and A-Z without U, in either case, and no separators. I and L are read as "
      "1, "
      "O as 0."},
     {"a base58 id", "idgen_from_base58()",
-     "A base58 id has 1 to 11 characters of 1-9, A-Z and a-z without I, O and l; case matters; only the id 0 begins "
+     "A base58 id has 1 to 11 characters of 1-9, A-Z and a-z without I, O and l. Case matters, and only the id 0 "
+     "begins "
      "with 1."},
-    {"a base62 id", "idgen_from_base62()", "A base62 id has 11 characters of 0-9, A-Z and a-z; case matters."},
+    {"a base62 id", "idgen_from_base62()", "A base62 id has 11 characters of 0-9, A-Z and a-z. Case matters."},
     {"a hex id", "idgen_from_hex()", "A hex id has 16 characters of 0-9 and a-f, in either case, and no prefix."},
     {"an unsigned id", "idgen_from_unsigned()",
      "An unsigned id has 1 to 20 digits, no sign, no spaces and no leading zeros. A number with a sign can be cast to "
@@ -34,7 +35,7 @@ constexpr Form kIdForms[] = {
 };
 constexpr Form kUlid = {"a ULID", "uuid_from_ulid()",
                         "A ULID has 26 characters of 0-9 and A-Z without U, in either case, and no separators, and "
-                        "begins with 0 to 7. A UUID's own text can be cast to uuid."};
+                        "begins with 0 to 7. The text of a UUID can be cast to uuid."};
 
 constexpr core::TextForm kAllForms[] = {core::TextForm::kBase32, core::TextForm::kBase58, core::TextForm::kBase62,
                                         core::TextForm::kHex, core::TextForm::kUnsigned};
@@ -47,7 +48,7 @@ std::string_view TextArgument(FunctionCallInfo fcinfo) {
   return {VARDATA_ANY(argument), VARSIZE_ANY_EXHDR(argument)};
 }
 
-// As much of the text as a message should hold, and no part of a character.
+// As much of the text as a message should show, without splitting a character.
 const char* Quoted(std::string_view text) {
   constexpr int kShown = 64;
   const int size = static_cast<int>(text.size());
@@ -55,7 +56,7 @@ const char* Quoted(std::string_view text) {
   return psprintf("\"%.*s\"%s", shown, text.data(), shown < size ? "..." : "");
 }
 
-// The character that begins there; its first byte in hex where it would not be seen, or its encoding is not known.
+// The first character of `from`, or its first byte in hex if it is not printable or the encoding is unknown.
 const char* Character(std::string_view from) {
   const auto byte = static_cast<uint8>(from[0]);
   const int encoding = GetDatabaseEncoding();
@@ -65,14 +66,14 @@ const char* Character(std::string_view from) {
   return shown ? psprintf("\"%.*s\"", size, from.data()) : psprintf("the byte 0x%02x", byte);
 }
 
-// What fits, and which function would read the text as it is.
+// What the form accepts, and which functions accept the text as it is.
 const char* Hint(const Form& form, std::string_view text) {
   StringInfoData hint;
   initStringInfo(&hint);
-  appendStringInfoString(&hint, form.fits);
+  appendStringInfoString(&hint, form.syntax);
   const int alone = hint.len;
   const auto add = [&hint, alone](const Form& other) {
-    appendStringInfo(&hint, "%s%s", hint.len == alone ? " This text could be read by " : " or ", other.reader);
+    appendStringInfo(&hint, "%s%s", hint.len == alone ? " This text can be read by " : " or ", other.reader);
   };
   for (const core::TextForm other : kAllForms)
     if (core::ReadText(other, text).fault == core::TextFault::kNone) add(NameOf(other));
@@ -92,7 +93,7 @@ const char* Hint(const Form& form, std::string_view text) {
       break;
     case core::TextFault::kLeadingZero: detail = psprintf("It begins with \"%c\", the digit for zero.", text[0]); break;
     case core::TextFault::kTooLarge:
-      detail = psprintf("The largest is \"%.*s\".", static_cast<int>(largest.size()), largest.data());
+      detail = psprintf("The largest value is \"%.*s\".", static_cast<int>(largest.size()), largest.data());
       break;
     default: detail = psprintf("It has %zu characters.", text.size());
   }

@@ -15,7 +15,7 @@ namespace {
 
 static_assert(sizeof(core::Uuid) == UUID_LEN);
 
-// The line of a session that has no shared memory to order itself with the others.
+// Used by a session without shared memory, which cannot order its UUIDs with those of other sessions.
 core::Word session_line;
 
 core::DecodedUuid7 DecodeOrRaise(const pg_uuid_t* datum) {
@@ -24,15 +24,15 @@ core::DecodedUuid7 DecodeOrRaise(const pg_uuid_t* datum) {
   const int version = core::UuidVersion(uuid);
   if (version < 0)
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("UUID is not version 7"),
-                    errdetail("Its variant is not that of RFC 9562.")));
+                    errdetail("Its variant is not the one defined in RFC 9562.")));
   if (version != 7)
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("UUID is not version 7"),
                     errdetail("Its version is %d.", version)));
   return core::DecodeUuid7(uuid);
 }
 
-// The id clock where there is one, which a clock set back does not pull back; else the wall clock. Reading the fine
-// clock for each would be half the price of a UUID.
+// The id clock if there is one, because it does not go back when the wall clock is set back; otherwise the wall clock.
+// Reading the fine clock each time would be half the cost of a UUID.
 int64 UuidClockMs(const pg::Shared* shared) {
   using core::PlainMemory;
   static io::TickClock clock;
@@ -61,15 +61,15 @@ PGDLLEXPORT Datum idgen_sql_uuid_v7(PG_FUNCTION_ARGS) {
   return UuidDatum(core::ComposeUuid7(position, entropy.tail));
 }
 
-// Of a time that is given nothing may be counted: all 74 bits are random.
+// For a given time there is no counter: all 74 bits are random.
 PG_FUNCTION_INFO_V1(idgen_sql_uuid_v7_at);
 PGDLLEXPORT Datum idgen_sql_uuid_v7_at(PG_FUNCTION_ARGS) {
   const TimestampTz at = PG_GETARG_TIMESTAMPTZ(0);
   const int64 ms = core::MsOf(pg::UnixUs(at));
   if (ms < 0 || ms > core::kMaxUuidMs)
     ereport(ERROR, (errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-                    errmsg("%s is a time that no UUID of version 7 has", timestamptz_to_str(at)),
-                    errdetail("They have 0 to %lld ms since 1970-01-01 00:00 UTC, until %s.",
+                    errmsg("timestamp %s is out of range for UUID version 7", timestamptz_to_str(at)),
+                    errdetail("The range is 0 to %lld ms since 1970-01-01 00:00 UTC, until %s.",
                               static_cast<long long>(core::kMaxUuidMs), pg::TimeText(core::kMaxUuidMs))));
   const core::UuidEntropy entropy = pg::DrawUuidEntropy();
   const uint64 position = static_cast<uint64>(ms) << core::kUuidCounterBits | entropy.counter;

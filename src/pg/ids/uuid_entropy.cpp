@@ -1,4 +1,4 @@
-// The block of randomness that a backend draws from.
+// A backend's pool of random bytes.
 #include "pg/ids/uuid_entropy.h"
 
 #include <cstring>
@@ -9,14 +9,14 @@ namespace {
 constexpr size_t kUuidBytes = sizeof(core::UuidEntropy::tail) + sizeof(core::UuidEntropy::counter);
 
 struct Pool {
-  uint8 bytes[kUuidBytes * 1024];  // drawing less costs more per UUID: a draw has a price of its own
+  uint8 bytes[kUuidBytes * 1024];  // each draw has a fixed cost, so smaller draws cost more per UUID
   size_t used;
-  int pid;  // of the process that drew it: after a fork the other one draws its own
+  int pid;  // of the process that drew them: a forked process draws its own
 };
 Pool pool;
 
 void Draw() {
-  pool.used = sizeof pool.bytes;  // an error must not leave a half-filled pool in use
+  pool.used = sizeof pool.bytes;  // if drawing fails, the pool stays empty
   if (!pg_strong_random(pool.bytes, sizeof pool.bytes))
     ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values for a UUID")));
   pool.used = 0;
@@ -31,7 +31,7 @@ core::UuidEntropy DrawUuidEntropy() {
   core::UuidEntropy entropy;
   memcpy(&entropy.tail, next, sizeof entropy.tail);
   memcpy(&entropy.counter, next + sizeof entropy.tail, sizeof entropy.counter);
-  memset(next, 0, kUuidBytes);  // what was given out can't be read from memory again
+  memset(next, 0, kUuidBytes);  // used bytes cannot be read from memory later
   pool.used += kUuidBytes;
   return entropy;
 }

@@ -1,4 +1,4 @@
-// Strong randomness in small pieces: drawn from pg_strong_random by the block, each byte given out once.
+// Random bits for UUIDs, drawn from pg_strong_random in large batches. Each byte is used once.
 #pragma once
 
 #include "pg/base/pg.h"
@@ -7,7 +7,7 @@
 
 namespace idgen::pg {
 
-// Raises where the system has no randomness to give.
+// Raises if the system cannot provide random bytes.
 core::UuidEntropy DrawUuidEntropy();
 
 }  // namespace idgen::pg

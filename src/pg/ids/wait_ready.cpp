@@ -1,4 +1,4 @@
-// idgen_wait_ready(): for deployments and tests that must not begin before ids flow.
+// idgen_wait_ready(): for deployments and tests that must not begin before the server issues ids.
 #include "pg/base/pg.h"
 
 #include "core/server_state.h"
@@ -30,9 +30,10 @@ PGDLLEXPORT Datum idgen_sql_wait_ready(PG_FUNCTION_ARGS) {
   if (shared == nullptr) pg::RaiseNotPreloaded();
   constexpr int64 kUsPerDay = core::kMsPerDay * core::kUsPerMs;
   if (timeout->month != 0 || timeout->day > 1000000 || timeout->day < -1000000)
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the timeout must be days or less, not months")));
-  constexpr int64 kLongest = 1000000 * kUsPerDay;
-  const int64 time_us = Max(Min(timeout->time, kLongest), -kLongest);
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                    errmsg("timeout must not contain months or more than 1000000 days")));
+  constexpr int64 kMaxUs = 1000000 * kUsPerDay;
+  const int64 time_us = Max(Min(timeout->time, kMaxUs), -kMaxUs);
   const int64 until_us = io::BootUs() + timeout->day * kUsPerDay + time_us;
   const uint32 wait_event = pg::NewWaitEvent("IdgenWaitReady");
   while (!IsReady(*shared)) {

@@ -1,4 +1,4 @@
-// The rows of idgen_check() that are about the server, not about tables.
+// The rows of idgen_check() about the server. Those about tables come from the SQL function.
 #include "pg/base/pg.h"
 
 #include "pg/base/monitor_role.h"
@@ -28,13 +28,13 @@ void AddRow(FunctionCallInfo fcinfo, const char* severity, const char* object, c
 // Any state but "ok".
 void AddState(FunctionCallInfo fcinfo, const pg::Diagnosis& diagnosis) {
   if (strcmp(diagnosis.state, "ok") == 0) return;
-  static constexpr const char* kPassing[] = {"starting", "waiting", "idle", "standby", "off"};
+  static constexpr const char* kTransient[] = {"starting", "waiting", "idle", "standby", "off"};
   const char* severity = "error";
-  for (const char* state : kPassing)
+  for (const char* state : kTransient)
     if (strcmp(diagnosis.state, state) == 0) severity = "warning";
   const char* reason = diagnosis.reason != nullptr ? psprintf(" %s", diagnosis.reason) : "";
   AddRow(fcinfo, severity, "server", psprintf("Its state is \"%s\".%s", diagnosis.state, reason),
-         diagnosis.advice != nullptr ? diagnosis.advice : "idgen_status() shows more.");
+         diagnosis.advice != nullptr ? diagnosis.advice : "See idgen_status().");
 }
 
 // Whether the database has sequencers besides the built-in one.
@@ -58,8 +58,7 @@ PGDLLEXPORT Datum idgen_sql_check_server(PG_FUNCTION_ARGS) {
   InitMaterializedSRF(fcinfo, 0);
   const pg::Shared* shared = pg::SharedState();
   if (shared == nullptr) {
-    AddRow(fcinfo, "error", "server",
-           "The library is not in \"shared_preload_libraries\", so that no ids can be issued.",
+    AddRow(fcinfo, "error", "server", "The library is not in \"shared_preload_libraries\", so no ids can be issued.",
            "Add idgen to \"shared_preload_libraries\" and restart the server.");
     return Datum{0};
   }
@@ -67,14 +66,14 @@ PGDLLEXPORT Datum idgen_sql_check_server(PG_FUNCTION_ARGS) {
   AddState(fcinfo, pg::Diagnose(status, pg::MaySeeServer()));
   if (pg::WorkerNumberSource() == lease::NumberSource::kStatic && !pg::WorkerIdIsChosen())
     AddRow(fcinfo, "warning", "server",
-           "Nobody has chosen its worker id: it uses 0, as does every other server whose worker id nobody chose.",
-           "Set \"idgen.worker_id\" to a number of this server's own, or lease one: \"idgen.worker_source\".");
+           "\"idgen.worker_id\" is not set: the server uses 0, like every other server on which it is not set.",
+           "Set \"idgen.worker_id\" to a number that no other server uses, or lease one (\"idgen.worker_source\").");
   const pg::Diagnosis memory = pg::DiagnoseStoreMemory(status);
   if (memory.reason != nullptr) AddRow(fcinfo, "warning", "server", memory.reason, memory.advice);
   if (!pg::HasSequenceStore())
     AddRow(fcinfo, "error", HasSequencers(fcinfo) ? "sequences" : "default sequence",
-           "They are used in this database, and the server has no store for them.",
-           "Set \"idgen.sequence_store\" to the URL of a Redis, and reload.");
+           "Sequences are used in this database, but no sequence store is configured.",
+           "Set \"idgen.sequence_store\" to the URL of a Redis server and reload the configuration.");
   return Datum{0};
 }
 

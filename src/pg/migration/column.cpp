@@ -1,4 +1,4 @@
-// Judging a column, and running statements on it.
+// Validates a column and runs statements on it.
 #include "pg/migration/column.h"
 
 #include <cstring>
@@ -6,20 +6,20 @@
 namespace idgen::pg {
 namespace {
 
-// Raised over `text`, which names the column.
+// `text` names the column in messages.
 void CheckType(const Column& column, const char* text, Oid type, bool generated) {
   if (generated)
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("%s is a generated column", text),
-                    errhint("ALTER TABLE ... ALTER COLUMN ... DROP EXPRESSION makes it an ordinary one.")));
+                    errhint("ALTER TABLE ... ALTER COLUMN ... DROP EXPRESSION turns it into an ordinary column.")));
   const Oid base = getBaseType(type);
   if (base == INT8OID) return;
   const bool narrow = base == INT2OID || base == INT4OID;
   ereport(ERROR,
           (errcode(ERRCODE_DATATYPE_MISMATCH),
-           errmsg("%s is of type %s, which cannot hold ids of 64 bits", text, format_type_be(type)),
-           narrow ? errhint("ALTER TABLE %s ALTER COLUMN %s TYPE bigint; and likewise the columns that refer to it.",
+           errmsg("%s is of type %s, which cannot hold 64-bit ids", text, format_type_be(type)),
+           narrow ? errhint("Use ALTER TABLE %s ALTER COLUMN %s TYPE bigint, likewise for columns that reference it.",
                             column.table, column.name)
-                  : errhint("Ids of a generator are bigints.")));
+                  : errhint("Use a column of type bigint.")));
 }
 
 Oid OwnerOfTable(Oid table) {
@@ -51,7 +51,7 @@ int SeeAllRows() {
 Column LockColumn(Oid table, const char* name, const char* lock_mode) {
   const char kind = get_rel_relkind(table);
   if (kind == '\0')
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("there is no table with the OID %u", table)));
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table with OID %u does not exist", table)));
   const char* schema = get_namespace_name(get_rel_namespace(table));
   Column column = {.table_oid = table,
                    .number = InvalidAttrNumber,
@@ -60,18 +60,18 @@ Column LockColumn(Oid table, const char* name, const char* lock_mode) {
                    .identity = false};
   if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
     ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("%s is not a table", column.table)));
-  // Rows that came after the transaction's snapshot would not be seen.
+  // Rows newer than the transaction's snapshot would not be visible.
   if (IsolationUsesXactSnapshot())
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_TRANSACTION_STATE), errmsg("all rows of table %s must be seen", column.table),
-             errdetail("The transaction sees only those from before it began."),
-             errhint("Use the isolation level READ COMMITTED.")));
+    ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+                    errmsg("cannot see all rows of table %s in this transaction", column.table),
+                    errdetail("The transaction's isolation level hides rows that were committed after it began."),
+                    errhint("Use the isolation level READ COMMITTED.")));
   Execute(psprintf("LOCK TABLE %s IN %s MODE", column.table, lock_mode));
   if (get_relname_relid(get_rel_name(table), get_rel_namespace(table)) != table ||
       strcmp(column.table,
              quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)), get_rel_name(table))) != 0)
     ereport(ERROR,
-            (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("table %s was renamed meanwhile", column.table)));
+            (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE), errmsg("table %s was concurrently renamed", column.table)));
   column.number = get_attnum(table, name);
   if (column.number <= 0)
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("table %s has no column %s", column.table, column.name)));

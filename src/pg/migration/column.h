@@ -1,7 +1,7 @@
-// A column of ids that is to be changed by SQL of ours: found, locked and judged. Within SPI_connect().
+// Finds, locks and validates a column of ids that the extension's SQL will change. Use within SPI_connect().
 //
-// The caller may be a superuser and the table somebody else's, and so may be what is in the search path: in such SQL
-// every name is qualified, every operator is OPERATOR(pg_catalog.…), and what they are used on is of a built-in type.
+// The caller may be a superuser, and the table and the objects in the search path may belong to others. So qualify
+// every name in such SQL, write every operator as OPERATOR(pg_catalog.…), and use them on built-in types only.
 #pragma once
 
 #include "pg/base/pg.h"
@@ -16,18 +16,18 @@ struct Column {
   bool identity;
 };
 
-// Locks the table and returns its column. Raises 42809 for what is no table, 42703 where there is no such column, 42804
-// for a type that can't hold ids, 0A000 for a generated column.
+// Locks the table and returns its column. Raises 42809 if it is not a table, 42703 if there is no such column, 42804 if
+// its type cannot hold ids, and 0A000 if it is generated.
 Column LockColumn(Oid table, const char* name, const char* lock_mode);
 
-// The qualified and quoted name of the sequence that the column owns; nullptr where there is none.
+// The qualified and quoted name of the sequence that the column owns; nullptr if there is none.
 const char* OwnedSequence(const Column& column);
 
-// Makes queries fail rather than leave rows out by row-level security, until AtEOXact_GUC() of what it returns.
+// Makes queries fail instead of hiding rows by row-level security, until AtEOXact_GUC() with the returned level.
 int SeeAllRows();
 
-// Somebody who has the rights of the table's owner, as a superuser has, becomes the owner until BecomeCaller():
-// triggers and constraints of the table get no rights that its owner does not have. Errors put the caller back.
+// Switches a caller with the rights of the table's owner, such as a superuser, to the owner until BecomeCaller(), so
+// that triggers and constraints of the table get no more rights than its owner has. An error restores the caller.
 struct Caller {
   Oid user;
   int security_context;
@@ -36,10 +36,10 @@ struct Caller {
 Caller BecomeOwner(const Column& column);
 void BecomeCaller(const Caller& caller);
 
-// Runs a statement of ours; the number of rows.
+// Runs a statement and returns the number of rows.
 uint64 Execute(const char* sql);
 
-// The schema that the called function is in, quoted.
+// The schema of the called function, quoted.
 const char* ExtensionSchema(FunctionCallInfo fcinfo);
 
 }  // namespace idgen::pg

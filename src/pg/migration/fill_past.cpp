@@ -1,7 +1,7 @@
-// idgen_fill_past(): ids for rows that are older than their ids, from their own times, in order.
+// idgen_fill_past(): assigns ids to existing rows, ordered by and made from the rows' own times.
 //
-// They are made under a worker id that no server has, so none can meet an id that a server issues; and past those that
-// the column has under it already, so none is given twice.
+// The ids have a worker id that no server uses, so they never equal an id that a server issues. Ids with that worker id
+// that the column already contains are skipped.
 #include "pg/base/pg.h"
 
 #include "core/position.h"
@@ -19,7 +19,7 @@ namespace {
 
 constexpr int kBatch = 1000;
 
-// Rows of a query, fetched a batch at a time.
+// The rows of a query, fetched in batches.
 class Rows {
  public:
   explicit Rows(const char* sql) {
@@ -28,7 +28,7 @@ class Rows {
     portal_ = SPI_cursor_open(nullptr, plan, nullptr, nullptr, false);
   }
 
-  // False when there is none left.
+  // False if there are no more rows.
   bool Next() {
     if (batch_ != nullptr && ++at_ < batch_->numvals) return true;
     if (batch_ != nullptr) SPI_freetuptable(batch_);
@@ -41,7 +41,7 @@ class Rows {
     bool is_null;
     return SPI_getbinval(batch_->vals[at_], batch_->tupdesc, number, &is_null);
   }
-  // An open portal would keep the table in use until the end of the transaction, and ALTER TABLE from it.
+  // An open portal would block ALTER TABLE on the table until the end of the transaction.
   void Close() { SPI_cursor_close(portal_); }
 
  private:
@@ -52,28 +52,30 @@ class Rows {
 
 uint32 PastWorker(FunctionCallInfo fcinfo, const core::Layout& layout, int argument) {
   const int64 asked = PG_ARGISNULL(argument) ? -1 : PG_GETARG_INT32(argument);
-  const uint64 most = Min(layout.worker.MaxValue(), uint64{core::kMaxWorker});
-  if (!PG_ARGISNULL(argument) && (asked < 0 || static_cast<uint64>(asked) > most))
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("worker_id %lld is out of range", static_cast<long long>(asked)),
-                    errdetail("The layout's worker ids go from 0 to %llu.", static_cast<unsigned long long>(most))));
-  const auto worker = static_cast<uint32>(asked < 0 ? most : static_cast<uint64>(asked));
+  const uint64 max_worker = Min(layout.worker.MaxValue(), uint64{core::kMaxWorker});
+  if (!PG_ARGISNULL(argument) && (asked < 0 || static_cast<uint64>(asked) > max_worker))
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+             errmsg("worker_id %lld is out of range", static_cast<long long>(asked)),
+             errdetail("The layout's worker ids range from 0 to %llu.", static_cast<unsigned long long>(max_worker))));
+  const auto worker = static_cast<uint32>(asked < 0 ? max_worker : static_cast<uint64>(asked));
   if (pg::WorkerNumberSource() == lease::NumberSource::kLease) {
     if (worker < pg::MaxWorkers())
       ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                       errmsg("worker id %u may be leased to a server", worker),
-                      errdetail("\"idgen.max_workers\" is %u; ids of the past need a worker id that no server has.",
+                      errdetail("\"idgen.max_workers\" is %u, and past ids need a worker id that no server uses.",
                                 pg::MaxWorkers()),
                       errhint("Lower \"idgen.max_workers\" on all servers to %u or less.", worker)));
   } else if (const pg::WorkerId own = pg::ResolveWorkerId(); own.had && own.number == worker) {
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("worker id %u is this server's", worker),
-                    errdetail("Ids of the past need a worker id that no server has."),
-                    errhint("Name another in worker_id, which no server has now or will have.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("worker id %u is used by this server", worker),
+             errdetail("Past ids need a worker id that no server uses."),
+             errhint("Pass a worker_id that no server uses now or in the future.")));
   }
   return worker;
 }
 
-// A cast from a type that somebody has made would run a function of his.
+// A cast from a user-defined type could run a function of its owner.
 void CheckTimeColumn(const pg::Column& column, const char* name, const char* quoted) {
   const AttrNumber number = get_attnum(column.table_oid, name);
   if (number <= 0)
@@ -86,7 +88,7 @@ void CheckTimeColumn(const pg::Column& column, const char* name, const char* quo
                   errhint("Copy the times to a column of type timestamp with time zone.")));
 }
 
-// Times that no id of the past can have: before the epoch, to come, or none at all.
+// Raises if a row has no time, one before the epoch or one in the future.
 void CheckTimes(const pg::Column& column, const char* time, const core::GeneratorDefinition& definition) {
   const char* epoch = timestamptz_to_str(pg::TimestampOfUnixUs(definition.layout.epoch_ms * core::kUsPerMs));
   pg::Execute(
@@ -101,16 +103,17 @@ void CheckTimes(const pg::Column& column, const char* time, const core::Generato
     return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, number, &is_null));
   };
   if (count(1) + count(2) + count(3) == 0) return;
-  ereport(ERROR,
-          (errcode(ERRCODE_DATETIME_FIELD_OVERFLOW), errmsg("some rows have a time that no id of the past can have"),
-           errdetail("Of the rows of table %s without an id %lld have no time, %lld one before the epoch, %s, and %lld "
-                     "one in the future.",
-                     column.table, static_cast<long long>(count(1)), static_cast<long long>(count(2)), epoch,
-                     static_cast<long long>(count(3))),
-           errhint("Correct their times, or use a generator with an earlier epoch.")));
+  ereport(
+      ERROR,
+      (errcode(ERRCODE_DATETIME_FIELD_OVERFLOW), errmsg("some rows have a time that no past id can have"),
+       errdetail("Of the rows of table %s without an id, %lld have no time, %lld have a time before the epoch (%s), "
+                 "and %lld have a time in the future.",
+                 column.table, static_cast<long long>(count(1)), static_cast<long long>(count(2)), epoch,
+                 static_cast<long long>(count(3))),
+       errhint("Correct their times, or use a generator with an earlier epoch.")));
 }
 
-// The position that an id has under this worker; false for one of another.
+// The position of an id of this worker; false if the id is of another worker.
 bool PositionOf(const core::Layout& layout, int64 id, uint32 worker, core::Position* position) {
   const auto bits = static_cast<uint64>(id);
   *position = layout.time.Get(bits) << layout.sequence.width | layout.sequence.Get(bits);
@@ -125,17 +128,17 @@ PG_FUNCTION_INFO_V1(idgen_sql_fill_past);
 PGDLLEXPORT Datum idgen_sql_fill_past(PG_FUNCTION_ARGS) {
   for (int i = 0; i < 3; ++i)
     if (PG_ARGISNULL(i))
-      ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the table and its columns cannot be null")));
+      ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("table and columns must not be null")));
   if (PG_ARGISNULL(4))
-    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the generator cannot be null")));
+    ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("generator must not be null")));
   const core::GeneratorDefinition definition = pg::FetchGenerator(fcinfo, 4, false).definition;
   const core::Layout layout = core::LineLayout(definition.layout);
   const uint32 worker = PastWorker(fcinfo, layout, 3);
-  // Ids of a partition's rows must differ from those of the others.
+  // Ids must be unique across all partitions.
   if (get_rel_relispartition(PG_GETARG_OID(0)))
-    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("ids of the past are given to whole tables"),
+    ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("cannot fill ids of a single partition"),
                     errdetail("\"%s\" is a partition.", get_rel_name(PG_GETARG_OID(0))),
-                    errhint("Name the partitioned table.")));
+                    errhint("Use the partitioned table.")));
   SPI_connect();
   const int settings = pg::SeeAllRows();
   const pg::Column column = pg::LockColumn(PG_GETARG_OID(0), NameStr(*PG_GETARG_NAME(1)), "SHARE ROW EXCLUSIVE");
@@ -145,7 +148,7 @@ PGDLLEXPORT Datum idgen_sql_fill_past(PG_FUNCTION_ARGS) {
   const pg::Caller caller = pg::BecomeOwner(column);
   CheckTimes(column, time, definition);
 
-  Rows taken(
+  Rows used(
       psprintf("SELECT %s::bigint FROM %s WHERE ((%s::bigint OPERATOR(pg_catalog.>>) %d) OPERATOR(pg_catalog.&) "
                "%llu::bigint) OPERATOR(pg_catalog.=) %u::bigint ORDER BY 1",
                column.name, column.table, column.name, layout.worker.shift,
@@ -159,16 +162,16 @@ PGDLLEXPORT Datum idgen_sql_fill_past(PG_FUNCTION_ARGS) {
                                         lengthof(types), types);
   if (update == nullptr) elog(ERROR, "idgen: update failed: %s", SPI_result_code_string(SPI_result));
 
-  bool any_taken = taken.Next();
+  bool any_used = used.Next();
   core::Position next = 0;
   int64 filled = 0;
   while (rows.Next()) {
     CHECK_FOR_INTERRUPTS();
     const int64 unix_ms = core::MsOf(pg::UnixUs(DatumGetTimestampTz(rows.Column(3))));
     next = Max(next, core::PositionAt(layout, unix_ms));
-    for (core::Position used; any_taken; any_taken = taken.Next()) {
-      if (!PositionOf(layout, DatumGetInt64(taken.Column(1)), worker, &used) || used < next) continue;
-      if (used > next) break;
+    for (core::Position position; any_used; any_used = used.Next()) {
+      if (!PositionOf(layout, DatumGetInt64(used.Column(1)), worker, &position) || position < next) continue;
+      if (position > next) break;
       ++next;
     }
     if (next >= core::EndOfIds(definition.layout))
@@ -180,12 +183,12 @@ PGDLLEXPORT Datum idgen_sql_fill_past(PG_FUNCTION_ARGS) {
     if (SPI_execute_plan(update, values, nullptr, false, 0) != SPI_OK_UPDATE_RETURNING || SPI_processed != 1 ||
         DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null)) != id)
       ereport(ERROR, (errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
-                      errmsg("a row of table %s was not given its id", column.table),
-                      errdetail("A trigger or a rule left it out, or changed it meanwhile.")));
+                      errmsg("could not store the id of a row of table %s", column.table),
+                      errdetail("A trigger or rule skipped or changed the row.")));
     SPI_freetuptable(SPI_tuptable);
     ++filled;
   }
-  taken.Close();
+  used.Close();
   rows.Close();
   AtEOXact_GUC(!caller.changed, settings);
   pg::BecomeCaller(caller);

@@ -1,4 +1,4 @@
-// The right to a prefix, and the setting by which a superuser gives it.
+// The right to choose a key prefix, and the setting by which a superuser grants it.
 #include "pg/sequences/prefix_right.h"
 
 #include "sequencer/key.h"
@@ -10,7 +10,7 @@ char* allowed_prefixes = nullptr;
 
 bool CheckList(char** value, void**, GucSource) {
   if (sequencer::MayBePrefixList(*value)) return true;
-  GUC_check_errdetail("A prefix must have 1 to %zu bytes, and no braces.", sequencer::kMaxPrefixBytes);
+  GUC_check_errdetail("A prefix must have 1 to %zu bytes and no braces.", sequencer::kMaxPrefixBytes);
   return false;
 }
 
@@ -31,10 +31,10 @@ void CheckMayUsePrefix(const text* prefix) {
   ereport(
       ERROR,
       (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied to use key prefix \"%s\"", shown),
-       errdetail("A chosen prefix can be that of another database's sequences: it is for superusers, unless "
-                 "\"idgen.allowed_key_prefixes\" allows it."),
+       errdetail("Another database may use the prefix, so only superusers may choose one that is not in "
+                 "\"idgen.allowed_key_prefixes\"."),
        errhint(
-           "Leave \"key_prefix\" out, or have a superuser run: ALTER DATABASE %s SET idgen.allowed_key_prefixes = %s",
+           "Omit \"key_prefix\", or ask a superuser to run ALTER DATABASE %s SET idgen.allowed_key_prefixes = %s.",
            quote_identifier(get_database_name(MyDatabaseId)), quote_literal_cstr(shown))));
 }
 

@@ -1,5 +1,5 @@
-// Who may choose the prefix of a sequencer's keys. Every database has keys of its own by default; a prefix that is
-// chosen may be that of another one.
+// Who may choose the prefix of a sequencer's keys. By default every database has its own keys, but a chosen prefix may be
+// that of another database.
 #pragma once
 
 #include "pg/base/pg.h"

@@ -1,4 +1,4 @@
-// The table idgen_sequencer: how its trigger judges what comes in; creating and dropping.
+// The table idgen_sequencer: validation of its rows; creating and dropping sequencers.
 #include "pg/sequences/prefix_right.h"
 #include "pg/base/row.h"
 #include "pg/sequences/sequencers.h"
@@ -9,17 +9,17 @@ using namespace idgen;
 
 namespace {
 
-HeapTuple JudgeNew(HeapTuple row, TupleDesc descriptor, bool* is_default) {
+HeapTuple ValidateNew(HeapTuple row, TupleDesc descriptor, bool* is_default) {
   *is_default = pg::DefinitionOfSequencerRow(row, descriptor) == sequencer::Definition{};
-  // Also a row that somebody restores, or that comes by replication. One that idgen_create_sequencer() makes comes as
-  // the owner of the function, who is a superuser; its caller's right was looked at there.
+  // This also covers restored and replicated rows. idgen_create_sequencer() inserts as the owner of the function, a
+  // superuser, after it has checked the caller's right.
   bool is_null;
   const Datum prefix = heap_getattr(row, pg::kSequencerPrefix, descriptor, &is_null);
   if (!is_null) pg::CheckMayUsePrefix(DatumGetTextPP(prefix));
   return row;
 }
 
-// The row that the view idgen_sequencers has of it.
+// The corresponding row of the view idgen_sequencers.
 Datum RowOfView(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor) {
   pg::Row<10> result;
   result.AddColumn(row, pg::kNameColumn, descriptor);
@@ -32,11 +32,11 @@ Datum RowOfView(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor) {
 }
 
 constexpr pg::NamedTrigger kTrigger = {
-    .judge_new = JudgeNew,
-    .why_kept = "",
-    .instead = "Drop it and make it anew: one of the same name goes on with the values in the store."};
+    .validate_new = ValidateNew,
+    .why_fixed = "",
+    .instead = "Drop it and create it again. A sequencer of the same name continues with the values in the store."};
 
-// What is wrong is said before a row is made, so that it is said without the context of a query.
+// Validates before a row is inserted, so that errors have no context of an internal query.
 sequencer::Definition DefinitionOfArguments(FunctionCallInfo fcinfo) {
   const auto given = [fcinfo](int n) { return !PG_ARGISNULL(n); };
   const int64 start = given(2) ? PG_GETARG_INT64(2) : 0, step = given(3) ? PG_GETARG_INT64(3) : 0,

@@ -1,4 +1,4 @@
-// Looking a sequencer up: the session's copy, the table.
+// Looks up sequencers in the session's cache or the table, and validates their definitions.
 #include "pg/sequences/sequencers.h"
 
 #include <cstring>
@@ -19,8 +19,8 @@ int64 TtlMs(const Interval& ttl) {
                     !__builtin_add_overflow(us, ttl.time, &us) && us >= 1000 && us % 1000 == 0 &&
                     us / 1000 <= sequencer::kMaxTtlMs;
   if (!fits)
-    Refuse("invalid TTL of a sequencer",
-           psprintf("It is %s; it can be from 1 ms to 36500 days, in whole milliseconds and without months.",
+    Refuse("invalid sequencer TTL",
+           psprintf("The TTL is %s; it must be from 1 ms to 36500 days, in whole milliseconds and without months.",
                     DatumGetCString(DirectFunctionCall1(interval_out, IntervalPGetDatum(&ttl)))));
   return us / 1000;
 }
@@ -29,8 +29,8 @@ bool IsSliding(const text* mode) {
   const std::string_view given(VARDATA_ANY(mode), static_cast<size_t>(VARSIZE_ANY_EXHDR(mode)));
   if (given == kSliding) return true;
   if (given != kFromFirstUse)
-    Refuse("invalid \"ttl_mode\" of a sequencer",
-           psprintf("It is \"%s\"; it can be \"%s\" or \"%s\".", text_to_cstring(mode), kFromFirstUse, kSliding));
+    Refuse("invalid sequencer \"ttl_mode\"",
+           psprintf("The mode is \"%s\"; it must be \"%s\" or \"%s\".", text_to_cstring(mode), kFromFirstUse, kSliding));
   return false;
 }
 
@@ -38,25 +38,25 @@ void Check(const sequencer::Definition& definition) {
   using sequencer::Fault;
   switch (sequencer::Judge(definition)) {
     case Fault::kStep:
-      return Refuse("invalid step of a sequencer",
-                    psprintf("It is %s; it must be 1 or more: sequences only grow.", Number(definition.step)));
+      return Refuse("invalid sequencer step",
+                    psprintf("The step is %s; it must be 1 or more.", Number(definition.step)));
     case Fault::kStart:
-      return Refuse("invalid start of a sequencer",
-                    psprintf("It is %s; values are 0 or more.", Number(definition.start)));
+      return Refuse("invalid sequencer start",
+                    psprintf("The start is %s; it must be 0 or more.", Number(definition.start)));
     case Fault::kMaxBelowStart:
-      return Refuse("the maximum of a sequencer is below its start",
-                    psprintf("It is %s, and the start is %s.", Number(definition.max_value), Number(definition.start)));
+      return Refuse("sequencer maximum is below its start",
+                    psprintf("The maximum is %s; the start is %s.", Number(definition.max_value), Number(definition.start)));
     case Fault::kMaxBelowStep:
-      return Refuse("the maximum of a sequencer is below its step",
-                    psprintf("It is %s, and the step is %s.", Number(definition.max_value), Number(definition.step)));
+      return Refuse("sequencer maximum is below its step",
+                    psprintf("The maximum is %s; the step is %s.", Number(definition.max_value), Number(definition.step)));
     case Fault::kCache:
-      return Refuse("invalid cache of a sequencer",
-                    psprintf("It is %d; it can be from 1 to %d values.", definition.cache, sequencer::kMaxCache));
+      return Refuse("invalid sequencer cache",
+                    psprintf("The cache is %d; it must be from 1 to %d values.", definition.cache, sequencer::kMaxCache));
     case Fault::kSegments:
-      return Refuse(psprintf("a sequencer with a %s cannot have a cache", definition.cycle ? "cycle" : "TTL"),
-                    psprintf("It would be of %d values, which a server would go on giving %s.", definition.cache,
-                             definition.cycle ? "after others have begun again" : "after the key has expired"),
-                    "Leave \"cache\" out: every call is a step in the store then.", ERRCODE_FEATURE_NOT_SUPPORTED);
+      return Refuse(psprintf("sequencer with a %s cannot have a cache", definition.cycle ? "cycle" : "TTL"),
+                    psprintf("A server would continue to issue its cached values after %s.",
+                             definition.cycle ? "other servers have started over" : "the key has expired"),
+                    "Omit \"cache\". Every call then goes to the store.", ERRCODE_FEATURE_NOT_SUPPORTED);
     case Fault::kTtl:
     case Fault::kNone: break;
   }
@@ -99,8 +99,8 @@ sequencer::Definition ParseSequencer(const SequencerText& given) {
   sequencer::Definition definition;
   if (given.prefix != nullptr &&
       !sequencer::MayBePrefix({VARDATA_ANY(given.prefix), static_cast<size_t>(VARSIZE_ANY_EXHDR(given.prefix))}))
-    Refuse("invalid \"key_prefix\" of a sequencer",
-           psprintf("It must have 1 to %zu bytes, and none of the braces that a Redis Cluster looks for.",
+    Refuse("invalid sequencer \"key_prefix\"",
+           psprintf("The prefix must have 1 to %zu bytes and no braces, which have a meaning in Redis Cluster.",
                     sequencer::kMaxPrefixBytes));
   if (given.start != nullptr) definition.start = *given.start;
   if (given.step != nullptr) definition.step = *given.step;

@@ -1,4 +1,4 @@
-// Sequencers by name: what a session knows of the table idgen_sequencer.
+// Sequencers by name: the session's cache of the table idgen_sequencer.
 #pragma once
 
 #include "pg/base/pg.h"
@@ -12,10 +12,11 @@ namespace idgen::pg {
 struct Sequencer {
   char name[NAMEDATALEN];
   sequencer::Definition definition;
-  char prefix[sequencer::kPrefixBuffer];  // that of this database, where none was chosen
+  char prefix[sequencer::kPrefixBuffer];  // the default of this database if none was chosen
 };
 
-// The sequencer that argument `argument`, not NULL, names; raises 42704 where there is none. Valid until the next call.
+// The sequencer named by argument `argument`, which is not NULL. Raises 42704 if it does not exist. Valid until the next
+// call.
 const Sequencer& FetchSequencer(FunctionCallInfo fcinfo, int argument);
 
 extern NamedTable sequencers;
@@ -35,7 +36,7 @@ enum SequencerColumn {
   kSequencerColumns = kSequencerBuiltIn,
 };
 
-// A definition as SQL gives it; nullptr: not given.
+// A definition as given in SQL; nullptr: not given.
 struct SequencerText {
   const text* prefix;
   const int64* start;
@@ -50,13 +51,13 @@ struct SequencerText {
 inline constexpr const char* kFromFirstUse = "from first use";
 inline constexpr const char* kSliding = "sliding";
 
-// Raises 22023 with what is wrong with it; 0A000 for what there is not yet.
+// Raises 22023 if it is invalid, 0A000 if it is not supported.
 sequencer::Definition ParseSequencer(const SequencerText& given);
 
-// The definition in a row, judged anew: a row may have come in past the trigger.
+// The definition in a row, validated again: the row may have bypassed the trigger.
 sequencer::Definition DefinitionOfSequencerRow(HeapTuple row, TupleDesc descriptor);
 
-// What its keys begin with in the store: as it was chosen, or from the names of database and sequencer.
+// The prefix of its keys in the store: the chosen one, or one made from the names of database and sequencer.
 void PrefixOfRow(HeapTuple row, TupleDesc descriptor, char (&prefix)[sequencer::kPrefixBuffer]);
 
 }  // namespace idgen::pg

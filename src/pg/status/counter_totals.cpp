@@ -1,5 +1,5 @@
-// Summing the counters of a line. A live backend's are read while it writes them: a sum is right to within what happens
-// meanwhile.
+// Sums the counters of a line. Those of live backends are read while they change, so a sum may miss what is just
+// happening.
 #include "pg/status/counter_totals.h"
 
 #include "io/clock.h"

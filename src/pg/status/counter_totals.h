@@ -1,4 +1,4 @@
-// The counters of a line, of all backends together: those that have ended and those that live.
+// The counters of a line, summed over all backends, ended and live.
 #pragma once
 
 #include "pg/base/shared_memory.h"
@@ -14,16 +14,16 @@ struct Totals {
   uint64 max_drift_ms;
 };
 
-// Since the server started. Holds: the lock, at least shared, so that no backend moves its counters meanwhile.
+// Since the server started. The caller holds the lock, at least shared, so that no backend moves its counters.
 Totals TotalsOf(const Shared& shared, uint32 line);
 
-// Of all lines together, since the server started. Holds: the lock, at least shared.
+// Of all lines together, since the server started. The caller holds the lock, at least shared.
 Totals TotalsOfAll(const Shared& shared);
 
-// Since the last reset. Holds: the lock, at least shared.
+// Since the last reset. The caller holds the lock, at least shared.
 Totals TotalsSinceReset(const Shared& shared, uint32 line);
 
-// Holds: the lock, exclusive.
+// The caller holds the lock, exclusive.
 void ResetTotals(Shared& shared);
 
 // How far the line's next id is ahead of the id clock, at least 0.

@@ -1,8 +1,7 @@
-// idgen_guard(): a trigger on replicated rows that tells when another server issues this one's ids.
+// idgen_guard(): a trigger on replicated rows that warns if another server issues this server's ids.
 //
-// It must never stop the replication that it watches: whatever it can't make out it passes by. So all that it needs
-// stands in the trigger's arguments: the column, and of the layout the fields, the epoch (Unix ms), the unit (us) and
-// the fixed bits.
+// It must never stop the replication that it watches: rows that it cannot interpret pass. Everything it needs is in the
+// trigger's arguments: the column, and the layout's fields, epoch (Unix ms), unit (us) and fixed bits.
 #include "pg/status/guard.h"
 
 #include "core/generator_definition.h"
@@ -29,11 +28,10 @@ bool IsImplicitCast(const Node* node) {
   return IsA(node, FuncExpr) && reinterpret_cast<const FuncExpr*>(node)->funcformat == COERCE_IMPLICIT_CAST;
 }
 
-// The generator that a default of the column calls: its name, "" for the default generator; nullptr where it calls
-// none.
+// The name of the generator that the column's default calls, "" for the default generator; nullptr if it calls none.
 const char* GeneratorOfDefault(FunctionCallInfo fcinfo, Relation relation, int column) {
   Node* node = build_column_default(relation, column);
-  // Below the cast to the column's type stands the call, also if that type can't hold ids: LockColumn() says so then.
+  // Skip casts to the column's type, even to one that cannot hold ids: LockColumn() raises that error.
   while (node != nullptr && (IsA(node, CoerceToDomain) || IsImplicitCast(node)))
     node = IsA(node, CoerceToDomain) ? reinterpret_cast<Node*>(reinterpret_cast<CoerceToDomain*>(node)->arg)
                                      : static_cast<Node*>(linitial(reinterpret_cast<FuncExpr*>(node)->args));
@@ -46,12 +44,12 @@ const char* GeneratorOfDefault(FunctionCallInfo fcinfo, Relation relation, int c
     return nullptr;
   if (call->args == NIL) return "";
   const auto* argument = static_cast<const Const*>(linitial(call->args));
-  // The extension's owner may add a function of that name with another argument to it.
+  // The extension's owner may add a function of that name with a different argument to the extension.
   if (!IsA(argument, Const) || argument->consttype != TEXTOID || argument->constisnull) return nullptr;
   return TextDatumGetCString(argument->constvalue);
 }
 
-// The one column with such a default.
+// The only column with such a default.
 const char* ColumnWithIds(FunctionCallInfo fcinfo, Relation relation) {
   const TupleDesc descriptor = RelationGetDescr(relation);
   const char* found = nullptr;
@@ -66,9 +64,9 @@ const char* ColumnWithIds(FunctionCallInfo fcinfo, Relation relation) {
   }
   if (count == 1) return found;
   ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                  errmsg("the column of ids of table \"%s\" must be named", RelationGetRelationName(relation)),
-                  errdetail("%d columns have idgen_next() as their default.", count),
-                  errhint("Name it as the second argument of idgen_guard().")));
+                  errmsg("could not determine the id column of table \"%s\"", RelationGetRelationName(relation)),
+                  errdetail("The number of columns with idgen_next() as default is %d, not 1.", count),
+                  errhint("Give the column as the second argument of idgen_guard().")));
 }
 
 core::GeneratorDefinition DefinitionOfColumn(FunctionCallInfo fcinfo, Relation relation, int column) {
@@ -99,7 +97,7 @@ std::optional<core::GeneratorDefinition> DefinitionOfTrigger(const Trigger* trig
   return definition;
 }
 
-// Whether this server may have issued the id since it has had its worker id, or would.
+// Whether this server may have issued the id, or may yet, since it got its worker id.
 bool IsOurs(const core::GeneratorDefinition& definition, uint64 id, const pg::Shared& shared) {
   const core::Identity identity(shared.server.identity.load());
   const core::Layout& layout = definition.layout;
@@ -123,31 +121,32 @@ void Raise(pg::Shared& shared, Relation relation, int64 id) {
                                   .id = id,
                                   .at = GetCurrentTimestamp()};
     LWLockAcquire(shared.lock, LW_EXCLUSIVE);
-    pg::GuardAlarm* place = &shared.status.alarms[0];
+    pg::GuardAlarm* slot = &shared.status.alarms[0];
     for (pg::GuardAlarm& each : shared.status.alarms) {
       if (each.database == alarm.database) {
-        place = &each;
+        slot = &each;
         break;
       }
-      if (each.at < place->at) place = &each;
+      if (each.at < slot->at) slot = &each;
     }
-    *place = alarm;
+    *slot = alarm;
     LWLockRelease(shared.lock);
   }
   if (!log_limit.Allows(boot_us)) return;
-  ereport(WARNING,
-          (errmsg("table \"%s\" receives ids by replication that this server issues, too",
-                  RelationGetRelationName(relation)),
-           errdetail("Id %lld has this server's worker id, %u, and a time at which this server has held it.",
-                     static_cast<long long>(id), worker),
-           errhint("Another live server has the same worker id: give one of the two another, and look for ids that "
-                   "both have issued.")));
+  ereport(
+      WARNING,
+      (errmsg("table \"%s\" receives ids by replication that this server also issues",
+              RelationGetRelationName(relation)),
+       errdetail("Id %lld has this server's worker id, %u, and a time at which this server held it.",
+                 static_cast<long long>(id), worker),
+       errhint("Another live server uses the same worker id. Give one of the two another worker id, then look for ids "
+               "that both have issued.")));
 }
 
-// The copy of a table that a subscription begins with holds what is there, not what comes.
-bool CopiesTable() { return MyBgworkerEntry != nullptr && strstr(MyBgworkerEntry->bgw_name, " sync ") != nullptr; }
+// Whether this is the initial copy of a subscribed table, whose rows are old.
+bool IsInitialCopy() { return MyBgworkerEntry != nullptr && strstr(MyBgworkerEntry->bgw_name, " sync ") != nullptr; }
 
-void Look(const TriggerData& fired, pg::Shared& shared) {
+void CheckRow(const TriggerData& fired, pg::Shared& shared) {
   const std::optional<core::GeneratorDefinition> definition = DefinitionOfTrigger(fired.tg_trigger);
   if (!definition) return;
   const TupleDesc descriptor = RelationGetDescr(fired.tg_relation);
@@ -155,9 +154,9 @@ void Look(const TriggerData& fired, pg::Shared& shared) {
   if (column <= 0) {
     static pg::LogLimit limit;
     if (limit.Allows(io::BootUs()))
-      ereport(WARNING, (errmsg("the guard of table \"%s\" guards nothing", RelationGetRelationName(fired.tg_relation)),
-                        errdetail("The table has no column \"%s\" any more.", fired.tg_trigger->tgargs[kColumn]),
-                        errhint("Drop the trigger \"%s\", and call idgen_guard() for the column as it is called now.",
+      ereport(WARNING, (errmsg("guard of table \"%s\" is ineffective", RelationGetRelationName(fired.tg_relation)),
+                        errdetail("The table no longer has a column \"%s\".", fired.tg_trigger->tgargs[kColumn]),
+                        errhint("Drop the trigger \"%s\" and call idgen_guard() for the column under its new name.",
                                 fired.tg_trigger->tgname)));
     return;
   }
@@ -185,7 +184,7 @@ extern "C" {
 
 PG_FUNCTION_INFO_V1(idgen_sql_guard);
 PGDLLEXPORT Datum idgen_sql_guard(PG_FUNCTION_ARGS) {
-  if (PG_ARGISNULL(0)) ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the table cannot be null")));
+  if (PG_ARGISNULL(0)) ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("table must not be null")));
   SPI_connect();
   const Oid table = PG_GETARG_OID(0);
   const char kind = get_rel_relkind(table);
@@ -221,12 +220,12 @@ PGDLLEXPORT Datum idgen_sql_guard_row(PG_FUNCTION_ARGS) {
   if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(fired->tg_event) || !TRIGGER_FIRED_FOR_ROW(fired->tg_event) ||
       !TRIGGER_FIRED_BY_INSERT(fired->tg_event))
     ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                    errmsg("idgen_guard_row() must be fired before an insert, for each row"),
-                    errhint("idgen_guard() makes such a trigger.")));
-  // Whoever owns a table can make a trigger like this one; only a superuser, and replication, can fire it as a replica.
+                    errmsg("idgen_guard_row() must be fired BEFORE INSERT, FOR EACH ROW"),
+                    errhint("idgen_guard() creates such a trigger.")));
+  // A table's owner can create such a trigger; only superusers and replication can fire it in the replica role.
   pg::Shared* shared = pg::SharedState();
-  if (shared != nullptr && SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA && !CopiesTable())
-    Look(*fired, *shared);
+  if (shared != nullptr && SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA && !IsInitialCopy())
+    CheckRow(*fired, *shared);
   return PointerGetDatum(fired->tg_trigtuple);
 }
 

@@ -12,7 +12,7 @@ using namespace idgen;
 
 namespace {
 
-void StoreLine(FunctionCallInfo fcinfo, const pg::Shared& shared, uint32 line, const char* generator) {
+void AddLineRow(FunctionCallInfo fcinfo, const pg::Shared& shared, uint32 line, const char* generator) {
   LWLockAcquire(shared.lock, LW_SHARED);
   const pg::Totals totals = pg::TotalsSinceReset(shared, line);
   const TimestampTz reset_at = shared.status.stats_reset;
@@ -68,15 +68,15 @@ PGDLLEXPORT Datum idgen_sql_stat_get_generators(PG_FUNCTION_ARGS) {
   const pg::Generator* generators = pg::AllGenerators(fcinfo, &count);
   const auto lines = static_cast<uint32>(shared->server.line_count.load());
   for (uint32 line = 0; line < lines; ++line) {
-    // The counts are a layout's: generators that share one have them in common, and one that only other databases use
-    // has no name here.
+    // Counters are kept per layout: generators that share one show the same numbers, and a layout that only other
+    // databases use has no name here.
     bool named = false;
     for (int i = 0; i < count; ++i) {
       if (core::LineLayout(generators[i].definition.layout) != shared->server.lines[line].layout) continue;
-      StoreLine(fcinfo, *shared, line, generators[i].name);
+      AddLineRow(fcinfo, *shared, line, generators[i].name);
       named = true;
     }
-    if (!named) StoreLine(fcinfo, *shared, line, line == pg::kDefaultLine ? "default" : nullptr);
+    if (!named) AddLineRow(fcinfo, *shared, line, line == pg::kDefaultLine ? "default" : nullptr);
   }
   return static_cast<Datum>(0);
 }

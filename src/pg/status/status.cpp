@@ -1,4 +1,4 @@
-// idgen_status(): is it healthy, and if not, what do I do?
+// idgen_status(): whether the server issues ids and, if not, what to do about it.
 #include "pg/base/pg.h"
 
 #include "pg/base/monitor_role.h"
@@ -38,8 +38,8 @@ Status ReadStatus() {
   return status;
 }
 
-// The source names the host, an address of it, or a variable.
-bool IsOfHost() {
+// Whether the worker id is read from the host: its source then names the host, an address or a variable.
+bool IsFromHost() {
   const lease::NumberSource source = pg::WorkerNumberSource();
   return source != lease::NumberSource::kStatic && source != lease::NumberSource::kLease;
 }
@@ -51,7 +51,7 @@ void AddHead(pg::Row<N>& row, const Status& status) {
   row.AddText(status.diagnosis.advice);
   if (status.identity) {
     row.Add(Int32GetDatum(static_cast<int32>(status.identity.worker())));
-    row.AddText(status.in_full || !IsOfHost() ? status.worker.worker_id.source : "the host");
+    row.AddText(status.in_full || !IsFromHost() ? status.worker.worker_id.source : "the host");
     row.AddTime(pg::TimestampOfUnixMs(status.identity.ceiling_ms()));
   } else {
     for (int i = 0; i < 3; ++i) row.AddNull();
@@ -86,7 +86,7 @@ void AddLease(pg::Row<N>& row, const Status& status) {
   row.AddTime(leased && view.expiry_ms != 0 ? pg::TimestampOfUnixMs(view.expiry_ms) : 0);
   row.AddTime(view.renewed_at_ms != 0 ? pg::TimestampOfUnixMs(view.renewed_at_ms) : 0);
   view.latency_us != 0 ? row.Add(pg::IntervalOfUs(view.latency_us)) : row.AddNull();
-  // A number in every state: exporters would turn NULL into NaN.
+  // Never NULL: exporters would turn that into NaN.
   row.Add(Int32GetDatum(status.worker.leased ? view.failures : 0));
 }
 

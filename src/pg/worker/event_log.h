@@ -1,29 +1,40 @@
-// What the background worker says in the log of what happened to the server's identity.
+// The background worker's log of what happens to the server's identity.
 #pragma once
 
 #include "lease/presence.h"
+#include "pg/base/log_limit.h"
 #include "pg/base/shared_memory.h"
-#include "pg/worker/watch.h"
 
 namespace idgen::pg {
 
-// For last_error of the status.
+// Sets last_error of idgen_status().
 void RememberError(Shared& shared, const char* text);
 
-class Teller {
+class EventLog {
  public:
-  // `path`: of the local file.
-  Teller(Shared& shared, Watch& watch, const char* path) noexcept : shared_(shared), watch_(watch), path_(path) {}
+  // `path`: of the local file. It must outlive the log.
+  EventLog(Shared& shared, const char* path) noexcept : shared_(shared), path_(path) {}
 
-  // The status has been brought up to date.
-  void Tell(const lease::Event& event) const;
-  // Another server with this one's worker id, at every turn.
-  void TellCompany(const lease::PresenceView& view) const;
+  // Called for each event, after the status has been updated.
+  void Log(const lease::Event& event);
+  // Called at every turn of the worker: another server with this one's worker id, and a store that cannot be reached.
+  void LogPresence(const lease::PresenceView& view);
+  // Called at every turn of the worker: a lease that lasts, after losses that were not logged.
+  void LogLastingLease();
 
  private:
+  void LogLoss(const lease::Event& event);
+  bool MayLogStep(lease::Event::Kind kind) noexcept;
+  bool MayLogRival(bool is_seen) noexcept;
+
   Shared& shared_;
-  Watch& watch_;
   const char* path_;
+  LogLimit step_limits_[4];  // one for each kind of clock step
+  LogLimit loss_limit_;
+  uint64 losses_not_logged_ = 0;
+  int64 lost_at_us_ = 0;          // the last of them
+  int64 rival_logged_at_us_ = 0;  // 0: there is none
+  bool presence_fails_ = false;
 };
 
 }  // namespace idgen::pg

@@ -1,4 +1,4 @@
-// idgen_forget_floor(): the operator's way out where a floor lies so far ahead that waiting for it makes no sense.
+// idgen_forget_floor(): lets an operator give up a floor that is too far ahead to wait for.
 #include "pg/base/pg.h"
 
 #include "pg/base/preload.h"
@@ -28,13 +28,14 @@ PGDLLEXPORT Datum idgen_sql_forget_floor(PG_FUNCTION_ARGS) {
   if (shared == nullptr) pg::RaiseNotPreloaded();
   const lease::View view = pg::CopyStatus(*shared).view;
   if (!WaitsForFloor(view))
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("idgen is not waiting for a floor"),
-                    errdetail("The server is in state \"%s\".", pg::Diagnose(pg::CopyStatus(*shared), false).state),
-                    errhint("This function is for a server that idgen_status() shows as refused or waiting because "
-                            "earlier ids lie ahead of the clock.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("idgen is not waiting for a floor"),
+             errdetail("The server is in state \"%s\".", pg::Diagnose(pg::CopyStatus(*shared), false).state),
+             errhint("Use this function only if idgen_status() shows \"refused\" or \"waiting\" because earlier ids "
+                     "are ahead of the clock.")));
   const uint32 wait_event = pg::NewWaitEvent("IdgenForgetFloor");
   while (WaitsForFloor(pg::CopyStatus(*shared).view)) {
-    // Said again and again: a worker that has just been started may have heard it before it knew of the floor.
+    // Set repeatedly: a worker that has just started may read it before it knows of the floor.
     shared->forget_floor.store(1);
     pg::WakeWorker();
     WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, kPollMs, wait_event);
@@ -43,11 +44,11 @@ PGDLLEXPORT Datum idgen_sql_forget_floor(PG_FUNCTION_ARGS) {
   }
   shared->forget_floor.store(0);
   if (pg::CopyStatus(*shared).view.forgotten_floor_ms != view.floor_ms)
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("the floor was not given up"),
-                    errdetail("The wait for it ended by itself in the meantime.")));
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("could not forget the floor"),
+                    errdetail("The wait for it has ended by itself.")));
   ereport(WARNING,
-          (errmsg("the floor %s was given up", pg::TimeText(view.floor_ms)),
-           errdetail("If ids up to that time were issued, they may be issued again when the clock gets there.")));
+          (errmsg("floor %s was forgotten", pg::TimeText(view.floor_ms)),
+           errdetail("If ids up to that time were issued, they may be issued again when the clock reaches it.")));
   PG_RETURN_TIMESTAMPTZ(pg::TimestampOfUnixMs(view.floor_ms));
 }
 

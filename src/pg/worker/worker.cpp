@@ -1,5 +1,5 @@
-// The worker's loop: read the clocks and the wishes, let the keeper take its turn, carry out what it asks of the
-// identity source, sleep on the latch and on the source's connection.
+// The worker's loop: read the clocks and the settings, let the keeper take its turn, carry out its requests to the
+// identity source, and sleep on the latch and the source's connection.
 #include "pg/worker/worker.h"
 
 #include "pg/base/settings.h"
@@ -7,9 +7,9 @@
 #include "pg/base/wait.h"
 #include "pg/lease/settings.h"
 #include "pg/status/diagnosis.h"
+#include "pg/worker/delay_log.h"
 #include "pg/worker/event_log.h"
 #include "pg/worker/static_presence.h"
-#include "pg/worker/watch.h"
 #include "pg/worker/worker_id.h"
 
 #include "io/ceiling_file.h"
@@ -30,11 +30,11 @@ namespace {
 using Keeper = lease::Keeper<core::PlainMemory>;
 using lease::Event;
 
-// Numbers that no lease has.
+// Numbers that no lease's key has.
 constexpr uint64 kStaticSource = 0;
-constexpr uint64 kNoSource = 1;  // the settings ask for a lease, and have never told from whom
+constexpr uint64 kNoSource = 1;  // the settings ask for a lease, but have never named a valid store
 
-// A stop waits for the store so long at the most; the lease then runs out by itself.
+// At most this long does a stop wait for the store; after that the lease expires by itself.
 constexpr int64 kReleaseWithinUs = 500 * core::kUsPerMs;
 
 io::ClusterId ThisCluster() {
@@ -43,7 +43,7 @@ io::ClusterId ThisCluster() {
           .backup = io::BackupOf(io::PosixDisk(), DataDir)};
 }
 
-// What a turn needs. Everything in it is trivially destructible: an error may leave its frame by longjmp.
+// The worker's state. Trivially destructible, because an error may leave its frame by longjmp.
 class Service {
  public:
   Service(Shared& shared, const io::ClusterId& cluster)
@@ -55,13 +55,14 @@ class Service {
         lease_source_(store_, shared.lease_memo, io::MakeToken),
         noted_source_(lease_source_, file_, cluster),
         presence_(shared),
+        event_log_(shared, file_.path()),
         keeper_(shared.server, io::ReadInstant(), Origin()) {
     UseSource();
   }
 
-  // Returns for how long to sleep at most, in milliseconds.
+  // Returns the longest time to sleep, in milliseconds.
   long Turn(bool stop);
-  // What may end the sleep sooner.
+  // What ends the sleep sooner.
   io::Wants wants() const noexcept;
   void ReadSettings();
   bool stopped() const noexcept { return keeper_.stopped(); }
@@ -86,20 +87,21 @@ class Service {
   lease::LeaseSource lease_source_;
   lease::NotedSource noted_source_;
   StaticPresence presence_;
-  uint64 source_ = kStaticSource;  // whom requests go to
-  uint64 wanted_ = kStaticSource;  // whom the settings point to
+  uint64 source_ = kStaticSource;  // the source that requests go to
+  uint64 wanted_ = kStaticSource;  // the source that the settings select
   LeaseConfig lease_config_ = {};  // of `source_`
   LeaseConfig wanted_config_ = {};
   WorkerId worker_id_ = {};
   char settings_problem_[256] = {};
-  int told_failures_ = 0;
+  int seen_failures_ = 0;
   int64 resolved_at_us_ = 0;
-  Watch watch_;
-  Keeper keeper_;  // after what Origin reads
+  EventLog event_log_;
+  DelayLog delay_log_;
+  Keeper keeper_;  // after the members that Origin() reads
 };
 static_assert(std::is_trivially_destructible_v<Service>);
 
-// Whether the worker before this one, if any, held what the settings point to now.
+// Whether the previous worker, if any, held the identity that the settings select now.
 lease::Origin Service::Origin() {
   ReadSettings();
   const bool has_identity = shared_.server.identity.load() != 0;
@@ -118,13 +120,13 @@ void Service::ReadSettings() {
     worker_id_.had = wanted_ != kNoSource;
     if (!worker_id_.had) strlcpy(worker_id_.problem, settings_problem_, sizeof worker_id_.problem);
     if (*settings_problem_ != '\0' && worker_id_.had)
-      ereport(LOG, (errmsg("idgen keeps its previous settings: %s", settings_problem_)));
+      ereport(LOG, (errmsg("idgen: keeping the previous settings"), errdetail("%s", settings_problem_)));
   } else {
     worker_id_ = ResolveWorkerId();
     wanted_ = kStaticSource;
   }
   if (worker_id_.had || strcmp(worker_id_.problem, before.problem) == 0) return;
-  ereport(LOG, (errmsg("idgen has no worker id: %s", worker_id_.problem)));
+  ereport(LOG, (errmsg("idgen: no worker id"), errdetail("%s", worker_id_.problem)));
   RememberError(shared_, worker_id_.problem);
 }
 
@@ -159,7 +161,7 @@ lease::IdentitySource& Service::source() noexcept {
 }
 
 long Service::Turn(bool stop) {
-  // An address or a host name may come after the server: it is looked for until it is there.
+  // The host's name or address may be set after the server has started, so retry.
   if (!worker_id_.had && io::BootUs() - resolved_at_us_ > core::kUsPerSecond) ReadSettings();
 
   if (keeper_.view().source != source_) UseSource();
@@ -175,7 +177,7 @@ long Service::Turn(bool stop) {
   if (leased() && source_ != kNoSource) {
     wishes.settings.window_ms = lease_config_.window_ms;
     wishes.settings.renew_every_us = lease::LeaseSource::RenewEveryUs(lease_config_.ttl_ms, lease_config_.window_ms);
-    // The three were judged together, and max_ahead may have been changed without the others.
+    // The three settings were validated together, but max_ahead may have changed without the others.
     wishes.settings.max_ahead_ms = Min(wishes.settings.max_ahead_ms, lease_config_.ttl_ms - lease_config_.window_ms);
   }
 
@@ -184,7 +186,7 @@ long Service::Turn(bool stop) {
   LWLockRelease(shared_.lock);
 
   if (request.kind == lease::SourceRequest::Kind::kRaise && file_.CloseIfGone())
-    ereport(LOG, (errmsg("idgen: the file \"%s\" was removed or replaced; it is written again", file_.path())));
+    ereport(LOG, (errmsg("idgen: file \"%s\" was removed or replaced; it is written again", file_.path())));
   if (request.kind != lease::SourceRequest::Kind::kNone) source().Submit(request, io::ReadInstant());
   lease::SourceAnswer answer;
   while (source().Poll(io::ReadInstant(), &answer)) {
@@ -195,13 +197,13 @@ long Service::Turn(bool stop) {
   NoteSince();
   presence_.Turn(!leased() && !IsLease(wanted_) && !stop);
   ShowView();
-  const Teller teller(shared_, watch_, file_.path());
-  keeper_.DrainEvents([&teller](const Event& event) { teller.Tell(event); });
-  watch_.Look(shared_);
-  // The end of a server's own presence is neither that of the other one nor an answer of the store.
+  keeper_.DrainEvents([this](const Event& event) { event_log_.Log(event); });
+  event_log_.LogLastingLease();
+  delay_log_.Check(shared_);
+  // When this server stops, its presence ends: that says nothing about the other server or the store.
   if (!stop)
-    teller.TellCompany(leased() ? lease::PresenceView{.answered = true, .rival = lease_source_.view().rival}
-                                : presence_.view());
+    event_log_.LogPresence(leased() ? lease::PresenceView{.answered = true, .rival = lease_source_.view().rival}
+                                    : presence_.view());
   const int64 sleep_us = Min(keeper_.view().sleep_us, Max(wants().wake_boot_us - io::BootUs(), int64{0}));
   return static_cast<long>((sleep_us + core::kUsPerMs - 1) / core::kUsPerMs);
 }
@@ -210,8 +212,8 @@ io::Wants Service::wants() const noexcept {
   return leased() ? lease_source_.wants(io::BootUs()) : presence_.wants(io::BootUs());
 }
 
-// A worker id that comes with a new floor is this server's from there on; one that takes another's place at a reload,
-// from now on.
+// Records since when this server has its worker id: since its floor if that is new, or since now if a reload replaced
+// the worker id.
 void Service::NoteSince() {
   const core::Identity identity(shared_.server.identity.load());
   const int64 floor_ms = keeper_.view().floor_ms;
@@ -236,12 +238,12 @@ void Service::ShowView() {
   status.rival = leased() ? status.lease.rival : presence_.view().rival;
   status.presence_fails = !leased() && presence_.view().failures > 0;
   strlcpy(status.settings_problem, settings_problem_, sizeof status.settings_problem);
-  // The log has the first failure of a row, the status the last.
-  if (leased() && status.lease.failures > told_failures_) {
-    snprintf(status.last_error, sizeof status.last_error, "the lease store fails: %s", status.lease.problem);
+  // Of consecutive failures the log has the first, the status the last.
+  if (leased() && status.lease.failures > seen_failures_) {
+    snprintf(status.last_error, sizeof status.last_error, "lease store failed: %s", status.lease.problem);
     status.last_error_at = GetCurrentTimestamp();
   }
-  told_failures_ = status.lease.failures;
+  seen_failures_ = status.lease.failures;
   LWLockRelease(shared_.lock);
 }
 
@@ -261,7 +263,7 @@ void Attach(Shared& shared) {
   before_shmem_exit(Detach, Int32GetDatum(0));
 }
 
-// Single-user mode: the one backend is its own worker.
+// In single-user mode the only backend is its own worker.
 Service* own_service = nullptr;
 
 void StopOwnService(int, Datum) {
@@ -310,7 +312,7 @@ void RegisterWorker() {
   strlcpy(worker.bgw_library_name, "idgen", BGW_MAXLEN);
   strlcpy(worker.bgw_function_name, "idgen_worker_main", BGW_MAXLEN);
   worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
-  // A static worker id belongs to the primary: on a standby the worker waits for the promotion.
+  // A static worker id belongs to the primary: on a standby, the worker starts at promotion.
   worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
   worker.bgw_restart_time = 1;
   RegisterBackgroundWorker(&worker);
@@ -341,5 +343,5 @@ extern "C" PGDLLEXPORT void idgen_worker_main(Datum) {
       service.ReadSettings();
     }
   }
-  proc_exit(1);  // 0 would mean: never start it again
+  proc_exit(1);  // after 0 the postmaster would not restart it
 }

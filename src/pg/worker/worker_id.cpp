@@ -1,4 +1,4 @@
-// From the settings to a worker id that fits the layout. A number that can't be had is refused, never replaced.
+// Determines the worker id from the settings. An unusable number is refused, never replaced by another.
 #include "pg/worker/worker_id.h"
 
 #include "core/layout.h"
@@ -40,25 +40,25 @@ void FromSetting(WorkerId& id) {
 void FromHostname(WorkerId& id) {
   char hostname[io::kMaxHostname];
   if (const int error = io::ReadHostname(hostname); error != 0)
-    return Refuse(id, "The host name cannot be read: %s.", strerror(-error));
+    return Refuse(id, "Could not read the host name: %s.", strerror(-error));
   snprintf(id.source, sizeof id.source, "host name %.100s", hostname);
   Accept(id, lease::NumberOfHostname(hostname));
-  if (!id.had) Refuse(id, "The host name \"%s\" does not end in a '-' and a number.", hostname);
+  if (!id.had) Refuse(id, "Host name \"%s\" does not end in a hyphen and a number.", hostname);
 }
 
 void FromEnvironment(WorkerId& id) {
   const char* name = WorkerEnv();
   const char* text = getenv(name);
-  if (text == nullptr) return Refuse(id, "The postmaster has no environment variable \"%s\".", name);
+  if (text == nullptr) return Refuse(id, "Environment variable \"%s\" is not set for the postmaster.", name);
   snprintf(id.source, sizeof id.source, "environment variable %.90s", name);
   Accept(id, lease::NumberOfText(text));
-  if (!id.had) Refuse(id, "The environment variable \"%s\" is \"%.64s\", not a worker id.", name, text);
+  if (!id.had) Refuse(id, "Environment variable \"%s\" is \"%.64s\", which is not a worker id.", name, text);
 }
 
 void FromAddress(WorkerId& id) {
   uint32_t addresses[io::kMaxAddresses];
   const int count = io::ReadAddresses(WorkerInterface(), addresses);
-  if (count < 0) return Refuse(id, "The host's addresses cannot be read: %s.", strerror(-count));
+  if (count < 0) return Refuse(id, "Could not read the host's addresses: %s.", strerror(-count));
   const lease::AddressNumber found = lease::NumberOfAddresses(addresses, static_cast<size_t>(count), kField.width);
   const uint32_t a = found.address;
   snprintf(id.source, sizeof id.source, "low %d bits of %u.%u.%u.%u", kField.width, a >> 24, a >> 16 & 255,
@@ -66,11 +66,12 @@ void FromAddress(WorkerId& id) {
   Accept(id, found.number);
   if (id.had) return;
   if (found.private_count == 0)
-    Refuse(id, "No interface that is up has a private IPv4 address%s%s.", *WorkerInterface() != '\0' ? ": " : "",
-           WorkerInterface());
+    *WorkerInterface() == '\0'
+        ? Refuse(id, "No active network interface has a private IPv4 address.")
+        : Refuse(id, "Network interface \"%s\" is down or has no private IPv4 address.", WorkerInterface());
   else
     Refuse(id,
-           "The host has %zu private IPv4 addresses with different low %d bits; name one in "
+           "The host has %zu private IPv4 addresses with different low %d bits; choose one with "
            "\"idgen.worker_interface\".",
            found.private_count, kField.width);
 }
@@ -84,12 +85,12 @@ WorkerId ResolveWorkerId() {
     case lease::NumberSource::kHostname: FromHostname(id); break;
     case lease::NumberSource::kEnv: FromEnvironment(id); break;
     case lease::NumberSource::kIp: FromAddress(id); break;
-    case lease::NumberSource::kLease: break;  // not a number that could be read
+    case lease::NumberSource::kLease: break;  // comes from the store
   }
   wire::MakePrintable(id.source);
   if (id.had && !kField.Fits(id.number))
-    Refuse(id, "Worker id %u, from %s, does not fit the layout, whose %d bits hold 0 to %llu.", id.number, id.source,
-           kField.width, static_cast<unsigned long long>(kField.MaxValue()));
+    Refuse(id, "Worker id %u (from %s) does not fit the layout's worker field, whose %d bits hold 0 to %llu.",
+           id.number, id.source, kField.width, static_cast<unsigned long long>(kField.MaxValue()));
   return id;
 }
 

@@ -1,4 +1,4 @@
-// The worker id that the settings lead to, or why there is none.
+// The worker id that the settings give, or why they give none.
 #pragma once
 
 #include "pg/base/pg.h"
@@ -8,11 +8,11 @@ namespace idgen::pg {
 struct WorkerId {
   bool had;
   uint32 number;
-  char source[128];   // where it comes from, with the text it was read from
-  char problem[256];  // a sentence, where it could not be had
+  char source[128];   // where it comes from, and the text it was read from
+  char problem[256];  // a sentence, if there is none
 };
 
-// Reads the settings and, where they say so, the host's name, environment or addresses.
+// Reads the settings and, if they say so, the host's name, environment or addresses.
 WorkerId ResolveWorkerId();
 
 }  // namespace idgen::pg
