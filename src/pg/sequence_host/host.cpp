@@ -153,7 +153,7 @@ void Host::WaitForFetch(const sequencer::Slot& slot, int64 until_us) {
 
 void Host::WaitForSlot(int64 until_us) {
   static uint32 wait_event = 0;
-  if (wait_event == 0) wait_event = NewWaitEvent("IdgenSequenceRoom");
+  if (wait_event == 0) wait_event = NewWaitEvent("IdgenSequenceSlot");
   if (io::BootUs() >= until_us)
     ereport(ERROR,
             (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED), errmsg("no room for another key of a sequence"),
