@@ -1,5 +1,5 @@
-// A backend's block of reserved positions, in its own cache lines of shared memory, and its counters. Only its backend
-// writes a slot; others read it for statistics, hence atomics, accessed without order.
+// A backend's block of reserved positions and its counters, in cache lines of its own in shared memory. Only the
+// backend writes its slot; others read it for statistics, so the members are atomics, accessed without ordering.
 #pragma once
 
 #include <algorithm>
@@ -7,11 +7,12 @@
 #include <cstdint>
 #include <limits>
 
+#include "core/check.h"
 #include "core/reservation.h"
 
 namespace idgen::core {
 
-// A block older than this is dropped, so that an idle session doesn't issue ids from its past.
+// A block older than this is dropped, so that an idle session does not issue ids from its past.
 inline constexpr int64_t kMaxBlockAgeNs = 4 * kUsPerMs * 1000;
 inline constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
@@ -19,20 +20,20 @@ struct alignas(64) BackendSlot {
   std::atomic<uint64_t> cur;  // the next position to hand out
   std::atomic<uint64_t> end;  // one past the block's last
   int64_t expires_ns;         // on the coarse clock
-  uint32_t worker;            // that the block was reserved under
+  uint32_t worker;            // under which the block was reserved
   uint32_t line;              // index of the block's line
   int64_t reserved_at_us;     // id clock at the reservation
   uint64_t block_size;        // of the last reservation
   std::atomic<int32_t> pid;   // 0: the slot is free
 
-  // What the backend did on `line` since it came to it. `reserved` counts ids still in the block, too.
+  // What the backend has done since it moved to `line`. `reserved` includes ids still in the block.
   alignas(64) std::atomic<uint64_t> reserved;
   std::atomic<uint64_t> blocks;
   std::atomic<uint64_t> lost;
   std::atomic<uint64_t> waits;
   std::atomic<uint64_t> waited_us;
   std::atomic<uint64_t> max_drift_ms;      // how far ahead of the id clock it has reserved
-  std::atomic<uint64_t> waiting_since_us;  // boot time; 0 when it doesn't wait
+  std::atomic<uint64_t> waiting_since_us;  // boot time; 0 when not waiting
 };
 static_assert(sizeof(BackendSlot) == 128);
 
@@ -46,15 +47,16 @@ inline bool HasPosition(const BackendSlot& slot, uint32_t line) noexcept {
   return Get(slot.cur) < Get(slot.end) && slot.line == line;
 }
 
-// The next position, however old the block: for one that was reserved or checked just now. HasPosition must hold.
+// The next position, however old the block: for a block that was reserved or checked just now, and has one.
 inline Position TakePosition(BackendSlot& slot) noexcept {
   const Position position = Get(slot.cur);
+  IDGEN_CHECK(position < Get(slot.end));
   Set(slot.cur, position + 1);
   return position;
 }
 
-// The next position of the block on `line`; false when there is none left that is fresh. The coarse clock is not read
-// for a block that is used up.
+// The next position of the block on `line`; false if the block is used up, too old or on another line. The coarse clock
+// is not read for a block that is used up.
 template <class CoarseNs>
 bool TakeFromBlock(BackendSlot& slot, uint32_t line, CoarseNs&& coarse_ns, Position* position) noexcept {
   if (!HasPosition(slot, line) || coarse_ns() >= slot.expires_ns) return false;
@@ -63,6 +65,7 @@ bool TakeFromBlock(BackendSlot& slot, uint32_t line, CoarseNs&& coarse_ns, Posit
 }
 
 inline void DropBlock(BackendSlot& slot) noexcept {
+  IDGEN_CHECK(Get(slot.cur) <= Get(slot.end));
   Add(slot.lost, Get(slot.end) - Get(slot.cur));
   Set(slot.cur, Get(slot.end));
 }
@@ -71,16 +74,16 @@ inline uint64_t IdsIssued(const BackendSlot& slot) noexcept {
   const uint64_t unused = Get(slot.end) - Get(slot.cur);
   const uint64_t gone = Get(slot.lost) + unused;
   const uint64_t reserved = Get(slot.reserved);
-  return reserved > gone ? reserved - gone : 0;  // a reader may see the counters in the middle of a change
+  return reserved > gone ? reserved - gone : 0;  // a reader may see the counters half updated
 }
 
-inline void RaiseTo(std::atomic<uint64_t>& most, uint64_t value) noexcept {
-  uint64_t seen = Get(most);
-  while (seen < value && !most.compare_exchange_weak(seen, value)) {
+inline void RaiseTo(std::atomic<uint64_t>& max, uint64_t value) noexcept {
+  uint64_t seen = Get(max);
+  while (seen < value && !max.compare_exchange_weak(seen, value)) {
   }
 }
 
-// Adds what the backend counted to its line's totals and clears it: when it leaves the line or ends.
+// Moves the backend's counters to its line's totals, when it leaves the line or ends.
 inline void SettleCounters(BackendSlot& slot, LineTotals& totals) noexcept {
   DropBlock(slot);
   totals.ids.fetch_add(IdsIssued(slot));
@@ -93,23 +96,24 @@ inline void SettleCounters(BackendSlot& slot, LineTotals& totals) noexcept {
     Set(*counter, 0);
 }
 
-// Blocks start at 1 and double while a backend uses them up within a tick's length; a slower one starts again at 1.
-inline uint64_t NextBlockSize(const BackendSlot& slot, const Layout& layout, int64_t now_us, uint64_t most) noexcept {
+// Blocks start at 1 and double while a backend uses them up within a tick's length; a slower backend starts again at 1.
+inline uint64_t NextBlockSize(const BackendSlot& slot, const Layout& layout, int64_t now_us, uint64_t max) noexcept {
   const bool used_up = Get(slot.cur) == Get(slot.end);
   const bool at_once = now_us - slot.reserved_at_us <= layout.unit_ms * kUsPerMs;
-  return used_up && at_once ? std::min(slot.block_size * 2, most) : 1;
+  return used_up && at_once ? std::min(slot.block_size * 2, max) : 1;
 }
 
-// Replaces the slot's block by a fresh one of at least `need` positions, on the line that the slot is on. When refused
-// the slot has no block. The coarse clock, by which the block will be judged stale, is not read for a single position:
-// the caller takes it at once.
+// Replaces the slot's block with a new one of at least `need` positions on the slot's line. If that is refused, the
+// slot has no block. For a single position, which the caller takes at once, the coarse clock is not read and the block
+// does not expire.
 template <class Memory, class CoarseNs, class IdClockUs>
 Reservation Refill(ServerState& server, BackendSlot& slot, uint64_t need, CoarseNs&& coarse_ns,
                    IdClockUs&& id_clock_us) noexcept {
+  IDGEN_CHECK(slot.line < kMaxLines);
   Line& line = server.lines[slot.line];
-  const uint64_t most = server.block_size.load(std::memory_order_relaxed);
+  const uint64_t max = server.block_size.load(std::memory_order_relaxed);
   const Reservation reservation = Reserve<Memory>(
-      server, line, need, [&](int64_t now_us) { return NextBlockSize(slot, line.layout, now_us, most); }, id_clock_us);
+      server, line, need, [&](int64_t now_us) { return NextBlockSize(slot, line.layout, now_us, max); }, id_clock_us);
   DropBlock(slot);
   if (reservation.outcome != ReservationOutcome::kOk) return reservation;
   slot.worker = reservation.worker;
@@ -125,8 +129,9 @@ Reservation Refill(ServerState& server, BackendSlot& slot, uint64_t need, Coarse
   return reservation;
 }
 
-// Takes the slot for a process: what a former one left in it is gone. Counters must have been settled.
+// Clears a free slot for a new process. The previous process has settled its counters.
 inline void ClaimSlot(BackendSlot& slot, int32_t pid, uint32_t line) noexcept {
+  IDGEN_CHECK(slot.pid.load(std::memory_order_relaxed) == 0);
   for (auto* word : {&slot.cur, &slot.end, &slot.reserved, &slot.blocks, &slot.lost, &slot.waits, &slot.waited_us,
                      &slot.max_drift_ms, &slot.waiting_since_us})
     Set(*word, 0);

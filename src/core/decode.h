@@ -1,4 +1,4 @@
-// Ids taken apart.
+// The fields of an id.
 #pragma once
 
 #include <cstdint>

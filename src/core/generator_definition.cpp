@@ -18,9 +18,9 @@ constexpr int64_t kIdgenEpochMs = kDefaultLayout.epoch_ms;
 struct NamedField {
   std::string_view name;
   Field Layout::*field;
-  unsigned most;  // so that its values fit the types in which they are given and shown
+  unsigned max_width;  // so that its values fit the SQL types in which they are passed
 };
-// Written with the first name that fits; "datacenter" is read as region.
+// The first name of a field is the one that is written; "datacenter" is only read.
 constexpr NamedField kFields[] = {
     {"time", &Layout::time, 63},     {"region", &Layout::region, 31},     {"app", &Layout::app, 31},
     {"worker", &Layout::worker, 31}, {"sequence", &Layout::sequence, 63}, {"datacenter", &Layout::region, 31},
@@ -33,7 +33,7 @@ std::string_view Trim(std::string_view text) noexcept {
   return text;
 }
 
-// -1 for what is not a number of at most three digits.
+// -1 if the text is not a number of at most three digits.
 int64_t ParseWidth(std::string_view text) noexcept {
   int64_t value;
   return text.size() <= 3 && ReadDigits(text, INT64_MAX, &value) ? value : -1;
@@ -48,8 +48,8 @@ LayoutError ParseField(std::string_view word, Layout* layout, NamedField const**
       std::find_if(std::begin(kFields), std::end(kFields), [name](const NamedField& f) { return f.name == name; });
   if (named == std::end(kFields)) return {.kind = Kind::kUnknownField, .word = name};
   if (width < 0) return {.kind = Kind::kSyntax, .word = word};
-  if (width < 1 || width > named->most)
-    return {.kind = Kind::kWidth, .word = name, .value = width, .most = named->most};
+  if (width < 1 || width > named->max_width)
+    return {.kind = Kind::kWidth, .word = name, .value = width, .max = named->max_width};
   Field& field = layout->*named->field;
   if (field.Present()) return {.kind = Kind::kTwice, .word = name};
   field.width = static_cast<uint8_t>(width);
@@ -100,12 +100,13 @@ LayoutError ParseLayout(std::string_view text, Layout* layout) noexcept {
     const size_t comma = text.find(',');
     more = comma != std::string_view::npos;
     const std::string_view word = Trim(text.substr(0, comma));
+    IDGEN_CHECK(count < std::size(order));  // no field comes twice
     if (more) text.remove_prefix(comma + 1);
     if (const LayoutError error = ParseField(word, layout, &order[count]); error.kind != Kind::kNone) return error;
-    ++count;  // no field comes twice, so there is room
+    ++count;
   }
   const unsigned bits = TotalBits(*layout);
-  if (bits > 64) return {.kind = Kind::kSum, .word = {}, .value = bits, .most = 64};
+  if (bits > 64) return {.kind = Kind::kSum, .word = {}, .value = bits, .max = 64};
   if (!layout->time.Present()) return {.kind = Kind::kNoTime, .word = {}};
   uint8_t shift = 0;
   for (size_t i = count; i-- > 0;) {
@@ -118,9 +119,10 @@ LayoutError ParseLayout(std::string_view text, Layout* layout) noexcept {
 
 size_t WriteLayout(const Layout& layout, char (&text)[kLayoutTextBytes]) noexcept {
   size_t length = 0;
-  const auto put = [&](std::string_view piece) {
-    memcpy(text + length, piece.data(), piece.size());
-    length += piece.size();
+  const auto put = [&](std::string_view part) {
+    IDGEN_CHECK(length + part.size() < sizeof text);
+    memcpy(text + length, part.data(), part.size());
+    length += part.size();
   };
   for (int top = 64; top > 0;) {
     const NamedField* next = nullptr;
@@ -138,13 +140,14 @@ size_t WriteLayout(const Layout& layout, char (&text)[kLayoutTextBytes]) noexcep
     text[length++] = static_cast<char>('0' + field.width % 10);
     top = field.shift;
   }
+  IDGEN_CHECK(length < sizeof text);
   text[length] = '\0';
   return length;
 }
 
 Obstacle Issuable(const GeneratorDefinition& definition) noexcept {
   const Layout& layout = definition.layout;
-  if (layout.time.shift + layout.time.width != static_cast<int>(TotalBits(layout))) return Obstacle::kTimeNotFirst;
+  if (!IsTimeFirst(layout)) return Obstacle::kTimeNotFirst;
   if (!layout.worker.Present()) return Obstacle::kNoWorker;
   if (definition.unit_us < kUsPerMs || definition.unit_us % kUsPerMs != 0) return Obstacle::kUnit;
   if (!EndUs(definition)) return Obstacle::kEndsTooLate;

@@ -1,5 +1,5 @@
-// The id clock: the boot-time clock plus an offset, which follows the wall clock but never lets it pull ids back. The
-// background worker keeps this state and publishes the offset; backends only add it.
+// The id clock: the boot-time clock plus an offset that follows the wall clock, but steps back only slowly when the
+// wall clock is set back. The background worker keeps this state and publishes the offset; backends only add it.
 #pragma once
 
 #include <algorithm>
@@ -9,11 +9,11 @@
 
 namespace idgen::core {
 
-// A larger step forward than max_clock_step is believed once it has persisted for so long.
+// A step forward larger than max_clock_step is accepted after it has persisted this long.
 inline constexpr int64_t kPersistUs = 30 * kUsPerSecond;
 
-// An id clock that is ahead falls back by one part in so many of the time gone by. Further ahead than a minute, where a
-// successor that knows nothing of it might not be above it, it falls back faster.
+// An id clock that is ahead of the wall clock falls back by the elapsed time divided by this. More than a minute ahead,
+// where a successor that knows nothing of it might start below it, it falls back faster.
 inline constexpr int64_t kSlewDivisor = 10;
 inline constexpr int64_t kFastSlewDivisor = 2;
 inline constexpr int64_t kFastSlewAboveUs = 60 * kUsPerSecond;
@@ -27,8 +27,7 @@ struct ClockRules {
   int64_t max_clock_step_ms = 0;
 };
 
-// How much the wall clock may wander while it persists: a clock that is being slewed by its own daemon is steady
-// enough.
+// How far the wall clock may wander and still count as persisting: a clock that its daemon slews is steady enough.
 constexpr int64_t PersistSlackUs(int64_t max_clock_step_ms) noexcept {
   return std::max(max_clock_step_ms * kUsPerMs, kUsPerSecond);
 }
@@ -57,19 +56,19 @@ class Persistence {
 
 class IdClock {
  public:
-  // What a call of Follow saw the wall clock do.
+  // What the wall clock did since the last call of Follow.
   struct Seen {
-    int64_t back_us = 0;     // it stepped back by so much since the last call
-    int64_t forward_us = 0;  // it stepped forward
-    bool held = false;       // a forward step begins to be waited out
-    bool taken = false;      // a waited-out step was taken
+    int64_t back_us = 0;     // the size of a step back
+    int64_t forward_us = 0;  // the size of a step forward
+    bool held = false;       // the step forward is too large to follow at once
+    bool taken = false;      // such a step has persisted and was followed
   };
 
   void StartAtWall(const Instant& now) noexcept {
     offset_us_ = WallOffset(now);
     Restart(now);
   }
-  // Goes on with an offset that was published before, by a worker that has exited.
+  // Continues with the offset that an earlier worker process published.
   void Resume(int64_t offset_us, const Instant& now) noexcept {
     offset_us_ = offset_us;
     Restart(now);
@@ -78,7 +77,7 @@ class IdClock {
     offset_us_ = std::max(offset_us_, unix_us - now.boot_us);
   }
 
-  // Down to `unix_us` or to the wall clock, whichever is later, at once: for one that has led nothing anywhere.
+  // Down to `unix_us` or to the wall clock, whichever is later, at once: for an id clock that no id was issued from.
   void LowerTo(int64_t unix_us, const Instant& now) noexcept {
     offset_us_ = std::min(offset_us_, std::max(unix_us - now.boot_us, WallOffset(now)));
   }
@@ -89,7 +88,7 @@ class IdClock {
     const int64_t moved_us = want_us - last_wall_offset_us_;
     if (moved_us < -kNoiseUs) seen.back_us = -moved_us;
     if (moved_us > kNoiseUs) seen.forward_us = moved_us;
-    const int64_t gone_us = std::max<int64_t>(now.boot_us - last_boot_us_, 0);
+    const int64_t elapsed_us = std::max<int64_t>(now.boot_us - last_boot_us_, 0);
     last_wall_offset_us_ = want_us;
     last_boot_us_ = now.boot_us;
 
@@ -102,20 +101,20 @@ class IdClock {
       seen.held = false;
     }
     step_.Forget();
-    // Ahead of the wall clock it is slewed, and falls by max_ahead / 2 at the most at once.
-    const int64_t most_us = std::min(gone_us / SlewDivisor(-behind_us), rules.max_ahead_ms * kUsPerMs / 2);
-    offset_us_ += std::max(behind_us, -most_us);
+    // Ahead of the wall clock it is slewed, and falls by at most max_ahead / 2 per call.
+    const int64_t max_fall_us = std::min(elapsed_us / SlewDivisor(-behind_us), rules.max_ahead_ms * kUsPerMs / 2);
+    offset_us_ += std::max(behind_us, -max_fall_us);
     return seen;
   }
 
   int64_t offset_us() const noexcept { return offset_us_; }
   int64_t NowUs(const Instant& now) const noexcept { return now.boot_us + offset_us_; }
-  // Negative while a forward step is waited out.
+  // Negative while a step forward is held.
   int64_t AheadOfWallUs(const Instant& now) const noexcept { return offset_us_ - WallOffset(now); }
-  bool waits_out_a_step() const noexcept { return step_.pending(); }
+  bool holds_a_step() const noexcept { return step_.pending(); }
 
  private:
-  // The two clocks are not read at the same instant; less than this is not a step.
+  // The two clocks are not read at the same instant; a smaller difference is not a step.
   static constexpr int64_t kNoiseUs = 2 * kUsPerMs;
 
   static constexpr int64_t WallOffset(const Instant& now) noexcept { return now.wall_us - now.boot_us; }

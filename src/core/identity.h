@@ -1,5 +1,5 @@
-// Who this server is, in one 64-bit word, so that nobody ever sees half of it: the ceiling (44 bits of Unix
-// milliseconds, until the year 2527) and the worker (20 bits). The word 0 means that there is none.
+// A server's identity in one 64-bit word, so that it is read and written atomically: the ceiling (44 bits of Unix
+// milliseconds, until the year 2527) and the worker (20 bits). The word 0 is no identity.
 #pragma once
 
 #include <algorithm>
@@ -16,8 +16,8 @@ class Identity {
   constexpr Identity() noexcept = default;
   constexpr explicit Identity(uint64_t word) noexcept : word_(word) {}
 
-  // None for a worker that doesn't fit. A ceiling out of range is clamped into it: lower only refuses sooner. At least
-  // 1, so that no identity is 0.
+  // No identity if the worker does not fit. The ceiling is clamped into its range, which at worst refuses ids sooner;
+  // it is at least 1, so that the word is not 0.
   static constexpr Identity Of(uint32_t worker, int64_t ceiling_ms) noexcept {
     if (worker > kMaxWorker) return Identity();
     const int64_t ceiling = std::clamp<int64_t>(ceiling_ms, 1, kMaxCeilingMs);

@@ -1,11 +1,11 @@
-// Which bits of an id mean what. A layout is plain data: it lives in shared memory, so it holds no pointers.
+// The meaning of an id's bits. Layouts are in shared memory: plain data, no pointers.
 #pragma once
 
 #include <cstdint>
 
 namespace idgen::core {
 
-// `width` bits, `shift` bits above the lowest. Width 0: the layout has no such field.
+// `width` bits, starting `shift` bits above the lowest. Width 0: the layout does not have the field.
 struct Field {
   uint8_t shift = 0;
   uint8_t width = 0;
@@ -27,12 +27,12 @@ struct Layout {
   Field app;
   Field worker;
   Field sequence;
-  uint64_t fixed = 0;  // the bits of region and app, in place: every id has them
+  uint64_t fixed = 0;  // the values of region and app, shifted into place: part of every id
 
   constexpr bool operator==(const Layout&) const noexcept = default;
 };
 
-// The default generator's layout. It never changes: ids made with it are decoded IMMUTABLE-ly for ever.
+// The default generator's layout. It must never change: the functions that decode its ids are IMMUTABLE.
 // 41 bits of milliseconds since 2024-01-01 00:00 UTC (until 2093-09-06), 1,024 workers, 4,096 ids a millisecond.
 inline constexpr Layout kDefaultLayout = {
     .epoch_ms = 1704067200000,

@@ -1,6 +1,6 @@
-// How core reaches a word of shared memory. Everything that shares words is a template over this policy: production
-// uses PlainMemory, which is the atomic instruction and nothing else; a test puts in a policy that hands the turn to
-// another thread of execution at every access, and so explores the interleavings of the code that ships.
+// Access to words of shared memory. All code that shares words is a template over this policy: production uses
+// PlainMemory, which is the atomic instruction and nothing else; a test uses a policy that switches to another thread
+// of execution at every access, and so explores the interleavings of the code that ships.
 #pragma once
 
 #include <atomic>
@@ -11,7 +11,7 @@ namespace idgen::core {
 using Word = std::atomic<uint64_t>;
 static_assert(Word::is_always_lock_free && sizeof(Word) == 8, "shared memory holds bare 64-bit words");
 
-// Which step of the protocol an access is: the yield points of a test.
+// The step of the protocol that an access belongs to: a test's yield points.
 enum class Step : uint8_t {
   kLoadNext,
   kLoadIdentity,
@@ -34,8 +34,8 @@ enum class Step : uint8_t {
   kSetTenure,
 };
 
-// Sequentially consistent throughout: the order "next, then identity, then clock" of a reservation against "withdraw,
-// then seal" of the worker is what the proof rests on. (On x86 only the rare stores cost more for it.)
+// Sequentially consistent throughout: the proof depends on the order "next, then identity, then clock" in a reservation
+// and "withdraw, then seal" in the worker. (On x86 only stores cost more, and they are rare.)
 struct PlainMemory {
   static uint64_t Load(const Word& word, Step) noexcept { return word.load(); }
   static void Store(Word& word, uint64_t value, Step) noexcept { word.store(value); }

@@ -1,10 +1,11 @@
-// The position line: `tick << sequence bits | sequence`, one number that only grows. Time becomes a position here
-// and nowhere else, so that clocks, floors and ceilings are rounded alike: a floor rounded down and a ceiling rounded
-// up would issue the tick between them twice.
+// The position line: `tick << sequence bits | sequence`, one number that only increases. Times are converted to
+// positions here and nowhere else, so that clocks, floors and ceilings are rounded alike: if a floor were rounded down
+// and a ceiling up, the tick between them would be issued twice.
 #pragma once
 
 #include <cstdint>
 
+#include "core/check.h"
 #include "core/layout.h"
 #include "core/time.h"
 
@@ -12,7 +13,7 @@ namespace idgen::core {
 
 using Position = uint64_t;
 
-// One past the last position of which an id can be made.
+// One past the last position that has an id.
 constexpr Position EndOfLine(const Layout& layout) noexcept {
   return Position{1} << (layout.time.width + layout.sequence.width);
 }
@@ -23,7 +24,7 @@ constexpr int64_t TickAt(const Layout& layout, int64_t unix_ms) noexcept {
   return layout.unit_ms == 1 ? since_epoch : FloorDiv(since_epoch, layout.unit_ms);
 }
 
-// The first position of a tick, saturated to [0, EndOfLine] before the shift, which would wrap otherwise.
+// The first position of a tick, clamped to [0, EndOfLine]: the shift could overflow.
 constexpr Position PositionOfTick(const Layout& layout, int64_t tick) noexcept {
   if (tick <= 0) return 0;
   if (tick > static_cast<int64_t>(layout.time.MaxValue())) return EndOfLine(layout);
@@ -34,19 +35,20 @@ constexpr Position PositionAt(const Layout& layout, int64_t unix_ms) noexcept {
   return PositionOfTick(layout, TickAt(layout, unix_ms));
 }
 
-// Unix milliseconds at which the tick of `position` begins: PositionAt's inverse for first positions.
+// Unix milliseconds at which the tick of `position` begins: the inverse of PositionAt for first positions of a tick.
 constexpr int64_t TimeOf(const Layout& layout, Position position) noexcept {
   return layout.epoch_ms + static_cast<int64_t>(position >> layout.sequence.width) * layout.unit_ms;
 }
 
-// The first position of the tick after `position`'s, or `position` itself where its tick has not begun.
+// The first position of the next tick, or `position` itself if it is the first of its tick.
 constexpr Position NextTick(const Layout& layout, Position position) noexcept {
   const Position mask = layout.sequence.MaxValue();
   return (position + mask) & ~mask;
 }
 
-// The id of a position. The caller has checked that the worker fits its field and the position the line.
+// The id of a position. The worker must fit its field and the position must be on the line.
 constexpr int64_t Compose(const Layout& layout, Position position, uint32_t worker) noexcept {
+  IDGEN_CHECK(layout.worker.Fits(worker) && position < EndOfLine(layout));
   return static_cast<int64_t>(layout.time.Put(position >> layout.sequence.width) | layout.fixed |
                               layout.worker.Put(worker) | layout.sequence.Put(position & layout.sequence.MaxValue()));
 }

@@ -1,19 +1,20 @@
-// Reserving positions on a line: the one place where positions come from.
+// Reserving positions on a line: the only source of positions.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 
+#include "core/check.h"
 #include "core/server_state.h"
 
 namespace idgen::core {
 
 enum class ReservationOutcome : uint8_t {
   kOk,
-  kNoIdentity,      // none published: starting, withdrawn, or the server has none
+  kNoIdentity,      // none is published: the server is starting, has withdrawn it or has no worker id
   kTooFarAhead,     // ids would run ahead of the id clock by more than max_ahead: wait
   kAtCeiling,       // the durable ceiling is reached: wait for the worker to raise it
-  kBeforeEpoch,     // the id clock is before the layout's epoch
+  kBeforeEpoch,     // the id clock is earlier than the layout's epoch
   kExhausted,       // the layout's time field has run out
   kWorkerTooLarge,  // the worker does not fit the layout's field
 };
@@ -24,16 +25,17 @@ struct Reservation {
   Position start = 0;
   uint64_t count = 0;
   int64_t now_us = 0;    // the id clock as read
-  int64_t limit_ms = 0;  // when refused: the time of the limit that was met (ceiling or id clock + max_ahead)
-  int64_t start_ms = 0;  // when refused: the time of the first position that was wanted
+  int64_t limit_ms = 0;  // if refused: the time of the limit (ceiling or id clock + max_ahead)
+  int64_t start_ms = 0;  // if refused: the time of the first position requested
 };
 
-// Reserves at least `need` positions and up to what `like(now_us)` says: a block that doesn't fit shrinks to what is
-// there before it is refused. `next` is loaded before the identity: the other way round a reservation that began before
-// an identity was given up could end after it, and an exhaustive search finds duplicates. `id_clock_us` is called after
-// both, so that ids keep within max_ahead of the id clock also when it has just been set right.
+// Reserves at least `need` positions, and up to `like(now_us)` if that many are available. `next` is loaded before the
+// identity: in the other order a reservation that begins before an identity is withdrawn could end after that, and an
+// exhaustive search finds duplicates. `id_clock_us` is called after both, so that ids stay within max_ahead of the id
+// clock even if it has just been lowered.
 template <class Memory, class Like, class IdClockUs>
 Reservation Reserve(ServerState& server, Line& line, uint64_t need, Like&& like, IdClockUs&& id_clock_us) noexcept {
+  IDGEN_CHECK(need > 0);
   const Layout& layout = line.layout;
   uint64_t next = Memory::Load(line.next, Step::kLoadNext);
   for (;;) {
@@ -65,7 +67,8 @@ Reservation Reserve(ServerState& server, Line& line, uint64_t need, Like&& like,
       return refuse(ceiling <= ahead ? ReservationOutcome::kAtCeiling : ReservationOutcome::kTooFarAhead);
     }
     const uint64_t count = std::min(std::max(need, like(result.now_us)), limit - start);
-    // A failed swap leaves the newer value in `next`: the same as loading it again, in the same order.
+    IDGEN_CHECK(start >= next && count >= need && count <= end_of_line - start);
+    // A failed swap sets `next` to the current value, as if it were loaded again, in the same order.
     if (Memory::Swap(line.next, next, start + count, Step::kSwapNext)) {
       result.outcome = ReservationOutcome::kOk;
       result.start = start;

@@ -1,11 +1,13 @@
-// What the processes of one server share, and the worker's steps on it. One line per bit layout; whoever makes a line
-// or folds a floor holds the lines lock, which is the caller's (an LWLock in PostgreSQL).
+// The state that the processes of one server share, and the worker's operations on it. There is one line per bit
+// layout. Making a line and folding a floor require the lines lock, which belongs to the caller (an LWLock in
+// PostgreSQL).
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 #include <limits>
 
+#include "core/check.h"
 #include "core/identity.h"
 #include "core/layout.h"
 #include "core/memory.h"
@@ -15,11 +17,11 @@ namespace idgen::core {
 
 inline constexpr uint32_t kMaxLines = 256;
 
-// Counters of backends that have ended or left the line; those of live ones are in their slots.
+// Counters of backends that have ended or left the line; those of running backends are in their slots.
 struct LineTotals {
   Word ids;
   Word blocks;
-  Word lost_ids;  // reserved, but dropped unused
+  Word lost_ids;  // reserved, and dropped unused
   Word waits;
   Word waited_us;
   Word max_drift_ms;
@@ -33,21 +35,21 @@ struct alignas(64) Line {
 
 enum class ClockState : uint64_t {
   kUnset,        // no worker has run: there is no id clock
-  kFollowsWall,  // no floor is known yet: the id clock is the wall clock
-  kEstablished,  // raised to a floor and followed since
+  kFollowsWall,  // no floor is known yet: the id clock equals the wall clock
+  kEstablished,  // has been raised to a floor and follows the wall clock since
 };
 
 struct ServerState {
-  // Read at every reservation, written a few times a minute at the most.
+  // Read at every reservation, written a few times a minute at most.
   alignas(64) Word identity;
   Word clock_offset_us;  // signed: id clock = boot-time clock + offset
   Word clock_state;      // a ClockState
-  Word max_ahead_ms;     // the judged settings: what the worker accepted, not what a session sees
+  Word max_ahead_ms;     // this and block_size: the settings as the worker validated them, not as a session sees them
   Word block_size;
   Word floor_ms;
   Word line_count;
 
-  alignas(64) Word uuid_next;  // uuid_v7's own line: see uuid7.h
+  alignas(64) Word uuid_next;  // the line of uuid_v7(): see uuid7.h
 
   Line lines[kMaxLines];
 };
@@ -63,7 +65,7 @@ void SetClock(ServerState& server, int64_t offset_us, ClockState state) noexcept
   Memory::Store(server.clock_state, static_cast<uint64_t>(state), Step::kSetClock);
 }
 
-// Moves `next` up to `to`; leaves it where it is further along.
+// Raises `next` to `to`, unless it is higher already.
 template <class Memory>
 void RaiseNext(Line& line, Position to, Step step) noexcept {
   uint64_t next = Memory::Load(line.next, step);
@@ -71,7 +73,7 @@ void RaiseNext(Line& line, Position to, Step step) noexcept {
   }
 }
 
-// The line for `layout`; nullptr where there is none.
+// nullptr if there is no line for `layout`.
 template <class Memory>
 Line* FindLine(ServerState& server, const Layout& layout) noexcept {
   const uint64_t count = Memory::Load(server.line_count, Step::kLoadFloor);
@@ -80,12 +82,13 @@ Line* FindLine(ServerState& server, const Layout& layout) noexcept {
   return nullptr;
 }
 
-// The same, made where there is none; nullptr when `most` are taken. Holds: the lines lock.
+// Makes the line if there is none; nullptr if there are `max` lines already. The caller holds the lines lock.
 template <class Memory>
-Line* FindOrMakeLine(ServerState& server, const Layout& layout, uint64_t most = kMaxLines) noexcept {
+Line* FindOrMakeLine(ServerState& server, const Layout& layout, uint64_t max = kMaxLines) noexcept {
+  IDGEN_CHECK(max <= kMaxLines);
   if (Line* line = FindLine<Memory>(server, layout)) return line;
   const uint64_t count = Memory::Load(server.line_count, Step::kLoadFloor);
-  if (count >= most) return nullptr;
+  if (count >= max) return nullptr;
   Line& line = server.lines[count];
   line.layout = layout;
   const int64_t floor_ms = static_cast<int64_t>(Memory::Load(server.floor_ms, Step::kLoadFloor));
@@ -94,8 +97,8 @@ Line* FindOrMakeLine(ServerState& server, const Layout& layout, uint64_t most = 
   return &line;
 }
 
-// Sets the floor and folds it into every line, before an identity is published and after the id clock was raised to
-// it. A line made later starts at the floor by itself. Holds: the lines lock.
+// Sets the floor and folds it into every line, after the id clock was raised to it and before an identity is published.
+// A line made later starts at the floor. The caller holds the lines lock.
 template <class Memory>
 void FoldFloor(ServerState& server, int64_t floor_ms) noexcept {
   Memory::Store(server.floor_ms, static_cast<uint64_t>(std::max<int64_t>(floor_ms, 0)), Step::kSetFloor);
@@ -109,14 +112,14 @@ void Publish(ServerState& server, Identity identity) noexcept {
   Memory::Store(server.identity, identity.word(), Step::kPublish);
 }
 
-// Giving up or changing an identity is Withdraw, then Seal, and only then release or Publish.
+// To give up or change an identity: Withdraw, then Seal, then release or Publish.
 template <class Memory>
 void Withdraw(ServerState& server) noexcept {
   Memory::Store(server.identity, 0, Step::kWithdraw);
 }
 
-// Moves every `next` on to a tick that nobody has reserved in, and always moves it: a reservation that loaded `next`
-// before the withdrawal then fails to swap it. After Withdraw it needs no lock: a line made meanwhile has no positions.
+// Raises every `next` to the first tick without reservations, and always by at least one position: a reservation that
+// loaded `next` before Withdraw then fails to swap it. Needs no lock: a line made after Withdraw has no reservations.
 template <class Memory>
 void Seal(ServerState& server) noexcept {
   const uint64_t count = Memory::Load(server.line_count, Step::kLoadFloor);
@@ -128,8 +131,8 @@ void Seal(ServerState& server) noexcept {
   }
 }
 
-// After Seal: the earliest time that no reserved position reaches, at most `ceiling_ms`, which bounds them all. A line
-// whose epoch the id clock has not reached has issued nothing.
+// After Seal: the earliest time later than all reserved positions, at most `ceiling_ms`, below which they all are. A
+// line whose epoch is later than the id clock has no reservations.
 template <class Memory>
 int64_t SealedTimeMs(const ServerState& server, int64_t ceiling_ms,
                      int64_t id_clock_ms = std::numeric_limits<int64_t>::max()) noexcept {

@@ -1,5 +1,5 @@
-// SipHash-2-4 with 128 bits of output (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012): a hash whose
-// collisions only those can choose who know its key.
+// SipHash-2-4 with 128 bits of output (Aumasson and Bernstein, "SipHash: a fast short-input PRF", 2012): a hash for
+// which nobody can construct collisions without knowing the key.
 #pragma once
 
 #include <bit>
@@ -35,7 +35,7 @@ constexpr SipHash SipHash128(std::string_view text, const SipKey& key) noexcept 
       v2 = std::rotl(v2, 32);
     }
   };
-  const auto take = [&](uint64_t word) {
+  const auto add = [&](uint64_t word) {
     v3 ^= word;
     mix(2);
     v0 ^= word;
@@ -44,10 +44,10 @@ constexpr SipHash SipHash128(std::string_view text, const SipKey& key) noexcept 
   for (size_t i = 0; i < text.size(); ++i) {
     word |= uint64_t{static_cast<unsigned char>(text[i])} << 8 * (i % 8);
     if (i % 8 != 7) continue;
-    take(word);
+    add(word);
     word = 0;
   }
-  take(word | uint64_t{text.size()} << 56);
+  add(word | uint64_t{text.size()} << 56);
   v2 ^= 0xEE;
   mix(4);
   SipHash hash = {.low = v0 ^ v1 ^ v2 ^ v3};

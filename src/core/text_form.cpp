@@ -56,12 +56,12 @@ constexpr uint64_t Power(uint64_t base, size_t exponent) {
   return exponent == 0 ? 1 : base * Power(base, exponent - 1);
 }
 
-// Ids are cut into chunks of 32 bits, whose digits come at a cheap division each, and the chunks' side by side.
+// Ids are split into chunks of 32 bits: divisions of these are cheap, and the CPU overlaps those of different chunks.
 template <uint32_t kBase, size_t kChars>
 inline void WriteChunk(const Alphabet& alphabet, uint64_t chunk, char* out) noexcept {
   static_assert(Power(kBase, kChars) <= UINT32_MAX);
-  auto rest = static_cast<uint32_t>(chunk);
-  for (size_t i = kChars; i-- > 0; rest /= kBase) out[i] = alphabet.digits[rest % kBase];
+  auto left = static_cast<uint32_t>(chunk);
+  for (size_t i = kChars; i-- > 0; left /= kBase) out[i] = alphabet.digits[left % kBase];
 }
 
 // 1 + 5 + 5 digits.
@@ -84,7 +84,7 @@ inline void WriteTwenty(uint64_t id, char* out) noexcept {
   WriteChunk<10, 8>(kDecimalDigits, id % kChunk, out + 12);
 }
 
-// The digits without their leading zeros, of which the last stays.
+// Copies the digits without leading zeros; 0 itself keeps one.
 inline size_t CopyShortest(const char* digits, size_t size, char zero, char* out) noexcept {
   size_t zeros = 0;
   while (zeros < size - 1 && digits[zeros] == zero) ++zeros;
@@ -119,8 +119,7 @@ struct Fault {
   size_t position = 0;
 };
 
-// Off the way of a text that is well formed. Characters are judged before the length, so that a length never counts
-// bytes of longer characters.
+// Only for invalid texts. Characters are checked before the length, so that a wrong length is one in characters, too.
 [[gnu::cold, gnu::noinline]] Fault FaultOf(const Alphabet& alphabet, std::string_view text, bool fixed) noexcept {
   for (size_t i = 0; i < text.size(); ++i)
     if (alphabet.Value(text[i]) == kNoDigit) return {TextFault::kCharacter, i};
@@ -133,7 +132,7 @@ ReadId Refused(const Alphabet& alphabet, std::string_view text, bool fixed) noex
   return {.fault = fault.what, .position = fault.position};
 }
 
-// Bases in which the digits are no whole bits. kMaxChars hold 64 bits, and one less never overflows them.
+// For bases that are not powers of two. kMaxChars digits hold 64 bits, and one digit less never overflows them.
 template <uint32_t kBase, size_t kMaxChars, bool kFixed>
 ReadId ReadDigits(const Alphabet& alphabet, std::string_view text) noexcept {
   static_assert(Power(kBase, kMaxChars - 2) <= UINT64_MAX / kBase && Power(kBase, kMaxChars - 1) > UINT64_MAX / kBase);
@@ -156,7 +155,7 @@ ReadId ReadDigits(const Alphabet& alphabet, std::string_view text) noexcept {
 }
 static_assert(kNoDigit & 0x80);
 
-// Thirteen characters of base32: the five bits of the first, the sixty of the others; `seen` as in ReadDigits.
+// Thirteen characters of base32: five bits of the first, sixty of the others; `seen` as in ReadDigits.
 struct Thirteen {
   uint8_t upper;
   uint8_t seen;

@@ -1,8 +1,8 @@
-// Ids as text, and back: Crockford base32, base58, base62, hex, unsigned decimal; UUIDs as ULIDs.
+// Text forms of ids (Crockford base32, base58, base62, hex, unsigned decimal), and of UUIDs as ULIDs.
 //
-// An id here is 64 bits without a sign: a negative bigint is an id from 2^63 on, and has a text like any other. Each id
-// has one text in each form. What is read is that text, and in base32, ULID and hex the same in the other case; base32
-// and ULID read the look-alikes I and L as 1 and O as 0, as Crockford's text has it. All else is refused.
+// An id is 64 bits without a sign: a negative bigint is an id of 2^63 or above. Each id has exactly one text in each
+// form. Only that text is accepted, except that base32, ULID and hex accept either case, and base32 and ULID accept the
+// look-alikes I and L for 1 and O for 0, as Crockford specifies.
 //
 //   form       characters         alphabet                            texts sort like unsigned ids (COLLATE "C")
 //   base32     13, as a TSID      0-9A-Z without I, L, O, U           yes
@@ -30,16 +30,17 @@ inline constexpr size_t kUlidChars = 26;
 
 enum class TextFault : uint8_t {
   kNone,
-  kCharacter,    // one that the form doesn't have, at `position`
-  kLeadingZero,  // of a form without a fixed length: the same id has a shorter text
-  kLength,       // every character is one of the form's, so that they are as many as bytes
-  kTooLarge,     // well formed, and above 2^64 - 1; a ULID above 2^128 - 1
+  kCharacter,    // the character at `position` is not in the alphabet
+  kLeadingZero,  // in a form of variable length: the same id has a shorter text
+  kLength,       // wrong length; all characters are in the alphabet, so each is one byte
+  kTooLarge,     // well formed, but above 2^64 - 1, or 2^128 - 1 for a ULID
 };
 
 struct ReadId {
   uint64_t id = 0;
   TextFault fault = TextFault::kNone;
-  size_t position = 0;  // of the first character at fault, in bytes from 0; none before it is longer than a byte
+  size_t position =
+      0;  // of the invalid character, from 0; in bytes and in characters, as all before it are one byte long
 };
 
 struct ReadUuid {
@@ -48,7 +49,7 @@ struct ReadUuid {
   size_t position = 0;
 };
 
-// Write at most kMaxTextChars or exactly kUlidChars characters, no terminating zero; the result says how many.
+// Write at most kMaxTextChars or exactly kUlidChars characters, without a terminating zero, and return their number.
 size_t WriteText(TextForm form, uint64_t id, char* out) noexcept;
 size_t WriteUlid(const Uuid& uuid, char* out) noexcept;
 

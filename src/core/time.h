@@ -1,4 +1,4 @@
-// Units of time, and one reading of the two clocks. Nothing in core reads a clock itself: time is passed in.
+// Units of time, and a reading of the two clocks. Nothing in core reads a clock: callers pass the time.
 #pragma once
 
 #include <cstdint>
@@ -11,13 +11,13 @@ inline constexpr int64_t kMsPerSecond = 1000;
 inline constexpr int64_t kMsPerMinute = 60 * kMsPerSecond;
 inline constexpr int64_t kMsPerDay = 24 * 60 * kMsPerMinute;
 
-// The boot-time clock (never steps, counts on through suspend) and the wall clock (Unix time), read together.
+// The boot-time clock (never steps, continues during suspend) and the wall clock (Unix time), read together.
 struct Instant {
   int64_t boot_us = 0;
   int64_t wall_us = 0;
 };
 
-// Rounds towards minus infinity: -1 us lies in the millisecond before zero.
+// Rounds towards minus infinity: -1 us is in the millisecond before zero.
 constexpr int64_t FloorDiv(int64_t value, int64_t by) noexcept {
   const int64_t quotient = value / by;
   return value % by < 0 ? quotient - 1 : quotient;

@@ -2,8 +2,8 @@
 //
 //   48 bits Unix ms | 4 bits version 7 | 12 bits counter, high | 2 bits variant | 4 bits counter, low | 58 bits random
 //
-// Randomness alone makes a UUID unique; the line only orders them. So the line never waits: a clock set back, or more
-// than 32,768 UUIDs in a millisecond, makes it run ahead of the clock.
+// Randomness alone makes a UUID unique; the line only orders them. So the line never waits: it runs ahead of the clock
+// when the clock is set back, or when there are more than 32,768 UUIDs in a millisecond.
 #pragma once
 
 #include <algorithm>
@@ -24,20 +24,21 @@ struct Uuid {
   uint8_t bytes[16];
 };
 
-// The randomness that one UUID takes.
+// The random bits of one UUID.
 struct UuidEntropy {
-  uint64_t tail;     // 58 bits are used
-  uint16_t counter;  // 15 bits are used: where the millisecond's counter starts, so that half of it is left to count
+  uint64_t tail;  // 58 bits are used
+  uint16_t
+      counter;  // 15 bits are used: the counter's value at the start of a millisecond, in the lower half of its range
 };
 
-// Named as in RFC 9562. What the bits of rand_a and rand_b mean is the generator's own affair.
+// Named as in RFC 9562. Each generator uses the bits of rand_a and rand_b as it likes.
 struct DecodedUuid7 {
   int64_t unix_ms = 0;
   uint32_t rand_a = 0;  // 12 bits
   uint64_t rand_b = 0;  // 62 bits
 };
 
-// The next position of the line `next`: Unix ms << 16 | counter, later than all before it.
+// The next position of the line `next`: Unix ms << 16 | counter, above all earlier ones.
 template <class Memory>
 uint64_t NextUuidPosition(Word& next, int64_t unix_ms, uint16_t counter_seed) noexcept {
   const uint64_t ms = static_cast<uint64_t>(std::clamp<int64_t>(unix_ms, 0, kMaxUuidMs));
@@ -49,12 +50,12 @@ uint64_t NextUuidPosition(Word& next, int64_t unix_ms, uint16_t counter_seed) no
   }
 }
 
-// The value's bytes in network order, as an integer whose bytes in memory are these; and back.
+// Converts an integer to network byte order, and back.
 constexpr uint64_t BigEndian(uint64_t value) noexcept {
   return std::endian::native == std::endian::big ? value : __builtin_bswap64(value);
 }
 
-// High and low half, each most significant bit first as RFC 9562 draws them.
+// High and low half, most significant byte first, as in RFC 9562.
 constexpr Uuid UuidOfHalves(uint64_t high, uint64_t low) noexcept {
   return std::bit_cast<Uuid>(std::array<uint64_t, 2>{BigEndian(high), BigEndian(low)});
 }
@@ -71,14 +72,14 @@ constexpr Uuid ComposeUuid7(uint64_t position, uint64_t tail) noexcept {
                       uint64_t{2} << 62 | (counter & 0xF) << 58 | (tail & ((uint64_t{1} << 58) - 1)));
 }
 
-// The version field, or -1 where the variant is not RFC 9562's, so that the version means nothing.
+// The version field, or -1 if the variant is not RFC 9562's, which leaves the version undefined.
 constexpr int UuidVersion(const Uuid& uuid) noexcept { return uuid.bytes[8] >> 6 == 2 ? uuid.bytes[6] >> 4 : -1; }
 
-// Bounds of a time range in UUIDs of version 7, whoever made them. For each such UUID u and each time t:
-//   u >= Uuid7Min(t)  exactly where  u's time >= t
-//   u <= Uuid7Max(t)  exactly where  u's time <= t
-// Unix microseconds: the times of UUIDs are whole milliseconds, so the one rounds up, the other down. Where no UUID
-// qualifies they are the max and the nil UUID, which lie outside of version 7.
+// Bounds of a time range in UUIDs of version 7 from any generator. For each such UUID u and each time t:
+//   u >= Uuid7Min(t)  if and only if  u's time >= t
+//   u <= Uuid7Max(t)  if and only if  u's time <= t
+// In Unix microseconds: the times of UUIDs are whole milliseconds, so Uuid7Min rounds up and Uuid7Max down. If no UUID
+// qualifies, the result is the max or the nil UUID, which are not of version 7.
 constexpr Uuid Uuid7Min(int64_t unix_us) noexcept {
   const int64_t ms = MsOf(unix_us) + (unix_us % kUsPerMs != 0 ? 1 : 0);
   if (ms > kMaxUuidMs) return UuidOfHalves(UINT64_MAX, UINT64_MAX);
@@ -90,7 +91,7 @@ constexpr Uuid Uuid7Max(int64_t unix_us) noexcept {
   return ComposeUuid7(static_cast<uint64_t>(std::min(ms, kMaxUuidMs)) << kUuidCounterBits | 0xFFFF, UINT64_MAX);
 }
 
-// Of a version 7 UUID.
+// The UUID must be of version 7.
 constexpr DecodedUuid7 DecodeUuid7(const Uuid& uuid) noexcept {
   const uint64_t high = HighHalf(uuid);
   return {.unix_ms = static_cast<int64_t>(high >> 16),

@@ -210,7 +210,7 @@ class Keeper {
         Log({.kind = Event::Kind::kClockStepHeld, .by_us = behind_us});
       else if (seen.taken)
         Log({.kind = Event::Kind::kClockStepTaken, .by_us = behind_us});
-      else if (seen.forward_us > 0 && !clock_.waits_out_a_step())
+      else if (seen.forward_us > 0 && !clock_.holds_a_step())
         Log({.kind = Event::Kind::kClockForward, .by_us = seen.forward_us});
     }
     // No id is given while the source refuses the id clock's time, so that nothing is lost by setting it right at once:

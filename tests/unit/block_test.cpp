@@ -253,6 +253,7 @@ TEST(Block, AClaimedSlotKeepsNothingOfItsFormerProcess) {
   backend.slot.waited_us = 300;
   backend.slot.max_drift_ms = 7;
   backend.slot.waiting_since_us = 1;
+  backend.slot.pid = 0;
   ClaimSlot(backend.slot, 4712, 0);
   Position position = 0;
   EXPECT_FALSE(backend.Take(&position));

@@ -87,7 +87,7 @@ TEST(GeneratorDefinition, WidthsHaveBounds) {
        {"time:0", "time:64", "time:41,worker:32", "time:3,region:32", "time:3,app:32", "sequence:64", "time:999"})
     EXPECT_EQ(Parse(text).kind, Kind::kWidth) << text;
   EXPECT_EQ(Parse("time:41,worker:32").value, 32);
-  EXPECT_EQ(Parse("time:41,worker:32").most, 31);
+  EXPECT_EQ(Parse("time:41,worker:32").max, 31);
   for (const char* text : {"time:63", "time:1,sequence:63", "time:1,worker:31,region:31,app:1"})
     EXPECT_EQ(Parse(text).kind, Kind::kNone) << text;
   const LayoutError sum = Parse("time:41,worker:12,sequence:12");

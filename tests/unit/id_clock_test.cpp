@@ -50,7 +50,7 @@ TEST(IdClock, HoldsAStepForwardBeyondTheLimit) {
   Machine machine;
   const IdClock::Seen seen = machine.Step(kStepMs * kUsPerMs + 1);
   EXPECT_TRUE(seen.held);
-  EXPECT_TRUE(machine.clock.waits_out_a_step());
+  EXPECT_TRUE(machine.clock.holds_a_step());
   EXPECT_EQ(machine.clock.NowUs(machine.now), kWallUs);
   EXPECT_EQ(machine.Ahead(), -(kStepMs * kUsPerMs + 1));
 }
@@ -64,7 +64,7 @@ TEST(IdClock, TenYearsForOneSecondChangeNothing) {
   }
   machine.Step(-kTenYearsUs);
   EXPECT_EQ(machine.clock.offset_us(), kWallUs - kBootUs);
-  EXPECT_FALSE(machine.clock.waits_out_a_step());
+  EXPECT_FALSE(machine.clock.holds_a_step());
 }
 
 TEST(IdClock, TakesALargeStepOnceItHasPersisted) {
@@ -74,7 +74,7 @@ TEST(IdClock, TakesALargeStepOnceItHasPersisted) {
   EXPECT_EQ(machine.clock.offset_us(), kWallUs - kBootUs);
   EXPECT_TRUE(machine.Pass(1).taken);
   EXPECT_EQ(machine.Ahead(), 0);
-  EXPECT_FALSE(machine.clock.waits_out_a_step());
+  EXPECT_FALSE(machine.clock.holds_a_step());
 }
 
 TEST(IdClock, ALargeStepThatWandersStartsItsWaitAgain) {

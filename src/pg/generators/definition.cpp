@@ -30,11 +30,11 @@ constexpr const char* kLayoutHint =
     case Kind::kTwice: detail = psprintf("Field \"%s\" appears twice.", word); break;
     case Kind::kWidth:
       detail = psprintf("Field \"%s\" has %lld bits; it must have 1 to %lld.", word,
-                        static_cast<long long>(error.value), static_cast<long long>(error.most));
+                        static_cast<long long>(error.value), static_cast<long long>(error.max));
       break;
     case Kind::kSum:
       detail = psprintf("The fields have %lld bits in total; an id has 63 bits, or %lld if the highest is zero.",
-                        static_cast<long long>(error.value), static_cast<long long>(error.most));
+                        static_cast<long long>(error.value), static_cast<long long>(error.max));
       break;
     case Kind::kNoTime: detail = "The layout has no time field."; break;
     case Kind::kNone: break;
