@@ -1,4 +1,4 @@
-// Definitions of the settings. Units, ranges and defaults stand here once; docs/settings.md explains them.
+// Defines the settings, except those of leases and sequences; docs/settings.md explains them.
 #include "pg/base/pg.h"
 
 #include "pg/base/settings.h"
@@ -74,7 +74,8 @@ void DefineSettings() {
   DefineCustomIntVariable("idgen.block_size", "Sets the maximum number of ids that a backend reserves at a time.",
                           "With 1, ids are strictly increasing across all sessions of the server.", &block_size, 256, 1,
                           4096, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
-  // Such a setting can't be made later; a session that loads the library by itself has no shared memory anyway.
+  // A PGC_POSTMASTER setting cannot be defined later. A session that loads the library itself has no shared memory
+  // anyway.
   if (process_shared_preload_libraries_in_progress)
     DefineCustomIntVariable("idgen.max_generators", "Sets the maximum number of id layouts in use on the server.",
                             "Generators with the same layout, epoch, unit, region and app share one, across databases. "

@@ -8,10 +8,10 @@ namespace idgen::pg {
 
 void DefineSettings();
 
-// What idgen.max_wait says in this session, in milliseconds.
+// idgen.max_wait of this session.
 int MaxWaitMs() noexcept;
 
-// How many layouts the server has room for: idgen.max_generators as it was when the server started.
+// The server's capacity for layouts.
 int MaxGenerators() noexcept;
 int MaxGeneratorsPerDatabase() noexcept;
 
@@ -20,7 +20,7 @@ const char* WorkerEnv() noexcept;
 const char* WorkerInterface() noexcept;
 
 uint32_t StaticWorkerId() noexcept;
-// False where idgen.worker_id is not set, so that nobody has promised anything about the number used.
+// False if idgen.worker_id is not set, so nobody has promised that no other server uses StaticWorkerId().
 bool WorkerIdIsChosen() noexcept;
 
 lease::Settings CurrentSettings() noexcept;
