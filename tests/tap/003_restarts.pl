@@ -48,7 +48,7 @@ foreach my $settings (
     "idgen.worker_id = 1\nidgen.block_size = 256\nidgen.max_clock_step = '1min'") {
     $server->append_conf('postgresql.conf', $settings);
     $server->reload;
-    ok($load->wait_for_more, "ids flow with " . join(', ', split(/\n/, $settings)));
+    ok($load->wait_for_more, "clients get ids with " . join(', ', split(/\n/, $settings)));
 }
 
 # A worker that gets SIGTERM gives its identity up, and the next worker takes it. Clients do not notice.

@@ -90,7 +90,7 @@ ok_status($long, "state = 'ok'", 'after a crash the server is ok at once');
 my $second = worker_id_of($long);
 isnt($second, 1, 'it has another worker id');
 ok($store->is_held($store->record(1, 'long')), 'its previous worker id stays held until the lease expires');
-$crashing->ok_flows('ids flow after a crash', $long);
+$crashing->ok_flows('clients get ids after a crash', $long);
 foreach my $crash (2, 3) {
     ok(kill_postmaster($long), "crash $crash within one TTL");
     $long->start;
@@ -113,7 +113,7 @@ foreach my $turn (1 .. 4) {
     ok(kill('TERM', $worker), "$turn: the worker gets SIGTERM");
     ok(wait_until { my $pid = status_of($server)->{worker_pid}; defined $pid && $pid != $worker }, "$turn: another worker is started");
     ok_status($server, "state = 'ok'", "$turn: the server is ok");
-    $fleet->ok_flows("$turn: ids flow", $server);
+    $fleet->ok_flows("$turn: clients get ids", $server);
     is(scalar(grep { $_->{port} == $server->port } $store->held), 1, "$turn: the server holds one lease");
 }
 
@@ -125,7 +125,7 @@ foreach my $turn (1 .. 6) {
     ok(wait_until { my $pid = status_of($server)->{worker_pid}; defined $pid && $pid != $worker }, "$turn: another worker is started");
     ok_status($server, "state = 'ok'", "$turn: the server is ok");
     note("worker id: " . worker_id_of($server));
-    $fleet->ok_flows("$turn: ids flow", $server);
+    $fleet->ok_flows("$turn: clients get ids", $server);
 }
 cmp_ok($server->safe_psql('postgres', 'SELECT count(*) FROM orders'), '>=', $rows, 'no id was lost or repeated');
 cmp_ok(scalar($store->held), '<=', 5, 'the pool is not exhausted');
@@ -177,7 +177,7 @@ like($error, qr/DETAIL:  .*\w/, 'one worker id: the error has a detail');
 like($error, qr/HINT:  .*idgen\.max_workers/, 'one worker id: the hint names the setting');
 is($pair[1]->safe_psql('postgres', "SELECT idgen_wait_ready('50 ms')"), 'f', 'one worker id: idgen_wait_ready() returns false');
 is(join(' ', worker_rows($pair[1])), '0|held|' . $pair[0]->port . '|f', 'one worker id: the second server sees who holds it');
-$rivals->ok_flows('the pool of one: ids flow on the first', $pair[0]);
+$rivals->ok_flows('one worker id: clients get ids from the first server', $pair[0]);
 # The first server runs ahead of the clock before it stops, and its ceiling is further ahead still.
 $rivals->retire($pair[0]);
 my $last     = burst($pair[0], 3_000_000);
@@ -185,7 +185,7 @@ my $promised = $store->record(0, 'pair')->{ceiling};
 $pair[0]->stop;
 ok_status($pair[1], "state = 'ok' AND worker_id = 0", 'one worker id: the second server gets it after the release');
 cmp_ok(wait_for_ids($pair[1]), '>', $last, 'one worker id: its ids are above the last one of the first server');
-$rivals->ok_flows('the pool of one: ids flow on the second', $pair[1]);
+$rivals->ok_flows('one worker id: clients get ids from the second server', $pair[1]);
 ok_ids_after($pair[1], $promised, 'one worker id: its ids are above the first server\'s ceiling');
 change_settings($pair[1], 'idgen.max_workers = 2');
 $pair[0]->append_conf('postgresql.conf', 'idgen.max_workers = 2');
@@ -193,7 +193,7 @@ $pair[0]->start;
 ok_status($_, "state = 'ok'", 'a larger pool: the waiting server gets a worker id') foreach @pair;
 is(join(',', sort map { worker_id_of($_) } @pair), '0,1', 'a larger pool: both servers have one');
 $rivals->add($pair[0]);
-$rivals->ok_flows('a larger pool: ids flow on both', @pair);
+$rivals->ok_flows('a larger pool: clients get ids from both', @pair);
 
 # --- all servers stop
 

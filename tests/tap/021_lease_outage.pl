@@ -66,7 +66,7 @@ ok_as_before('a short pause');
 my $leaving = lease_server('leaving', $store, start => 1);
 $fleet->add($leaving);
 ok_status($leaving, "state = 'ok'", 'a third server');
-$fleet->ok_flows('a third server: ids flow', $leaving);
+$fleet->ok_flows('a third server: clients get ids', $leaving);
 $fleet->retire($leaving);
 $store->pause;
 ok_out_of_ids($_, 'a long pause: ids end at the ceiling, on ' . $_->name) foreach $far, $near;
@@ -103,7 +103,7 @@ foreach my $turn (1 .. 3) {
 ok_as_before('resets');
 $proxy->refuse;
 ok_out_of_ids($far, 'refused: ids end at the ceiling');
-$fleet->ok_flows('refused: ids flow on the other', $near);
+$fleet->ok_flows('refused: clients get ids from the other server', $near);
 $proxy->pass;
 ok_status($far, "state = 'ok'", 'accepted again: the server is ok');
 $fleet->ok_flows('accepted again: clients get ids');
@@ -126,7 +126,7 @@ $proxy->pass;
 ok_as_before('replies arrive again');
 ok_same_worker($lost, $records[0]{worker_id}, 'replies arrive again: the server has the worker id that it acquired');
 $fleet->add($lost);
-$fleet->ok_flows('replies come again: ids flow on the new server', $lost);
+$fleet->ok_flows('replies arrive again: clients get ids from the new server', $lost);
 
 $proxy->drop_requests;
 ok($proxy->wait_until_dropped, 'requests lost: the proxy drops requests');
@@ -174,7 +174,7 @@ sub ok_claimed_again {
         ok(wait_until { $record = $store->record($id_of{ $server->name }) }, "$name: " . $server->name . ' claims its worker id again');
         is($record->{token}, $token_of{ $server->name }, "$name: with its token");
     }
-    $fleet->ok_flows("$name: ids flow", $far, $near, $lost);
+    $fleet->ok_flows("$name: clients get ids", $far, $near, $lost);
     ok_same_worker($_, $id_of{ $_->name }, "$name: " . $_->name . ': ok with the same worker id') foreach $far, $near, $lost;
     return;
 }
@@ -218,7 +218,7 @@ $proxy->stop;
 
     foreach my $what ('a renewal', 'a release') {
         ok_status($late, "state = 'ok'", "late, $what: one server has the worker id");
-        $fleet->ok_flows("late, $what: ids flow there", $late);
+        $fleet->ok_flows("late, $what: clients get ids from it", $late);
         if ($what eq 'a renewal') {
             $proxy->hold_all;
             ok($proxy->wait_until_held, "late, $what: the proxy holds it");
@@ -237,7 +237,7 @@ $proxy->stop;
         is($proxy->state->{held}, 0, "late, $what: the held request arrives");
         is($strangers, 0, "late, $what: the record stays the other server's");
         ok_status($heir, "state = 'ok'", "late, $what: the other server is ok");
-        $fleet->ok_flows("late, $what: ids flow there", $heir);
+        $fleet->ok_flows("late, $what: clients get ids from it", $heir);
         last if $what eq 'a release';
         # Back to the first server.
         $late->start;
@@ -277,15 +277,15 @@ sub forgets_a_part {
     $third->start;
     $fleet->add($third);
     ok_status($third, "state = 'ok' AND worker_id = 1", "$name: a third server gets the lost worker id");
-    $fleet->ok_flows("$name: ids flow on the first and the third", $first, $third);
+    $fleet->ok_flows("$name: clients get ids from the first and the third server", $first, $third);
     ok_ids_after($third, $promised, "$name: its ids are above the ceiling of the other server");
     resume_server($other);
     ok_status($other, "state = 'waiting'", "$name: the resumed server has no worker id, and the pool is exhausted");
-    $fleet->ok_flows("$name: ids flow on the two still", $first, $third);
+    $fleet->ok_flows("$name: clients still get ids from the two", $first, $third);
     $fleet->retire($third);
     $third->stop;
     ok_status($other, "state = 'ok' AND worker_id = 1", "$name: it gets a worker id when one is free");
-    $fleet->ok_flows("$name: ids flow on both", $first, $other);
+    $fleet->ok_flows("$name: clients get ids from both", $first, $other);
 
     # A record that is back at its earlier state, free: its holder claims it again as long as no other server can have had it,
     # and acquires a worker id otherwise.
@@ -348,11 +348,11 @@ ok(wait_until { (status_of($newcomer)->{state} // '') =~ /^(ok|waiting)$/ }, 'de
 ok_status($newcomer, "state = 'waiting' AND worker_id IS NULL", 'declared new: it waits, because this Redis does not know what the lost one leased');
 resume_server($holder);
 ok_status($holder, "state = 'ok' AND worker_id = 0", 'declared new: the holder is resumed in time and continues');
-$pair->ok_flows('declared new: ids flow on the holder', $holder);
+$pair->ok_flows('declared new: clients get ids from the holder', $holder);
 $pair->retire($holder);
 $holder->stop;
 ok_status($newcomer, "state = 'ok' AND worker_id = 0", 'declared new: the new server gets it when the quarantine ends');
-$pair->ok_flows('declared new: ids flow on the other', $newcomer);
+$pair->ok_flows('declared new: clients get ids from the other server', $newcomer);
 $pair->check('declared new');
 $newcomer->stop;
 

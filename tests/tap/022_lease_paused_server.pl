@@ -26,15 +26,15 @@ $heir->start;
 $fleet->add($heir);
 ok_status($heir, "state = 'waiting'", 'suspended: the second server waits for it');
 foreach my $turn (1 .. 3) {
-    $fleet->ok_flows("asleep, $turn: ids flow on one", $sleeper);
+    $fleet->ok_flows("suspended, $turn: clients get ids from it", $sleeper);
     ok(pause_server($sleeper), "suspended, $turn: the holder is suspended");
     my $promised = $store->record(0, 'sleep')->{ceiling};
     ok_status($heir, "state = 'ok' AND worker_id = 0", "suspended, $turn: the other server gets the worker id");
-    $fleet->ok_flows("asleep, $turn: ids flow on the other", $heir);
+    $fleet->ok_flows("suspended, $turn: clients get ids from the other server", $heir);
     ok_ids_after($heir, $promised, "suspended, $turn: its ids are above the ceiling of the suspended server") if $turn == 1;
     resume_server($sleeper);
     ok_status($sleeper, "state = 'waiting'", "suspended, $turn: the resumed server has lost the worker id");
-    $fleet->ok_flows("asleep, $turn: the other goes on", $heir);
+    $fleet->ok_flows("suspended, $turn: clients get ids from the other server", $heir);
     my $error = error_of($sleeper, q(SET idgen.max_wait = '100ms'; SELECT idgen_next()));
     like($error, qr/ERROR:  55000: could not issue an id: /, "suspended, $turn: its callers get the reason");
     ($sleeper, $heir) = ($heir, $sleeper);
@@ -43,7 +43,7 @@ foreach my $turn (1 .. 3) {
 # A nap that ends below the ceiling has no effect. The worst case is one under load that ends a little later: the server
 # resumes in the middle of a reservation. This is repeated around that moment.
 foreach my $turn (1 .. 5) {
-    ok(pause_server($sleeper), "naps, $turn: asleep");
+    ok(pause_server($sleeper), "naps, $turn: the server is suspended");
     ok(wait_until { $store->record(0, 'sleep')->{expiry} < $store->now + 100 }, "naps, $turn: the server naps until its lease has just expired");
     resume_server($sleeper);
     my $holder;
@@ -53,7 +53,7 @@ foreach my $turn (1 .. 5) {
             return $record->{expiry} > $store->now + 1000;    # renewed, or taken by the other server, since
         },
         "naps, $turn: one of the servers has the worker id");
-    $fleet->ok_flows("naps, $turn: ids flow", $holder);
+    $fleet->ok_flows("naps, $turn: clients get ids", $holder);
     ($sleeper, $heir) = ($heir, $sleeper) if $holder == $heir;
 }
 
@@ -61,7 +61,7 @@ foreach my $turn (1 .. 5) {
 
 ok(kill_postmaster($sleeper), 'crash: the holder is killed');
 ok_status($heir, "state = 'ok' AND worker_id = 0", 'crash: the other server takes over');
-$fleet->ok_flows('crash: ids flow there', $heir);
+$fleet->ok_flows('crash: clients get ids from it', $heir);
 $sleeper->start;
 ok_status($sleeper, "state = 'waiting'", 'crash: the restarted server waits');
 # A killed backend makes the server reinitialize its shared memory, which holds the lease.
@@ -124,7 +124,7 @@ ok_status($server{ahead}, "state = 'waiting' AND coalesce(reason, '') ~* 'clock'
     'clocks: a server an hour ahead of the store waits, and says why');
 like(error_of($server{ahead}, q(SET idgen.max_wait = '100ms'; SELECT idgen_next())),
     qr/ERROR:  55000: could not issue an id: .*\n(.*\n)*.*clock/, 'clocks: the error says why, too');
-$clocks->ok_flows('clocks: ids flow on the others', @well);
+$clocks->ok_flows('clocks: clients get ids from the others', @well);
 my $lag = $server{behind}->safe_psql('postgres', 'SELECT extract(epoch FROM idgen_timestamp(idgen_next()))') - time();
 note("the time in the ids of the server whose clock lags by an hour: $lag s from the true one");
 my $highest = (sort { $b <=> $a } map { $_->{ceiling} } $store->records('clocks'))[0];
@@ -134,19 +134,19 @@ cmp_ok($highest, '<=', $store->now + 3000, 'clocks: no worker id is left with a 
 
 my $stepping = $server{stepping};
 $clock{stepping}->step(-3600);
-$clocks->ok_flows('an hour back: ids flow', $stepping);
+$clocks->ok_flows('an hour back: clients get ids', $stepping);
 ok_status($stepping, "state = 'ok'", 'an hour back: the server is ok');
 $clock{stepping}->set(0);
-$clocks->ok_flows('and right again: ids flow', $stepping);
+$clocks->ok_flows('set right again: clients get ids', $stepping);
 
 # An hour forward, persistently: the server accepts the time after half a minute, and then has to wait for the store. If the
 # operator declares that the store never loses data, the server's own clock counts.
 $clock{stepping}->step(3600);
-$clocks->ok_flows('an hour forward: ids flow while it is waited out', $stepping);
+$clocks->ok_flows('an hour forward: clients get ids until the new time is accepted', $stepping);
 ok_status($stepping, "state = 'waiting' AND coalesce(reason, '') ~* 'clock'", 'an hour forward: when the time is accepted, the server waits and says why');
 change_settings($stepping, 'idgen.lease_store_durable = on');
 ok_status($stepping, "state = 'ok'", 'an hour forward: a store declared durable grants higher ceilings');
-$clocks->ok_flows('an hour forward: ids flow', $stepping);
+$clocks->ok_flows('an hour forward: clients get ids', $stepping);
 my $lead = $stepping->safe_psql('postgres', 'SELECT extract(epoch FROM idgen_timestamp(idgen_next()))') - time();
 cmp_ok($lead, '>', 3000, 'an hour forward: ids have the server\'s time');
 # A worker id whose ceiling is an hour ahead is not leased while others are free.
@@ -156,7 +156,7 @@ my $next = lease_server('next', $store, conf => "idgen.lease_prefix = 'clocks'\n
 ok_status($next, "state = 'ok'", 'a new server is ok');
 cmp_ok($store->record(worker_id_of($next), 'clocks')->{ceiling}, '<', $store->now + 60_000, 'its worker id has no ceiling in the future');
 $clocks->add($next);
-$clocks->ok_flows('ids flow there', $next);
+$clocks->ok_flows('clients get ids from it', $next);
 $clock{stepping}->set(0);
 start_server($stepping);
 ok_status($stepping, "state = 'ok'", 'set right and restarted, the server is ok');
@@ -167,7 +167,7 @@ $clocks->ok_flows('clients get ids everywhere');
 change_settings($stepping, 'idgen.lease_store_durable = off');
 $clock{stepping}->step(20);
 ok_status($stepping, "state <> 'ok' AND coalesce(reason, '') ~* 'clock'", '20 s forward: the server waits and says why');
-$clocks->ok_flows('20 s forward: the others go on', @server{qw(true behind)}, $next);
+$clocks->ok_flows('20 s forward: clients get ids from the others', @server{qw(true behind)}, $next);
 cmp_ok($store->record(worker_id_of($stepping), 'clocks')->{ceiling}, '<=', $store->now + 3000, '20 s forward: its worker id has no ceiling in the future');
 
 # --- a waiting server whose clock is set right continues without help: it has issued nothing with the wrong time
@@ -175,7 +175,7 @@ cmp_ok($store->record(worker_id_of($stepping), 'clocks')->{ceiling}, '<=', $stor
 $clock{ahead}->set(0);
 if (ok_status($server{ahead}, "state = 'ok'", 'an hour ahead, set right: the server is ok')) {
     $clocks->add($server{ahead});
-    $clocks->ok_flows('who led by an hour, set right: ids flow', $server{ahead});
+    $clocks->ok_flows('an hour ahead, set right: clients get ids', $server{ahead});
 }
 $clock{stepping}->set(0);
 ok_status($stepping, "state = 'ok'", '20 s forward and back: the server is ok');

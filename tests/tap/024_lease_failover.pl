@@ -35,7 +35,7 @@ sub ok_as_before {
         ok_renews($node, "$name: " . $node->name . ' renews');
         ok_same_worker($node, $id_of{ $node->name }, "$name: " . $node->name . ': ok with the same worker id');
     }
-    $fleet->ok_flows("$name: ids flow", @nodes);
+    $fleet->ok_flows("$name: clients get ids", @nodes);
     return;
 }
 
@@ -66,7 +66,7 @@ $third->start;
 $fleet->add($third);
 ok_status($third, "state = 'ok' AND worker_id = 2", 'a lost write: a third server gets a worker id')
   or diag('a quarantine that began at the last failover may not be over');
-$fleet->ok_flows('a lost write: ids flow on it', $third);
+$fleet->ok_flows('a lost write: clients get ids from it', $third);
 ok(pause_server($third), 'a lost write: the third server is suspended');
 my $promised = $old->record(2)->{ceiling};
 $old->kill9;
@@ -77,13 +77,13 @@ ok_as_before('a lost write', $first, $second);
 $fourth->start;
 $fleet->add($fourth);
 ok_status($fourth, "state = 'ok' AND worker_id = 2", 'a lost write: a fourth server gets its worker id');
-$fleet->ok_flows('a lost write: ids flow on it', $fourth);
+$fleet->ok_flows('a lost write: clients get ids from it', $fourth);
 ok_ids_after($fourth, $promised, 'a lost write: ids of the fourth server are above the ceiling of the third');
 # Two masters would be a split brain, against which no rule helps but idgen.redis_replicas, below.
 is(scalar($sentinel->masters), 1, 'a lost write: Sentinel has made only one master') or diag($sentinel->events);
 resume_server($third);
 ok_status($third, "state = 'waiting'", 'a lost write: the resumed server has no worker id');
-$fleet->ok_flows('a lost write: ids flow on the others', $first, $second, $fourth);
+$fleet->ok_flows('a lost write: clients get ids from the others', $first, $second, $fourth);
 $fleet->retire($fourth);
 $fourth->stop;
 ok_status($third, "state = 'ok' AND worker_id = 2", 'a lost write: it gets a worker id when one is free');
@@ -122,7 +122,7 @@ my $deaf = qq(rename-command REPLICAOF ""\nrename-command SLAVEOF ""\n);
         'split: the other server follows the old one');
     foreach ($wrong, $right) {
         ok_renews($_, 'split: both renew, ' . $_->name);
-        ok_same_worker($_, $id_of{ $_->name }, 'split: as before, ' . $_->name);
+        ok_same_worker($_, $id_of{ $_->name }, 'split: same worker id, ' . $_->name);
     }
     $fleet->ok_flows('split: clients get ids on both sides');
     $fleet->check('split without replicas');
@@ -154,7 +154,7 @@ my $deaf = qq(rename-command REPLICAOF ""\nrename-command SLAVEOF ""\n);
     like($error, qr/ERROR:  55000: could not issue an id: /, 'split with replicas: idgen_next() fails with the reason');
     ok_status($wrong, "concat(reason, last_error) ~ 'replica'", 'split with replicas: the status gives the reason');
     ok_renews($right, 'split with replicas: on the right side renewals count');
-    $fleet->ok_flows('split with replicas: ids flow on the right side', $right);
+    $fleet->ok_flows('split with replicas: clients get ids from the right side', $right);
     $newcomer->start;
     $fleet->add($newcomer);
     ok_status($newcomer, "state = 'ok' AND worker_id = 0", 'split with replicas: a new server gets the worker id');

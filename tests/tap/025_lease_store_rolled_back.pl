@@ -26,7 +26,7 @@ my $asleep_at = $store->now + 1000;    # how far ids may run ahead
 $heir->start;
 $fleet->add($heir);
 ok_status($heir, "state = 'ok' AND worker_id = 0", 'another server gets the worker id');
-$fleet->ok_flows('ids flow there', $heir);
+$fleet->ok_flows('clients get ids from it', $heir);
 ok(pause_server($heir), 'the other server is suspended in the middle of its lease');
 my $promised = $store->record(0, 'back')->{ceiling};
 $store->restart;
@@ -36,18 +36,18 @@ ok_status($sleeper, "state = 'waiting'", 'the resumed server has lost the worker
 ok(wait_until { my $record = $store->record(0, 'back'); $store->is_held($record) && $record->{token} ne $token },
     'the status says that the quarantine ends by itself');
 ok_status($sleeper, "state = 'ok' AND worker_id = 0", 'it gets the worker id after the quarantine');
-$fleet->ok_flows('ids flow', $sleeper);
+$fleet->ok_flows('clients get ids', $sleeper);
 my $first = $sleeper->safe_psql('postgres',
     'SELECT (extract(epoch FROM min(idgen_timestamp(id))) * 1000)::bigint FROM orders'
       . " WHERE idgen_timestamp(id) > to_timestamp($asleep_at / 1000.0)");
 cmp_ok($first, '>=', 0 + $promised, 'its ids are above the ceiling of the other server');
 resume_server($heir);
 ok_status($heir, "state = 'waiting'", 'the other server, resumed last, has lost the worker id');
-$fleet->ok_flows('ids flow still', $sleeper);
+$fleet->ok_flows('clients still get ids', $sleeper);
 $fleet->retire($sleeper);
 $sleeper->stop;
 ok_status($heir, "state = 'ok' AND worker_id = 0", 'it gets the worker id again when it is free');
-$fleet->ok_flows('ids flow there in the end', $heir);
+$fleet->ok_flows('clients get ids from it', $heir);
 $fleet->check('resurrected');
 $_->stop foreach $heir, $store;
 

@@ -1,5 +1,5 @@
 # Three servers move from static to leased worker ids, one by one and under load, by the statements of docs/lease.md
-# as they stand there; and what becomes of servers whose range changes.
+# as they are written there; and what happens to servers whose range changes.
 use strict;
 use warnings;
 
@@ -80,7 +80,7 @@ ok_status($servers[1], "state = 'ok' AND worker_id = 7", 'a worker id below the 
 change_settings($servers[1], 'idgen.min_worker = 9', 'idgen.max_workers = 9');
 ok_status($servers[1], q(state = 'ok' AND worker_id = 7 AND reason LIKE '%"idgen.min_worker" (9) is not less than "idgen.max_workers" (9)%'),
     'an empty range is rejected');
-$fleet->ok_flows('and ids flow on', $servers[1]);
+$fleet->ok_flows('clients get ids', $servers[1]);
 change_settings($servers[1], 'idgen.max_workers = 10');
 ok_status($servers[1], "state = 'ok' AND worker_id = 9", 'a range of one worker id');
 change_settings($servers[2], 'idgen.min_worker = 9', 'idgen.max_workers = 10');
