@@ -14,12 +14,13 @@ HINT:  Add idgen to "shared_preload_libraries" in postgresql.conf and restart th
 # A new server.
 my $server = new_server('main');
 $server->start;
-ok(!-e ceiling_file($server), 'before CREATE EXTENSION there is no local file');
+ok(!-e ceiling_file($server), 'before CREATE EXTENSION there is no ceiling file');
 
 my $ledger = IdgenTest::Ledger->new;
 $server->safe_psql('postgres', 'CREATE EXTENSION idgen');
-$ledger->add(1, $server->safe_psql('postgres', $next));
-pass('the first id is issued without waiting');
+my $first = $server->safe_psql('postgres', $next);
+like($first, qr/^[1-9]\d+$/, 'the first id is issued without waiting');
+$ledger->add(1, $first);
 wait_until_ok($server);
 like(slurp_file('/proc/' . pid_of_worker($server) . '/cmdline'), qr/idgen worker/, 'ps shows the name of the worker');
 is( $server->safe_psql('postgres', 'SELECT worker_id, worker_source, ids_issued, last_error IS NULL FROM idgen_status()'),

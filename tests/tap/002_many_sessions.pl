@@ -53,7 +53,7 @@ my @sessions = map {
     IPC::Run::start([ 'psql', '-XAtq', '-d', $server->connstr('postgres'), '-c', $sql ])
 } 1 .. 4;
 ok($_->finish, 'a session inserts half a million rows') foreach @sessions;
-is(backwards('loads'), 0, 'INSERT ... SELECT: increasing within each session');
+is(backwards('loads'), 0, 'INSERT ... SELECT: ids increase within each session');
 all_distinct('INSERT ... SELECT', 'orders', 'loads');
 
 # Parallel workers. The plan's lowest node, below Gather, must be the one that calls the function.

@@ -147,7 +147,7 @@ foreach (@obstacles) {
         "$what: the error gives the reason");
     is($server->safe_psql('postgres', 'SELECT state, reason LIKE $$%idgen.ceiling%$$, advice IS NOT NULL FROM idgen_status()'),
         'failing|t|t', "$what: the status gives the reason");
-    ok($clear->(), "$what: mended");
+    ok($clear->(), "$what: the obstacle is removed");
     take();
     wait_until_ok($server, "$what: the server issues ids again without a restart");
     ok_logged($server, qr/can be read and written again/, $position, "$what: the log says that the file can be read again");
@@ -182,7 +182,7 @@ $server->safe_psql('second', 'CREATE EXTENSION idgen');
 my $last = burst($server, 1);
 $server->stop('immediate');
 $server->start;
-cmp_ok(wait_for_ids($server), '>', $last, 'CREATE EXTENSION elsewhere while the file is gone: the next id is above the last');
+cmp_ok(wait_for_ids($server), '>', $last, 'CREATE EXTENSION in another database without the file: the next id is above the last one');
 $server->stop;
 
 done_testing();

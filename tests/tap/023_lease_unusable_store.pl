@@ -127,7 +127,7 @@ my %pattern = (
 );
 foreach my $kind (qw(http ssh garbage huge nested line bulk close silence)) {
     my $fake = IdgenTest::NotRedis->new($kind);
-    ok_bad("not a Redis ($kind)", $pattern{$kind}, store_is($fake->url));
+    ok_bad("not Redis ($kind)", $pattern{$kind}, store_is($fake->url));
     ok($fake->wait_for_connections(2), "not Redis ($kind): the server tries again");
     cmp_ok(memory_of_worker(), '<', 200_000, "not Redis ($kind): the worker's memory stays small");
     $fake->stop;

@@ -66,7 +66,7 @@ INSERT INTO orders SELECT FROM generate_series(1, 1000);
 SQL
 $ledger->add(undef, ids('shop', 'SELECT id FROM orders ORDER BY id'));
 my $before = sql('shop', $rows);
-like($before, qr/^default\|.*\|t$/m, 'the table has only the built-in row');
+like($before, qr/^default\|.*\|t$/m, 'the table has the built-in row');
 
 # --- dump and restore
 
@@ -137,7 +137,7 @@ $knows->quit;
 # A dump of one table or one schema has no generators: the default names the missing one.
 $node->command_ok([ 'pg_dump', '-s', '-f', "$dir/schema.sql", $node->connstr('shop') ], 'pg_dump, schema only');
 $other->safe_psql('postgres', 'CREATE DATABASE bare');
-is(restore($other, 'bare', slurp_file("$dir/schema.sql")), '', 'restored');
+is(restore($other, 'bare', slurp_file("$dir/schema.sql")), '', 'a dump of the schema alone is restored');
 like(error_of($other, 'INSERT INTO orders DEFAULT VALUES', 'bare'), qr/ERROR:  42704: generator "orders" does not exist/,
     'a schema without its generators: the error names the missing one');
 $node->command_ok([ 'pg_dump', '-t', 'orders', '-f', "$dir/table.sql", $node->connstr('shop') ], 'pg_dump, one table');

@@ -64,7 +64,7 @@ is(ask(q(SELECT count(*), count(DISTINCT value), min(value), max(value) FROM idg
 is(ask(q(SELECT count(DISTINCT value), max(value) FROM idgen_sequence_next_keys(ARRAY(SELECT 'many' FROM generate_series(1, 10000))))), '10000|10000',
     'ten thousand keys in one call');
 is(ask(q(BEGIN; SELECT idgen_sequence_next('rolled'); ROLLBACK; SELECT idgen_sequence_next('rolled'))), "1\n2", 'a rollback does not give a value back');
-is(values_of('z', 3, 'zero'), '0 5 10', 'from 0');
+is(values_of('z', 3, 'zero'), '0 5 10', 'a sequence that starts at 0');
 
 # --- keys are usable by other programs
 
@@ -146,7 +146,7 @@ cmp_ok($generation, '>', 1_000_000_000_000, 'set gives the key a generation: the
 ask(q(SELECT idgen_sequence_set('s', 7)));
 cmp_ok($store->cli('GET', key('default', 's') . ':g'), '>', $generation, 'a second set gives it a later generation');
 $generation = $store->cli('GET', key('default', 's') . ':g');
-is(ask(q(SELECT idgen_sequence_delete_key('s'), idgen_sequence_delete_key('s'))), 't|f', 'dropped, once');
+is(ask(q(SELECT idgen_sequence_delete_key('s'), idgen_sequence_delete_key('s'))), 't|f', 'a key can be deleted once');
 cmp_ok($store->cli('GET', key('default', 's') . ':g'), '>', $generation, 'the generation of a deleted key stays, and is later');
 is(ask(q(SELECT idgen_sequence_next('s'))), 1, 'a deleted key begins again');
 # A key below the start, as of a sequencer with another definition.

@@ -126,8 +126,8 @@ my %pattern = (
 foreach my $kind (sort keys %pattern) {
     my $fake = IdgenTest::NotRedis->new($kind);
     store_is($fake->url);
-    ok_error(q(SET idgen.sequence_timeout = '1s'; SELECT idgen_sequence_next('p', 'ordinary')), $pattern{$kind}, "not a Redis ($kind)", 5);
-    ok_error(q(SET idgen.sequence_timeout = '1s'; SELECT * FROM idgen_sequence_next_keys(ARRAY['p', 'q'], 'scripted')), qr/ERROR:  08/, "not a Redis ($kind), many keys", 5);
+    ok_error(q(SET idgen.sequence_timeout = '1s'; SELECT idgen_sequence_next('p', 'ordinary')), $pattern{$kind}, "not Redis ($kind)", 5);
+    ok_error(q(SET idgen.sequence_timeout = '1s'; SELECT * FROM idgen_sequence_next_keys(ARRAY['p', 'q'], 'scripted')), qr/ERROR:  08/, "not Redis ($kind), many keys", 5);
     $fake->stop;
 }
 my $fake = IdgenTest::NotRedis->new('silence');

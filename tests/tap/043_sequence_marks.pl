@@ -306,7 +306,7 @@ mkdir $file or die $!;
 like(error_of($node, q(SELECT idgen_sequence_next('new'))), qr/ERROR:  .*could not open file "idgen.marks"/, 'a value without a mark fails');
 rmdir $file or die $!;
 is(take('new'), 2, 'a missing file is written again');
-is(-s $file, 64 * (1 + 128), 'whole');
+is(-s $file, 64 * (1 + 128), 'the file is complete');
 
 # The file is removed while sessions have it open.
 my $opened = $node->background_psql('postgres');
