@@ -348,8 +348,7 @@ $nodes[1]->stop;
 }
 warm('signal', $nodes[1]);
 sub fetchers {
-    my ($postmaster) = slurp_file($nodes[1]->data_dir . '/postmaster.pid') =~ /^(\d+)/;
-    my @children = grep { (process($_) // { parent => 0 })->{parent} == $postmaster } map { m{(\d+)$} } glob('/proc/[0-9]*');
+    my @children = children_of(postmaster_of($nodes[1]));
     return scalar grep { (eval { slurp_file("/proc/$_/cmdline") } // '') =~ /idgen segments/ } @children;
 }
 is(fetchers(), 1, 'there is a prefetching process');

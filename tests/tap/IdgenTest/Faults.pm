@@ -10,7 +10,10 @@ use IPC::Run;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(kill_worker kill_backend kill_postmaster pause_server resume_server clone_of process);
+our @EXPORT = qw(
+  kill_worker kill_backend kill_postmaster pause_server resume_server clone_of
+  postmaster_of children_of
+);
 
 # --- killed
 
@@ -103,8 +106,10 @@ sub process {
     return (<$file> // '') =~ /^\d+ \(.*\) (\S) (\d+)/s ? { state => $1, parent => $2 } : undef;
 }
 
+# The pid of a server's postmaster.
 sub postmaster_of { return (split(/\n/, slurp_file($_[0]->data_dir . '/postmaster.pid')))[0] }
 
+# The pids of a process's children.
 sub children_of {
     my ($pid) = @_;
     return grep { (process($_) // { parent => 0 })->{parent} == $pid } map { m{(\d+)$} } glob('/proc/[0-9]*');

@@ -1,7 +1,7 @@
 /*
- * Moves the wall clock of the processes it is preloaded into: CLOCK_REALTIME and CLOCK_REALTIME_COARSE, gettimeofday()
- * and time() are shifted by the nanoseconds (int64) that stand in the file IDGEN_CLOCK_FILE. The file is mapped, so
- * writing it in place moves the clock of all of them at once. Monotonic and boot-time clocks and sleeping stay true.
+ * Moves the wall clock of the processes that preload this library: CLOCK_REALTIME, CLOCK_REALTIME_COARSE, gettimeofday()
+ * and time() are shifted by the nanoseconds (int64) in the file IDGEN_CLOCK_FILE. The file is mapped, so writing it in
+ * place moves the clock of all these processes at once. Monotonic and boot-time clocks and sleeping are not affected.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -38,7 +38,7 @@ __attribute__((constructor)) static void MapFile(void) {
 int clock_gettime(clockid_t clock, struct timespec* out) {
   int result;
 
-  /* Another library's constructor may come first. */
+  /* Another library's constructor may run first. */
   if (real_clock_gettime == NULL) MapFile();
   result = real_clock_gettime(clock, out);
   if (result == 0 && offset_ns != NULL && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) {

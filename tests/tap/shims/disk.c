@@ -1,9 +1,8 @@
 /*
- * Makes the disk fail for one file, in the processes it is preloaded into: while the file IDGEN_DISK_FAULT holds
- * "sync", syncing a file whose path has IDGEN_DISK_FILE in it fails with EIO, and while it holds "write", writing it
- * fails with ENOSPC. While it holds "hang sync" or "hang write" the call does not return, as one that waits for a disk
- * that says nothing: no signal ends it. IDGEN_DISK_FAULT.hangs is made then. What is written where nothing fails is
- * written truly.
+ * Makes the disk fail for the files whose path contains IDGEN_DISK_FILE, in the processes that preload this library. The
+ * content of the file IDGEN_DISK_FAULT chooses the fault: with "sync", syncing fails with EIO; with "write", writing
+ * fails with ENOSPC; with "hang sync" or "hang write" the call does not return, and no signal ends it, as if the disk did
+ * not respond, and the file IDGEN_DISK_FAULT.hangs is created. Otherwise calls are passed on.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

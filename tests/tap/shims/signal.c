@@ -1,7 +1,7 @@
 /*
- * Sends SIGTERM to a process at a moment that no test could hit: the next time that it reads the boot-time clock. That
- * is for the process whose title has IDGEN_SIGNAL_TITLE in it, once, and while the file IDGEN_SIGNAL_FILE exists, which
- * goes when the signal is sent.
+ * Sends SIGTERM to a process at a moment that a test could not hit from outside: when it next reads the boot-time clock.
+ * This happens to the process whose title contains IDGEN_SIGNAL_TITLE, once the file IDGEN_SIGNAL_FILE exists, which is
+ * removed when the signal is sent.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
