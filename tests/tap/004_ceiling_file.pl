@@ -61,7 +61,7 @@ sub put_under_its_inode {
         append_to_file($tried[-1], '');
         last if (stat($tried[-1]))[1] == $inode;
     }
-    note('the old inode number was ' . ((stat($tried[-1]))[1] == $inode ? 'had' : 'not reused'));
+    note('the inode number was ' . ((stat($tried[-1]))[1] == $inode ? 'reused' : 'not reused'));
     rename($tried[-1], $file) or die "could not rename $tried[-1]: $!";
     unlink(@tried);
     overwrite(slurp_file($copy));

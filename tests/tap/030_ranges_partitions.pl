@@ -34,7 +34,7 @@ my ($major, $minor) = $version =~ /^(\d+)\.(\d+)/;
 note("pg_partman $version");
 
 # The recipes of docs/ranges.md, without the retention, which comes later.
-my ($chapter) = slurp_file('docs/ranges.md') =~ /^### With pg_partman\n(.*?)^## /ms or die 'no recipe';
+my ($chapter) = slurp_file('docs/ranges.md') =~ /^### With pg_partman\n(.*?)^## /ms or die 'the recipes are not in docs/ranges.md';
 my ($by_id, $by_time) = $chapter =~ /^```sql\n(.*?)^```/msg;
 my @retain = map { s/^(UPDATE .*?;\n)//ms ? $1 : die 'no retention' } $by_id, $by_time;
 my ($premake) = $by_id =~ /p_premake => (\d+)/;

@@ -9,7 +9,7 @@ use Test::More;
 my $node = new_server('main', conf => "autovacuum = off\nmax_prepared_transactions = 2");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION idgen');
-my ($chapter) = slurp_file('docs/ranges.md') =~ /^## What an id is not\n(.*)/ms or die 'no recipe';
+my ($chapter) = slurp_file('docs/ranges.md') =~ /^## What an id is not\n(.*)/ms or die 'the recipes are not in docs/ranges.md';
 my ($tables, $poll) = $chapter =~ /^```sql\n(.*?)^```/msg;
 $node->safe_psql('postgres', $tables);
 

@@ -24,7 +24,7 @@ symlink($_, "$root$dir{sharedir}/extension/" . basename($_)) foreach glob("$dir{
 
 my ($version) = slurp_file("$dir{sharedir}/extension/idgen.control") =~ /default_version = '([^']+)'/;
 my $script = slurp_file("$dir{sharedir}/extension/idgen--$version.sql");
-my ($update) = slurp_file('CONTRIBUTING.md') =~ /^## Update scripts\n.*?^```sql\n(.*?)^```/ms or die 'no update script';
+my ($update) = slurp_file('CONTRIBUTING.md') =~ /^## Update scripts\n.*?^```sql\n(.*?)^```/ms or die 'the update script is not in CONTRIBUTING.md';
 my @releases = map { /idgen--(.*)\.sql$/ } glob('sql/releases/idgen--*.sql');
 
 # --- a next version, with a change of each kind

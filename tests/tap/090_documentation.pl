@@ -46,7 +46,7 @@ foreach my $page (sort keys %pages)
 		# Not psql's quiet, unaligned mode, which the test module's own calls use.
 		IPC::Run::run([ 'psql', '-X', '-d', $node->connstr($database) ], '<', \$sql, '>', \$out, '2>', \$err);
 		my ($first_line) = $sql =~ /^(.*)$/m;
-		is(normalised($out . $err), normalised($expected), "$page: $first_line") or diag("it printed:\n$out$err");
+		is(normalised($out . $err), normalised($expected), "$page: $first_line") or diag("the output was:\n$out$err");
 	}
 }
 
