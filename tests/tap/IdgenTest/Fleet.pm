@@ -11,16 +11,7 @@ use Test::More;
 
 # Clients pause after each round: the servers share few processors with the store, and speed is not what is tested. They
 # sleep on their own side, because pg_sleep() takes very long if the server's clock is set back.
-my $round = <<'SQL';
-INSERT INTO orders (life) VALUES (:'life');
-SELECT idgen_next();
-BEGIN;
-INSERT INTO orders (life) VALUES (:'life') RETURNING id;
-SELECT idgen_next() FROM generate_series(1, 3);
-ROLLBACK;
-INSERT INTO orders (life) SELECT :'life' FROM generate_series(1, 5);
-\! sleep 0.02
-SQL
+my $round = "$IdgenTest::Load::round\\! sleep 0.02\n";
 
 # Parameters are those of Load::start.
 sub new {
@@ -28,7 +19,7 @@ sub new {
     return bless { ledger => IdgenTest::Ledger->new, members => [], load => { clients => 1, script => $round x 20, %params } }, $class;
 }
 
-# Puts load on running servers, and creates the extension and the table first. They need not have a worker id yet.
+# Puts load on running servers, which get the extension and the table first. They need not have a worker id yet.
 sub add {
     my ($self, @nodes) = @_;
     foreach my $node (@nodes) {

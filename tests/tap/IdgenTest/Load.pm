@@ -24,7 +24,7 @@ SELECT redo_lsn AS life FROM pg_control_checkpoint() \gset
 \echo session :life
 SQL
 
-my $round = <<'SQL';
+our $round = <<'SQL';
 INSERT INTO orders (life) VALUES (:'life');
 SELECT idgen_next();
 BEGIN;

@@ -81,7 +81,7 @@ sub start {
     die "redis-server on port $self->{port} does not answer: $answer";
 }
 
-# Ends it: it may write its data first, or not.
+# Ends it, with and without a chance to write its data.
 sub stop  { return $_[0]->end('TERM') }
 sub kill9 { return $_[0]->end('KILL') }
 
@@ -92,6 +92,7 @@ sub end {
     return;
 }
 
+# Whether it was started and not ended; suspends and resumes it.
 sub running { return defined $_[0]->{pid} }
 sub pause   { return kill('STOP', $_[0]->{pid}) }
 sub resume  { return kill('CONT', $_[0]->{pid}) }
@@ -121,6 +122,7 @@ sub aof       { return (sort glob("$_[0]->{dir}/appendonlydir/*.incr.aof"))[-1] 
 sub aof_size  { return -s $_[0]->aof }
 sub cut_aof   { truncate($_[0]->aof, $_[1]) or die "could not cut: $!"; return }
 
+# Its ports, the path of its Unix socket, its pid and its log.
 sub port     { return $_[0]->{port} }
 sub tls_port { return $_[0]->{tls_port} }
 sub socket   { return $_[0]->{socket} }
