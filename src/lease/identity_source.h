@@ -1,5 +1,5 @@
-// Where a server's identity comes from, as one interface: a request out, an answer back, whenever it comes. The static
-// source answers at once, a lease when the store's reply has arrived.
+// The interface of a source of a server's identity: a request goes out, an answer comes back later. The static source
+// answers at once, a lease once the store's reply has arrived.
 #pragma once
 
 #include <cstdint>
@@ -11,19 +11,19 @@ namespace idgen::lease {
 struct SourceRequest {
   enum class Kind : uint8_t {
     kNone,
-    kClaim,    // find out the floor; of a lease: get a worker id
-    kRaise,    // make `ceiling_ms` durable; of a lease: renew it
-    kRelease,  // nothing at or above `ceiling_ms`, which may be lower, was or will be used; give up the worker id
+    kClaim,    // find out the floor; for a lease: get a worker id
+    kRaise,    // make `ceiling_ms` durable; for a lease: renew it
+    kRelease,  // give up the worker id; no time at or above `ceiling_ms` has been or will be used
   };
   Kind kind = Kind::kNone;
   int64_t ceiling_ms = 0;
 };
 
-// What the answer to a claim knows of the worker id's past.
+// What is known of the worker id's past when it is claimed.
 enum class Past : uint8_t {
   kKnown,    // `floor_ms` is the durable ceiling
   kNew,      // no id was ever issued here
-  kMissing,  // no trace of it: new, or lost
+  kMissing,  // no record: new, or lost
   kDamaged,
   kCopied,
   kOtherSystem,
@@ -41,22 +41,22 @@ enum class SourceOutcome : uint8_t {
 struct SourceAnswer {
   SourceRequest request;
   SourceOutcome outcome = SourceOutcome::kFailed;
-  int error = 0;  // errno where it failed, and there is one
+  int error = 0;  // errno of a failure, or 0
   Past past = Past::kMissing;
   int64_t floor_ms = 0;
-  uint32_t worker = 0;        // of a claim, from a source that gives worker ids
-  int64_t granted_ms = 0;     // of a raise: so much of the ceiling is durable
-  int64_t source_now_ms = 0;  // the source's own clock; 0 where it has none
-  int64_t ask_again_us = 0;   // not before so long from now
+  uint32_t worker = 0;         // of a claim, from a source that assigns worker ids
+  int64_t granted_ms = 0;      // of a raise: the ceiling that is durable, which may be lower than requested
+  int64_t source_now_ms = 0;   // the source's own clock; 0 if it has none
+  int64_t retry_after_us = 0;  // send no request earlier than this from now
 
   bool ok() const noexcept { return outcome == SourceOutcome::kOk; }
 };
 
 class IdentitySource {
  public:
-  // One request at a time: a second one takes the place of the first, whose answer then never comes.
+  // One request at a time: a second one replaces the first, which is then never answered.
   virtual void Submit(const SourceRequest& request, const core::Instant& now) noexcept = 0;
-  // True and `*answer` set once the answer is there.
+  // True, with `*answer` set, once the answer has arrived.
   virtual bool Poll(const core::Instant& now, SourceAnswer* answer) noexcept = 0;
 
  protected:

@@ -1,12 +1,13 @@
-// The keeper of a server's identity: what the background worker does, without its I/O. Time, wishes and answers come
-// in; requests to the identity source, changes of the shared state and events to log come out. Its caller holds the
-// lines lock during every call, and calls Advance again after at most `View::sleep_us`.
+// The keeper of a server's identity: what the background worker does, without its I/O. Its inputs are time, wishes and
+// answers; its outputs are requests to the identity source, changes of the shared state and events to log. The caller
+// holds the lines lock during every call, and calls Advance again after at most `View::sleep_us`.
 #pragma once
 
 #include <algorithm>
 #include <cstdint>
 
 #include "core/ceiling.h"
+#include "core/check.h"
 #include "core/id_clock.h"
 #include "core/server_state.h"
 #include "lease/identity_source.h"
@@ -15,13 +16,13 @@
 namespace idgen::lease {
 
 enum class Phase : uint8_t {
-  kIdle,       // no local file, and nobody has asked for ids: perhaps a new server
+  kIdle,       // no local file, and no backend has asked for ids: perhaps a new server
   kClaiming,   // asking the source for the floor
-  kWaiting,    // the floor is known, but must not be run from yet: `View::verdict` says why
-  kRefused,    // likewise, and it won't pass by itself
+  kWaiting,    // the floor is known, but ids must not be issued from it yet: `View::verdict` says why
+  kRefused,    // the same, and waiting does not help
   kSecuring,   // the first ceiling is being made durable
-  kHolding,    // ids can be given
-  kReplacing,  // the worker id is given up, because the settings point elsewhere
+  kHolding,    // ids can be issued
+  kReplacing,  // the worker id is being released, because the settings name another source
   kReleasing,
   kStopped,
 };
@@ -31,26 +32,26 @@ struct Settings {
   int64_t window_ms = 10000;
   int64_t max_clock_step_ms = 60000;
   uint64_t block_size = 256;
-  int64_t renew_every_us = 0;  // of a lease, whose ceiling is raised so often; 0: when half the window is used up
+  int64_t renew_every_us = 0;  // interval between raises of a lease's ceiling; 0: raise when half the window is used up
 };
 
 // What the operator, the settings and the backends want; read at every turn.
 struct Wishes {
   Settings settings;
-  uint64_t source = 0;        // which source the settings point to; another number is another source
-  bool leased = false;        // the source gives the worker id, and has a clock of its own
-  bool has_worker = false;    // a worker id could be had from where the settings point
-  uint32_t worker = 0;        // not of a lease
+  uint64_t source = 0;        // number of the source that the settings name
+  bool leased = false;        // the source assigns the worker id, and has a clock of its own
+  bool has_worker = false;    // the settings give a worker id, or a store to lease one from
+  uint32_t worker = 0;        // not for a lease
   bool asked_for = false;     // a backend has asked for an id
-  bool forget_floor = false;  // the operator gives up a floor that is waited for
+  bool forget_floor = false;  // the operator gives up the floor that the server waits for
   bool stop = false;
 };
 
-// Where a keeper begins.
+// The initial state of a keeper.
 struct Origin {
   uint64_t source = 0;  // as in Wishes
   bool leased = false;
-  bool of_identity = true;  // the identity that is published, if any, came from this source
+  bool of_identity = true;  // the published identity, if any, came from this source
 };
 
 struct Event {
@@ -59,16 +60,16 @@ struct Event {
     kWorkerChanged,    // worker (or none: has_worker is off)
     kPastUncertain,    // past, floor_ms
     kLost,             // worker: the source says that it is not this server's
-    kReplaced,         // worker: given up, because the settings point elsewhere
+    kReplaced,         // worker: given up, because the settings name another source
     kHeldBack,         // verdict, floor_ms
     kFloorForgotten,   // floor_ms: the one given up
-    kSourceFailed,     // error: the first of a row
-    kSourceRecovered,  // error: the last of the row
+    kSourceFailed,     // error: of the first of consecutive failures
+    kSourceRecovered,  // error: of the last failure
     kClockBack,        // by_us
-    kClockForward,     // by_us: taken at once
-    kClockStepHeld,    // by_us: will be taken when it persists
+    kClockForward,     // by_us: followed at once
+    kClockStepHeld,    // by_us: will be followed if it persists
     kClockStepTaken,
-    kReleased,  // floor_ms: where the next start begins
+    kReleased,  // floor_ms: of the next start
   };
   Kind kind;
   Past past = Past::kKnown;
@@ -86,12 +87,12 @@ struct View {
   Past past = Past::kMissing;
   int64_t floor_ms = 0;
   int64_t ceiling_ms = 0;          // durable
-  int64_t forgotten_floor_ms = 0;  // the floor that the operator had given up, 0 where none was
-  int64_t clock_ahead_us = 0;      // id clock less wall clock; negative while a forward step is waited out
-  bool source_failed = false;      // the last request
-  int source_error = 0;            // its errno, where it has one
-  bool short_of_ceiling = false;   // the source grants no more than what the id clock, or the ids, have passed already
-  uint64_t source = 0;             // whom the requests are for
+  int64_t forgotten_floor_ms = 0;  // the floor that the operator has given up, or 0
+  int64_t clock_ahead_us = 0;      // id clock less wall clock; negative while a step forward is held
+  bool source_failed = false;      // the last request failed
+  int source_error = 0;            // its errno, or 0
+  bool short_of_ceiling = false;   // the granted ceiling is not above the id clock, or the ids issued so far
+  uint64_t source = 0;             // the source that requests are for
   int64_t sleep_us = 0;
 };
 
@@ -101,12 +102,12 @@ class Keeper {
   static constexpr int64_t kFollowEveryUs = 500 * core::kUsPerMs;
   static constexpr int64_t kIdleEveryUs = core::kUsPerSecond;
   static constexpr int64_t kRetryEveryUs = 200 * core::kUsPerMs;
-  // A lease whose floor is refused is given back after so many renewal intervals, well before it runs out, and another
-  // is claimed: the store's clock may have been set right.
+  // A lease whose floor is refused is released after this many renewal intervals, well before it expires, and another
+  // is claimed: the store's clock may have been corrected.
   static constexpr int kRenewalsRefused = 5;
 
-  // The state may be in use: a worker that exited left its identity published, and this one goes on with it, unless
-  // `origin` says that it is not from the source of now: then it is withdrawn.
+  // The state may be in use: a worker process that exited leaves its identity published. This keeper continues with it,
+  // or withdraws it if `origin` says that it came from another source.
   Keeper(core::ServerState& server, const core::Instant& now, const Origin& origin = {}) noexcept
       : server_(server), leased_(origin.leased) {
     const auto clock = static_cast<core::ClockState>(Memory::Load(server.clock_state, core::Step::kReadClock));
@@ -118,6 +119,7 @@ class Keeper {
       core::Withdraw<Memory>(server);
       core::Seal<Memory>(server);
     } else if (identity) {
+      IDGEN_CHECK(established_);
       worker_ = identity.worker();
       has_worker_ = true;
       view_.past = Past::kKnown;
@@ -127,7 +129,7 @@ class Keeper {
     }
   }
 
-  // One turn. The request it returns is for the source; its answer goes to Take before the next turn that wants one.
+  // One turn. The caller submits the request that it returns to the source, and passes the answer to Receive.
   SourceRequest Advance(const core::Instant& now, const Wishes& wishes) noexcept {
     settings_ = wishes.settings;
     Memory::Store(server_.max_ahead_ms, static_cast<uint64_t>(settings_.max_ahead_ms), core::Step::kPublish);
@@ -137,8 +139,8 @@ class Keeper {
     if (wishes.stop) return Stop(now);
     if (wishes.source != view_.source && view_.phase != Phase::kReplacing) return Replace(now, wishes);
     if (asking_) return {};
-    if (now.boot_us < ask_at_boot_us_) {
-      view_.sleep_us = std::min(view_.sleep_us, ask_at_boot_us_ - now.boot_us);
+    if (now.boot_us < retry_at_boot_us_) {
+      view_.sleep_us = std::min(view_.sleep_us, retry_at_boot_us_ - now.boot_us);
       return {};
     }
     switch (view_.phase) {
@@ -159,20 +161,21 @@ class Keeper {
     return {};
   }
 
-  void Take(const SourceAnswer& answer, const core::Instant& now) noexcept {
+  void Receive(const SourceAnswer& answer, const core::Instant& now) noexcept {
+    IDGEN_CHECK(asking_);
     asking_ = false;
-    ask_at_boot_us_ = now.boot_us + answer.ask_again_us;
-    if (answer.ask_again_us > 0) view_.sleep_us = std::min(kRetryEveryUs, answer.ask_again_us);
+    retry_at_boot_us_ = now.boot_us + answer.retry_after_us;
+    if (answer.retry_after_us > 0) view_.sleep_us = std::min(kRetryEveryUs, answer.retry_after_us);
     switch (answer.request.kind) {
       case SourceRequest::Kind::kClaim:
         NoteOutcome(answer);
-        TakeClaim(answer, now);
+        ReceiveClaim(answer, now);
         break;
       case SourceRequest::Kind::kRaise:
         NoteOutcome(answer);
-        TakeRaise(answer, now);
+        ReceiveRaise(answer, now);
         break;
-      case SourceRequest::Kind::kRelease: TakeRelease(answer); break;
+      case SourceRequest::Kind::kRelease: ReceiveRelease(answer); break;
       case SourceRequest::Kind::kNone: break;
     }
   }
@@ -213,8 +216,8 @@ class Keeper {
       else if (seen.forward_us > 0 && !clock_.holds_a_step())
         Log({.kind = Event::Kind::kClockForward, .by_us = seen.forward_us});
     }
-    // No id is given while the source refuses the id clock's time, so that nothing is lost by setting it right at once:
-    // slewed it could take years.
+    // While the granted ceiling is not above the id clock no ids are issued, so the clock can be lowered at once:
+    // slewing it could take years.
     if (established_ && view_.short_of_ceiling)
       clock_.LowerTo(core::SealedTimeMs<Memory>(server_, core::kMaxCeilingMs, IdClockMs(now)) * core::kUsPerMs, now);
     core::SetClock<Memory>(server_, clock_.offset_us(),
@@ -224,7 +227,7 @@ class Keeper {
 
   SourceRequest Stop(const core::Instant& now) noexcept {
     if (view_.phase == Phase::kStopped || view_.phase == Phase::kReleasing) return {};
-    if (view_.phase == Phase::kReplacing) {  // what there was is being released already
+    if (view_.phase == Phase::kReplacing) {  // the release is under way already
       view_.phase = Phase::kReleasing;
       return {};
     }
@@ -233,52 +236,53 @@ class Keeper {
     return release;
   }
 
-  // The settings point to another source: what the old one gave is given back first.
+  // The settings name another source: what the old one granted is released first.
   SourceRequest Replace(const core::Instant& now, const Wishes& wishes) noexcept {
     next_source_ = wishes.source;
     if (view_.phase == Phase::kHolding && has_worker_)
       Log({.kind = Event::Kind::kReplaced, .has_worker = true, .worker = worker_});
     const SourceRequest release = GiveUp(now);
     if (release.kind == SourceRequest::Kind::kNone)
-      BeginAnew();
+      StartOver();
     else
       view_.phase = Phase::kReplacing;
     view_.sleep_us = 0;
     return release;
   }
 
-  void BeginAnew() noexcept {
+  void StartOver() noexcept {
     view_ = View{.phase = Phase::kClaiming, .clock_ahead_us = view_.clock_ahead_us, .source = next_source_};
     asking_ = false;
-    leased_ = false;  // nothing was asked of the new source yet
+    leased_ = false;  // nothing has been requested from the new source yet
     has_worker_ = false;
-    ask_at_boot_us_ = 0;
+    retry_at_boot_us_ = 0;
   }
 
-  // Withdraw, seal, and the release that is to follow; none where there is nothing to release.
+  // Withdraws and seals. Returns the request to release, if there is anything to release.
   SourceRequest GiveUp(const core::Instant& now) noexcept {
     const bool held = view_.phase == Phase::kHolding;
     given_back_ = false;
     core::Withdraw<Memory>(server_);
-    // A claim that was sent may have been granted, whatever came back.
+    // A claim that was sent may have been granted, whatever the answer.
     if (!held && !leased_) return {};
     return Release(now);
   }
 
   SourceRequest Release(const core::Instant& now) noexcept {
     core::Seal<Memory>(server_);
-    // The last time reserved, or now where that is later, so that the next start does not take a server that nobody
-    // asked for ids for one that was down. A clock that is ahead doesn't count.
+    // The last time reserved, or the current time if that is later: otherwise the next start would take a server
+    // without requests for ids for one that was down. A wall clock that is ahead of the id clock does not count.
     const int64_t now_ms = std::min(core::MsOf(now.wall_us), IdClockMs(now));
-    // What other leases of this server have had may lie above the ceiling of this one.
-    const int64_t most_ms = leased_ ? core::kMaxCeilingMs : view_.ceiling_ms;
-    const int64_t sealed_ms = core::SealedTimeMs<Memory>(server_, most_ms, IdClockMs(now));
-    return Ask({.kind = SourceRequest::Kind::kRelease, .ceiling_ms = std::min(std::max(sealed_ms, now_ms), most_ms)});
+    // Earlier leases of this server may have had higher ceilings than this one.
+    const int64_t max_ms = leased_ ? core::kMaxCeilingMs : view_.ceiling_ms;
+    const int64_t sealed_ms = core::SealedTimeMs<Memory>(server_, max_ms, IdClockMs(now));
+    return Ask({.kind = SourceRequest::Kind::kRelease, .ceiling_ms = std::min(std::max(sealed_ms, now_ms), max_ms)});
   }
 
-  void TakeRelease(const SourceAnswer& answer) noexcept {
+  void ReceiveRelease(const SourceAnswer& answer) noexcept {
     if (given_back_) return;
-    if (view_.phase == Phase::kReplacing) return BeginAnew();
+    IDGEN_CHECK(view_.phase == Phase::kReplacing || view_.phase == Phase::kReleasing);
+    if (view_.phase == Phase::kReplacing) return StartOver();
     view_.phase = Phase::kStopped;
     if (answer.ok() && has_worker_)
       Log({.kind = Event::Kind::kReleased,
@@ -287,7 +291,8 @@ class Keeper {
            .floor_ms = answer.request.ceiling_ms});
   }
 
-  void TakeClaim(const SourceAnswer& answer, const core::Instant& now) noexcept {
+  void ReceiveClaim(const SourceAnswer& answer, const core::Instant& now) noexcept {
+    IDGEN_CHECK(server_.identity.load() == 0);
     if (!answer.ok()) {
       view_.phase = Phase::kClaiming;
       return;
@@ -305,29 +310,29 @@ class Keeper {
     view_.past = answer.past;
     view_.short_of_ceiling = false;
     view_.floor_ms = start_rule().FloorOf(answer.past, answer.floor_ms, core::MsOf(now.wall_us));
-    // One that takes the place of a lease that was refused is judged like it, and said to be refused until then.
+    // A lease that replaces a refused one is reported as refused, too, until its floor has been checked.
     if (view_.phase != Phase::kRefused) {
       view_.phase = Phase::kWaiting;
       view_.verdict = Verdict::kRun;
     }
     view_.sleep_us = 0;
     known_since_boot_us_ = now.boot_us;
-    if (!leased_) wall_.Forget();  // a lease may run out and be claimed again while it is waited for
+    if (!leased_) wall_.Forget();  // a lease may expire and be claimed again during the wait
     if (answer.past != Past::kKnown && answer.past != Past::kNew)
       Log({.kind = Event::Kind::kPastUncertain, .past = answer.past, .floor_ms = view_.floor_ms});
   }
 
-  // A store that leases has judged the floor by its own clock, which this server's may lag: nobody waits for that. What
-  // is left to doubt is a wall clock that has leapt ahead of both, and a floor that lies beyond all reason.
-  int64_t FloorToJudge(const core::Instant& now) const noexcept {
+  // The store has checked a lease's floor against its own clock, and this server does not wait because its wall clock
+  // lags that. It does if its wall clock has leapt ahead of both, or if the floor is implausibly far ahead.
+  int64_t FloorToCheck(const core::Instant& now) const noexcept {
     if (!leased_) return view_.floor_ms;
     const int64_t source_now_ms = core::MsOf(now.boot_us + source_ahead_us_);
     return std::min(std::max(view_.floor_ms, source_now_ms), core::MsOf(now.wall_us));
   }
 
-  Verdict JudgeFloor(const core::Instant& now) noexcept {
+  Verdict CheckFloor(const core::Instant& now) noexcept {
     if (leased_ && view_.floor_ms - core::MsOf(now.wall_us) > kRefuseLeadMs) return Verdict::kFloorFarAhead;
-    return start_rule().Judge(view_.past, FloorToJudge(now), now.boot_us - known_since_boot_us_, now, wall_);
+    return start_rule().Check(view_.past, FloorToCheck(now), now.boot_us - known_since_boot_us_, now, wall_);
   }
 
   SourceRequest Decide(const core::Instant& now, const Wishes& wishes) noexcept {
@@ -335,8 +340,8 @@ class Keeper {
       given_back_ = false;
       return Ask({.kind = SourceRequest::Kind::kClaim});
     }
-    Verdict verdict = JudgeFloor(now);
-    // In shared memory that lived on the id clock is already there, whatever the wall clock says.
+    Verdict verdict = CheckFloor(now);
+    // If shared memory has survived, the id clock may have reached the floor already, whatever the wall clock says.
     if (established_ && view_.floor_ms <= IdClockMs(now)) verdict = Verdict::kRun;
     if (verdict != Verdict::kRun && verdict != Verdict::kClockFarAhead && wishes.forget_floor) {
       Log({.kind = Event::Kind::kFloorForgotten, .floor_ms = view_.floor_ms});
@@ -354,6 +359,7 @@ class Keeper {
       given_back_ = true;
       return Release(now);
     }
+    IDGEN_CHECK(server_.identity.load() == 0);
     view_.verdict = Verdict::kRun;
     established_ = true;
     clock_.RaiseTo(view_.floor_ms * core::kUsPerMs, now);
@@ -379,10 +385,11 @@ class Keeper {
         {.kind = SourceRequest::Kind::kRaise, .ceiling_ms = ceiling_rule().Target(view_.ceiling_ms, IdClockMs(now))});
   }
 
-  void TakeRaise(const SourceAnswer& answer, const core::Instant& now) noexcept {
+  void ReceiveRaise(const SourceAnswer& answer, const core::Instant& now) noexcept {
+    IDGEN_CHECK(view_.phase == Phase::kSecuring || view_.phase == Phase::kHolding);
     if (answer.outcome == SourceOutcome::kLost) return Lose();
     if (!answer.ok()) {
-      // Due at once: the source says how soon it may be asked again.
+      // Due at once; the source says when to retry.
       raised_at_boot_us_ = now.boot_us - settings_.renew_every_us;
       return;
     }
@@ -402,7 +409,7 @@ class Keeper {
     announced_ = !view_.short_of_ceiling;
   }
 
-  // What is gone from the store can't be trusted to be durable: from now on nothing is issued under it.
+  // A ceiling whose record the store no longer has may not be durable: no more ids are issued under it.
   void Lose() noexcept {
     core::Withdraw<Memory>(server_);
     core::Seal<Memory>(server_);
@@ -412,19 +419,20 @@ class Keeper {
     view_.sleep_us = 0;
   }
 
-  // Until a lease is renewed; for ever where that is not done by time.
+  // Until the lease is due for renewal; kFollowEveryUs if renewal does not depend on time.
   int64_t UntilDueUs(const core::Instant& now) const noexcept {
     if (settings_.renew_every_us == 0) return kFollowEveryUs;
     return std::max<int64_t>(raised_at_boot_us_ + settings_.renew_every_us - now.boot_us, 0);
   }
 
   void PublishIdentity() noexcept {
+    IDGEN_CHECK(view_.phase == Phase::kHolding && established_);
     if (has_worker_) core::Publish<Memory>(server_, core::Identity::Of(worker_, view_.ceiling_ms));
   }
 
   SourceRequest Hold(const core::Instant& now, const Wishes& wishes) noexcept {
     if (!leased_ && (wishes.has_worker != has_worker_ || (has_worker_ && wishes.worker != worker_))) {
-      // One ceiling stands for all numbers of this server, so the sealed lines are floor enough for the new one.
+      // The ceiling is common to all worker ids of this server, so sealing the lines suffices as floor for the new one.
       core::Withdraw<Memory>(server_);
       core::Seal<Memory>(server_);
       has_worker_ = wishes.has_worker;
@@ -447,10 +455,11 @@ class Keeper {
   }
 
   void Log(const Event& event) noexcept {
+    IDGEN_CHECK(event_count_ < kMaxEvents);
     if (event_count_ < kMaxEvents) events_[event_count_++] = event;
   }
 
-  static constexpr unsigned kMaxEvents = 16;  // more than one turn and its answer can log
+  static constexpr unsigned kMaxEvents = 16;  // more than one turn and one answer can log
 
   core::ServerState& server_;
   bool leased_;
@@ -463,11 +472,11 @@ class Keeper {
   bool asked_for_ = false;
   bool has_worker_ = false;
   uint32_t worker_ = 0;
-  bool given_back_ = false;  // a lease whose floor is refused: another is claimed next
-  bool announced_ = true;    // the log has said that ids are issued, as far as they are
+  bool given_back_ = false;  // a lease whose floor is refused was released: another is claimed next
+  bool announced_ = true;    // kPublished has been logged for the current identity, or there is nothing to log
   uint64_t next_source_ = 0;
-  int64_t ask_at_boot_us_ = 0;     // no request before then, but for a release
-  int64_t raised_at_boot_us_ = 0;  // when a raise was last asked for
+  int64_t retry_at_boot_us_ = 0;   // no request before then, except a release
+  int64_t raised_at_boot_us_ = 0;  // when a raise was last requested
   int64_t source_ahead_us_ = 0;    // the source's clock less the boot-time clock
   int64_t known_since_boot_us_ = 0;
   Event events_[kMaxEvents] = {};

@@ -1,18 +1,20 @@
-// Requests to the store and what becomes of its replies.
+// Requests to the store, and what follows from its replies.
 #include "lease/lease_source.h"
 
 #include <algorithm>
 #include <cstring>
 
+#include "core/check.h"
+
 namespace idgen::lease {
 
 using Kind = SourceRequest::Kind;
 
-void LeaseSource::AskAgain(const core::Instant& now) noexcept {
+void LeaseSource::Resubmit(const core::Instant& now) noexcept {
   if (!asked_) return;
   asked_ = false;
   if (request_.kind == Kind::kRelease)
-    nothing_to_release_ = true;  // the token is forgotten
+    nothing_to_release_ = true;  // the token is gone
   else
     Submit(request_, now);
 }
@@ -26,7 +28,7 @@ void LeaseSource::Submit(const SourceRequest& request, const core::Instant& now)
     case Kind::kNone: return;
     case Kind::kClaim:
       asking.kind = StoreRequest::Kind::kAcquire;
-      // A token that was sent and not answered may have been granted: it is sent again.
+      // A claim without an answer may have been granted: the same token is sent again.
       if (memo_.token[0] == '\0' || memo_.worker_known) {
         char token[kTokenBytes + 1];
         make_token_(token);
@@ -38,6 +40,7 @@ void LeaseSource::Submit(const SourceRequest& request, const core::Instant& now)
       for (const char* c = memo_.token; *c != '\0'; ++c) jitter_ = (jitter_ ^ static_cast<uint8_t>(*c)) * 0x100000001b3;
       break;
     case Kind::kRaise:
+      IDGEN_CHECK(memo_.token[0] != '\0' && memo_.worker_known);
       asking.kind = StoreRequest::Kind::kRenew;
       asking.worker_known = true;
       asking.worker = memo_.worker;
@@ -58,7 +61,7 @@ void LeaseSource::BeginRelease(int64_t now_us) noexcept {
   asking.worker_known = memo_.worker_known;
   asking.worker = memo_.worker;
   memcpy(asking.token, memo_.token, sizeof asking.token);
-  // Forgotten before it is sent, so that nobody goes on with it.
+  // Cleared before the request is sent, so that no later process continues with it.
   memo_.token[0] = '\0';
   memo_.worker_known = false;
   asked_ = asking.token[0] != '\0';
@@ -88,7 +91,7 @@ void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, So
   *answer = {.request = request_, .past = Past::kKnown, .source_now_ms = reply.store_now_ms};
   if (reply.outcome == StoreOutcome::kFailed) {
     NoteFailure(now);
-    answer->ask_again_us = BackoffUs(view_.failures);
+    answer->retry_after_us = BackoffUs(view_.failures);
     return;
   }
   view_.failures = 0;
@@ -101,7 +104,7 @@ void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, So
       view_.busy = reply.why;
       view_.busy_until_ms = reply.until_ms;
       answer->outcome = SourceOutcome::kBusy;
-      answer->ask_again_us = BusyForUs(reply);
+      answer->retry_after_us = BusyForUs(reply);
       return;
     case StoreOutcome::kLost:
       rivals_.Forget(&view_.rival);
@@ -111,7 +114,7 @@ void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, So
       view_.expiry_ms = 0;
       answer->outcome = SourceOutcome::kLost;
       losses_ = now.boot_us - acquired_at_us_ < kSettledUs ? std::min(losses_ + 1, 100) : 1;
-      answer->ask_again_us = BackoffUs(losses_);
+      answer->retry_after_us = BackoffUs(losses_);
       return;
     case StoreOutcome::kOk:
     case StoreOutcome::kInUse:
@@ -158,8 +161,9 @@ io::Wants LeaseSource::wants(int64_t now_us) const noexcept {
   return wants;
 }
 
-// From half of it to the whole, so that servers that failed together do not come back together.
+// Between half of it and all of it, so that servers that failed together do not retry together.
 int64_t LeaseSource::Jittered(int64_t us) noexcept {
+  IDGEN_CHECK(us >= 0);
   jitter_ ^= jitter_ << 13;  // xorshift64, Marsaglia 2003
   jitter_ ^= jitter_ >> 7;
   jitter_ ^= jitter_ << 17;
@@ -167,18 +171,19 @@ int64_t LeaseSource::Jittered(int64_t us) noexcept {
 }
 
 int64_t LeaseSource::BackoffUs(int times) noexcept {
-  const int64_t most_us = std::min(kMaxBackoffUs, std::max(rules_.ttl_ms * core::kUsPerMs / 15, kFirstBackoffUs));
+  IDGEN_CHECK(times > 0);
+  const int64_t max_us = std::min(kMaxBackoffUs, std::max(rules_.ttl_ms * core::kUsPerMs / 15, kFirstBackoffUs));
   const int doublings = std::min(times - 1, 10);
-  return Jittered(std::min(kFirstBackoffUs << doublings, most_us));
+  return Jittered(std::min(kFirstBackoffUs << doublings, max_us));
 }
 
-// Until the store said, but not so long that a worker id that is released early, or a prefix that is declared new, is
-// not noticed.
+// Until the time in the reply, but not so long that an early release of a worker id, or the declaration of the prefix
+// as new, goes unnoticed.
 int64_t LeaseSource::BusyForUs(const StoreReply& reply) noexcept {
   const int64_t until_us = (reply.until_ms - reply.store_now_ms) * core::kUsPerMs;
-  const int64_t most_us = std::min(kAskAgainUs, std::max(rules_.ttl_ms * core::kUsPerMs / 15, kFirstBackoffUs));
-  if (until_us > 0 && until_us < most_us) return until_us + Jittered(kFirstBackoffUs);
-  return Jittered(most_us);
+  const int64_t max_us = std::min(kBusyRetryUs, std::max(rules_.ttl_ms * core::kUsPerMs / 15, kFirstBackoffUs));
+  if (until_us > 0 && until_us < max_us) return until_us + Jittered(kFirstBackoffUs);
+  return Jittered(max_us);
 }
 
 }  // namespace idgen::lease

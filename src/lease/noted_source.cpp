@@ -1,8 +1,9 @@
-// What of the local file concerns a lease, and when it is written.
+// How a lease uses the local file, and when it writes it.
 #include "lease/noted_source.h"
 
 #include <algorithm>
 
+#include "core/check.h"
 #include "lease/static_source.h"
 
 namespace idgen::lease {
@@ -23,10 +24,10 @@ bool NotedSource::Read(const core::Instant& now) noexcept {
   noted_ms_ = 0;
   past_ = Past::kKnown;
   past_ms_ = former_ms_ = 0;
-  // A missing file is what a server has that never issued an id.
+  // A server that has never issued an id has no file.
   if (view.state == io::FileState::kMissing || view.state == io::FileState::kNew) return true;
   if (view.source == rules_.source && view.state != io::FileState::kDamaged) {
-    // Also of a copy or a promoted standby: what was issued under the same lease stands in the store.
+    // Also in a copy or on a promoted standby: the store has the ceiling of what was issued under the same lease.
     past_ms_ = view.past_ms;
     former_ms_ = view.ceiling_ms;
   } else if (view.state == io::FileState::kOwn) {
@@ -72,11 +73,11 @@ bool NotedSource::Poll(const core::Instant& now, SourceAnswer* answer) noexcept 
   return true;
 }
 
-// After the store's answer, so that a disk that is slow keeps nobody from renewing, and that what the store did not
-// grant is not noted: an id clock may lead it by hours.
+// After the store's reply, so that a slow disk does not delay renewals, and that only what the store granted is
+// recorded: the id clock may be hours ahead of it.
 void NotedSource::Note(const SourceAnswer& raised, const core::Instant& now) noexcept {
   if (!known_ && !Read(now)) return;
-  // Only where the operator has given up the floor does a ceiling lie below it.
+  // A ceiling is below the floor only if the operator has given the floor up.
   if (claimed_ && raised.request.ceiling_ms < past_ms_) past_ms_ = 0;
   if (raised.granted_ms <= noted_ms_ && file_.is_open()) return;
   const int64_t noted_ms = raised.granted_ms + rules_.margin_ms;
@@ -84,7 +85,7 @@ void NotedSource::Note(const SourceAnswer& raised, const core::Instant& now) noe
   if (error_ == 0) noted_ms_ = noted_ms;
 }
 
-// A lower ceiling lets a static worker id, or another store's, go on near the clock.
+// Lowers the recorded ceiling, so that a static worker id, or one of another store, starts close to the clock.
 void NotedSource::NoteRelease(int64_t ceiling_ms) noexcept {
   if (noted_ms_ == 0) return;
   Write(std::min(noted_ms_, ceiling_ms));
@@ -92,6 +93,7 @@ void NotedSource::NoteRelease(int64_t ceiling_ms) noexcept {
 }
 
 int NotedSource::Write(int64_t ceiling_ms) noexcept {
+  IDGEN_CHECK(rules_.source != 0);
   return file_.Write(cluster_,
                      {.ceiling_ms = std::max(ceiling_ms, former_ms_), .source = rules_.source, .past_ms = past_ms_});
 }

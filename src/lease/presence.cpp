@@ -1,8 +1,10 @@
-// When a server says that it is there, and what it makes of the answer.
+// When a server announces itself, and what follows from the reply.
 #include "lease/presence.h"
 
 #include <algorithm>
 #include <cstring>
+
+#include "core/check.h"
 
 namespace idgen::lease {
 
@@ -14,7 +16,7 @@ void Presence::Turn(const core::Instant& now, uint32_t worker, int64_t ceiling_m
     due_at_us_ = now.boot_us;
   }
   StoreReply reply;
-  if (asked_ && store_.Step(now.boot_us, &reply)) Take(reply, now);
+  if (asked_ && store_.Step(now.boot_us, &reply)) Receive(reply, now);
   if (!asked_ && now.boot_us >= due_at_us_) Begin(now, ceiling_ms);
 }
 
@@ -25,6 +27,7 @@ void Presence::Stop() noexcept {
 }
 
 void Presence::Begin(const core::Instant& now, int64_t ceiling_ms) noexcept {
+  IDGEN_CHECK(present_ && !asked_);
   if (token_[0] == '\0') {
     char token[kTokenBytes + 1];
     make_token_(token);
@@ -41,7 +44,7 @@ void Presence::Begin(const core::Instant& now, int64_t ceiling_ms) noexcept {
   store_.Begin(request, now.boot_us);
 }
 
-void Presence::Take(const StoreReply& reply, const core::Instant& now) noexcept {
+void Presence::Receive(const StoreReply& reply, const core::Instant& now) noexcept {
   asked_ = false;
   if (reply.outcome != StoreOutcome::kOk) {
     ++view_.failures;
@@ -54,8 +57,8 @@ void Presence::Take(const StoreReply& reply, const core::Instant& now) noexcept 
   view_.failures = 0;
   const bool first = !view_.answered;
   view_.answered = true;
-  // A static claim that the first answer tells of may be this server's own, from before it was started again, or that
-  // of a server that has handed the worker id on. One that is written over ours is alive.
+  // A static claim in the first reply may be this server's own from before a restart, or that of a server that has
+  // passed the worker id on. A claim that replaces ours later comes from a running server.
   if (first && reply.rival == StoreReply::Rival::kStatic) return;
   rivals_.Note(reply, worker_, rules_.ttl_ms, now, &view_.rival);
 }

@@ -1,5 +1,5 @@
-// Says to the store again and again that a server with a static worker id is there, and learns who else has that worker
-// id. Advice and no more: nobody waits for it, and ids flow without it. No I/O of its own, as in lease_source.h.
+// Announces a server with a static worker id to the store at intervals, and learns which other server has that worker
+// id. It is only advice: nothing waits for it, and ids are issued without it. No I/O of its own, as in lease_source.h.
 #pragma once
 
 #include "lease/rivals.h"
@@ -13,8 +13,8 @@ struct PresenceRules {
 };
 
 struct PresenceView {
-  bool answered = false;  // the store has answered since this server has had the worker id
-  int failures = 0;       // in a row
+  bool answered = false;  // the store has replied since this server has had the worker id
+  int failures = 0;       // consecutive
   RivalView rival;
   char problem[512] = {};  // the last failure
 };
@@ -23,8 +23,8 @@ class Presence {
  public:
   using TokenMaker = void (*)(char (&text)[kTokenBytes + 1]) noexcept;
 
-  // `token` is in shared memory: empty at every start of the server, so that a copy of the server has another, and kept
-  // when only the worker process was started again.
+  // `token` is in shared memory: empty when the server starts, so that a copy of the server gets another one, and kept
+  // when only the worker process restarts.
   Presence(LeaseStore& store, char (&token)[kTokenBytes + 1], TokenMaker make_token) noexcept
       : store_(store), token_(token), make_token_(make_token) {}
 
@@ -32,7 +32,7 @@ class Presence {
 
   // One turn, while ids are issued under the static worker id `worker`, up to `ceiling_ms`.
   void Turn(const core::Instant& now, uint32_t worker, int64_t ceiling_ms) noexcept;
-  // There is no static worker id now, or no store to say it to: what was said runs out by itself.
+  // There is no static worker id any more, or no store: the last announcement expires.
   void Stop() noexcept;
 
   io::Wants wants(int64_t now_us) const noexcept;
@@ -40,7 +40,7 @@ class Presence {
 
  private:
   void Begin(const core::Instant& now, int64_t ceiling_ms) noexcept;
-  void Take(const StoreReply& reply, const core::Instant& now) noexcept;
+  void Receive(const StoreReply& reply, const core::Instant& now) noexcept;
 
   LeaseStore& store_;
   char (&token_)[kTokenBytes + 1];

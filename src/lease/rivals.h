@@ -1,4 +1,4 @@
-// Another live server with this server's worker id, as the store tells it: who it is, and for how long that is news.
+// Another running server with this server's worker id, as reported by the store, and for how long the report counts.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 namespace idgen::lease {
 
 struct RivalView {
-  StoreReply::Rival kind = StoreReply::Rival::kNone;  // by what it has the worker id
+  StoreReply::Rival kind = StoreReply::Rival::kNone;  // how it got the worker id
   uint32_t worker = 0;
   int64_t since_ms = 0;            // by the wall clock
   char holder[kHolderBytes] = {};  // host|port|directory, in printable ASCII
@@ -20,8 +20,8 @@ struct RivalView {
 
 class Rivals {
  public:
-  // What the store has answered, and did not ignore. Two servers that write in turn do not find each other every time,
-  // so a rival counts until it has not been seen for one TTL; while the store doesn't answer nothing changes.
+  // For each reply of the store. Two servers that write in turn do not see each other every time, so a rival counts
+  // until it has not been seen for one TTL. While the store does not reply, nothing changes.
   void Note(const StoreReply& reply, uint32_t worker, int64_t ttl_ms, const core::Instant& now,
             RivalView* view) noexcept {
     if (reply.rival == StoreReply::Rival::kNone) {

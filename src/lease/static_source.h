@@ -1,5 +1,5 @@
-// The static source: an operator's promise that one live server at a time has the worker id. Its past is the local
-// file.
+// The static source: the operator guarantees that only one server at a time runs with the worker id. Its past is in the
+// local file.
 #pragma once
 
 #include "io/ceiling_file.h"
@@ -7,7 +7,7 @@
 
 namespace idgen::lease {
 
-// What the keeper makes of a file in that state.
+// The past of a server whose local file is in that state.
 Past PastOf(io::FileState state) noexcept;
 
 class StaticSource final : public IdentitySource {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/decimal.h"
+#include "core/check.h"
 #include "core/identity.h"
 
 namespace idgen::lease {
@@ -33,6 +34,7 @@ bool IsPrivate(uint32_t address) noexcept {
 }
 
 AddressNumber NumberOfAddresses(const uint32_t* addresses, size_t count, unsigned width) noexcept {
+  IDGEN_CHECK(width < 32);
   AddressNumber result;
   bool agree = true;
   for (size_t i = 0; i < count; ++i) {

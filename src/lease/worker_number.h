@@ -1,4 +1,4 @@
-// A worker id read from what the machine says of itself. Pure: the texts and addresses are passed in.
+// Worker ids derived from the machine's host name, environment or addresses, which are passed in.
 #pragma once
 
 #include <cstddef>
@@ -18,18 +18,18 @@ enum class NumberSource : uint8_t {
 // A decimal number and nothing else, at most kMaxWorker.
 std::optional<uint32_t> NumberOfText(const char* text) noexcept;
 
-// The ordinal of a StatefulSet's pod: the digits after the last '-' of the first label. "db3" has none, and neither has
-// "web-7d9f8b6c5-x2x7", the name of a pod that is one of many alike.
+// The ordinal of a StatefulSet's pod: the digits after the last '-' of the first label. "db3" has none, nor has
+// "web-7d9f8b6c5-x2x7", a pod of a Deployment.
 std::optional<uint32_t> NumberOfHostname(const char* hostname) noexcept;
 
 // 10/8, 172.16/12, 192.168/16 (RFC 1918), or 169.254/16 (RFC 3927). `address` is in host byte order.
 bool IsPrivate(uint32_t address) noexcept;
 
-// What the private ones among `addresses` say in their low `width` bits. Nothing when there is none, or when they
-// disagree: a bridge that every host has under the same address must not be taken for this host's own.
+// The low `width` bits of the private addresses among `addresses`. None if there are no private addresses, or if they
+// disagree: a bridge with the same address on every host must not be taken for the host's own address.
 struct AddressNumber {
   std::optional<uint32_t> number;
-  uint32_t address = 0;  // one that says so
+  uint32_t address = 0;  // one with that number
   size_t private_count = 0;
 };
 AddressNumber NumberOfAddresses(const uint32_t* addresses, size_t count, unsigned width) noexcept;

@@ -462,7 +462,7 @@ void Turn(Keeper& keeper, const lease::Wishes& wishes, Exit exit = Exit::kAfter)
   const lease::SourceAnswer answer = CarryOut(request);
   if (exit == Exit::kBeforeTaking) return;
   Lock();
-  keeper.Take(answer, Now());
+  keeper.Receive(answer, Now());
   Unlock();
 }
 

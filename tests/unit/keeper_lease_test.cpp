@@ -46,7 +46,7 @@ class BookSource final : public IdentitySource {
   bool Poll(const core::Instant&, SourceAnswer* answer) noexcept override {
     if (!waiting_ || silent) return false;
     waiting_ = false;
-    *answer = {.request = requests.back(), .past = Past::kKnown, .ask_again_us = ask_again_us};
+    *answer = {.request = requests.back(), .past = Past::kKnown, .retry_after_us = retry_after_us};
     if (fails) return true;
     answer->source_now_ms = book_->now_ms;
     switch (requests.back().kind) {
@@ -71,7 +71,7 @@ class BookSource final : public IdentitySource {
   std::vector<SourceRequest> requests;
   bool silent = false;
   bool fails = false;
-  int64_t ask_again_us = 0;
+  int64_t retry_after_us = 0;
   int64_t most_ms = INT64_MAX;
 
  private:
@@ -126,7 +126,7 @@ class LeaseWorld : public World {
   void Turn() {
     const SourceRequest request = keeper->Advance(Now(), wishes);
     if (request.kind != Kind::kNone) lease.Submit(request, Now());
-    for (SourceAnswer answer; lease.Poll(Now(), &answer);) keeper->Take(answer, Now());
+    for (SourceAnswer answer; lease.Poll(Now(), &answer);) keeper->Receive(answer, Now());
     keeper->DrainEvents([this](const Event& event) { events.push_back(event); });
     const core::Identity identity = Published();
     if (identity) {
@@ -269,7 +269,7 @@ TEST(KeeperLease, AFailedRenewalIsTriedAgainAsSoonAsTheSourceSays) {
   Alone world;
   world.Start();
   world.lease.fails = true;
-  world.lease.ask_again_us = 20 * kUsPerMs;
+  world.lease.retry_after_us = 20 * kUsPerMs;
   world.Pass(kRenewMs);
   world.Turn();
   const int failed = world.Asked(Kind::kRaise);
@@ -304,7 +304,7 @@ TEST(KeeperLease, WaitsAsLongAsTheSourceSays) {
     if (holding) world.Start();
     world.Pass(kRenewMs);
     world.lease.fails = true;
-    world.lease.ask_again_us = 5000 * kUsPerMs;
+    world.lease.retry_after_us = 5000 * kUsPerMs;
     world.Turn();
     const size_t asked = world.lease.requests.size();
     world.Run(4999);
@@ -318,7 +318,7 @@ TEST(KeeperLease, AStopDoesNotWaitForTheNextTry) {
   Alone world;
   world.Start();
   world.lease.fails = true;
-  world.lease.ask_again_us = kHourMs * kUsPerMs;
+  world.lease.retry_after_us = kHourMs * kUsPerMs;
   world.Run(kRenewMs);
   world.Stop();
   EXPECT_EQ(world.Asked(Kind::kRelease), 1);
@@ -351,7 +351,7 @@ TEST(KeeperLease, ALostLeaseIsWithdrawnAndSealedBeforeAnythingIsAsked) {
     const Hook hook([&](Step step) {
       if (step == Step::kWithdraw || step == Step::kSeal) steps.push_back(step);
     });
-    world.keeper->Take({.request = raise, .outcome = SourceOutcome::kLost}, world.Now());
+    world.keeper->Receive({.request = raise, .outcome = SourceOutcome::kLost}, world.Now());
   }
   EXPECT_EQ(steps, (std::vector{Step::kWithdraw, Step::kSeal, Step::kSeal}));
   EXPECT_FALSE(world.Published());
@@ -525,7 +525,7 @@ TEST(KeeperLease, APersistingClockCountsOnWhileAnotherSourceIsTaken) {
 TEST(KeeperLease, AnOldFloorIsNoReasonToDoubtTheClock) {
   Alone world;
   const SourceRequest claim = world.keeper->Advance(world.Now(), world.wishes);
-  world.keeper->Take({.request = claim,
+  world.keeper->Receive({.request = claim,
                       .outcome = SourceOutcome::kOk,
                       .past = Past::kKnown,
                       .floor_ms = kNowMs - 400 * kMsPerDay,
@@ -643,7 +643,7 @@ TEST(KeeperLease, NothingIsPublishedUnderTheOldSourcesCeiling) {
   for (int i = 0; i < 3; ++i) {
     const SourceRequest request = world.keeper->Advance(world.Now(), world.wishes);
     if (request.kind != Kind::kNone) world.lease.Submit(request, world.Now());
-    for (SourceAnswer answer; world.lease.Poll(world.Now(), &answer);) world.keeper->Take(answer, world.Now());
+    for (SourceAnswer answer; world.lease.Poll(world.Now(), &answer);) world.keeper->Receive(answer, world.Now());
   }
   ASSERT_TRUE(world.Published());
   EXPECT_LE(world.Published().ceiling_ms(), other.records[0].ceiling_ms);

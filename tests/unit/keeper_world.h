@@ -78,7 +78,7 @@ class World : public Server {
     TakeAnswers();
   }
   void TakeAnswers() {
-    for (SourceAnswer answer; source.Poll(Now(), &answer);) keeper->Take(answer, Now());
+    for (SourceAnswer answer; source.Poll(Now(), &answer);) keeper->Receive(answer, Now());
     keeper->DrainEvents([this](const Event& event) { events.push_back(event); });
     const core::Identity identity(state->identity);
     if (identity) {

@@ -225,7 +225,7 @@ TEST(LeaseSource, AClaimsAnswerIsTheWorkerAndItsFloor) {
   EXPECT_EQ(answer.worker, 9u);
   EXPECT_EQ(answer.floor_ms, kNowMs - 5000);
   EXPECT_EQ(answer.source_now_ms, kNowMs);
-  EXPECT_EQ(answer.ask_again_us, 0);
+  EXPECT_EQ(answer.retry_after_us, 0);
 }
 
 TEST(LeaseSource, ARaiseIsARenewalOfWhatWasClaimed) {
@@ -329,7 +329,7 @@ TEST(LeaseSource, WantsWhatTheStoreWants) {
 TEST(LeaseSource, BacksOffWithJitterAndABound) {
   SourceWorld world;
   std::vector<int64_t> waits;
-  for (int i = 0; i < 40; ++i) waits.push_back(world.Ask(Kind::kClaim, {}).ask_again_us);
+  for (int i = 0; i < 40; ++i) waits.push_back(world.Ask(Kind::kClaim, {}).retry_after_us);
   for (size_t i = 0; i < waits.size(); ++i) {
     const int64_t whole_us = i < 6 ? 20 * kUsPerMs << i : kUsPerSecond;
     EXPECT_GE(waits[i], whole_us / 2) << i;
@@ -342,7 +342,7 @@ TEST(LeaseSource, BacksOffWithJitterAndABound) {
 TEST(LeaseSource, BacksOffLessWhereTheTtlIsShort) {
   SourceWorld world;
   world.source.SetRules({.ttl_ms = 3000, .release_within_us = kReleaseWithinUs});
-  for (int i = 0; i < 40; ++i) EXPECT_LE(world.Ask(Kind::kClaim, {}).ask_again_us, 200 * kUsPerMs);
+  for (int i = 0; i < 40; ++i) EXPECT_LE(world.Ask(Kind::kClaim, {}).retry_after_us, 200 * kUsPerMs);
 }
 
 TEST(LeaseSource, ServersThatFailTogetherComeBackApart) {
@@ -350,7 +350,7 @@ TEST(LeaseSource, ServersThatFailTogetherComeBackApart) {
   for (int server = 0; server < 20; ++server) {
     SourceWorld world;
     for (int i = 0; i < 10; ++i) world.Ask(Kind::kClaim, {});
-    waits.push_back(world.answer.ask_again_us);
+    waits.push_back(world.answer.retry_after_us);
   }
   std::sort(waits.begin(), waits.end());
   EXPECT_GT(std::unique(waits.begin(), waits.end()) - waits.begin(), 15);
@@ -360,7 +360,7 @@ TEST(LeaseSource, ASuccessEndsTheBackoff) {
   SourceWorld world;
   for (int i = 0; i < 20; ++i) world.Ask(Kind::kClaim, {});
   world.Claim();
-  EXPECT_LE(world.Ask(Kind::kRaise, {}).ask_again_us, 20 * kUsPerMs);
+  EXPECT_LE(world.Ask(Kind::kRaise, {}).retry_after_us, 20 * kUsPerMs);
 }
 
 TEST(LeaseSource, WaitsUntilTheStoreSaid) {
@@ -368,8 +368,8 @@ TEST(LeaseSource, WaitsUntilTheStoreSaid) {
   for (int i = 0; i < 20; ++i) {
     const SourceAnswer& answer = world.Ask(Kind::kClaim, SourceWorld::Busy(Why::kCrashes, 300));
     EXPECT_EQ(answer.outcome, SourceOutcome::kBusy);
-    EXPECT_GE(answer.ask_again_us, 300 * kUsPerMs);
-    EXPECT_LE(answer.ask_again_us, 330 * kUsPerMs);
+    EXPECT_GE(answer.retry_after_us, 300 * kUsPerMs);
+    EXPECT_LE(answer.retry_after_us, 330 * kUsPerMs);
   }
 }
 
@@ -377,7 +377,7 @@ TEST(LeaseSource, WaitsUntilTheStoreSaid) {
 TEST(LeaseSource, WaitsForABusyStoreAboutASecondAtTheMost) {
   SourceWorld world;
   for (const int64_t for_ms : {int64_t{30000}, int64_t{1001}, int64_t{0}, int64_t{-5000}, kNowMs}) {
-    const int64_t wait_us = world.Ask(Kind::kClaim, SourceWorld::Busy(Why::kQuarantine, for_ms)).ask_again_us;
+    const int64_t wait_us = world.Ask(Kind::kClaim, SourceWorld::Busy(Why::kQuarantine, for_ms)).retry_after_us;
     EXPECT_GE(wait_us, kUsPerSecond / 2) << for_ms;
     EXPECT_LE(wait_us, kUsPerSecond) << for_ms;
   }
@@ -386,7 +386,7 @@ TEST(LeaseSource, WaitsForABusyStoreAboutASecondAtTheMost) {
 TEST(LeaseSource, ClaimsAnewSoonAfterALoss) {
   SourceWorld world;
   world.Claim();
-  const int64_t wait_us = world.Ask(Kind::kRaise, SourceWorld::Lost(Why::kForgotten)).ask_again_us;
+  const int64_t wait_us = world.Ask(Kind::kRaise, SourceWorld::Lost(Why::kForgotten)).retry_after_us;
   EXPECT_GT(wait_us, 0);
   EXPECT_LE(wait_us, 20 * kUsPerMs);
 }
@@ -396,7 +396,7 @@ TEST(LeaseSource, BacksOffWhereEachLeaseIsLostAgain) {
   const auto lose = [&world] {
     world.Claim();
     world.Ask(Kind::kRaise, SourceWorld::Renewed(kNowMs + 1000), kNowMs + 1000);
-    const int64_t wait_us = world.Ask(Kind::kRaise, SourceWorld::Lost(Why::kForgotten)).ask_again_us;
+    const int64_t wait_us = world.Ask(Kind::kRaise, SourceWorld::Lost(Why::kForgotten)).retry_after_us;
     world.boot_us += wait_us;
     return wait_us;
   };
@@ -408,7 +408,7 @@ TEST(LeaseSource, BacksOffWhereEachLeaseIsLostAgain) {
   for (int i = 0; i < 200; ++i) ASSERT_GE(lose(), kUsPerSecond / 2);
   world.Claim();
   world.boot_us += 10 * kUsPerSecond;
-  EXPECT_LE(world.Ask(Kind::kRaise, SourceWorld::Lost(Why::kTaken)).ask_again_us, 20 * kUsPerMs)
+  EXPECT_LE(world.Ask(Kind::kRaise, SourceWorld::Lost(Why::kTaken)).retry_after_us, 20 * kUsPerMs)
       << "that one had lasted";
 }
 
@@ -421,39 +421,39 @@ TEST(LeaseSource, RenewsEveryTwoSecondsOrOftenerWhereTheTtlOrTheWindowIsShort) {
 
 // ---- a store that is set up anew
 
-TEST(LeaseSource, AskAgainRepeatsWhatIsUnderWay) {
+TEST(LeaseSource, ResubmitRepeatsTheRequestUnderWay) {
   SourceWorld world;
   world.store.silent = true;
   world.Submit(Kind::kClaim);
   const std::string token = world.Token();
-  world.source.AskAgain(world.Now());
+  world.source.Resubmit(world.Now());
   ASSERT_EQ(world.store.requests.size(), 2u);
   EXPECT_EQ(world.Sent(), token);
   world.store.silent = false;
   world.Claim();
   world.store.silent = true;
   world.Submit(Kind::kRaise, kNowMs + 11000);
-  world.source.AskAgain(world.Now());
+  world.source.Resubmit(world.Now());
   EXPECT_EQ(world.store.requests.back().ceiling_ms, kNowMs + 11000);
   EXPECT_EQ(world.store.requests.back().token, world.Token());
 }
 
-TEST(LeaseSource, AskAgainAsksNothingWhereNothingIsUnderWay) {
+TEST(LeaseSource, ResubmitDoesNothingWhenNoRequestIsUnderWay) {
   SourceWorld world;
-  world.source.AskAgain(world.Now());
+  world.source.Resubmit(world.Now());
   world.Claim();
-  world.source.AskAgain(world.Now());
+  world.source.Resubmit(world.Now());
   EXPECT_EQ(world.store.requests.size(), 1u);
   EXPECT_FALSE(world.Poll());
 }
 
-TEST(LeaseSource, AskAgainEndsAReleaseWhoseTokenIsForgotten) {
+TEST(LeaseSource, ResubmitEndsAReleaseWhoseTokenIsGone) {
   SourceWorld world;
   world.Claim();
   world.store.silent = true;
   world.Submit(Kind::kRelease);
   const size_t asked = world.store.requests.size();
-  world.source.AskAgain(world.Now());
+  world.source.Resubmit(world.Now());
   EXPECT_EQ(world.store.requests.size(), asked);
   ASSERT_TRUE(world.Poll());
   EXPECT_EQ(world.answer.request.kind, Kind::kRelease);

@@ -21,9 +21,9 @@ constexpr core::Instant kNow{.boot_us = 5000000, .wall_us = kNowMs * kUsPerMs};
 constexpr Past kUncertain[] = {Past::kMissing,     Past::kDamaged,  Past::kCopied,
                                Past::kOtherSystem, Past::kPromoted, Past::kRestored};
 
-Verdict JudgeOnce(int64_t floor_ms, int64_t waited_us = 0, Past past = Past::kKnown) {
+Verdict CheckOnce(int64_t floor_ms, int64_t waited_us = 0, Past past = Past::kKnown) {
   core::Persistence wall;
-  return kRule.Judge(past, floor_ms, waited_us, kNow, wall);
+  return kRule.Check(past, floor_ms, waited_us, kNow, wall);
 }
 
 TEST(StartRule, AKnownFloorIsTheRecordedCeiling) {
@@ -43,20 +43,20 @@ TEST(StartRule, AnUncertainPastIsTakenForALeadOfAMinute) {
 }
 
 TEST(StartRule, RunsFromAFloorUpToAMinuteAhead) {
-  EXPECT_EQ(JudgeOnce(0), Verdict::kRun);
-  EXPECT_EQ(JudgeOnce(kNowMs), Verdict::kRun);
-  EXPECT_EQ(JudgeOnce(kNowMs + kMsPerMinute), Verdict::kRun);
-  EXPECT_EQ(JudgeOnce(kNowMs + kMsPerMinute + 1), Verdict::kFloorAhead);
+  EXPECT_EQ(CheckOnce(0), Verdict::kRun);
+  EXPECT_EQ(CheckOnce(kNowMs), Verdict::kRun);
+  EXPECT_EQ(CheckOnce(kNowMs + kMsPerMinute), Verdict::kRun);
+  EXPECT_EQ(CheckOnce(kNowMs + kMsPerMinute + 1), Verdict::kFloorAhead);
 }
 
 TEST(StartRule, AnUncertainStartDoesNotWaitForItsOwnLead) {
   for (const Past past : kUncertain) {
     const int64_t floor_ms = kRule.FloorOf(past, 0, kNowMs);
-    EXPECT_EQ(JudgeOnce(floor_ms, 0, past), Verdict::kRun);
-    EXPECT_EQ(JudgeOnce(floor_ms + 1, 0, past), Verdict::kFloorAhead) << "a record is further ahead";
-    EXPECT_EQ(JudgeOnce(floor_ms + 1, kPatienceUs, past), Verdict::kRun);
+    EXPECT_EQ(CheckOnce(floor_ms, 0, past), Verdict::kRun);
+    EXPECT_EQ(CheckOnce(floor_ms + 1, 0, past), Verdict::kFloorAhead) << "a record is further ahead";
+    EXPECT_EQ(CheckOnce(floor_ms + 1, kPatienceUs, past), Verdict::kRun);
   }
-  EXPECT_EQ(JudgeOnce(kRule.FloorOf(Past::kMissing, 0, kNowMs)), Verdict::kFloorAhead) << "a known one does";
+  EXPECT_EQ(CheckOnce(kRule.FloorOf(Past::kMissing, 0, kNowMs)), Verdict::kFloorAhead) << "a known one does";
 }
 
 // Crashes and promotions in any order, with no time between them: each start begins at the ceiling of the one before.
@@ -68,7 +68,7 @@ TEST(StartRule, NoStartLeadsByMoreThanAnUncertainOne) {
     const Past past = (random >> 40) % 3 == 0 ? Past::kPromoted : Past::kKnown;
     const int64_t ceiling_lead_ms = lead_ms + kRule.max_ahead_ms + kRule.window_ms;
     int64_t floor_ms = kRule.FloorOf(past, kNowMs + ceiling_lead_ms, kNowMs);
-    for (int64_t waited_ms = 0; JudgeOnce(floor_ms, waited_ms * kUsPerMs, past) == Verdict::kFloorAhead;
+    for (int64_t waited_ms = 0; CheckOnce(floor_ms, waited_ms * kUsPerMs, past) == Verdict::kFloorAhead;
          waited_ms += 10)
       floor_ms -= 10;
     lead_ms = floor_ms - kNowMs;
@@ -79,32 +79,32 @@ TEST(StartRule, NoStartLeadsByMoreThanAnUncertainOne) {
 }
 
 TEST(StartRule, WaitsForMaxAheadAndTheWindowAndThenRuns) {
-  EXPECT_EQ(JudgeOnce(kNowMs + kMsPerDay, kPatienceUs - 1), Verdict::kFloorAhead);
-  EXPECT_EQ(JudgeOnce(kNowMs + kMsPerDay, kPatienceUs), Verdict::kRun);
+  EXPECT_EQ(CheckOnce(kNowMs + kMsPerDay, kPatienceUs - 1), Verdict::kFloorAhead);
+  EXPECT_EQ(CheckOnce(kNowMs + kMsPerDay, kPatienceUs), Verdict::kRun);
 }
 
 TEST(StartRule, RefusesAFloorMoreThanADayAheadHoweverLongItWaited) {
-  EXPECT_EQ(JudgeOnce(kNowMs + kMsPerDay), Verdict::kFloorAhead);
-  EXPECT_EQ(JudgeOnce(kNowMs + kMsPerDay + 1), Verdict::kFloorFarAhead);
-  EXPECT_EQ(JudgeOnce(kNowMs + kMsPerDay + 1, 1000 * kPatienceUs), Verdict::kFloorFarAhead);
+  EXPECT_EQ(CheckOnce(kNowMs + kMsPerDay), Verdict::kFloorAhead);
+  EXPECT_EQ(CheckOnce(kNowMs + kMsPerDay + 1), Verdict::kFloorFarAhead);
+  EXPECT_EQ(CheckOnce(kNowMs + kMsPerDay + 1, 1000 * kPatienceUs), Verdict::kFloorFarAhead);
 }
 
 TEST(StartRule, DoubtsAWallClockMoreThanThirtyDaysPastTheFloor) {
-  EXPECT_EQ(JudgeOnce(kNowMs - 30 * kMsPerDay), Verdict::kRun);
-  EXPECT_EQ(JudgeOnce(kNowMs - 30 * kMsPerDay - 1), Verdict::kClockFarAhead);
+  EXPECT_EQ(CheckOnce(kNowMs - 30 * kMsPerDay), Verdict::kRun);
+  EXPECT_EQ(CheckOnce(kNowMs - 30 * kMsPerDay - 1), Verdict::kClockFarAhead);
 }
 
 TEST(StartRule, BelievesADoubtedWallClockThatHasPersisted) {
   core::Persistence wall;
   const int64_t floor_ms = kNowMs - 31 * kMsPerDay;
   core::Instant now = kNow;
-  EXPECT_EQ(kRule.Judge(Past::kKnown, floor_ms, 0, now, wall), Verdict::kClockFarAhead);
+  EXPECT_EQ(kRule.Check(Past::kKnown, floor_ms, 0, now, wall), Verdict::kClockFarAhead);
   now.boot_us += core::kPersistUs - 1;
   now.wall_us += core::kPersistUs - 1;
-  EXPECT_EQ(kRule.Judge(Past::kKnown, floor_ms, 0, now, wall), Verdict::kClockFarAhead);
+  EXPECT_EQ(kRule.Check(Past::kKnown, floor_ms, 0, now, wall), Verdict::kClockFarAhead);
   now.boot_us += 1;
   now.wall_us += 1;
-  EXPECT_EQ(kRule.Judge(Past::kKnown, floor_ms, 0, now, wall), Verdict::kRun);
+  EXPECT_EQ(kRule.Check(Past::kKnown, floor_ms, 0, now, wall), Verdict::kRun);
 }
 
 TEST(StartRule, ADoubtedWallClockThatStepsStartsItsWaitAgain) {
@@ -112,10 +112,10 @@ TEST(StartRule, ADoubtedWallClockThatStepsStartsItsWaitAgain) {
     core::Persistence wall;
     const int64_t floor_ms = kNowMs - 300 * kMsPerDay;
     core::Instant now = kNow;
-    kRule.Judge(Past::kKnown, floor_ms, 0, now, wall);
+    kRule.Check(Past::kKnown, floor_ms, 0, now, wall);
     now.boot_us += core::kPersistUs;
     now.wall_us += core::kPersistUs + step_us * (kRule.max_clock_step_ms * kUsPerMs + 1);
-    EXPECT_EQ(kRule.Judge(Past::kKnown, floor_ms, 0, now, wall), Verdict::kClockFarAhead);
+    EXPECT_EQ(kRule.Check(Past::kKnown, floor_ms, 0, now, wall), Verdict::kClockFarAhead);
   }
 }
 
@@ -123,12 +123,12 @@ TEST(StartRule, ADoubtedWallClockThatWasPlausibleMeanwhileStartsItsWaitAgain) {
   core::Persistence wall;
   const int64_t floor_ms = kNowMs - 31 * kMsPerDay;
   core::Instant now = kNow;
-  kRule.Judge(Past::kKnown, floor_ms, 0, now, wall);
-  EXPECT_EQ(kRule.Judge(Past::kKnown, floor_ms, 0, {.boot_us = now.boot_us, .wall_us = floor_ms * kUsPerMs}, wall),
+  kRule.Check(Past::kKnown, floor_ms, 0, now, wall);
+  EXPECT_EQ(kRule.Check(Past::kKnown, floor_ms, 0, {.boot_us = now.boot_us, .wall_us = floor_ms * kUsPerMs}, wall),
             Verdict::kRun);
   now.boot_us += core::kPersistUs;
   now.wall_us += core::kPersistUs;
-  EXPECT_EQ(kRule.Judge(Past::kKnown, floor_ms, 0, now, wall), Verdict::kClockFarAhead);
+  EXPECT_EQ(kRule.Check(Past::kKnown, floor_ms, 0, now, wall), Verdict::kClockFarAhead);
 }
 
 }  // namespace

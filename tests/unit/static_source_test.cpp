@@ -137,7 +137,7 @@ struct Life {
   void Turn(const core::Instant& now) {
     const SourceRequest request = keeper.Advance(now, wishes);
     if (request.kind != SourceRequest::Kind::kNone) source.source.Submit(request, now);
-    for (SourceAnswer answer; source.source.Poll({}, &answer);) keeper.Take(answer, now);
+    for (SourceAnswer answer; source.source.Poll({}, &answer);) keeper.Receive(answer, now);
     keeper.DrainEvents([](const Event&) {});
   }
   core::Reservation Reserve(const core::Instant& now, uint64_t count) {

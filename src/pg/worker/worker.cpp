@@ -152,7 +152,7 @@ void Service::UseSource() {
       {.source = source_, .margin_ms = lease_config_.window_ms / 2, .uncertain_lead_ms = rule.UncertainLeadMs()});
   store_.Configure(lease_config_.StoreSettings());
   lease_source_.SetRules({.ttl_ms = lease_config_.ttl_ms, .release_within_us = kReleaseWithinUs});
-  lease_source_.AskAgain(io::ReadInstant());
+  lease_source_.Resubmit(io::ReadInstant());
 }
 
 lease::IdentitySource& Service::source() noexcept {
@@ -191,7 +191,7 @@ long Service::Turn(bool stop) {
   lease::SourceAnswer answer;
   while (source().Poll(io::ReadInstant(), &answer)) {
     LWLockAcquire(shared_.lock, LW_EXCLUSIVE);
-    keeper_.Take(answer, io::ReadInstant());
+    keeper_.Receive(answer, io::ReadInstant());
     LWLockRelease(shared_.lock);
   }
   NoteSince();

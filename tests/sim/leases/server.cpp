@@ -158,7 +158,7 @@ void Server::Turn() {
     while (source().Poll(Now(), &answer)) {
       if (!leased()) NoteFile(answer);
       world_.AtYield();
-      keeper_->Take(answer, Now());
+      keeper_->Receive(answer, Now());
       if (answer.outcome == lease::SourceOutcome::kLost) life_->held.any = false;
     }
     worker_busy_ = false;
