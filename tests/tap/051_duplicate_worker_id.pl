@@ -96,7 +96,7 @@ unlike(substr(slurp_file($original->logfile), $before), qr/is announced to the s
 $store->start;
 ok_status($original, "state = 'ok' AND coalesce(reason, '') !~ 'noticed'", 'the store is up again: the server no longer reports it');
 ok_beats(5, 'the store is up again: the server announces itself');
-ok_logged($original, qr/the store is told of/, $before, 'the store is up again: the log says so');
+ok_logged($original, qr/is announced to the store again/, $before, 'the store is up again: the log says so');
 
 # --- a lease of the same worker id
 
