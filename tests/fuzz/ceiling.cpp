@@ -1,4 +1,4 @@
-// Records of the ceiling file: a record reads as it was written, and with one bit flipped it is not a record.
+// Records of the local file: a record reads as it was written, and with one bit flipped it is not a record.
 #include "fuzz.h"
 
 #include "wire/ceiling_record.h"

@@ -14,7 +14,7 @@ HINT:  Add idgen to "shared_preload_libraries" in postgresql.conf and restart th
 # A new server.
 my $server = new_server('main');
 $server->start;
-ok(!-e ceiling_file($server), 'before CREATE EXTENSION there is no ceiling file');
+ok(!-e ceiling_file($server), 'before CREATE EXTENSION there is no local file');
 
 my $ledger = IdgenTest::Ledger->new;
 $server->safe_psql('postgres', 'CREATE EXTENSION idgen');
@@ -27,8 +27,8 @@ is( $server->safe_psql('postgres', 'SELECT worker_id, worker_source, ids_issued,
     '1|idgen.worker_id|1|t',
     'the status shows the worker id, its source and the number of ids');
 is($server->safe_psql('postgres', 'SELECT ceiling > clock_timestamp() FROM idgen_status()'), 't', 'the ceiling is ahead of the clock');
-ok(-e ceiling_file($server), 'there is a ceiling file');
-is((stat(ceiling_file($server)))[2] & 07777, 0600, 'only its owner can read the ceiling file');
+ok(-e ceiling_file($server), 'there is a local file');
+is((stat(ceiling_file($server)))[2] & 07777, 0600, 'only its owner can read the local file');
 is($server->safe_psql('postgres', 'SELECT worker_id FROM idgen_decode(idgen_next())'), 1, 'ids contain the worker id');
 is( $server->safe_psql('postgres',
         q(SELECT abs(extract(epoch FROM idgen_timestamp(idgen_next()) - clock_timestamp())) < 60)),
@@ -84,7 +84,7 @@ my $ids = IdgenTest::Ledger->new;
 $ids->add(1, split(/\n/, $bare->safe_psql('postgres', 'SELECT idgen_next() FROM generate_series(1, 1000)')));
 is($bare->safe_psql('postgres', q(SELECT clock_ahead < '10 s' FROM idgen_status())), 't', 'preloaded later: the id clock starts without a lead');
 $ids->check('preloaded later');
-ok(!logged_since($bare, qr/is missing/, 0), 'preloaded later: a missing ceiling file is not reported');
+ok(!logged_since($bare, qr/is missing/, 0), 'preloaded later: a missing local file is not reported');
 $bare->stop;
 
 done_testing();

@@ -1,4 +1,4 @@
-# The ceiling file is missing, damaged, copied, unreadable or removed: the log says so, ids are above every earlier one, the
+# The local file is missing, damaged, copied, unreadable or removed: the log says so, ids are above every earlier one, the
 # worker never crashes, and the first start writes a valid file.
 use strict;
 use warnings;

@@ -39,7 +39,7 @@ my $clock   = IdgenTest::Clock->new(20);
 my $primary = new_server('primary', conf => $conf, init => { allows_streaming => 1 });
 $clock->start($primary);
 
-# The standby is older than the extension, so it has no ceiling file: the file does not go through WAL.
+# The standby is older than the extension, so it has no local file: the file does not go through WAL.
 $primary->backup('before');
 my $standby = PostgreSQL::Test::Cluster->new('standby');
 $standby->init_from_backup($primary, 'before', has_streaming => 1);

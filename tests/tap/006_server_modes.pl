@@ -110,7 +110,7 @@ insert($moved);
 ok(!logged_since($moved, qr/idgen\.ceiling" is/, 0), 'a moved data directory is not taken for a copy');
 $server = $moved;
 
-# pg_upgrade: the new cluster has another system identifier and no ceiling file. If the old file is copied along, it is
+# pg_upgrade: the new cluster has another system identifier and no local file. If the old file is copied along, it is
 # foreign there, but its ceiling still counts.
 insert($server);
 my $definitions = q(SELECT * FROM idgen_catalog.idgen_generator ORDER BY name; SELECT * FROM idgen_catalog.idgen_sequencer ORDER BY name; SELECT tgname, tgenabled FROM pg_trigger WHERE tgname LIKE 'idgen%' ORDER BY 1);
@@ -127,11 +127,11 @@ $clock->rule(sub {
             '-p', $server->port, '-P', $upgraded->port, '-s', $upgraded->host ],
         'pg_upgrade');
 });
-ok(!-e ceiling_file($upgraded), 'pg_upgrade leaves the ceiling file behind');
+ok(!-e ceiling_file($upgraded), 'pg_upgrade leaves the local file behind');
 my $with_file = PostgreSQL::Test::Cluster->new('with_file');
 system_or_bail('cp', '-a', $upgraded->data_dir, $with_file->data_dir);
 settle_in($with_file);
-copy(ceiling_file($server), ceiling_file($with_file)) or die "could not copy the ceiling file: $!";
+copy(ceiling_file($server), ceiling_file($with_file)) or die "could not copy the local file: $!";
 foreach ([ $upgraded, 'without the file', 'is missing' ], [ $with_file, 'with the file', "belongs to another cluster" ]) {
     my ($node, $what, $line) = @$_;
     $clock->start($node);

@@ -26,7 +26,7 @@ sub check_promoted {
     cmp_ok($id, '>', $last, "$name: ids are above the earlier ones");
     wait_until_ok($node, "$name: the state becomes ok");
     ok_logged($node, qr/idgen\.ceiling" is (a copy|from another timeline).*\n.*DETAIL:  New ids will be later than/,
-        $position, "$name: the log says that the ceiling file is not its own");
+        $position, "$name: the log says that the local file is not its own");
     ok(!logged_since($node, qr/idgen: not issuing ids yet/, $position), "$name: the server did not wait");
     is($node->safe_psql('postgres', "SELECT ahead BETWEEN '10 s' AND '71 s' FROM idgen_stat_clock"), 't',
         "$name: the id clock leads by at most a minute and the window");

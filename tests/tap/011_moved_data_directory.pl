@@ -1,5 +1,5 @@
 # A data directory that is mounted elsewhere, restored over itself, recovered in place to a point in time, or rewound: what
-# becomes of the ceiling file, the floor and the ids. These are the rows of the table in docs/operations.md that the other
+# becomes of the local file, the floor and the ids. These are the rows of the table in docs/operations.md that the other
 # tests do not cover.
 use strict;
 use warnings;
@@ -69,7 +69,7 @@ $ledger->add(7, wait_for_ids($node, 'SELECT * FROM idgen_batch(20000)'));
 $node->safe_psql('postgres', 'SELECT pg_switch_wal()');
 $node->stop('immediate');
 
-# The directory is restored from the backup file by file, as an operator would. The ceiling file is left alone, so only its
+# The directory is restored from the backup file by file, as an operator would. The local file is left alone, so only its
 # timeline tells.
 my $data = $node->data_dir;
 my $backup = $node->backup_dir . '/before';
@@ -92,7 +92,7 @@ $node->poll_query_until('postgres', 'SELECT NOT pg_is_in_recovery()') or die 'th
 $ledger->add(8, wait_for_ids($node, 'SELECT * FROM idgen_batch(1000)'));
 ok_logged($node, qr/idgen\.ceiling" is from another timeline/, $position, 'the log says that the timeline changed');
 
-# --- pg_rewind: the old primary's directory, including the ceiling file, becomes a copy of the new one's
+# --- pg_rewind: the old primary's directory, including the local file, becomes a copy of the new one's
 
 my $old = $node;
 $old->append_conf('postgresql.conf', "recovery_target_name = ''\nrestore_command = ''");
@@ -127,7 +127,7 @@ $new->stop('immediate');
 $position = log_position($old);
 $old->promote;
 $ledger->add(11, wait_for_ids($old, 'SELECT * FROM idgen_batch(1000)'));
-ok_logged($old, $uncertain, $position, 'after pg_rewind and promotion the log says that the ceiling file is not its own');
+ok_logged($old, $uncertain, $position, 'after pg_rewind and promotion the log says that the local file is not its own');
 $ledger->check('moved data directories');
 $old->stop;
 

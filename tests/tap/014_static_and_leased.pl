@@ -98,7 +98,7 @@ use_source(static());
 $node->start;
 take('static after a crash while leased');
 
-# A leased server keeps a ceiling file, too, and logs when it cannot.
+# A leased server keeps a local file, too, and logs when it cannot.
 change('leased again', leased($stores[0]));
 declare_new($node);
 ok_status($node, "state = 'ok' AND lease_holder IS NOT NULL", 'leased again');

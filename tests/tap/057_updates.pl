@@ -45,7 +45,7 @@ my %next = (
 my @order = qw(CREATE COMMENT REVOKE DO COLUMN VIEW COST REPLACE REWORD SELECT INSERT);
 my $grant = "GRANT EXECUTE ON FUNCTION \@extschema\@.idgen_extra() TO \@extowner\@ WITH GRANT OPTION;\n";
 
-# A script that updates to a version of that name, without one of the changes or with another in its place.
+# Writes a script that updates to a version of that name, with one of the changes left out or replaced.
 sub make_update {
     my ($name, %other) = @_;
     append_to_file("$root$dir{sharedir}/extension/idgen--$version--$name.sql", join('', $begin, map { $other{$_} // $next{$_} } @order));
@@ -62,7 +62,7 @@ make_update("without_\L$_", $_ => '') foreach @order;
 ok(!-e "sql/releases/idgen--$version.sql", 'the version that the tree builds is not released yet');
 my $meta = decode_json(slurp_file('META.json'));
 like($_, qr/\A\Q$version\E(\.\d+)?\z/, 'META.json has the version') foreach $meta->{version}, $meta->{provides}{idgen}{version};
-like(slurp_file('CHANGELOG.md'), qr/\A[^#]*# [^#]*## \Q$version\E\n/, 'and so does the CHANGELOG');
+like(slurp_file('CHANGELOG.md'), qr/\A[^#]*# [^#]*## \Q$version\E\n/, 'CHANGELOG.md has the version');
 unlike(slurp_file($_), qr/\@extowner\@/, "$_ grants nothing to the role that runs it") foreach glob('sql/updates/*.sql');
 unlike(slurp_file($_), qr/CREATE [^;(]*IF NOT EXISTS/i, "$_ takes nothing over") foreach glob('sql/idgen--*.sql sql/updates/*.sql');
 like(slurp_file($_), qr/\A(--.*\n)*\\echo.*\n(\s|--.*\n)*SET LOCAL search_path = pg_catalog, pg_temp;\n/, "$_ sets search_path first")
@@ -155,7 +155,7 @@ foreach my $updater ('superuser', 'tenant') {
 isnt(updated($version, "without_\L$_", 'superuser'), $fresh, "an update without its $_ is noticed") foreach @order;
 isnt(updated($version, 'careless', 'superuser'), $fresh, 'privileges granted to the role that ran the update are noticed');
 my ($status) = $node->psql("from_${version}_careless_superuser" =~ tr/./_/r, 'SELECT s.idgen_extra()', @tenant);
-isnt($status, 0, 'the owner is left without them');
+isnt($status, 0, 'an update that grants to the wrong role leaves the owner without privileges');
 is(updated($version, 'careless', 'tenant'), $fresh, 'no difference if that role is the owner');
 
 $node->stop;

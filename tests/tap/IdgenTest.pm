@@ -64,7 +64,7 @@ sub change_settings {
     return;
 }
 
-# The path of the server's ceiling file.
+# The path of the server's local file.
 sub ceiling_file { return $_[0]->data_dir . '/idgen.ceiling' }
 
 # --- waiting
