@@ -80,7 +80,7 @@ as('tenant', $_, 'CREATE EXTENSION idgen') foreach qw(greedy modest);
 my $made = 0;
 ++$made while $made < 64 && (as('tenant', 'greedy', sprintf($make, $made, $made)))[0] == 0;
 is($made, 16, 'a database can create as many layouts as its share');
-is_refused('tenant', 'greedy', sprintf($make, 99, 99), qr/53400: database "greedy".*16.*idgen\.max_generators_per_database/s, 'the error names the database whose share is used up');
+is_refused('tenant', 'greedy', sprintf($make, 99, 99), qr/53400: too many layouts in database "greedy".*16.*idgen\.max_generators_per_database/s, 'the error names the database whose share is used up');
 is_given('tenant', 'greedy', q(SELECT idgen_create_generator('twin', epoch => '2020-01-01')), 'a layout that the database already has does not count again');
 is_given('tenant', 'modest', sprintf($make, $_, $_), "another database has a share of its own: $_") foreach (0, 1, 200);
 # A dropped layout keeps its line until a restart.
@@ -99,7 +99,7 @@ foreach my $database ('greedy', 'modest') {
 $node->safe_psql('postgres', 'ALTER DATABASE greedy SET idgen.max_generators_per_database = 18');
 is_given('tenant', 'greedy', sprintf($make, 60, 60), 'a superuser raises the share for a database');
 $node->safe_psql('postgres', 'ALTER DATABASE modest SET idgen.max_generators_per_database = 0');
-is_refused('tenant', 'modest', sprintf($make, 61, 61), qr/53400: database "modest"/, 'a share of 0 allows no layout');
+is_refused('tenant', 'modest', sprintf($make, 61, 61), qr/53400: too many layouts in database "modest"/, 'a share of 0 allows no layout');
 is_given('reader', 'modest', 'SELECT idgen_next()', 'the default generator belongs to no share');
 
 # --- generators that were inserted without idgen_create_generator()
@@ -110,7 +110,7 @@ my $timed_out;
 my (undef, undef, $refusal) = $node->psql('greedy', '\set VERBOSITY verbose' . "\n" . q(SELECT idgen_create_generator('last', epoch => '2009-01-01')),
     extra_params => [ '-U', 'tenant' ], timeout => 40, timed_out => \$timed_out);
 ok(!$timed_out, 'many generators of a database do not keep a session busy for long');
-like($refusal // '', qr/53400: database "greedy"/, 'more generators than the share have lines');
+like($refusal // '', qr/53400: too many layouts in database "greedy"/, 'more generators than the share have lines');
 
 $store->stop if $store->running;
 done_testing();
