@@ -133,7 +133,7 @@ my $position = log_position($server);
 $clock->step(-7200);
 $clock->start($server);
 cmp_ok(wait_for_ids($server), '>', $last, 'started two hours behind: the next id is above the last one');
-ok_logged($server, qr/LOG:  idgen: not issuing ids yet\n.*DETAIL:  Ids up to .* ahead of the wall clock, may already have been issued; .*\n.*HINT:  The server issues ids within \d+ s/, $position,
+ok_logged($server, qr/LOG:  idgen: not issuing ids yet\n.*DETAIL:  Ids up to .* ahead of the wall clock, may already have been issued; .*\n.*HINT:  The server issues ids after at most \d+ s/, $position,
     'started two hours behind: the log says why the server waits');
 ok_ahead($server, 7100, 7201, 'started two hours behind');
 $server->stop;

@@ -18,7 +18,7 @@ wal_log_hints = on
 wal_keep_size = '256MB'
 CONF
 
-my $uncertain = qr/idgen: the file ".*idgen\.ceiling" is from another timeline|idgen: the file ".*idgen\.ceiling" is a copy/;
+my $uncertain = qr/idgen: file ".*idgen\.ceiling" is from another timeline|idgen: file ".*idgen\.ceiling" is a copy/;
 
 # --- a container recreated on the same volume: another path, the same files
 

@@ -89,13 +89,13 @@ is($store->cli('GET', $node->safe_psql('a{}b%', q(SELECT key_prefix FROM idgen_s
 
 is(values_of('full', 7, 'ten'), '1 2 3 4 5 6 7', 'values close to the maximum');
 # The earlier implementation returned the values that fitted and lost the rest.
-ok_error(q(SELECT * FROM idgen_sequence('full', 4, 'ten')), qr/2200H.*The last is 7, the maximum of sequencer "ten" is 10: 3 are left, and 4 were asked for\. None was taken\./s,
+ok_error(q(SELECT * FROM idgen_sequence('full', 4, 'ten')), qr/2200H.*The last value is 7 and the maximum of sequencer "ten" is 10: 3 are left, but 4 were requested\. None was taken\./s,
     'a batch that crosses the maximum fails and says how many values are left');
 is(ask(q(SELECT idgen_sequence_peek('full', 'ten'))), 7, 'the failed batch takes no value');
 is(values_of('full', 3, 'ten'), '8 9 10', 'the last three values can be taken');
 ok_error(q(SELECT idgen_sequence_next('full', 'ten')), qr/2200H.*0 are left/s, 'after the maximum there are no values');
 # The earlier implementation returned the same values at every call.
-ok_error(q(SELECT * FROM idgen_sequence('huge', 11, 'ten')), qr/2200H.*None was given so far.*10 are left, and 11 were/s,
+ok_error(q(SELECT * FROM idgen_sequence('huge', 11, 'ten')), qr/2200H.*No value has been issued yet.*10 are left, but 11 were/s,
     'a batch larger than the maximum fails') for 1 .. 2;
 is(values_of('huge', 10, 'ten'), '1 2 3 4 5 6 7 8 9 10', 'the failed batches have taken no value');
 ok_error(q(SELECT * FROM idgen_sequence_next_keys(ARRAY['huge', 'huge2'], 'ten')), qr/2200H/, 'a call fails if one of its keys is at the maximum');
@@ -106,7 +106,7 @@ is(values_of('u', 3, 'uneven'), '3 7 11', 'a cycle begins at its start');
 is(values_of('u', 4, 'uneven'), '15 19 3 7', 'a batch continues at the start, even if the maximum is not a value of the cycle');
 cmp_ok($store->cli('GET', key('uneven', 'u') . ':g'), '>', 0, 'the key\'s generation is raised at the start of a cycle');
 is(values_of('u', 5, 'uneven'), '11 15 19 3 7', 'a batch as large as the cycle');
-ok_error(q(SELECT * FROM idgen_sequence('u', 6, 'uneven')), qr/22023.*Sequencer "uneven" has 5 values/s, 'a batch larger than the cycle fails');
+ok_error(q(SELECT * FROM idgen_sequence('u', 6, 'uneven')), qr/22023.*A cycle of sequencer "uneven" has 5 values/s, 'a batch larger than the cycle fails');
 is(ask(q(SELECT idgen_sequence_peek('u', 'uneven'))), 7, 'the failed batch takes no value');
 is(ask(q(SELECT idgen_sequence_set('r', 10, 'round'); SELECT idgen_sequence_next('r', 'round'))), "\n1", 'the cycle continues from the maximum itself');
 # Batches of every size.
@@ -128,11 +128,11 @@ is(values_of('k', 5, 'high_round'), join(' ', map { "900719925474099$_" } 8, 9, 
 is(values_of('k', 2, 'edge'), '9223372036854775800 9223372036854775803', 'a cycle close to 2^63');
 is(values_of('k', 3, 'edge'), '9223372036854775806 9223372036854775800 9223372036854775803', 'a cycle close to 2^63 begins again exactly at its start');
 is(values_of('k', 2, 'wide'), '0 4611686018427387904', 'steps whose sum exceeds bigint');
-ok_error(q(SELECT idgen_sequence_next('k', 'wide')), qr/2200H.*The last is 4611686018427387904.*0 are left/s, 'the last of them is followed by an error');
+ok_error(q(SELECT idgen_sequence_next('k', 'wide')), qr/2200H.*The last value is 4611686018427387904.*0 are left/s, 'the last of them is followed by an error');
 ask(q(SELECT idgen_sequence_set('top', 9223372036854775805)));
-ok_error(q(SELECT * FROM idgen_sequence('top', 3)), qr/2200H.*The last is 9223372036854775805.*2 are left/s, 'a batch that would pass 2^63 - 1 fails');
+ok_error(q(SELECT * FROM idgen_sequence('top', 3)), qr/2200H.*The last value is 9223372036854775805.*2 are left/s, 'a batch that would pass 2^63 - 1 fails');
 is(values_of('top', 2), '9223372036854775806 9223372036854775807', 'values up to 2^63 - 1');
-ok_error(q(SELECT idgen_sequence_next('top')), qr/2200H.*The last is 9223372036854775807.*0 are left/s, 'a value past 2^63 - 1 fails');
+ok_error(q(SELECT idgen_sequence_next('top')), qr/2200H.*The last value is 9223372036854775807.*0 are left/s, 'a value past 2^63 - 1 fails');
 
 # --- set, peek and delete
 
@@ -153,7 +153,7 @@ is(ask(q(SELECT idgen_sequence_next('s'))), 1, 'a deleted key begins again');
 $store->cli('SET', key('high', 'low'), 5);
 is(values_of('low', 2, 'high'), '9007199254740990 9007199254740991', 'a value below the start counts as none');
 $store->cli('SET', key('ten', 'above'), 15);
-ok_error(q(SELECT idgen_sequence_next('above', 'ten')), qr/2200H.*The last is 15.*0 are left/s, 'a value above the maximum counts as the maximum');
+ok_error(q(SELECT idgen_sequence_next('above', 'ten')), qr/2200H.*The last value is 15.*0 are left/s, 'a value above the maximum counts as the maximum');
 
 # --- TTLs by the store's clock
 

@@ -202,8 +202,8 @@ like(ask(q(SELECT idgen_sequence_next('p', 'ordinary'))), qr/^\d+$/, 'the master
 $replica->kill9;    # a Redis that has just become a replica may be too busy for a shutdown
 store_is($store->url);
 $store->cli('CONFIG', 'SET', 'maxmemory', '1');
-ok_error(q(SELECT idgen_sequence_next('p', 'ordinary')), qr/ERROR:  55000: the sequence store refuses key "p".*OOM/s, 'out of memory: a plain command is refused');
-ok_error(q(SELECT idgen_sequence_next('p', 'scripted')), qr/ERROR:  55000: the sequence store refuses key "p".*OOM/s, 'out of memory: the script is refused');
+ok_error(q(SELECT idgen_sequence_next('p', 'ordinary')), qr/ERROR:  55000: sequence store refused key "p".*OOM/s, 'out of memory: a plain command is refused');
+ok_error(q(SELECT idgen_sequence_next('p', 'scripted')), qr/ERROR:  55000: sequence store refused key "p".*OOM/s, 'out of memory: the script is refused');
 ok_error(q(SELECT * FROM idgen_sequence_next_keys(ARRAY['p', 'q'], 'scripted')), qr/ERROR:  55000: .*OOM/s, 'out of memory: several keys are refused');
 like(ask(q(SELECT idgen_sequence_peek('p', 'ordinary'))), qr/^\d+$/, 'out of memory: a value can still be read');
 $store->cli('CONFIG', 'SET', 'maxmemory', '0');
@@ -222,7 +222,7 @@ is(ask(q(SELECT idgen_sequence_set('acl', 5, 'ordinary'), idgen_sequence_next('a
 ask(q(SELECT idgen_create_sequencer('acl_day', 'f:day:', max_value => 3, cycle => true, ttl => '1 d')));
 is(ask(q(SELECT string_agg(value::text, ' ') FROM idgen_sequence('acl', 2, 'acl_day')) . q(; SELECT string_agg(value::text, ' ') FROM idgen_sequence('acl', 2, 'acl_day'))),
     "1 2\n3 1", 'the documented privileges are enough for a cycle and a TTL');
-ok_error(q(SELECT idgen_sequence_next('acl')), qr/ERROR:  55000: .*refuses key "acl".*(NOPERM|permission)/s, 'the user has no access to other keys');
+ok_error(q(SELECT idgen_sequence_next('acl')), qr/ERROR:  55000: .*refused key "acl".*(NOPERM|permission)/s, 'the user has no access to other keys');
 store_is($store->url);
 
 # --- keys that hold something else
@@ -230,13 +230,13 @@ store_is($store->url);
 foreach my $sequencer (qw(ordinary scripted)) {
     my $prefix = $sequencer eq 'ordinary' ? 'f:' : 'g:';
     $store->cli('RPUSH', "$prefix\{4:list}", 'a', 'b');
-    ok_error("SELECT $_", qr/ERROR:  42804: .*"list".*"$prefix\{4:list}" is no string/s, "$sequencer: a key of another type fails: $_")
+    ok_error("SELECT $_", qr/ERROR:  42804: .*"list".*"$prefix\{4:list}" is not a string/s, "$sequencer: a key of another type fails: $_")
       foreach "idgen_sequence_next('list', '$sequencer')", "idgen_sequence_peek('list', '$sequencer')", "idgen_sequence_set('list', 1, '$sequencer')",
       "idgen_sequence_delete_key('list', '$sequencer')";
     is($store->cli('LLEN', "$prefix\{4:list}"), 2, "$sequencer: a key of another type is not changed");
     foreach my $text ('twelve', '-5', '', '1.5', '007', ' 1', '9223372036854775808') {
         $store->cli('SET', "$prefix\{1:t}", $text);
-        ok_error("SELECT $_", qr/ERROR:  22P02: .*"t".*"$prefix\{1:t}" is no whole number/s, "$sequencer: '$text' is not a value: $_")
+        ok_error("SELECT $_", qr/ERROR:  22P02: .*"t".*"$prefix\{1:t}" is not an integer/s, "$sequencer: '$text' is not a value: $_")
           foreach "idgen_sequence_next('t', '$sequencer')", "idgen_sequence_peek('t', '$sequencer')";
     }
     is(ask("SELECT idgen_sequence_set('t', 5, '$sequencer'); SELECT idgen_sequence_next('t', '$sequencer')"), "\n6", "$sequencer: setting a value repairs the key");

@@ -124,8 +124,8 @@ ok(next_of('k1') > $before[0] && next_of('k1', $nodes[1]) > $before[1], 'values 
 is(values_of('full', 7, 'ten'), '1 2 3 4 5 6 7', 'values close to the maximum');
 my ($status, $out, $warning) = $node->psql('postgres', q(SELECT * FROM idgen_sequence('full', 5, 'ten')));
 is("$status $out", "0 8\n9\n10", 'a batch that reaches the maximum returns what is left');
-like($warning, qr/WARNING:.*had 3 values left before its maximum.*5 were asked for/s, 'a batch that reaches the maximum warns');
-like(error_of($node, q(SELECT idgen_sequence_next('full', 'ten'))), qr/2200H.*The last is 10.*0 are left/s, 'after the maximum there are no values');
+like($warning, qr/WARNING:.*had 3 values left before its maximum.*5 values were requested/s, 'a batch that reaches the maximum warns');
+like(error_of($node, q(SELECT idgen_sequence_next('full', 'ten'))), qr/2200H.*The last value is 10.*0 are left/s, 'after the maximum there are no values');
 
 # --- set and delete
 
@@ -276,7 +276,7 @@ ok(wait_until { ask(q(SELECT count(*) FROM pg_stat_activity WHERE application_na
     'as many sessions as slots fetch a segment, each for its own key');
 $began = time;
 like(error_of($node, q(SET idgen.sequence_timeout = '300ms'; SELECT idgen_sequence_next('place17', 's'))),
-    qr/ERROR:  53400: no room for another key.*The server has room for 16, and waits for values of all of them.*idgen\.max_sequence_keys/s, 'another key gets no slot');
+    qr/ERROR:  53400: too many sequence keys in use.*All 16 slots for keys are waiting for values.*idgen\.max_sequence_keys/s, 'another key gets no slot');
 cmp_ok(time - $began, '<', 2, 'the error comes in time');
 my $late = start_load($node, q(SET application_name = 'late'; SET idgen.sequence_timeout = '1min'; SELECT 'place17', idgen_sequence_next('place17', 's');), 1);
 ok(wait_until { pid_of('late') ne '' }, 'a session with a longer timeout waits');

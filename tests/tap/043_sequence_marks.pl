@@ -55,7 +55,7 @@ sub take_all {
     return ask("SELECT min(value), max(value), count(DISTINCT value) FROM idgen_sequence('$key', $count, '" . ($sequencer // 'default') . "') value");
 }
 sub key { my ($key) = @_; return ask("SELECT key_prefix FROM idgen_sequencers WHERE name = 'default'") . '{' . length($key) . ":$key}" }
-sub told { my ($server) = @_; return scalar(() = slurp_file(($server // $node)->logfile) =~ /the sequence store had forgotten values of/g) }
+sub told { my ($server) = @_; return scalar(() = slurp_file(($server // $node)->logfile) =~ /sequence store had forgotten values of/g) }
 
 # --- all data is lost
 
@@ -65,16 +65,16 @@ $store->cli('FLUSHALL');
 is(take('a'), 101, 'after FLUSHALL the next value is above them');
 is($store->cli('GET', key('a')), 101, 'the store is raised to it');
 is(told(), 1, 'the loss is logged');
-like(slurp_file($node->logfile), qr/had forgotten values of "idgen:seq:[^"]*\{1:a\}".*It gave 1, and had given 100 before/s, 'the log has both values');
+like(slurp_file($node->logfile), qr/had forgotten values of "idgen:seq:[^"]*\{1:a\}".*It returned 1 after it had returned 100/s, 'the log has both values');
 is(take('a'), 102, 'the key continues');
 is(take_all('b', 10), '2|11|10', 'a batch of a lost key');
 is(ask(q(SELECT string_agg(key || value, ' ') FROM idgen_sequence_next_keys(ARRAY['c', 'd', 'c', 'a']))), 'c3 d1 c4 a103', 'several keys, some of which were lost');
 is(take_all('f', 3, 'fives'), '5|15|3', 'a sequencer whose definition needs the script');
 $store->cli('FLUSHALL');
 is(take('f', $node, 'fives'), 20, 'its lost key continues above the mark');
-like(error_of($node, q(SELECT * FROM idgen_sequence('f', 17, 'fives'))), qr/ERROR:  2200H:.*The last is 20/s, 'its maximum still counts');
+like(error_of($node, q(SELECT * FROM idgen_sequence('f', 17, 'fives'))), qr/ERROR:  2200H:.*The last value is 20/s, 'its maximum still counts');
 $store->cli('FLUSHALL');
-like(error_of($node, q(SELECT * FROM idgen_sequence('f', 17, 'fives'))), qr/ERROR:  2200H:.*The last is 20, .*16 are left, and 17 were asked for/s,
+like(error_of($node, q(SELECT * FROM idgen_sequence('f', 17, 'fives'))), qr/ERROR:  2200H:.*The last value is 20 .*16 are left, but 17 were requested/s,
     'after a loss the maximum still counts');
 
 # --- some data is lost: the store is back at an older state
@@ -244,7 +244,7 @@ $store->start;
 is($store->cli('GET', key('g')), $after, 'the store has gone back to before those');
 $told = told();
 cmp_ok(take('g'), '>', $after + 5, 'a store other than the one before the crash is raised');
-like(slurp_file($node->logfile), qr/may have forgotten values of "[^"]*\{1:g\}".*It gave @{[$after + 1]}, and is not the one that, when this server crashed/s, 'the log has the reason');
+like(slurp_file($node->logfile), qr/may have forgotten values of "[^"]*\{1:g\}".*It returned @{[$after + 1]}, and it may not be the store that had returned/s, 'the log has the reason');
 $store->cli('SAVE');
 $after = take('g');
 $store->kill9;
@@ -286,13 +286,13 @@ open my $marks, '+<:raw', $file or die $!;
 for my $place (1 .. 128) { seek($marks, 64 * $place + 16, 0); print $marks 'x' }
 close $marks or die $!;
 $node->start;
-like(slurp_file($node->logfile), qr/ignoring parts of file "idgen.marks".*records [1-9][0-9]* are damaged/s, 'damaged records are ignored');
+like(slurp_file($node->logfile), qr/ignoring parts of file "idgen.marks".*records, [1-9][0-9]* are damaged/s, 'damaged records are ignored');
 is(take('sized'), 12, 'other records are kept');
 $node->stop;
 append_to_file($file, 'x');
 truncate($file, 100);
 $node->start;
-like(slurp_file($node->logfile), qr/ignoring parts of file "idgen.marks".*128 missing/s, 'missing records are reported');
+like(slurp_file($node->logfile), qr/ignoring parts of file "idgen.marks".*128 are missing/s, 'missing records are reported');
 $node->stop;
 truncate($file, 10);
 $node->start;
@@ -315,7 +315,7 @@ unlink $file;
 is($opened->query_safe(q(SELECT idgen_sequence_next('opened2'))), 1, 'it takes a value after the file was removed');
 $opened->quit;
 ok(-e $file, 'the file is written again');
-like(slurp_file($node->logfile), qr/the file "idgen.marks" was removed or replaced; it is written again/, 'this is logged');
+like(slurp_file($node->logfile), qr/file "idgen.marks" was removed or replaced; it is written again/, 'this is logged');
 crash();
 $store->cli('FLUSHALL');
 cmp_ok(take($_), '>', 1, 'the session\'s values are known after a crash') foreach qw(opened opened2);
@@ -325,7 +325,7 @@ $node->append_conf('postgresql.conf', 'idgen.max_sequence_marks = 4096');
 ok(kill_postmaster($node), 'the server crashes');
 mkdir "$file.new" or die $!;
 $node->start;
-like(slurp_file($node->logfile), qr/idgen cannot record how far sequences have come/, 'the server logs that it cannot write the file');
+like(slurp_file($node->logfile), qr/idgen: could not record high-water marks of sequences/, 'the server logs that it cannot write the file');
 is(take('opened2'), $store->cli('GET', key('opened2')), 'a key with a mark in the old file continues');
 like(error_of($node, q(SELECT idgen_sequence_next('many1'))), qr/ERROR:  .*could not write file "idgen.marks.new"/, 'a key without a mark fails');
 rmdir "$file.new" or die $!;
@@ -345,7 +345,7 @@ is(take_all('lie', 5), '1|5|5', 'five values of the real store');
 change_settings($node, "idgen.sequence_store = '" . $repeater->url . "'");
 ok(wait_until { ask('SHOW idgen.sequence_store') eq $repeater->url }, 'the repeating store is in use');
 like(error_of($node, q(SELECT idgen_sequence_next('lie'))),
-    qr/ERROR:  08P01: the sequence store gives values that have been given before\nDETAIL:  Of "[^"]*\{3:lie\}" it has given such values \d+ times running, the last time 1,/, 'the error says that values are repeated');
+    qr/ERROR:  08P01: sequence store repeats values\nDETAIL:  It returned values of "[^"]*\{3:lie\}" that were issued before \d+ times in a row, most recently 1,/, 'the error says that values are repeated');
 cmp_ok($repeater->commands, '>', 1, 'the store was asked again');
 cmp_ok($repeater->commands, '<', 100, 'there were pauses between the requests');
 $repeater->stop;

@@ -43,7 +43,7 @@ sub given { my ($key) = @_; return ask("SELECT coalesce(string_agg(value::text, 
 
 ask(give('known'));
 disk_fails('sync');
-like(error_of($node, give('new')), qr/ERROR:  58030: could not sync file "idgen.marks": Input\/output error\nDETAIL:  It keeps how far/, 'a transaction with the first value of a key fails');
+like(error_of($node, give('new')), qr/ERROR:  58030: could not sync file "idgen.marks": Input\/output error\nDETAIL:  This file keeps the high-water marks/, 'a transaction with the first value of a key fails');
 is(given('new'), '', 'the transaction did not commit');
 ask(give('known'));
 is(given('known'), '1 2', 'a value below a mark that is on disk does not wait');
@@ -68,7 +68,7 @@ my $position = log_position($node);
 disk_fails('sync');
 my $error = error_of($node, 'SELECT count(idgen_sequence_next(\'s\', \'message\')) FROM generate_series(1, 20000)');
 like($error, qr/ERROR:  58030/, 'a transaction with values of segments fetched meanwhile fails');
-ok(wait_until { logged_since($node, qr/idgen cannot fetch values of sequences ahead: could not f?sync file "idgen.marks[^"]*": Input/, $position) }, 'no segment is fetched ahead');
+ok(wait_until { logged_since($node, qr/idgen: could not prefetch values of sequences: could not f?sync file "idgen.marks[^"]*": Input/, $position) }, 'no segment is fetched ahead');
 disk_fails();
 ask("INSERT INTO given SELECT 's', idgen_sequence_next('s', 'message') FROM generate_series(1, 20000)");
 is(ask(q(SELECT count(*) FROM given WHERE key = 's')), 20001, 'segments are fetched ahead when the disk works');
@@ -79,7 +79,7 @@ $position = log_position($node);
 disk_fails('sync');
 ask("SET synchronous_commit = off;\n" . give('async'));
 is(given('async'), '1', 'a transaction with synchronous_commit = off commits');
-ok(wait_until { logged_since($node, qr/idgen cannot record how far sequences have come: could not f?sync file/, $position) }, 'the mark is synced soon after');
+ok(wait_until { logged_since($node, qr/idgen: could not record high-water marks of sequences: could not f?sync file/, $position) }, 'the mark is synced soon after');
 disk_fails();
 ask("SET synchronous_commit = off;\n" . give('async'));
 is(given('async'), '1 2', 'the key continues');
@@ -145,7 +145,7 @@ disk_fails('hang write');
 my $stuck = start_sql('stuck', give('stuck again'));
 ok(wait_until { -e "$fault.hangs" }, 'a session waits for the disk');
 like(error_of($node, q(BEGIN; SELECT count(idgen_sequence_next('room' || g, 'message')) FROM generate_series(1, 16) g; ROLLBACK;)),
-    qr/ERROR:  58030: the disk does not answer\nDETAIL:  Process \d+ has not finished writing the file "idgen.marks"/, 'a call that has to write fails after idgen.sequence_timeout');
+    qr/ERROR:  58030: timeout while waiting for file "idgen.marks"\nDETAIL:  Process \d+ has not finished writing the file/, 'a call that has to write fails after idgen.sequence_timeout');
 disk_fails();
 ok(has_ended($stuck), 'the session gets a value when the disk works');
 

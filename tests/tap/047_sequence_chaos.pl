@@ -128,8 +128,8 @@ ok_distinct(%given);
 # lost. When the store comes back, replies to two sessions may contradict each other.
 my $logged  = join('', map { slurp_file($_->logfile) } @nodes);
 my %skipped = (exact => 0, batch => 0, keys => 0);
-$skipped{$1} += $3 - $2 while $logged =~ /may have forgotten values of "[^"]*:default:\{\d+:(\w+)\}"\n.*It gave (\d+), .* up to (\d+) before/g;
-my $doubts = () = $logged =~ /DETAIL:  It gave \d+ while another/g;
+$skipped{$1} += $3 - $2 while $logged =~ /may have forgotten values of "[^"]*:default:\{\d+:(\w+)\}"\n.*It returned (\d+), .* up to (\d+) when/g;
+my $doubts = () = $logged =~ /DETAIL:  It returned \d+ while another/g;
 $doubts += $1 while $logged =~ /(\d+) similar events were not logged/g;
 foreach (['exact', 1], ['batch', 7], ['keys', 2]) {
     my ($key, $each) = @$_;

@@ -8,7 +8,7 @@
 #include "pg/lease/settings.h"
 #include "pg/sequence_host/mark_file.h"
 #include "pg/sequence_host/slot_memory.h"
-#include "pg/sequences/prefix_right.h"
+#include "pg/sequences/key_prefix.h"
 #include "pg/sequences/sequence_store.h"
 
 namespace idgen::pg {

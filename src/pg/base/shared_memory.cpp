@@ -1,4 +1,4 @@
-// Sizing, making and attaching to the shared memory; claiming a backend's slot in it.
+// Sizes, creates and attaches to the shared memory, and claims a backend's slot in it.
 #include "pg/base/shared_memory.h"
 
 #include "pg/base/preload.h"
@@ -23,7 +23,7 @@ Size SharedSize() {
 
 void RequestHook() {
   if (previous_request_hook != nullptr) previous_request_hook();
-  // Shmem allocates in cache lines, but promises only MAXALIGN.
+  // Shmem allocates in cache lines, but guarantees only MAXALIGN.
   RequestAddinShmemSpace(add_size(SharedSize(), PG_CACHE_LINE_SIZE));
   RequestNamedLWLockTranche("idgen", 1);
 }
@@ -43,7 +43,7 @@ void StartupHook() {
   LWLockRelease(AddinShmemInitLock);
 }
 
-// Holds: the lock, so that a reader sees the counters in one place or the other.
+// The caller holds the lock, so that a reader counts them either in the slot or in the totals, not in both.
 void SettleOwnCounters() { core::SettleCounters(*own_slot, shared->server.lines[own_slot->line].totals); }
 
 void SettleSlot(int, Datum) {

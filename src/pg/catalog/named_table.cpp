@@ -36,7 +36,7 @@ void ReadName(const NamedTable& table, const text* given, char* name) {
   const auto length = static_cast<Size>(VARSIZE_ANY_EXHDR(given));
   if (length >= NAMEDATALEN) {
     const int shown = pg_mbcliplen(VARDATA_ANY(given), static_cast<int>(length), NAMEDATALEN - 1);
-    RaiseNotNamed(table, psprintf("%.*s...", shown, VARDATA_ANY(given)), true);
+    RaiseUndefined(table, psprintf("%.*s...", shown, VARDATA_ANY(given)), true);
   }
   memset(name, 0, NAMEDATALEN);
   memcpy(name, VARDATA_ANY(given), length);
@@ -62,7 +62,7 @@ Oid OwnerOfFunction(FunctionCallInfo fcinfo) {
   return owner;
 }
 
-void RaiseNotNamed(const NamedTable& table, const char* name, bool to_be_used) {
+void RaiseUndefined(const NamedTable& table, const char* name, bool to_be_used) {
   ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("%s \"%s\" does not exist", table.kind, name),
                   to_be_used ? errhint("See the view %s, or create it with idgen_create_%s().", table.view, table.kind)
                              : errhint("See the view %s.", table.view)));
@@ -124,7 +124,7 @@ void* FetchNamed(FunctionCallInfo fcinfo, NamedTable& table, const text* given) 
   Watch(table, RelationGetRelid(relation));
   HTAB* entries = Entries(table);
   const HeapTuple row = FindNamedRow(relation, name);
-  if (row == nullptr) RaiseNotNamed(table, name, true);
+  if (row == nullptr) RaiseUndefined(table, name, true);
   void* found = palloc0(table.entry_size);
   table.read_row(row, RelationGetDescr(relation), found);
   heap_freetuple(row);

@@ -90,8 +90,8 @@ Datum CreateNamed(FunctionCallInfo fcinfo, const NamedTable& table, const NamedC
 // Drops the row named by argument 0 and returns whether there was one. If not, raises 42704 unless argument 1 is true.
 Datum DropNamed(FunctionCallInfo fcinfo, const NamedTable& table);
 
-// Sets the comment of the row named by argument 0 to argument 1, or removes it if that is NULL. Raises 42704 if there is
-// no such row.
+// Sets the comment of the row named by argument 0 to argument 1, or removes it if that is NULL. Raises 42704 if there
+// is no such row.
 Datum CommentOnNamed(FunctionCallInfo fcinfo, const NamedTable& table);
 
 // Checks and locks the table, runs the statement on it and returns the number of rows. Call it within SPI_connect().
@@ -99,6 +99,6 @@ Datum CommentOnNamed(FunctionCallInfo fcinfo, const NamedTable& table);
 int QueryNamed(FunctionCallInfo fcinfo, const NamedTable& table, const char* sql, int count, Oid* types, Datum* values,
                const char* nulls);
 
-[[noreturn]] void RaiseNotNamed(const NamedTable& table, const char* name, bool to_be_used);
+[[noreturn]] void RaiseUndefined(const NamedTable& table, const char* name, bool to_be_used);
 
 }  // namespace idgen::pg

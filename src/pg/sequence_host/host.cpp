@@ -18,18 +18,17 @@ namespace {
 using sequencer::Loss;
 using sequencer::StoreKey;
 
-// With less time left, the store is not asked again.
+// With less time left, there is no further request to the store.
 constexpr int64 kMinAskUs = 2 * core::kUsPerMs;
 
 [[noreturn]] void RaiseRepeats(const StoreKey& key, int64 value, int times) {
   const std::string_view name = key.value();
   ereport(ERROR,
-          (errcode(ERRCODE_PROTOCOL_VIOLATION), errmsg("the sequence store gives values that have been given before"),
-           errdetail("Of \"%.*s\" it has given such values %d times running, the last time %lld, although it was "
-                     "raised above them each time.",
+          (errcode(ERRCODE_PROTOCOL_VIOLATION), errmsg("sequence store repeats values"),
+           errdetail("It returned values of \"%.*s\" that were issued before %d times in a row, most recently %lld, "
+                     "although it was raised above them each time.",
                      static_cast<int>(name.size()), name.data(), times, static_cast<long long>(value)),
-           errhint("See whether several servers answer at \"%s\", or one that does not keep what it is told.",
-                   StoreSetting())));
+           errhint("Check whether \"%s\" leads to several stores, or to one that loses its data.", StoreSetting())));
 }
 
 pg_noinline void SyncUpTo(uint64 write, bool may_sync_later) {
@@ -83,26 +82,28 @@ void Host::LogLoss(const StoreKey& key, const sequencer::Known& known, Loss loss
   if (!MayLogLoss(&suppressed)) return;
   const char* why = nullptr;
   switch (loss) {
-    case Loss::kSure: why = "It gave %lld, and had given %lld before; it was raised above that.%s"; break;
+    case Loss::kSure: why = "It returned %lld after it had returned %lld; it was raised above that.%s"; break;
     case Loss::kAfterCrash:
       why =
-          "It gave %lld, and is not the one that, when this server crashed, may have given up to %lld before; it was "
+          "It returned %lld, and it may not be the store that had returned up to %lld when this server crashed; it was "
           "raised above that.%s";
       break;
     case Loss::kNone:
     case Loss::kDoubtful:
-      why = "It gave %lld while another session got up to %lld, from it or from another; it was raised above that.%s";
+      why =
+          "It returned %lld while another session got up to %lld from this or another store; it was raised above "
+          "that.%s";
   }
   const char* more =
       suppressed > 0 ? psprintf(" %lld similar events were not logged.", static_cast<long long>(suppressed)) : "";
   const std::string_view name = key.value();
-  ereport(LOG, (errmsg("idgen: the sequence store %s forgotten values of \"%.*s\"",
+  ereport(LOG, (errmsg("idgen: sequence store %s forgotten values of \"%.*s\"",
                        loss == Loss::kSure ? "had" : "may have", static_cast<int>(name.size()), name.data()),
                 errdetail(why, static_cast<long long>(value), static_cast<long long>(known.ahead), more)));
 }
 
-// The first time it does not wait: two sessions got the value at the moment when the store lost it. Then it waits longer
-// and longer.
+// No pause the first time, when two sessions may have got the value just as the store lost it; then longer and longer
+// ones.
 void Host::PauseBeforeRaise(const StoreKey& key, int64 value, int times, int64 until_us) {
   static uint32 wait_event = 0;
   if (wait_event == 0) wait_event = NewWaitEvent("IdgenSequenceRepeats");
@@ -138,7 +139,7 @@ void Host::AddRange(const sequencer::Range& range) {
 void Host::PrepareToWait(const sequencer::Slot& slot, int64 until_us) {
   if (until_us <= io::BootUs())
     ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("the sequence store does not answer"),
-                    errdetail("Values of the key are asked for by others, and none has come within %lld ms.",
+                    errdetail("Another session has been fetching values of the key, and none arrived within %lld ms.",
                               static_cast<long long>(StoreTimeoutUs() / core::kUsPerMs)),
                     errhint("See \"%s\" and \"idgen.sequence_timeout\".", StoreSetting())));
   ConditionVariablePrepareToSleep(&FetchedVariable(slot));
@@ -155,10 +156,9 @@ void Host::WaitForSlot(int64 until_us) {
   static uint32 wait_event = 0;
   if (wait_event == 0) wait_event = NewWaitEvent("IdgenSequenceSlot");
   if (io::BootUs() >= until_us)
-    ereport(ERROR,
-            (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED), errmsg("no room for another key of a sequence"),
-             errdetail("The server has room for %d, and waits for values of all of them.", slot_table->capacity()),
-             errhint("Raise \"idgen.max_sequence_keys\" and restart the server.")));
+    ereport(ERROR, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED), errmsg("too many sequence keys in use"),
+                    errdetail("All %d slots for keys are waiting for values.", slot_table->capacity()),
+                    errhint("Raise \"idgen.max_sequence_keys\" and restart the server.")));
   WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 1, wait_event);
   ResetLatch(MyLatch);
   CHECK_FOR_INTERRUPTS();

@@ -1,4 +1,4 @@
-// Reading the file when the server starts, and writing, syncing and replacing it.
+// Reads the file when the server starts, and writes, syncs and replaces it.
 #include "pg/sequence_host/mark_file.h"
 
 #include "io/clock.h"
@@ -26,21 +26,21 @@ struct alignas(PG_CACHE_LINE_SIZE) SharedMarks {
   sequencer::MarkProgress progress;
   ConditionVariable kept;  // the keeper has ended
   core::SipKey secret;     // of the hashes of keys; stored in the file, and never changes while the server runs
-  // The file as it was written whole, for the keeper. 0: it was not, or nobody knows what part of it is on disk.
+  // The file that was last written completely; 0: none was, or it is unknown how much of it is on disk.
   uint64 inode, device;
   // A mark is being changed. A process that is killed in the middle, in an immediate shutdown, leaves it true.
   volatile bool is_changing;
   int64 log_second;  // of the boot-time clock
   int64 logged, suppressed;
-  LWLock* lock;  // never held while the disk is waited for
+  LWLock* lock;  // never held while waiting for the disk
 };
-SharedMarks* shared = nullptr;  // nullptr where the library is not preloaded
+SharedMarks* shared = nullptr;  // nullptr if the library is not preloaded
 void* table_memory = nullptr;
 File file = -1;  // of this process
 uint64 file_inode = 0;
 int write_errno = 0;
 
-// The file: this head, and a record for each slot of the table. Missing records protect less, and harm nothing.
+// The file: this head, and a record for each slot of the table. Missing records only mean less protection.
 constexpr const char* kFile = "idgen.marks";
 constexpr const char* kNewFile = "idgen.marks.new";
 struct FileHead {
@@ -73,14 +73,15 @@ void Load() {
   FreeFile(stream);
   if (!is_ours)
     ereport(LOG, (errmsg("idgen: ignoring file \"%s\"", kFile),
-                  errdetail("It is of another version, or damaged. How far sequences have come is learnt again from "
-                            "their next values.")));
+                  errdetail("It is damaged or has another format. High-water marks are recorded again from the next "
+                            "values.")));
   else if (damaged > 0 || read < head.slots)
-    ereport(LOG, (errmsg("idgen: ignoring parts of file \"%s\"", kFile),
-                  errdetail("Of %llu records %llu are damaged, and %llu missing. How far their sequences have come is "
-                            "learnt again from their next values.",
-                            static_cast<unsigned long long>(head.slots), static_cast<unsigned long long>(damaged),
-                            static_cast<unsigned long long>(head.slots - read))));
+    ereport(LOG,
+            (errmsg("idgen: ignoring parts of file \"%s\"", kFile),
+             errdetail("Of %llu records, %llu are damaged and %llu are missing. Their high-water marks are recorded "
+                       "again from the next values.",
+                       static_cast<unsigned long long>(head.slots), static_cast<unsigned long long>(damaged),
+                       static_cast<unsigned long long>(head.slots - read))));
 }
 
 // Many records per lock, so that others can note marks in between. The postmaster, at start and stop, is alone.
@@ -115,7 +116,7 @@ bool Save(bool at_end, int level) {
     errno = saved_errno;
   if (!written) {
     ereport(level, (errcode_for_file_access(), errmsg("could not write file \"%s\": %m", kNewFile),
-                    errdetail("It is to keep how far sequences have come.")));
+                    errdetail("This file keeps the high-water marks of sequences.")));
     return false;
   }
   if (durable_rename(kNewFile, kFile, level) != 0) return false;
@@ -153,26 +154,25 @@ void StartupHook() {
     ereport(FATAL, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate a random number")));
   Load();
   if (!Save(false, LOG))
-    ereport(LOG, (errmsg("idgen cannot record how far sequences have come"),
-                  errdetail("Transactions that need that get an error until the file \"%s\" can be written.", kFile)));
+    ereport(LOG, (errmsg("idgen: could not record high-water marks of sequences"),
+                  errdetail("Transactions that need them fail until file \"%s\" can be written.", kFile)));
   on_shmem_exit(SaveAtEnd, Int32GetDatum(0));  // of the postmaster: no backend lives then
 }
 
 [[noreturn]] void RaiseFileError(const char* what) {
-  ereport(ERROR,
-          (errcode_for_file_access(), errmsg("could not %s file \"%s\": %m", what, kFile),
-           errdetail("It keeps how far sequences have come. Values that were asked for are skipped, not given.")));
+  ereport(ERROR, (errcode_for_file_access(), errmsg("could not %s file \"%s\": %m", what, kFile),
+                  errdetail("This file keeps the high-water marks of sequences. The requested values are skipped.")));
 }
 
 }  // namespace
 
-// If the file is gone or was replaced, it is written again: this process, or others, may have the one open that is gone.
-// The same if it could not be synced: the kernel may take pages that it failed to write for clean.
+// If the file is gone or was replaced, it is written again: this process, or others, may have the one open that is
+// gone. The same if it could not be synced: the kernel may take pages that it failed to write for clean.
 void OpenMarkFile() {
   struct stat now;
   const bool is_known = shared->inode != 0;
   if (!is_known || stat(kFile, &now) != 0 || now.st_ino != shared->inode || now.st_dev != shared->device) {
-    if (is_known) ereport(LOG, (errmsg("idgen: the file \"%s\" was removed or replaced; it is written again", kFile)));
+    if (is_known) ereport(LOG, (errmsg("idgen: file \"%s\" was removed or replaced; it is written again", kFile)));
     Save(false, ERROR);
   }
   if (file >= 0 && file_inode != shared->inode) {
@@ -216,10 +216,10 @@ void WaitForMarkKeeper(const core::Word& done, uint64 write, int64 until_us) {
   const core::Word& keeper = shared->progress.keeper;
   const int64 left_us = until_us - io::BootUs();
   if (left_us <= 0)
-    ereport(ERROR, (errcode(ERRCODE_IO_ERROR), errmsg("the disk does not answer"),
-                    errdetail("Process %llu has not finished writing the file \"%s\", which keeps how far sequences "
-                              "have come. Values that were asked for are skipped, not given.",
-                              static_cast<unsigned long long>(keeper.load()), kFile)));
+    ereport(ERROR, (errcode(ERRCODE_IO_ERROR), errmsg("timeout while waiting for file \"%s\"", kFile),
+                    errdetail("Process %llu has not finished writing the file, which keeps the high-water marks of "
+                              "sequences. The requested values are skipped.",
+                              static_cast<unsigned long long>(keeper.load()))));
   const bool is_limited = until_us != io::kNever;
   ConditionVariablePrepareToSleep(&shared->kept);
   if (keeper.load() != 0 && write > done.load())

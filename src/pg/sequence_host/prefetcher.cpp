@@ -1,7 +1,7 @@
-// The life of the prefetcher: wait for requests, fetch, and give back at the end.
+// The prefetcher: waits for requests, fetches segments, and returns remainders to the store at the end.
 //
-// It is not the worker that keeps the worker id: that one waits for the disk, which nobody's values should wait for; and
-// this one syncs marks, which no lease should wait for.
+// It is separate from the worker that keeps the worker id: that one waits for the disk, and values should not wait for
+// it; this one syncs marks, and leases should not wait for that.
 #include "pg/sequence_host/prefetcher.h"
 
 #include "io/clock.h"
@@ -17,7 +17,7 @@ namespace {
 constexpr int64 kStartAgainUs = 10 * core::kUsPerSecond;  // after a start that had no effect
 constexpr int64 kSyncEveryUs = 200 * core::kUsPerMs;      // as PostgreSQL's WAL writer
 constexpr int64 kPauseUs = core::kUsPerSecond;            // after the store did not answer
-constexpr int64 kGiveBackWithinUs = 500 * core::kUsPerMs;  // the server's stop waits no longer
+constexpr int64 kReturnWithinUs = 500 * core::kUsPerMs;   // the server's stop waits no longer
 
 volatile sig_atomic_t is_asking = false;
 
@@ -25,7 +25,7 @@ volatile sig_atomic_t is_asking = false;
 void Stop(SIGNAL_ARGS) {
   (void)postgres_signal_arg;
   const int saved_errno = errno;
-  // The postmaster signals the process and its group: the second time it may be giving back already.
+  // The postmaster signals the process and its group; by the second time it may be returning remainders already.
   if (is_asking && !ShutdownRequestPending) {
     InterruptPending = true;
     QueryCancelPending = true;
@@ -46,7 +46,7 @@ bool Attempt(char* problem, Size problem_size, bool at_stop, const Call& call) {
   {
     // Set before the flag is read, so that a signal either finds it or is found.
     pg_memory_barrier();
-    if (ShutdownRequestPending && !at_stop) ereport(ERROR, (errmsg("the server stops")));
+    if (ShutdownRequestPending && !at_stop) ereport(ERROR, (errmsg("server is shutting down")));
     call();
   }
   PG_CATCH();
@@ -67,7 +67,7 @@ bool Attempt(char* problem, Size problem_size, bool at_stop, const Call& call) {
   return done;
 }
 
-// A host that goes on after an error.
+// A host that continues after an error.
 class PrefetchHost : public Host {
  public:
   explicit PrefetchHost(bool at_stop) noexcept : at_stop_(at_stop) {}
@@ -78,8 +78,8 @@ class PrefetchHost : public Host {
     char problem[512];
     if (pg::Attempt(problem, sizeof problem, at_stop_, body)) return true;
     if (!ShutdownRequestPending && limit.Allows(io::BootUs()))
-      ereport(LOG, (errmsg("idgen cannot fetch values of sequences ahead: %s", problem),
-                    errhint("Sessions ask the store themselves when they run out.")));
+      ereport(LOG, (errmsg("idgen: could not prefetch values of sequences: %s", problem),
+                    errdetail("Sessions fetch values themselves when they run out.")));
     return false;
   }
 
@@ -109,7 +109,7 @@ bool Attach() {
   return is_first;
 }
 
-// Syncs the marks of transactions that did not wait for that. How long until the next sync; -1 if none is wanted.
+// Syncs the marks of transactions that did not wait for it. Returns the time until the next sync; -1: none is needed.
 int64 SyncNowAndThen() {
   static int64 synced_at_us = 0;
   static LogLimit limit;
@@ -126,11 +126,11 @@ int64 SyncNowAndThen() {
   if (done) return -1;
   prefetcher->wants_sync.store(1);
   if (!ShutdownRequestPending && limit.Allows(synced_at_us))
-    ereport(LOG, (errmsg("idgen cannot record how far sequences have come: %s", problem)));
+    ereport(LOG, (errmsg("idgen: could not record high-water marks of sequences: %s", problem)));
   return kPauseUs;
 }
 
-// Until the latch is set or `ms` have passed; -1: no limit.
+// Waits until the latch is set or `ms` have passed; -1: no limit.
 void Wait(long ms, uint32 wait_event) {
   WaitLatch(MyLatch, WL_LATCH_SET | WL_EXIT_ON_PM_DEATH | (ms >= 0 ? WL_TIMEOUT : 0), ms, wait_event);
   ResetLatch(MyLatch);
@@ -147,8 +147,8 @@ void StartPrefetcher() {
   if (!IsUnderPostmaster || prefetcher->pid != 0) return;
   LWLockAcquire(prefetcher->lock, LW_EXCLUSIVE);
   const int64 now_us = io::BootUs();
-  const bool is_mine = prefetcher->pid == 0 &&
-                       (prefetcher->started_at_us == 0 || now_us - prefetcher->started_at_us > kStartAgainUs);
+  const bool is_mine =
+      prefetcher->pid == 0 && (prefetcher->started_at_us == 0 || now_us - prefetcher->started_at_us > kStartAgainUs);
   if (is_mine) prefetcher->started_at_us = now_us;
   LWLockRelease(prefetcher->lock);
   if (!is_mine) return;
@@ -207,6 +207,6 @@ extern "C" PGDLLEXPORT void idgen_segments_main(Datum) {
     MemoryContextReset(turn_context);
   }
   PrefetchHost last(true);
-  sequencer::GiveAllBack(last, io::BootUs() + kGiveBackWithinUs);
+  sequencer::GiveAllBack(last, io::BootUs() + kReturnWithinUs);
   proc_exit(0);
 }

@@ -1,4 +1,4 @@
-// idgen_sequence() and what belongs to it: the arguments are made an operation, the answer a row or an error.
+// idgen_sequence() and its companions: turn arguments into an operation, and its answer into values or an error.
 #include "pg/base/preload.h"
 #include "pg/sequence_host/values.h"
 #include "pg/sequences/sequence_store.h"
@@ -18,31 +18,31 @@ using Outcome = sequencer::Answer::Outcome;
 
 constexpr int kMaxKeys = 10000;
 
-// Before the store is looked at: without shared memory there are no marks, so that values could be repeated unnoticed.
+// Called before the store is used: without shared memory there are no marks, so repeated values would go unnoticed.
 void RequirePreload() {
   if (pg::SharedState() == nullptr) pg::RaiseNotPreloaded();
 }
 
-// The name of a key in the store; `room` has kMaxStoreKeyBytes.
-sequencer::StoreKey ReadKey(const pg::Sequencer& sequencer, const text* key, char* room) {
+// The name of a key in the store; `buffer` has kMaxStoreKeyBytes.
+sequencer::StoreKey ReadKey(const pg::Sequencer& sequencer, const text* key, char* buffer) {
   const auto size = static_cast<size_t>(VARSIZE_ANY_EXHDR(key));
   if (size < 1 || size > sequencer::kMaxKeyBytes)
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid key of a sequence"),
-                    errdetail("It has %zu bytes; it can have 1 to %zu.", size, sequencer::kMaxKeyBytes)));
-  return sequencer::WriteStoreKey(sequencer.prefix, {VARDATA_ANY(key), size}, room);
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid sequence key"),
+                    errdetail("The key has %zu bytes; it must have 1 to %zu.", size, sequencer::kMaxKeyBytes)));
+  return sequencer::WriteStoreKey(sequencer.prefix, {VARDATA_ANY(key), size}, buffer);
 }
 
 void CheckCount(const pg::Sequencer& sequencer, int64 count) {
   if (count < 1 || count > sequencer::kMaxCount)
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("a batch cannot have %lld values", static_cast<long long>(count)),
-                    errdetail("It can have 1 to %lld.", static_cast<long long>(sequencer::kMaxCount))));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("cannot take %lld values", static_cast<long long>(count)),
+             errdetail("A call can take 1 to %lld values.", static_cast<long long>(sequencer::kMaxCount))));
   const int64 all = sequencer::CountOf(sequencer.definition);
   if (sequencer.definition.cycle && count > all)
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("a batch of %lld values is larger than the cycle", static_cast<long long>(count)),
-                    errdetail("Sequencer \"%s\" has %lld values before it begins again.", sequencer.name,
-                              static_cast<long long>(all))));
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+             errmsg("cannot take %lld values from one cycle", static_cast<long long>(count)),
+             errdetail("A cycle of sequencer \"%s\" has %lld values.", sequencer.name, static_cast<long long>(all))));
 }
 
 [[noreturn]] void RaiseFull(const pg::Sequencer& sequencer, const Operation& operation, const Answer& answer,
@@ -50,19 +50,19 @@ void CheckCount(const pg::Sequencer& sequencer, int64 count) {
   const sequencer::Definition& definition = operation.definition;
   const auto left = static_cast<long long>(answer.had ? sequencer::LeftAfter(definition, answer.last)
                                                       : sequencer::CountOf(definition));
-  const char* last =
-      answer.had ? psprintf("The last is %lld", static_cast<long long>(answer.last)) : "None was given so far";
+  const char* last = answer.had ? psprintf("The last value is %lld", static_cast<long long>(answer.last))
+                                : "No value has been issued yet";
   ereport(
       ERROR,
       (errcode(ERRCODE_SEQUENCE_GENERATOR_LIMIT_EXCEEDED),
        errmsg("sequence \"%s\" has too few values left before its maximum", text_to_cstring(key)),
-       errdetail("%s, the maximum of sequencer \"%s\" is %lld: %lld %s left, and %lld %s asked for. None was taken.",
+       errdetail("%s and the maximum of sequencer \"%s\" is %lld: %lld %s left, but %lld %s requested. None was taken.",
                  last, sequencer.name, static_cast<long long>(definition.max_value), left, left == 1 ? "is" : "are",
                  static_cast<long long>(operation.count), operation.count == 1 ? "was" : "were"),
-       left > 0 ? errhint("Ask for no more than are left.") : 0));
+       left > 0 ? errhint("Request only as many values as are left.") : 0));
 }
 
-// Raises where the answer is an error.
+// Raises if the answer is an error.
 void CheckAnswer(const pg::Sequencer& sequencer, const Operation& operation, const Answer& answer, const text* key,
                  const sequencer::StoreKey& store_key) {
   const auto in_store = [&store_key] {
@@ -75,22 +75,22 @@ void CheckAnswer(const pg::Sequencer& sequencer, const Operation& operation, con
     case Outcome::kNotAValue:
       ereport(ERROR,
               (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
-               errmsg("the store has no value of a sequence for key \"%s\"", text_to_cstring(key)),
-               errdetail("What it has at \"%s\" is no whole number of 0 or more that a bigint holds.", in_store()),
-               errhint("idgen_sequence_set() puts a value there, idgen_sequence_delete_key() takes it away.")));
+               errmsg("invalid value in the sequence store for key \"%s\"", text_to_cstring(key)),
+               errdetail("The value at \"%s\" is not an integer from 0 to 9223372036854775807.", in_store()),
+               errhint("Use idgen_sequence_set() to replace the value, or idgen_sequence_delete_key() to delete it.")));
     case Outcome::kWrongType:
       ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                      errmsg("the store has something of another type for key \"%s\"", text_to_cstring(key)),
-                      errdetail("What it has at \"%s\" is no string, and is not touched.", in_store()),
-                      errhint("Give the sequencer a \"key_prefix\" that nothing else uses.")));
+                      errmsg("wrong data type in the sequence store for key \"%s\"", text_to_cstring(key)),
+                      errdetail("The value at \"%s\" is not a string; it is left as it is.", in_store()),
+                      errhint("Use a \"key_prefix\" that nothing else uses.")));
     case Outcome::kRefused:
       ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                      errmsg("the sequence store refuses key \"%s\"", text_to_cstring(key)),
-                      errdetail("It says: %s", answer.problem)));
+                      errmsg("sequence store refused key \"%s\"", text_to_cstring(key)),
+                      errdetail("The store reported: %s", answer.problem)));
     case Outcome::kUnasked:
     case Outcome::kMisread: break;
   }
-  elog(ERROR, "idgen: an answer of the sequence store was lost");
+  elog(ERROR, "idgen: unexpected answer of the sequence store");
 }
 
 // One operation on the key in argument 0 of the sequencer in argument `argument`.
@@ -98,16 +98,16 @@ Answer Ask(FunctionCallInfo fcinfo, int argument, Operation operation) {
   RequirePreload();
   const pg::Sequencer sequencer = pg::FetchSequencer(fcinfo, argument);
   const text* key = PG_GETARG_TEXT_PP(0);
-  char room[sequencer::kMaxStoreKeyBytes];
-  const sequencer::StoreKey store_key = ReadKey(sequencer, key, room);
+  char buffer[sequencer::kMaxStoreKeyBytes];
+  const sequencer::StoreKey store_key = ReadKey(sequencer, key, buffer);
   operation.definition = sequencer.definition;
   if (operation.kind == Operation::Kind::kNext) CheckCount(sequencer, operation.count);
   const bool sets = operation.kind == Operation::Kind::kSet || operation.kind == Operation::Kind::kSetIfNone;
   if (sets && !sequencer::MaySet(sequencer.definition, operation.value))
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                    errmsg("a sequence of sequencer \"%s\" cannot be set to %lld", sequencer.name,
+                    errmsg("cannot set a sequence of sequencer \"%s\" to %lld", sequencer.name,
                            static_cast<long long>(operation.value)),
-                    errdetail("The last value given is from %lld to %lld.",
+                    errdetail("The last value must be from %lld to %lld.",
                               static_cast<long long>(Max(sequencer.definition.Before(), int64{0})),
                               static_cast<long long>(sequencer.definition.max_value))));
   Answer answer;
@@ -126,8 +126,8 @@ Answer Ask(FunctionCallInfo fcinfo, int argument, Operation operation) {
 void Take(FunctionCallInfo fcinfo, int argument, int64 count, pg::Ranges* taken) {
   const pg::Sequencer sequencer = pg::FetchSequencer(fcinfo, argument);
   const text* key = PG_GETARG_TEXT_PP(0);
-  char room[sequencer::kMaxStoreKeyBytes];
-  const sequencer::StoreKey store_key = ReadKey(sequencer, key, room);
+  char buffer[sequencer::kMaxStoreKeyBytes];
+  const sequencer::StoreKey store_key = ReadKey(sequencer, key, buffer);
   CheckCount(sequencer, count);
   const Operation operation = {.kind = Operation::Kind::kNext, .definition = sequencer.definition, .count = count};
   const Answer answer = pg::TakeValues(sequencer, store_key, count, taken);
@@ -137,10 +137,10 @@ void Take(FunctionCallInfo fcinfo, int argument, int64 count, pg::Ranges* taken)
     ereport(WARNING, (errcode(ERRCODE_SEQUENCE_GENERATOR_LIMIT_EXCEEDED),
                       errmsg("sequence \"%s\" had %lld values left before its maximum", text_to_cstring(key),
                              static_cast<long long>(taken->values)),
-                      errdetail("%lld were asked for.", static_cast<long long>(count))));
+                      errdetail("%lld values were requested.", static_cast<long long>(count))));
 }
 
-// What a call of idgen_sequence() still has to return.
+// The values that a call of idgen_sequence() still has to return.
 struct Batch {
   bool in_ranges;
   sequencer::Grant grant;
@@ -187,7 +187,7 @@ PGDLLEXPORT Datum idgen_sql_sequence(PG_FUNCTION_ARGS) {
   if (call->call_cntr >= call->max_calls) SRF_RETURN_DONE(call);
   CHECK_FOR_INTERRUPTS();
   const int64 value = static_cast<Batch*>(call->user_fctx)->Next();
-  SRF_RETURN_NEXT(call, Int64GetDatum(value));  // it counts on before it looks at its argument
+  SRF_RETURN_NEXT(call, Int64GetDatum(value));  // the macro increments call_cntr before it evaluates its argument
 }
 
 PG_FUNCTION_INFO_V1(idgen_sql_sequence_next);
@@ -210,24 +210,24 @@ PGDLLEXPORT Datum idgen_sql_sequence_next_keys(PG_FUNCTION_ARGS) {
   int count;
   deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), TEXTOID, -1, false, TYPALIGN_INT, &given, &nulls, &count);
   if (count > kMaxKeys)
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a batch cannot have %d keys", count),
-                    errdetail("It can have %d at the most.", kMaxKeys)));
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("too many sequence keys: %d", count),
+                    errdetail("A call can have at most %d keys.", kMaxKeys)));
   const pg::Sequencer sequencer = pg::FetchSequencer(fcinfo, 1);
   const Operation operation = {.kind = Operation::Kind::kNext, .definition = sequencer.definition};
   auto* keys = static_cast<sequencer::StoreKey*>(palloc(sizeof(sequencer::StoreKey) * static_cast<Size>(count)));
   auto* answers = static_cast<Answer*>(palloc(sizeof(Answer) * static_cast<Size>(count)));
   for (int i = 0; i < count; ++i) {
     if (nulls[i])
-      ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("the key of a sequence cannot be null"),
-                      errdetail("Key %d of %d is.", i + 1, count)));
+      ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("sequence key must not be null"),
+                      errdetail("Key %d of %d is null.", i + 1, count)));
     const text* key = DatumGetTextPP(given[i]);
-    const auto room = strlen(sequencer.prefix) + static_cast<size_t>(VARSIZE_ANY_EXHDR(key)) + 32;
-    keys[i] = ReadKey(sequencer, key, static_cast<char*>(palloc(room)));
+    const auto capacity = strlen(sequencer.prefix) + static_cast<size_t>(VARSIZE_ANY_EXHDR(key)) + 32;
+    keys[i] = ReadKey(sequencer, key, static_cast<char*>(palloc(capacity)));
     new (&answers[i]) Answer();
   }
   InitMaterializedSRF(fcinfo, 0);
   if (sequencer.definition.HasSegments()) {
-    // One after the other: most have a segment.
+    // One after the other, because most keys have a segment.
     for (int i = 0; i < count; ++i) {
       pg::Ranges taken;
       answers[i] = pg::TakeValues(sequencer, keys[i], 1, &taken);

@@ -1,5 +1,5 @@
 // The table idgen_sequencer: validation of its rows; creating and dropping sequencers.
-#include "pg/sequences/prefix_right.h"
+#include "pg/sequences/key_prefix.h"
 #include "pg/base/row.h"
 #include "pg/sequences/sequencers.h"
 

@@ -44,10 +44,9 @@ Diagnosis DiagnoseWait(const lease::View& view) {
           psprintf(
               "Ids up to %s, which is ahead of the wall clock, may already have been issued; new ids start above that.",
               floor),
-          psprintf(
-              "The server issues ids within %.0f s (\"idgen.max_ahead\" + \"idgen.ceiling_window\"), before the clock "
-              "reaches that time. If the clock is wrong, set it.",
-              ceil(static_cast<double>(CurrentSettings().max_ahead_ms + CurrentSettings().window_ms) / 1000))};
+          psprintf("The server issues ids after at most %.0f s (\"idgen.max_ahead\" + \"idgen.ceiling_window\"), even "
+                   "if the clock has not reached that time. If the clock is wrong, set it.",
+                   ceil(static_cast<double>(CurrentSettings().max_ahead_ms + CurrentSettings().window_ms) / 1000))};
     case Verdict::kFloorFarAhead:
       return {"refused",
               psprintf("Ids up to %s, more than a day ahead of the wall clock, may already have been issued.", floor),
@@ -84,7 +83,7 @@ Diagnosis DiagnoseRival(const WorkerStatus& status) {
   if (rival.seen())
     return {
         "warning",
-        psprintf("Another live server%s also uses worker id %u, %s. Both issue the same ids.",
+        psprintf("Another live server%s also uses worker id %u, %s. Ids are duplicated while both issue ids.",
                  MaySeeServer() ? psprintf(", \"%s\",", rival.holder) : "", rival.worker,
                  rival.kind == lease::StoreReply::Rival::kLease ? "from a lease" : "as a static worker id"),
         psprintf("Stop one of the two servers or give it another worker id at once, then look for ids that both have "

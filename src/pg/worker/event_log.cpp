@@ -179,12 +179,13 @@ void EventLog::LogPresence(const lease::PresenceView& view) {
   if (MayLogRival(rival.seen())) {
     if (rival.seen()) {
       const char* text = psprintf("another live server uses worker id %u", rival.worker);
-      ereport(WARNING,
-              (errmsg("idgen: %s", text),
-               errdetail("It is \"%s\" and has the worker id %s. Both servers issue the same ids.", rival.holder,
-                         rival.kind == lease::StoreReply::Rival::kLease ? "from a lease" : "as a static worker id"),
-               errhint("Stop one of the two servers or give it another worker id, then look for ids that both have "
-                       "issued.")));
+      ereport(
+          WARNING,
+          (errmsg("idgen: %s", text),
+           errdetail("It is \"%s\" and has the worker id %s. Ids are duplicated while both issue ids.", rival.holder,
+                     rival.kind == lease::StoreReply::Rival::kLease ? "from a lease" : "as a static worker id"),
+           errhint("Stop one of the two servers or give it another worker id, then look for ids that both have "
+                   "issued.")));
       RememberError(shared_, text);
     } else if (view.answered) {
       ereport(LOG, (errmsg("idgen: no other live server uses this server's worker id any more")));

@@ -1,5 +1,5 @@
 // The right to choose a key prefix, and the setting by which a superuser grants it.
-#include "pg/sequences/prefix_right.h"
+#include "pg/sequences/key_prefix.h"
 
 #include "sequencer/key.h"
 

@@ -173,7 +173,7 @@ Datum DropNamed(FunctionCallInfo fcinfo, const NamedTable& table) {
       fcinfo, table, psprintf("DELETE FROM %s.%s WHERE name OPERATOR(pg_catalog.=) $1", kCatalogSchema, table.name), 1,
       types, values, nullptr);
   SPI_finish();
-  if (dropped == 0 && !PG_GETARG_BOOL(1)) RaiseNotNamed(table, text_to_cstring(PG_GETARG_TEXT_PP(0)), false);
+  if (dropped == 0 && !PG_GETARG_BOOL(1)) RaiseUndefined(table, text_to_cstring(PG_GETARG_TEXT_PP(0)), false);
   PG_RETURN_BOOL(dropped > 0);
 }
 
@@ -188,7 +188,7 @@ Datum CommentOnNamed(FunctionCallInfo fcinfo, const NamedTable& table) {
       psprintf("UPDATE %s.%s SET comment = $2 WHERE name OPERATOR(pg_catalog.=) $1", kCatalogSchema, table.name), 2,
       types, values, nulls);
   SPI_finish();
-  if (changed == 0) RaiseNotNamed(table, name, false);
+  if (changed == 0) RaiseUndefined(table, name, false);
   PG_RETURN_VOID();
 }
 
