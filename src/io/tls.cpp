@@ -23,12 +23,19 @@ namespace {
 SSL* SessionOf(void* session) noexcept { return static_cast<SSL*>(session); }
 SSL_CTX* ContextOf(void* context) noexcept { return static_cast<SSL_CTX*>(context); }
 
-void TellError(const char* what, char* problem, size_t size) noexcept {
+void DescribeError(const char* what, char* problem, size_t size) noexcept {
   const unsigned long code = ERR_get_error();
   const bool of_system = ERR_GET_LIB(code) == ERR_LIB_SYS;
   const char* reason = code == 0 ? nullptr : of_system ? strerror(ERR_GET_REASON(code)) : ERR_reason_error_string(code);
   snprintf(problem, size, "%s: %s", what, reason != nullptr ? reason : "unknown error");
   ERR_clear_error();
+}
+
+bool RefuseFile(const char* what, const NamedFile& file, char* problem, size_t size) noexcept {
+  char text[128];
+  snprintf(text, sizeof text, "could not load the TLS %s (\"%s\")", what, file.setting);
+  DescribeError(text, problem, size);
+  return false;
 }
 
 bool IsAddress(const char* host) noexcept {
@@ -37,23 +44,17 @@ bool IsAddress(const char* host) noexcept {
 }
 
 bool LoadFiles(SSL_CTX* context, const TlsFiles& files, char* problem, size_t size) noexcept {
-  const bool authorities = *files.ca_file == '\0' ? SSL_CTX_set_default_verify_paths(context) == 1
-                                                  : SSL_CTX_load_verify_locations(context, files.ca_file, nullptr) == 1;
-  if (!authorities) {
-    TellError("could not load the TLS authorities (idgen.lease_tls_ca_file)", problem, size);
-    return false;
-  }
-  if (*files.cert_file == '\0') return true;
+  const char* ca = files.ca.path;
+  const bool authorities = *ca == '\0' ? SSL_CTX_set_default_verify_paths(context) == 1
+                                       : SSL_CTX_load_verify_locations(context, ca, nullptr) == 1;
+  if (!authorities) return RefuseFile("authorities", files.ca, problem, size);
+  if (*files.certificate.path == '\0') return true;
   // A key with a password would be asked for at the terminal.
   SSL_CTX_set_default_passwd_cb(context, [](char*, int, int, void*) { return 0; });
-  if (SSL_CTX_use_certificate_chain_file(context, files.cert_file) != 1) {
-    TellError("could not load the TLS certificate (idgen.lease_tls_cert_file)", problem, size);
-    return false;
-  }
-  if (SSL_CTX_use_PrivateKey_file(context, files.key_file, SSL_FILETYPE_PEM) != 1) {
-    TellError("could not load the TLS key (idgen.lease_tls_key_file)", problem, size);
-    return false;
-  }
+  if (SSL_CTX_use_certificate_chain_file(context, files.certificate.path) != 1)
+    return RefuseFile("certificate", files.certificate, problem, size);
+  if (SSL_CTX_use_PrivateKey_file(context, files.key.path, SSL_FILETYPE_PEM) != 1)
+    return RefuseFile("key", files.key, problem, size);
   return true;
 }
 
@@ -77,7 +78,7 @@ Tls* Tls::Make(int fd, const TlsFiles& files, const char* host, char* problem, s
   SSL_CTX* context = SSL_CTX_new(TLS_client_method());
   tls->context_ = context;
   bool made = context != nullptr && SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1;
-  if (!made) TellError("could not set up TLS", problem, problem_size);
+  if (!made) DescribeError("could not set up TLS", problem, problem_size);
   if (made) made = LoadFiles(context, files, problem, problem_size);
   if (made) {
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
@@ -85,7 +86,7 @@ Tls* Tls::Make(int fd, const TlsFiles& files, const char* host, char* problem, s
     SSL* session = SSL_new(context);
     tls->session_ = session;
     made = session != nullptr && SSL_set_fd(session, fd) == 1 && ExpectHost(session, host);
-    if (!made) TellError("could not set up TLS", problem, problem_size);
+    if (!made) DescribeError("could not set up TLS", problem, problem_size);
   }
   if (made) {
     SSL_set_connect_state(SessionOf(tls->session_));
@@ -101,8 +102,8 @@ void Tls::Free() noexcept {
   free(this);
 }
 
-// What a call that did not succeed means: 0 where it is to be tried again.
-int64_t Tls::Judge(int result) noexcept {
+// The meaning of a call that did not succeed: 0 if the caller is to retry it.
+int64_t Tls::Interpret(int result) noexcept {
   const int error = SSL_get_error(SessionOf(session_), result);
   wants_write_ = error == SSL_ERROR_WANT_WRITE;
   if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return 0;
@@ -114,7 +115,7 @@ int64_t Tls::Judge(int result) noexcept {
   } else if (error == SSL_ERROR_ZERO_RETURN || (error == SSL_ERROR_SYSCALL && ERR_peek_error() == 0)) {
     snprintf(problem_, sizeof problem_, "the connection was closed by the other side");
   } else {
-    TellError("TLS", problem_, sizeof problem_);
+    DescribeError("TLS", problem_, sizeof problem_);
   }
   return -EPROTO;
 }
@@ -123,21 +124,21 @@ int Tls::Handshake() noexcept {
   ERR_clear_error();
   const int result = SSL_do_handshake(SessionOf(session_));
   wants_write_ = false;
-  return result == 1 ? 1 : static_cast<int>(Judge(result));
+  return result == 1 ? 1 : static_cast<int>(Interpret(result));
 }
 
 int64_t Tls::Send(const char* bytes, size_t size) noexcept {
   ERR_clear_error();
   const int result = SSL_write(SessionOf(session_), bytes, static_cast<int>(size));
   wants_write_ = false;
-  return result > 0 ? result : Judge(result);
+  return result > 0 ? result : Interpret(result);
 }
 
 int64_t Tls::Receive(char* bytes, size_t capacity) noexcept {
   ERR_clear_error();
   const int result = SSL_read(SessionOf(session_), bytes, static_cast<int>(capacity));
   wants_write_ = false;
-  return result > 0 ? result : Judge(result);
+  return result > 0 ? result : Interpret(result);
 }
 
 bool Tls::has_received() const noexcept { return SSL_pending(SessionOf(session_)) > 0; }
@@ -151,7 +152,7 @@ Tls* Tls::Make(int, const TlsFiles&, const char*, char* problem, size_t problem_
   return nullptr;
 }
 void Tls::Free() noexcept {}
-int64_t Tls::Judge(int) noexcept { return -EPROTO; }
+int64_t Tls::Interpret(int) noexcept { return -EPROTO; }
 int Tls::Handshake() noexcept { return -EPROTO; }
 int64_t Tls::Send(const char*, size_t) noexcept { return -EPROTO; }
 int64_t Tls::Receive(char*, size_t) noexcept { return -EPROTO; }

@@ -24,11 +24,17 @@ struct Address {
   socklen_t size = 0;
 };
 
+// A file that the user names, and the setting that names it, for messages.
+struct NamedFile {
+  const char* path = "";
+  const char* setting = "";
+};
+
 // How a connection is encrypted. Paths may be empty: then the system's authorities, and no certificate of our own.
 struct TlsFiles {
-  const char* ca_file = "";
-  const char* cert_file = "";
-  const char* key_file = "";
+  NamedFile ca = {};
+  NamedFile certificate = {};
+  NamedFile key = {};
 };
 
 // Calls that fail return a negative errno, and problem() says what was the matter.

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "io/transport.h"
+#include "io/store_access.h"
 
 namespace idgen::lease {
 
@@ -82,6 +82,35 @@ class LeaseStore {
 
  protected:
   ~LeaseStore() = default;  // never owned through this interface
+};
+
+// Servers whose worker ids must differ agree on the store, the prefix, the range and the TTL. Strings must outlive the
+// store's use of them.
+struct LeaseStoreSettings {
+  io::StoreAccess access;
+  const char* prefix = "";
+  const char* holder = "";
+  uint32_t min_worker = 0;  // worker ids in [min_worker, max_workers) are leased
+  uint32_t max_workers = 0;
+  int64_t ttl_ms = 0;
+  // For stores that acknowledge a change before all of their servers have it.
+  int replicas = 0;      // that must have a change before it counts
+  bool durable = false;  // the operator's word that the store keeps whatever it has acknowledged
+};
+
+// A lease store as whoever opens it sees it.
+class LeaseBackend : public LeaseStore {
+ public:
+  // Closes what was open.
+  virtual void Configure(const LeaseStoreSettings& settings) noexcept = 0;
+  // After a successful kList: the number of records, and each of them. False for one that is not valid.
+  virtual size_t record_count() const noexcept = 0;
+  virtual bool Record(size_t index, StoreRecord* record) const noexcept = 0;
+  // What the operator should change so that the store keeps its promises, as full sentences; nullptr if nothing.
+  virtual const char* advice() const noexcept = 0;
+
+ protected:
+  ~LeaseBackend() = default;
 };
 
 }  // namespace idgen::lease

@@ -6,7 +6,7 @@
 #include "core/time.h"
 #include "io/redis/link.h"
 #include "lease/redis/store.h"
-#include "sequencer/redis/client.h"
+#include "sequencer/redis/store.h"
 
 namespace {
 
@@ -83,10 +83,11 @@ class Resolver final : public io::Resolver {
 
 struct World {
   World(Input* script, const char* url) : transport(script), link(transport, resolver) {
-    Require(wire::ParseRedisUrl(url, &settings.url) == nullptr, "the URL is valid");
-    settings.connect_timeout_us = core::kUsPerSecond;
-    settings.timeout_us = 3 * core::kUsPerSecond;
-    link.Configure(settings);
+    access.url = url;
+    access.connect_timeout_us = core::kUsPerSecond;
+    access.timeout_us = 3 * core::kUsPerSecond;
+    link.Configure(access);
+    Require(link.url().kind != wire::RedisUrl::Kind::kNone, "the URL is valid");
   }
   ~World() { link.Close(); }
 
@@ -111,7 +112,7 @@ struct World {
   int64_t now_us = 1000000;
   Transport transport;
   Resolver resolver;
-  io::RedisLinkSettings settings;
+  io::StoreAccess access;
   io::RedisLink link;
 };
 
@@ -119,9 +120,9 @@ void Lease(World* world, Input* input) {
   using Kind = lease::StoreRequest::Kind;
   constexpr Kind kKinds[] = {Kind::kAcquire, Kind::kRenew,      Kind::kRelease,
                              Kind::kList,    Kind::kDeclareNew, Kind::kPresent};
-  lease::RedisStore store(world->link);
-  lease::RedisStoreSettings settings;
-  settings.link = world->settings;
+  lease::RedisLeaseStore store(world->link);
+  lease::LeaseStoreSettings settings;
+  settings.access = world->access;
   settings.prefix = "p";
   settings.holder = "h|1|/d";
   settings.min_worker = 2;
@@ -157,7 +158,7 @@ void Lease(World* world, Input* input) {
 }
 
 void Sequences(World* world, Input* input, const sequencer::Operation& operation) {
-  sequencer::Client client(world->link);
+  sequencer::RedisSequenceStore store(world->link);
   char rooms[3][sequencer::kMaxStoreKeyBytes];
   sequencer::StoreKey keys[3];
   for (int i = 0; i < 3; ++i)
@@ -165,13 +166,13 @@ void Sequences(World* world, Input* input, const sequencer::Operation& operation
   for (int requests = 0; requests < 3; ++requests) {
     sequencer::Answer answers[3];
     const int count = input->Byte() % 3 + 1;
-    client.Begin(operation, keys, answers, count, world->now_us, world->now_us + core::kUsPerSecond);
-    auto state = sequencer::Client::State::kBusy;
-    world->Finish([&] { return (state = client.Step(world->now_us)) != sequencer::Client::State::kBusy; });
-    Require(fuzz::IsPrintable(client.problem()), "messages about the store are printable");
+    store.Begin(operation, keys, answers, count, world->now_us, world->now_us + core::kUsPerSecond);
+    auto state = sequencer::SequenceStore::State::kBusy;
+    world->Finish([&] { return (state = store.Step(world->now_us)) != sequencer::SequenceStore::State::kBusy; });
+    Require(fuzz::IsPrintable(store.problem()), "messages about the store are printable");
     for (int i = 0; i < count; ++i) {
       Require(fuzz::IsPrintable(answers[i].problem), "the store's message is printable");
-      if (state == sequencer::Client::State::kDone)
+      if (state == sequencer::SequenceStore::State::kDone)
         Require(answers[i].outcome != sequencer::Answer::Outcome::kUnasked,
                 "when the exchange is done every reply is there");
     }

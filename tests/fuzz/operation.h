@@ -3,7 +3,7 @@
 
 #include "fuzz.h"
 
-#include "sequencer/operation.h"
+#include "sequencer/redis/request.h"
 
 namespace idgen::fuzz {
 

@@ -67,7 +67,7 @@ my $error = ok_out_of_ids($node, 'the wrong password: ids end at the ceiling');
 like($error, qr/ERROR:  55000: could not issue an id: /, 'the wrong password: idgen_next() fails with the reason');
 like($error, qr/DETAIL:  .*\w/, 'the wrong password: the error has a detail');
 like($error, qr/HINT:  .*\w/,   'the wrong password: the error has a hint');
-ok_bad('no password', 'wants a password', store_is($store->url));
+ok_bad('no password', 'requires a password.*lease_store.*lease_password_file', store_is($store->url));
 ok_good('the right password', store_is($good));
 ok_bad('a user without the right', 'NOPERM|permission', store_is($store->url(user => 'nobody', password => 'nobodypw1')));
 ok_bad('a user for other keys', 'NOPERM|permission', store_is($store->url(user => 'elsewhere', password => 'elsewherepw1')));

@@ -176,16 +176,22 @@ is($session->query_safe(q(SELECT idgen_sequence_next('kept', 'ordinary'))), 1, '
 is($session->query_safe(q(SHOW idgen.sequence_store)), $second->url(password => '***'), 'SHOW does not show the password');
 $session->quit;
 store_is($second->url);
-ok_error(q(SELECT idgen_sequence_next('p')), qr/ERROR:  08006: .*wants a password/s, 'a missing password: the error says so');
+ok_error(q(SELECT idgen_sequence_next('p')), qr/^(?!.*idgen\.lease).*ERROR:  08006: .*requires a password: set one in "idgen\.sequence_store"\./s,
+    'a missing password: the error names the setting that the URL came from, and no other');
 store_is($second->url(password => 'wrong'));
 ok_error(q(SELECT idgen_sequence_next('p')), qr/ERROR:  08006: .*log-in is refused: WRONGPASS invalid username-password pair/s, 'a wrong password: the error has Redis\' message');
 # Without a setting of their own, sequences use the lease store with its password file.
 append_to_file($node->basedir . '/password', "p\@ss\n");
 store_is('', "idgen.lease_store = '" . $second->url . "'", "idgen.lease_password_file = '" . $node->basedir . "/password'");
 is(ask(q(SELECT idgen_sequence_next('kept', 'ordinary'))), 2, 'without a sequence store the lease store is used');
+change_settings($node, "idgen.lease_password_file = ''");
+wait_until { ask('SHOW idgen.lease_password_file') eq '' } or die 'the new setting did not take effect';
+ok_error(q(SELECT idgen_sequence_next('p')), qr/requires a password: set one in "idgen\.lease_store", or in the file that "idgen\.lease_password_file" names\./s,
+    'the lease store without its password: the error names the lease store\'s settings');
+change_settings($node, "idgen.lease_password_file = '" . $node->basedir . "/password'");
 # The lease store's password is not sent to another store.
 store_is($second->url);
-ok_error(q(SELECT idgen_sequence_next('p')), qr/ERROR:  08006: .*wants a password/s, 'another store does not get the lease store\'s password');
+ok_error(q(SELECT idgen_sequence_next('p')), qr/ERROR:  08006: .*requires a password/s, 'another store does not get the lease store\'s password');
 $second->stop;
 
 # --- a store that refuses

@@ -117,8 +117,8 @@ TEST(RedisLink, LogsInWithWhatTheUrlSays) {
 TEST(RedisLink, ThePasswordFileGoesBeforeTheUrl) {
   const PasswordFile file("from the file\r\nsecond line\n");
   RedisWorld world("redis://app:secret@10.0.0.1");
-  world.settings.password_file = file.path();
-  world.link.Configure(world.settings);
+  world.access.password_file.path = file.path();
+  world.link.Configure(world.access);
   EXPECT_EQ(world.Exchange(), State::kDone);
   EXPECT_EQ(world.At(kFirst).heard[0], (Command{"AUTH", "app", "from the file"}));
 }
@@ -127,10 +127,10 @@ TEST(RedisLink, APasswordFileThatIsOfNoUseIsAProblem) {
   const PasswordFile large(std::string(512, 'x'));
   for (const char* path : {"/nonexistent/password", "/tmp", large.path()}) {
     RedisWorld world;
-    world.settings.password_file = path;
-    world.link.Configure(world.settings);
+    world.access.password_file = {.path = path, .setting = "the.file"};
+    world.link.Configure(world.access);
     EXPECT_EQ(world.Exchange(), State::kFailed);
-    EXPECT_NE(world.Problem().find("password file"), std::string::npos) << world.Problem();
+    EXPECT_NE(world.Problem().find("password file (\"the.file\")"), std::string::npos) << world.Problem();
     EXPECT_EQ(world.At(kFirst).Verbs(), "");
   }
 }
@@ -180,14 +180,19 @@ TEST(RedisLink, AnErrorThatPassesIsAFailure) {
   }
 }
 
-TEST(RedisLink, SaysThatAPasswordIsWantedWhereNoneIsSet) {
+TEST(RedisLink, NamesTheSettingsWhenAPasswordIsRequired) {
   // The second is what a command of more than ten words gets.
   for (const char* error :
        {"NOAUTH Authentication required.", "ERR Protocol error: unauthenticated multibulk length"}) {
     RedisWorld world;
     world.At(kFirst).answers["PING"] = "-" + std::string(error) + "\r\n";
     EXPECT_EQ(world.Exchange(), State::kFailed);
-    EXPECT_NE(world.Problem().find("the store wants a password"), std::string::npos) << world.Problem();
+    EXPECT_EQ(world.Problem(), "10.0.0.1:6379: the store requires a password: set one in \"the.url\"");
+    world.access.password_file.setting = "the.file";
+    world.link.Configure(world.access);
+    EXPECT_EQ(world.Exchange(), State::kFailed);
+    EXPECT_EQ(world.Problem(),
+              "10.0.0.1:6379: the store requires a password: set one in \"the.url\", or in the file that \"the.file\" names");
   }
 }
 
@@ -341,8 +346,8 @@ TEST(RedisLink, AllStagesTogetherKeepTheExchangesLimit) {
 
 TEST(RedisLink, AConnectTimeoutAboveTheExchangesDoesNotExtendIt) {
   RedisWorld world;
-  world.settings.connect_timeout_us = 10 * RedisWorld::kExchangeUs;
-  world.link.Configure(world.settings);
+  world.access.connect_timeout_us = 10 * RedisWorld::kExchangeUs;
+  world.link.Configure(world.access);
   world.At(kFirst).door = Door::kSilent;
   const int64_t began_us = world.now_us;
   EXPECT_EQ(world.Exchange(), State::kFailed);
@@ -487,7 +492,7 @@ TEST(RedisLink, OtherSettingsForgetTheLastGoodAddress) {
   RedisWorld world("redis://cache");
   world.resolver.names["cache"] = {"10.0.0.1"};
   ASSERT_EQ(world.Exchange(), State::kDone);
-  world.link.Configure(world.settings);
+  world.link.Configure(world.access);
   world.resolver.names.clear();
   EXPECT_EQ(world.Exchange(), State::kFailed);
 }

@@ -204,12 +204,15 @@ class RedisWorld {
   static constexpr int64_t kConnectUs = core::kUsPerSecond;
   static constexpr int64_t kExchangeUs = 5 * core::kUsPerSecond;
 
-  explicit RedisWorld(const char* url = "redis://10.0.0.1") : link(transport, resolver) {
-    const char* problem = wire::ParseRedisUrl(url, &settings.url);
+  explicit RedisWorld(const char* url = "redis://10.0.0.1") : link(transport, resolver), url_(url) {
+    wire::RedisUrl parsed;
+    const char* problem = wire::ParseRedisUrl(url, &parsed);
     EXPECT_EQ(problem, nullptr) << problem;
-    settings.connect_timeout_us = kConnectUs;
-    settings.timeout_us = kExchangeUs;
-    link.Configure(settings);
+    access.url = url_.c_str();
+    access.url_setting = "the.url";
+    access.connect_timeout_us = kConnectUs;
+    access.timeout_us = kExchangeUs;
+    link.Configure(access);
   }
   RedisWorld(const RedisWorld&) = delete;
   RedisWorld& operator=(const RedisWorld&) = delete;
@@ -252,8 +255,11 @@ class RedisWorld {
   int64_t now_us = 1000000;
   FakeTransport transport;
   FakeResolver resolver;
-  io::RedisLinkSettings settings;
+  io::StoreAccess access;
   io::RedisLink link;
+
+ private:
+  const std::string url_;
 };
 
 }  // namespace idgen

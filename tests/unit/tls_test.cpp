@@ -95,7 +95,7 @@ TEST(Tls, WhatIsDecryptedIsNotWaitedFor) {
   Socket socket;
   ASSERT_EQ(socket.Open(server.address()), 0);
   server.Accept();
-  ASSERT_EQ(socket.Encrypt({.ca_file = server.certificate()}, "127.0.0.1"), 0) << socket.problem();
+  ASSERT_EQ(socket.Encrypt({.ca = {.path = server.certificate()}}, "127.0.0.1"), 0) << socket.problem();
   int connected = 0;
   for (int turns = 0; turns < 1000 && connected == 0; ++turns) {
     connected = socket.Connected();

@@ -15,4 +15,11 @@ struct RedisConnection {
   RedisLink link;
 };
 
+// A store in Redis with a connection of its own.
+template <class Store>
+class OverOwnConnection final : private RedisConnection, public Store {
+ public:
+  OverOwnConnection() noexcept : Store(RedisConnection::link) {}
+};
+
 }  // namespace idgen::io

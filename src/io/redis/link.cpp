@@ -51,9 +51,10 @@ bool ReadFirstLine(const char* path, char* line, size_t capacity) noexcept {
 
 }  // namespace
 
-void RedisLink::Configure(const RedisLinkSettings& settings) noexcept {
+void RedisLink::Configure(const StoreAccess& access) noexcept {
   Close();
-  settings_ = settings;
+  access_ = access;
+  wire::ParseRedisUrl(access.url, &url_);
   seed_ = 0;
   known_count_ = known_next_ = 0;
   has_moved_ = false;
@@ -67,15 +68,15 @@ wire::Commands& RedisLink::NewExchange() noexcept {
   return commands_;
 }
 
-void RedisLink::Begin(int64_t now_us, const Terms& terms) noexcept {
+void RedisLink::Begin(int64_t now_us, const ExchangeOptions& options) noexcept {
   state_ = State::kBusy;
   problem_[0] = '\0';
   reason_at_ = 0;
   moves_ = 0;
   seeds_tried_ = 0;
   begun_us_ = now_us;
-  until_us_ = terms.until_us != 0 ? terms.until_us : now_us + settings_.timeout_us;
-  follows_ = terms.follows;
+  until_us_ = options.until_us != 0 ? options.until_us : now_us + access_.timeout_us;
+  follows_ = options.follows;
   may_have_run_ = is_garbled_ = false;
   if (commands_.problem() != nullptr) {
     Explain("%s", commands_.problem());
@@ -83,7 +84,7 @@ void RedisLink::Begin(int64_t now_us, const Terms& terms) noexcept {
   }
   if (!will_be_first()) return Send(commands_, Stage::kExchanging);
   // Who is master may have changed while nobody looked.
-  if (settings_.url.kind == RedisUrl::Kind::kSentinel) has_moved_ = false;
+  if (url_.kind == RedisUrl::Kind::kSentinel) has_moved_ = false;
   Seek(now_us);
 }
 
@@ -115,11 +116,11 @@ RedisLink::State RedisLink::Step(int64_t now_us) noexcept {
     Fail();
   } else if (!exchanging && now_us >= attempt_until_us_) {
     if (stage_ == Stage::kResolving) {
-      Explain("the host name is not resolved within %.3f s", static_cast<double>(settings_.connect_timeout_us) / 1e6);
+      Explain("the host name is not resolved within %.3f s", static_cast<double>(access_.connect_timeout_us) / 1e6);
       resolver_.Cancel();
       ConnectKnown(now_us);
     } else {
-      Explain("no answer within %.3f s", static_cast<double>(settings_.connect_timeout_us) / 1e6);
+      Explain("no answer within %.3f s", static_cast<double>(access_.connect_timeout_us) / 1e6);
       NextAddress(now_us);
     }
   }
@@ -129,7 +130,7 @@ RedisLink::State RedisLink::Step(int64_t now_us) noexcept {
 // Sets out for the server that is to carry the exchange.
 void RedisLink::Seek(int64_t now_us) noexcept {
   Disconnect();
-  const RedisUrl& url = settings_.url;
+  const RedisUrl& url = url_;
   at_sentinel_ = url.kind == RedisUrl::Kind::kSentinel && !has_moved_;
   if (url.kind == RedisUrl::Kind::kUnix && !has_moved_) {
     Address address;
@@ -148,7 +149,7 @@ void RedisLink::Approach(const wire::Endpoint& endpoint, int64_t now_us) noexcep
   Address address;
   if (AddressOfDigits(endpoint.host, endpoint.port, &address)) return Connect(address, now_us);
   stage_ = Stage::kResolving;
-  attempt_until_us_ = now_us + settings_.connect_timeout_us;
+  attempt_until_us_ = now_us + access_.connect_timeout_us;
   resolver_.Begin(endpoint.host, endpoint.port);
 }
 
@@ -176,11 +177,11 @@ void RedisLink::ConnectKnown(int64_t now_us) noexcept {
 
 void RedisLink::Connect(const Address& address, int64_t now_us) noexcept {
   stage_ = Stage::kConnecting;
-  attempt_until_us_ = now_us + settings_.connect_timeout_us;
+  attempt_until_us_ = now_us + access_.connect_timeout_us;
   used_ = false;
   ++connections_;
   int result = transport_.Open(address);
-  if (result == 0 && settings_.url.tls) result = transport_.Encrypt(settings_.tls, target_.host);
+  if (result == 0 && url_.tls) result = transport_.Encrypt(access_.tls, target_.host);
   if (result == 0) return StepConnecting(now_us);
   Explain("%s", transport_.problem());
   NextAddress(now_us);
@@ -213,16 +214,17 @@ void RedisLink::StepConnecting(int64_t now_us) noexcept {
 
 bool RedisLink::AddAuth() noexcept {
   char line[512];
-  const char* password = settings_.url.password;
-  if (*settings_.password_file != '\0') {
-    if (!ReadFirstLine(settings_.password_file, line, sizeof line)) {
-      Explain("the password file (idgen.lease_password_file) cannot be read, or its first line is too long");
+  const char* password = url_.password;
+  if (*access_.password_file.path != '\0') {
+    if (!ReadFirstLine(access_.password_file.path, line, sizeof line)) {
+      Explain("the password file (\"%s\") cannot be read, or its first line is too long",
+              access_.password_file.setting);
       return false;
     }
     password = line;
   }
-  if (*settings_.url.user != '\0')
-    own_.AddTexts("AUTH", settings_.url.user, password);
+  if (*url_.user != '\0')
+    own_.AddTexts("AUTH", url_.user, password);
   else if (*password != '\0')
     own_.AddTexts("AUTH", password);
   return true;
@@ -233,12 +235,12 @@ void RedisLink::LogIn(int64_t now_us) noexcept {
   if (!AddAuth()) return Fail();
   has_auth_ = own_.count() > 0;
   if (at_sentinel_) {
-    own_.AddTexts("SENTINEL", "get-master-addr-by-name", settings_.url.master);
+    own_.AddTexts("SENTINEL", "get-master-addr-by-name", url_.master);
     Send(own_, Stage::kAskingSentinel);
   } else {
     char db[16];
-    snprintf(db, sizeof db, "%d", settings_.url.db);
-    if (settings_.url.db != 0) own_.AddTexts("SELECT", db);
+    snprintf(db, sizeof db, "%d", url_.db);
+    if (url_.db != 0) own_.AddTexts("SELECT", db);
     if (asking_) own_.AddTexts("ASKING");
     if (own_.count() == 0)
       Send(commands_, Stage::kExchanging);
@@ -329,7 +331,7 @@ void RedisLink::TakeSentinel(int64_t now_us) noexcept {
     Explain("Sentinel says: %.*s%s", static_cast<int>(ShownAfterAuth(reply->str)), reply->str,
             ShownAfterAuth(reply->str) < kShown ? kRestHidden : "");
   else
-    Explain("Sentinel knows no master \"%s\"", settings_.url.master);
+    Explain("Sentinel knows no master \"%s\"", url_.master);
   NextSeed(now_us);
 }
 
@@ -358,7 +360,7 @@ void RedisLink::TakeExchange(int64_t now_us) noexcept {
     const char* error = replies_[i]->str;
     if (Moved(error, now_us)) return;
     if (strstr(error, "unauthenticated") != nullptr || StartsWith(error, "NOAUTH")) {
-      Explain("the store wants a password: in idgen.lease_store, or in the file that idgen.lease_password_file names");
+      ExplainNoPassword();
       return Fail();
     }
     for (const char* passing : {"LOADING", "CLUSTERDOWN", "MASTERDOWN", "TRYAGAIN", "BUSY ", "NOREPLICAS", "MISCONF",
@@ -383,7 +385,16 @@ void RedisLink::TakeExchange(int64_t now_us) noexcept {
   }
 }
 
-// True where the server said to go elsewhere, and the exchange does.
+void RedisLink::ExplainNoPassword() noexcept {
+  const char* file = access_.password_file.setting;
+  if (*file == '\0')
+    Explain("the store requires a password: set one in \"%s\"", access_.url_setting);
+  else
+    Explain("the store requires a password: set one in \"%s\", or in the file that \"%s\" names", access_.url_setting,
+            file);
+}
+
+// True if the server said to go elsewhere, and the exchange goes there.
 bool RedisLink::Moved(const char* error, int64_t now_us) noexcept {
   const bool moved = StartsWith(error, "MOVED "), ask = StartsWith(error, "ASK "),
              replica = strstr(error, "READONLY") != nullptr;
@@ -421,7 +432,7 @@ void RedisLink::NextSeed(int64_t now_us) noexcept {
   if (has_moved_) {
     has_moved_ = false;
     // Sentinel would say the same again until it has noticed.
-    return settings_.url.kind == RedisUrl::Kind::kSentinel ? Fail() : Seek(now_us);
+    return url_.kind == RedisUrl::Kind::kSentinel ? Fail() : Seek(now_us);
   }
   if (++seeds_tried_ >= SeedCount()) return Fail();
   seed_ = (seed_ + 1) % SeedCount();
@@ -429,7 +440,7 @@ void RedisLink::NextSeed(int64_t now_us) noexcept {
 }
 
 int RedisLink::SeedCount() const noexcept {
-  return settings_.url.kind == RedisUrl::Kind::kUnix ? 1 : std::max(settings_.url.endpoint_count, 1);
+  return url_.kind == RedisUrl::Kind::kUnix ? 1 : std::max(url_.endpoint_count, 1);
 }
 
 void RedisLink::Distrust() noexcept {

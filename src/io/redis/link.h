@@ -1,32 +1,22 @@
-// A line to a Redis that is found, connected to, logged in to and followed as it moves: hosts in turn, Sentinel,
-// MOVED and ASK of a Redis Cluster. One exchange at a time: commands go out together, their replies come back together
-// or not at all. It never waits; time is passed in, on the boot-time clock.
+// A connection to a Redis that this finds, logs in to and follows as it moves: hosts in turn, Sentinel, MOVED and ASK
+// of a Redis Cluster. One exchange at a time: commands go out together, their replies come back together or not at all.
+// It never waits; time is passed in, on the boot-time clock.
 #pragma once
 
-#include "io/transport.h"
+#include "io/store_access.h"
 #include "wire/redis_url.h"
 #include "wire/resp.h"
 
 namespace idgen::io {
 
-// Texts outlive the settings' use.
-struct RedisLinkSettings {
-  wire::RedisUrl url;
-  const char* password_file = "";  // its first line goes before the URL's password; read at every log-in
-  TlsFiles tls;
-  int64_t connect_timeout_us = 0;  // of one attempt
-  int64_t timeout_us = 0;          // of a whole exchange
-};
-
 class RedisLink {
  public:
   enum class State : uint8_t { kIdle, kBusy, kDone, kFailed };
 
-  // How an exchange goes that is not like most.
-  struct Terms {
+  struct ExchangeOptions {
     int64_t until_us = 0;  // when it fails; 0: the settings' timeout from now on
-    // Errors that say where else to go, or that the server can't serve now, are dealt with: that repeats the exchange,
-    // so it is for one whose commands are carried out all or not at all. Otherwise they are replies like any other.
+    // Handles errors that say where else to go, or that the server cannot serve now. That may repeat the exchange, so
+    // all of its commands must take effect, or none. If false, such errors are replies like any other.
     bool follows = true;
   };
 
@@ -34,37 +24,38 @@ class RedisLink {
   RedisLink(const RedisLink&) = delete;
   RedisLink& operator=(const RedisLink&) = delete;
 
-  // Closes what was open.
-  void Configure(const RedisLinkSettings& settings) noexcept;
+  // Closes what was open. The URL must be valid.
+  void Configure(const StoreAccess& access) noexcept;
+  const wire::RedisUrl& url() const noexcept { return url_; }
 
-  // The commands of the next exchange, to be filled in before Begin. An exchange that is under way is given up: whether
-  // its commands were carried out is then not known.
+  // The commands of the next exchange, which the caller adds before Begin. Abandons an exchange that is under way:
+  // whether its commands were carried out is then unknown.
   wire::Commands& NewExchange() noexcept;
-  void Begin(int64_t now_us) noexcept { Begin(now_us, Terms()); }
-  void Begin(int64_t now_us, const Terms& terms) noexcept;
+  void Begin(int64_t now_us) noexcept { Begin(now_us, ExchangeOptions()); }
+  void Begin(int64_t now_us, const ExchangeOptions& options) noexcept;
   State Step(int64_t now_us) noexcept;
   State state() const noexcept { return state_; }
 
-  // After kDone, until the next exchange. Errors are replies, but for those that say where else to go.
+  // After kDone, until the next exchange. Errors are replies, except those that `follows` handles.
   const redisReply* reply(int index) const noexcept { return replies_[index]; }
-  // Whether the next exchange will be the first over its connection: the server may be another, or have been restarted.
+  // Whether the next exchange will be the first over its connection: the server may be another one, or restarted.
   bool will_be_first() noexcept;
   // Whether the last one was.
   bool was_first() const noexcept { return was_first_; }
-  // After kFailed: the commands were sent, in part at least, and no answer came.
+  // After kFailed: the commands were sent, at least in part, and the reply is missing.
   bool may_have_run() const noexcept { return may_have_run_; }
-  // After kFailed: what answered was no Redis.
+  // After kFailed: what answered was not a Redis.
   bool is_garbled() const noexcept { return is_garbled_; }
-  // The exchange's own commands are being sent, or their replies awaited, over the connection of this number.
+  // The exchange's own commands are being sent over connection(), or their replies awaited.
   bool is_exchanging() const noexcept { return state_ == State::kBusy && stage_ == Stage::kExchanging; }
   uint64_t connection() const noexcept { return connections_; }
-  // The answers are of no use: the next exchange goes to the next server.
+  // The replies are useless: the next exchange goes to the next server.
   void Distrust() noexcept;
 
   Wants wants(int64_t now_us) const noexcept;
-  // What the last failure was, and with whom.
+  // The last failure, with host and port.
   const char* problem() const noexcept { return problem_; }
-  // The same without whom, for those who may not know where the store is.
+  // The same without host and port, which not every user may see.
   const char* reason() const noexcept { return problem_ + reason_at_; }
   void Close() noexcept;
 
@@ -96,6 +87,7 @@ class RedisLink {
   void NextSeed(int64_t now_us) noexcept;
   int SeedCount() const noexcept;
   void Fail() noexcept;
+  void ExplainNoPassword() noexcept;
   void Explain(const char* format, ...) noexcept __attribute__((format(printf, 2, 3)));
   void Disconnect() noexcept;
   bool MakeRoom(int replies) noexcept;
@@ -105,7 +97,8 @@ class RedisLink {
 
   Transport& transport_;
   Resolver& resolver_;
-  RedisLinkSettings settings_;
+  StoreAccess access_;
+  wire::RedisUrl url_;  // of access_
   State state_ = State::kIdle;
   Stage stage_ = Stage::kClosed;
 

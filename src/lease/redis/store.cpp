@@ -85,18 +85,18 @@ void AddTime(int64_t ms, wire::Words* words) noexcept { words->AddPadded(std::ma
 
 }  // namespace
 
-void RedisStore::Configure(const RedisStoreSettings& settings) noexcept {
+void RedisLeaseStore::Configure(const LeaseStoreSettings& settings) noexcept {
   settings_ = settings;
-  link_.Configure(settings.link);
+  link_.Configure(settings.access);
 }
 
-void RedisStore::Begin(const StoreRequest& request, int64_t now_us) noexcept {
+void RedisLeaseStore::Begin(const StoreRequest& request, int64_t now_us) noexcept {
   request_ = request;
   problem_[0] = '\0';
   Ask(!script_.is_loaded(), now_us);
 }
 
-void RedisStore::Ask(bool whole, int64_t now_us) noexcept {
+void RedisLeaseStore::Ask(bool whole, int64_t now_us) noexcept {
   wire::Commands& commands = link_.NewExchange();
   // Also if the server turned out, during the last exchange, to be another one or not to know the script.
   const bool is_first = link_.will_be_first() || (link_.was_first() && !told_first_);
@@ -109,7 +109,7 @@ void RedisStore::Ask(bool whole, int64_t now_us) noexcept {
     wire::Words wait;
     wait.Add("WAIT");
     wait.AddNumber(settings_.replicas);
-    wait.AddNumber(settings_.link.timeout_us / 2 / core::kUsPerMs);
+    wait.AddNumber(settings_.access.timeout_us / 2 / core::kUsPerMs);
     commands.Add(wait);
   }
   // Last, so that the answer is always the first reply, and ASKING goes before what it is for.
@@ -118,7 +118,7 @@ void RedisStore::Ask(bool whole, int64_t now_us) noexcept {
   link_.Begin(now_us);
 }
 
-void RedisStore::AddCall(bool whole, bool is_first, wire::Words* words) const noexcept {
+void RedisLeaseStore::AddCall(bool whole, bool is_first, wire::Words* words) const noexcept {
   const io::ScriptCall call = script_.Call(whole);
   words->Add(call.command);
   words->Add(call.script);
@@ -162,9 +162,9 @@ void RedisStore::AddCall(bool whole, bool is_first, wire::Words* words) const no
   }
 }
 
-bool RedisStore::WaitsForReplicas() const noexcept { return settings_.replicas > 0 && Changes(request_.kind); }
+bool RedisLeaseStore::WaitsForReplicas() const noexcept { return settings_.replicas > 0 && Changes(request_.kind); }
 
-bool RedisStore::Step(int64_t now_us, StoreReply* reply) noexcept {
+bool RedisLeaseStore::Step(int64_t now_us, StoreReply* reply) noexcept {
   io::RedisLink::State state = link_.Step(now_us);
   if (state == io::RedisLink::State::kDone && !sent_whole_ && io::RedisScript::IsUnknown(link_.reply(0))) {
     told_first_ = false;  // the script did not run
@@ -192,10 +192,16 @@ bool RedisStore::Step(int64_t now_us, StoreReply* reply) noexcept {
   return true;
 }
 
-const char* RedisStore::problem() const noexcept { return *problem_ != '\0' ? problem_ : link_.problem(); }
+const char* RedisLeaseStore::problem() const noexcept { return *problem_ != '\0' ? problem_ : link_.problem(); }
 
-// `what`, and what the store says of it.
-void RedisStore::NoteWords(const char* what, const redisReply* said) noexcept {
+const char* RedisLeaseStore::advice() const noexcept {
+  if (link_.url().kind != wire::RedisUrl::Kind::kSentinel || settings_.replicas > 0) return nullptr;
+  return "The store can fail over, and an isolated master could then renew leases that the new master grants to other "
+         "servers. Set \"idgen.redis_replicas\" to a number of replicas that an isolated master cannot have.";
+}
+
+// `what`, and the store's own words.
+void RedisLeaseStore::NoteWords(const char* what, const redisReply* said) noexcept {
   snprintf(problem_, sizeof problem_, "%s: %.300s", what, said->str != nullptr ? said->str : "");
   wire::MakePrintable(problem_);
   // Some of Redis' errors are sentences, and what is said here goes into one.
@@ -203,7 +209,7 @@ void RedisStore::NoteWords(const char* what, const redisReply* said) noexcept {
   if (size > 0 && problem_[size - 1] == '.') problem_[size - 1] = '\0';
 }
 
-StoreReply RedisStore::Misread(const redisReply* reply) noexcept {
+StoreReply RedisLeaseStore::Misread(const redisReply* reply) noexcept {
   if (reply->type == REDIS_REPLY_ERROR)
     NoteWords("the store says", reply);
   else
@@ -211,7 +217,7 @@ StoreReply RedisStore::Misread(const redisReply* reply) noexcept {
   return {};
 }
 
-StoreReply RedisStore::ReadAcquired(const redisReply* reply) noexcept {
+StoreReply RedisLeaseStore::ReadAcquired(const redisReply* reply) noexcept {
   StoreReply result{.outcome = StoreOutcome::kOk};
   int64_t worker = 0;
   if (!Parse(Text(reply, 1), 0, &worker) || worker < settings_.min_worker || worker >= settings_.max_workers ||
@@ -222,7 +228,7 @@ StoreReply RedisStore::ReadAcquired(const redisReply* reply) noexcept {
   return result;
 }
 
-StoreReply RedisStore::Read(const redisReply* reply) noexcept {
+StoreReply RedisLeaseStore::Read(const redisReply* reply) noexcept {
   const char* outcome = Text(reply, 0);
   StoreReply result;
   if (strcmp(outcome, "busy") == 0 && request_.kind == Kind::kAcquire) {
@@ -262,12 +268,12 @@ StoreReply RedisStore::Read(const redisReply* reply) noexcept {
   return Misread(reply);
 }
 
-size_t RedisStore::record_count() const noexcept {
+size_t RedisLeaseStore::record_count() const noexcept {
   const redisReply* reply = link_.reply(0);
   return reply == nullptr || reply->elements < 2 ? 0 : (static_cast<size_t>(reply->elements) - 2) / 2;
 }
 
-bool RedisStore::Record(size_t index, StoreRecord* record) const noexcept {
+bool RedisLeaseStore::Record(size_t index, StoreRecord* record) const noexcept {
   const redisReply* reply = link_.reply(0);
   const char* field = Text(reply, 2 + 2 * index);
   const char* value = Text(reply, 3 + 2 * index);

@@ -8,33 +8,20 @@
 
 namespace idgen::lease {
 
-// Texts outlive the settings' use. What several servers must agree on: prefix, range, ttl.
-struct RedisStoreSettings {
-  io::RedisLinkSettings link;
-  const char* prefix = "";
-  const char* holder = "";
-  uint32_t min_worker = 0;  // worker ids in [min_worker, max_workers) are leased
-  uint32_t max_workers = 0;
-  int64_t ttl_ms = 0;
-  int replicas = 0;      // that must have a change before it counts
-  bool durable = false;  // the operator's word that the store keeps what it acknowledged
-};
-
-class RedisStore final : public LeaseStore {
+class RedisLeaseStore : public LeaseBackend {
  public:
-  explicit RedisStore(io::RedisLink& link) noexcept : link_(link) {}
+  explicit RedisLeaseStore(io::RedisLink& link) noexcept : link_(link) {}
 
-  void Configure(const RedisStoreSettings& settings) noexcept;
-
+  void Configure(const LeaseStoreSettings& settings) noexcept override;
   void Begin(const StoreRequest& request, int64_t now_us) noexcept override;
   bool Step(int64_t now_us, StoreReply* reply) noexcept override;
   io::Wants wants(int64_t now_us) const noexcept override { return link_.wants(now_us); }
   const char* problem() const noexcept override;
   void Close() noexcept override { link_.Close(); }
 
-  // After a successful kList: how many records, and each. False for one that is not to be read.
-  size_t record_count() const noexcept;
-  bool Record(size_t index, StoreRecord* record) const noexcept;
+  size_t record_count() const noexcept override;
+  bool Record(size_t index, StoreRecord* record) const noexcept override;
+  const char* advice() const noexcept override;
 
  private:
   void Ask(bool whole, int64_t now_us) noexcept;
@@ -46,7 +33,7 @@ class RedisStore final : public LeaseStore {
   StoreReply ReadAcquired(const redisReply* reply) noexcept;
 
   io::RedisLink& link_;
-  RedisStoreSettings settings_;
+  LeaseStoreSettings settings_;
   StoreRequest request_;
   io::RedisScript script_{kRedisLeaseScript};
   bool sent_whole_ = false;  // the script, in the exchange that is under way

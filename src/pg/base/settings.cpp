@@ -6,6 +6,7 @@
 #include "core/layout.h"
 #include "core/server_state.h"
 #include "pg/lease/settings.h"
+#include "pg/lease/store_access.h"
 #include "pg/sequence_host/mark_file.h"
 #include "pg/sequence_host/slot_memory.h"
 #include "pg/sequences/key_prefix.h"
@@ -88,6 +89,7 @@ void DefineSettings() {
                           "with ALTER DATABASE.",
                           &max_generators_per_database, 16, 0, static_cast<int>(core::kMaxLines), PGC_SUSET, 0, nullptr,
                           nullptr, nullptr);
+  DefineStoreAccessSettings();
   DefineLeaseSettings();
   DefineSequenceSettings();
   DefinePrefixSetting();

@@ -22,7 +22,7 @@ struct WorkerStatus {
   bool worker_id_chosen;
   bool leased;  // the settings select a lease
   int64 lease_ttl_ms;
-  bool lease_unguarded;  // the store can fail over, and no replica has to acknowledge
+  char store_advice[256];  // what to change about the lease store; empty if nothing
   lease::LeaseView lease;
   lease::RivalView rival;      // another server with the worker id that is published
   bool presence_fails;         // the static worker id could not be announced to the store

@@ -1,11 +1,10 @@
 // Asking the lease store from a backend.
 #include "pg/lease/store_call.h"
 
-#include "pg/base/wait.h"
-
 #include "io/clock.h"
-#include "io/name_resolver.h"
-#include "io/socket.h"
+#include "lease/stores.h"
+#include "pg/base/wait.h"
+#include "pg/lease/settings.h"
 
 #include <new>
 #include <type_traits>
@@ -14,13 +13,8 @@ namespace idgen::pg {
 namespace {
 
 struct Client {
-  Client() noexcept : link(socket, resolver), store(link) {}
-
   LeaseConfig config;
-  io::Socket socket;
-  io::NameResolver resolver;
-  io::RedisLink link;
-  lease::RedisStore store;
+  lease::ConfiguredLeaseStore store;
 };
 static_assert(std::is_trivially_destructible_v<Client>);
 
@@ -38,7 +32,7 @@ void StoreCall::Run(lease::StoreRequest::Kind kind, Use use, void* context) {
   char problem[256];
   if (!ReadLeaseConfig(&client->config, problem, sizeof problem))
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("no lease store is configured"),
-                    errdetail("%s", problem), errhint("Set \"idgen.lease_store\", and reload.")));
+                    errdetail("%s", problem), errhint("Set \"idgen.lease_store\" and reload the configuration.")));
   const uint32 wait_event = NewWaitEvent("IdgenLeaseStore");
   if (!AcquireExternalFD())
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("no file descriptor is left for a connection")));

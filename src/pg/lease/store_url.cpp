@@ -1,56 +1,72 @@
-// Judging the URL of a store, and hiding its password.
+// Validating the URL of a store, and hiding its password.
 #include "pg/lease/store_url.h"
 
-#include "io/tls.h"
+#include "lease/stores.h"
+#include "sequencer/stores.h"
 
 #include <cstring>
 
 namespace idgen::pg {
+
+uint64 store_access_count = 1;
+
+constinit UrlSetting lease_store_url("idgen.lease_store", lease::LeaseUrlKind);
+constinit UrlSetting sequence_store_url("idgen.sequence_store", sequencer::SequenceUrlKind);
+
 namespace {
 
 constexpr char kHidden[] = "***";
 
-bool RefuseUrl(const char* setting, const char* problem) {
+}  // namespace
+
+bool UrlSetting::Refuse(const char* problem) const {
+  char examples[512];
+  io::JoinUrlTexts(kinds_, &io::UrlKind::examples, ", ", examples, sizeof examples);
   // In PostgreSQL's own words the value would be in the message, and its password in the log.
   GUC_check_errcode(ERRCODE_INVALID_PARAMETER_VALUE);
-  GUC_check_errmsg("invalid value for parameter \"%s\"", setting);
+  GUC_check_errmsg("invalid value for parameter \"%s\"", name_);
   GUC_check_errdetail("The URL of the store is invalid: %s.", problem);
-  GUC_check_errhint(
-      "For example redis://127.0.0.1:6379, rediss://user:password@host/0, "
-      "redis+sentinel://host:26379/mymaster or unix:///run/redis/redis.sock.");
+  GUC_check_errhint("For example %s.", examples);
   return false;
 }
 
-}  // namespace
-
-bool CheckStoreUrl(const char* setting, const StoreUrl* inherited, char** value, void** extra) {
+bool UrlSetting::Check(char** value, void** extra) const {
   *extra = nullptr;
-  StoreUrl* accepted = nullptr;
+  // The leader of a parallel worker sends what it keeps, which is empty; the worker has inherited the URL.
+  if (InitializingParallelWorker ? !is_set_ : **value == '\0') return true;
+  io::PasswordPosition password;
+  const size_t size = strlen(*value);
+  if (!InitializingParallelWorker) {
+    if (size + sizeof kHidden > StoreUrl::kBytes) return Refuse("it is too long");
+    const io::UrlKind* kind = io::FindUrlKind(kinds_, *value);
+    if (kind == nullptr) {
+      char schemes[256], problem[300];
+      io::JoinUrlTexts(kinds_, &io::UrlKind::schemes, ", or ", schemes, sizeof schemes);
+      snprintf(problem, sizeof problem, "it must begin with %s", schemes);
+      return Refuse(problem);
+    }
+    if (const char* problem = kind->validate(*value, &password)) return Refuse(problem);
+  }
+  auto* accepted = static_cast<StoreUrl*>(GucAllocate(sizeof(StoreUrl)));
+  if (accepted == nullptr) return false;
   if (InitializingParallelWorker) {
-    // The leader has sent what it keeps, which is empty; this process has inherited the URL.
-    if (inherited == nullptr) return true;
-    accepted = static_cast<StoreUrl*>(GucAllocate(sizeof(StoreUrl)));
-    if (accepted == nullptr) return false;
-    *accepted = *inherited;
-  } else if (**value != '\0') {
-    wire::RedisUrl url;
-    const size_t size = strlen(*value);
-    if (size + sizeof kHidden > sizeof accepted->shown) return RefuseUrl(setting, "it is too long");
-    if (const char* problem = wire::ParseRedisUrl(*value, &url)) return RefuseUrl(setting, problem);
-    if (url.tls && !io::Tls::Built())
-      return RefuseUrl(setting, "idgen was built without TLS, so that rediss:// cannot be used");
-    accepted = static_cast<StoreUrl*>(GucAllocate(sizeof(StoreUrl)));
-    if (accepted == nullptr) return false;
-    accepted->url = url;
-    const bool hide = url.password_size > 0;
-    const char* rest = *value + url.password_at + url.password_size;
-    snprintf(accepted->shown, sizeof accepted->shown, "%.*s%s%s", static_cast<int>(url.password_at), *value,
-             hide ? kHidden : "", url.password_at == 0 ? *value : rest);
-    // Not for others to find in memory that is given back.
+    *accepted = url_;
+  } else {
+    memcpy(accepted->text, *value, size + 1);
+    const bool hide = password.size > 0;
+    snprintf(accepted->shown, sizeof accepted->shown, "%.*s%s%s", static_cast<int>(password.at), *value,
+             hide ? kHidden : "", *value + password.at + password.size);
+    // Not for others to find in memory that is freed.
     memset(*value, 0, size);
   }
   *extra = accepted;
   return true;
+}
+
+void UrlSetting::Assign(const void* extra) noexcept {
+  is_set_ = extra != nullptr;
+  url_ = is_set_ ? *static_cast<const StoreUrl*>(extra) : StoreUrl();
+  ++store_access_count;
 }
 
 }  // namespace idgen::pg

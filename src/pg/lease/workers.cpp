@@ -5,7 +5,7 @@
 #include "pg/base/row.h"
 #include "pg/base/shared_memory.h"
 #include "pg/lease/store_call.h"
-#include "wire/redis_url.h"
+#include "core/decimal.h"
 
 #include <cstring>
 
@@ -15,10 +15,11 @@ namespace {
 
 constexpr int kColumns = 8;
 
-// Null for what no port can be.
+// Null for what cannot be a port.
 void AddPort(pg::Row<kColumns>& row, const char* digits) {
-  uint16 port;
-  wire::ParsePort(digits, digits + strlen(digits), &port) ? row.Add(Int32GetDatum(port)) : row.AddNull();
+  int64 port;
+  const bool is_port = core::ReadDigits(digits, UINT16_MAX, &port) && port > 0;
+  is_port ? row.Add(Int32GetDatum(static_cast<int32>(port))) : row.AddNull();
 }
 
 void AddHolder(pg::Row<kColumns>& row, const char* holder) {
@@ -49,7 +50,7 @@ int ByWorker(const void* a, const void* b) {
   return left < right ? -1 : left > right;
 }
 
-void StoreRecords(const lease::RedisStore& store, const lease::StoreReply& reply, void* context) {
+void StoreRecords(const lease::LeaseBackend& store, const lease::StoreReply& reply, void* context) {
   auto* fcinfo = static_cast<FunctionCallInfo>(context);
   const size_t count = store.record_count();
   auto* records = static_cast<lease::StoreRecord*>(palloc0(sizeof(lease::StoreRecord) * (count + 1)));
@@ -74,7 +75,7 @@ void StoreRecords(const lease::RedisStore& store, const lease::StoreReply& reply
   }
 }
 
-void KeepReply(const lease::RedisStore&, const lease::StoreReply& reply, void* context) {
+void KeepReply(const lease::LeaseBackend&, const lease::StoreReply& reply, void* context) {
   *static_cast<lease::StoreReply*>(context) = reply;
 }
 

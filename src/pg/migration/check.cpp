@@ -5,7 +5,7 @@
 #include "pg/base/row.h"
 #include "pg/base/settings.h"
 #include "pg/lease/settings.h"
-#include "pg/sequences/sequence_store.h"
+#include "pg/lease/store_access.h"
 #include "pg/sequences/sequencers.h"
 #include "pg/status/diagnosis.h"
 
@@ -73,7 +73,7 @@ PGDLLEXPORT Datum idgen_sql_check_server(PG_FUNCTION_ARGS) {
   if (!pg::HasSequenceStore())
     AddRow(fcinfo, "error", HasSequencers(fcinfo) ? "sequences" : "default sequence",
            "Sequences are used in this database, but no sequence store is configured.",
-           "Set \"idgen.sequence_store\" to the URL of a Redis server and reload the configuration.");
+           "Set \"idgen.sequence_store\" to the URL of a store and reload the configuration.");
   return Datum{0};
 }
 

@@ -2,12 +2,10 @@
 #include "pg/sequences/sequence_store.h"
 
 #include "io/clock.h"
-#include "io/name_resolver.h"
-#include "io/socket.h"
-#include "pg/lease/settings.h"
-#include "pg/lease/store_url.h"
+#include "pg/lease/store_access.h"
 #include "pg/base/monitor_role.h"
 #include "pg/base/wait.h"
+#include "sequencer/stores.h"
 
 #include <new>
 #include <type_traits>
@@ -15,36 +13,16 @@
 namespace idgen::pg {
 namespace {
 
-StoreUrl store_url;
-bool has_url = false;
-char* url_text = nullptr;  // always empty
 int timeout_ms = 2000;
 
-bool CheckUrl(char** value, void** extra, GucSource) {
-  return CheckStoreUrl("idgen.sequence_store", has_url ? &store_url : nullptr, value, extra);
-}
-
-void AssignUrl(const char*, void* extra) {
-  has_url = extra != nullptr;
-  store_url = has_url ? *static_cast<const StoreUrl*>(extra) : StoreUrl();
-  ++store_access_count;
-}
-
-const char* ShownUrl() noexcept { return has_url ? store_url.shown : ""; }
-
 struct Connection {
-  Connection() noexcept : link(socket, resolver), client(link) {}
-
-  LeaseConfig config;
-  uint64 config_count = 0;  // the store_access_count that it is of
+  AccessConfig config;
+  uint64 config_count = 0;  // the store_access_count that `config` was read at
   bool is_open = false;     // a descriptor is reserved
-  io::Socket socket;
-  io::NameResolver resolver;
-  io::RedisLink link;
-  sequencer::Client client;
-  // Of one socket: making such a set for every wait costs more than the store does.
+  sequencer::ConfiguredSequenceStore store;
+  // For one socket: making a set for every wait would cost more than the store's answer.
   WaitEventSet* events = nullptr;
-  uint64 events_of = 0;
+  uint64 events_of = 0;  // the connection
 };
 static_assert(std::is_trivially_destructible_v<Connection>);
 
@@ -58,7 +36,7 @@ void FreeEvents() {
 
 void Close() {
   FreeEvents();
-  own->client.Close();
+  own->store.Close();
   if (own->is_open) ReleaseExternalFD();
   own->is_open = false;
 }
@@ -73,23 +51,24 @@ void Open() {
   }
   if (own->is_open && own->config_count == store_access_count) return;
   Close();
-  if (!ReadSequenceStoreAccess(&own->config))
+  if (!HasSequenceStore())
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("no sequence store is configured"),
                     errdetail("Neither \"idgen.sequence_store\" nor \"idgen.lease_store\" is set."),
-                    errhint("Set \"idgen.sequence_store\", and reload.")));
+                    errhint("Set \"idgen.sequence_store\" and reload the configuration.")));
   if (!AcquireExternalFD())
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("no file descriptor is left for a connection")));
   own->is_open = true;
   own->config_count = store_access_count;
-  own->link.Configure(own->config.StoreSettings().link);
+  ReadSequenceStoreAccess(&own->config);
+  own->store.Configure(own->config.Access(0));
 }
 
 // Waits for the reply over a connection that stands.
 void WaitForReply(const io::Wants& wants, long ms) {
-  if (own->events != nullptr && own->events_of != own->link.connection()) FreeEvents();
+  if (own->events != nullptr && own->events_of != own->store.connection()) FreeEvents();
   if (own->events == nullptr) {
     own->events = NewWaitEventSet(3);
-    own->events_of = own->link.connection();
+    own->events_of = own->store.connection();
     AddWaitEventToSet(own->events, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
     // In single-user mode there is no postmaster to watch.
     if (IsUnderPostmaster) AddWaitEventToSet(own->events, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
@@ -102,28 +81,27 @@ void WaitForReply(const io::Wants& wants, long ms) {
 }
 
 void Wait(int64 now_us) {
-  const io::Wants wants = own->client.wants(now_us);
+  const io::Wants wants = own->store.wants(now_us);
   const int64 sleep_us = Max(wants.wake_boot_us - now_us, int64{0});
   const auto ms = static_cast<long>(Min(sleep_us / core::kUsPerMs + 1, int64{1000}));
-  if (own->link.is_exchanging() && wants.read && !wants.write) return WaitForReply(wants, ms);
+  if (own->store.is_exchanging() && wants.read && !wants.write) return WaitForReply(wants, ms);
   WaitOnLatchAnd(wants, ms, wait_event);
   ResetLatch(MyLatch);
   CHECK_FOR_INTERRUPTS();
 }
 
 [[noreturn]] void RaiseNoAnswer() {
-  const sequencer::Client& client = own->client;
-  const char* unsure = client.is_unsure() ? " It may have carried out what it was asked, and was not asked again: "
-                                            "values that it has given so are nobody's."
-                                          : "";
+  const sequencer::SequenceStore& store = own->store;
+  const char* unsure = store.is_unsure() ? " It may have carried out what it was asked, and was not asked again: "
+                                           "values that it has given so are nobody's."
+                                         : "";
   // Without the address it begins the sentence.
-  char* shown = pstrdup(MaySeeServer() ? client.problem() : client.reason());
+  char* shown = pstrdup(MaySeeServer() ? store.problem() : store.reason());
   if (!MaySeeServer()) *shown = static_cast<char>(pg_toupper(static_cast<unsigned char>(*shown)));
-  ereport(ERROR, (errcode(client.is_garbled() ? ERRCODE_PROTOCOL_VIOLATION : ERRCODE_CONNECTION_FAILURE),
+  ereport(ERROR, (errcode(store.is_garbled() ? ERRCODE_PROTOCOL_VIOLATION : ERRCODE_CONNECTION_FAILURE),
                   errmsg("the sequence store does not answer"), errdetail("%s.%s", shown, unsure),
-                  errdetail_log("%s.%s", client.problem(), unsure),
-                  errhint("See \"%s\" and \"idgen.sequence_timeout\".",
-                          has_url ? "idgen.sequence_store" : "idgen.lease_store")));
+                  errdetail_log("%s.%s", store.problem(), unsure),
+                  errhint("See \"%s\" and \"idgen.sequence_timeout\".", StoreSetting())));
 }
 
 // Nothing is wrong with the connection, which stays.
@@ -136,35 +114,18 @@ void Wait(int64 now_us) {
 }  // namespace
 
 void DefineSequenceSettings() {
-  DefineCustomStringVariable("idgen.sequence_store", "Sets the URL of the sequence store.",
-                             "Same format as idgen.lease_store. Empty means idgen.lease_store, with its password file.",
-                             &url_text, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, CheckUrl, AssignUrl, ShownUrl);
   DefineCustomIntVariable("idgen.sequence_timeout",
                           "Sets the maximum time for one call to the sequence store, including the connection.",
                           "After that the call gets an error.", &timeout_ms, 2000, 10, 60 * 1000, PGC_USERSET,
                           GUC_UNIT_MS, nullptr, nullptr, nullptr);
 }
 
-bool ReadSequenceStoreAccess(LeaseConfig* config) {
-  const bool has_lease_store = ReadStoreAccess(config);
-  if (!has_url) return has_lease_store;
-  config->url = store_url.url;
-  config->password_file[0] = '\0';  // another store's
-  return true;
-}
-
 int64 StoreTimeoutUs() noexcept { return timeout_ms * core::kUsPerMs; }
 
-bool HasSequenceStore() { return has_url || HasLeaseStore(); }
-
-bool SequencesShareLeaseStore() {
-  return HasLeaseStore() && (!has_url || wire::MayBeOneRedis(store_url.url, LeaseStoreUrl()));
-}
-
-const char* StoreSetting() noexcept { return has_url ? "idgen.sequence_store" : "idgen.lease_store"; }
+const char* StoreSetting() noexcept { return UrlOfSequences().name(); }
 
 uint64 StoreIdentity() noexcept {
-  const char* shown = has_url ? store_url.shown : ShownStore();
+  const char* shown = UrlOfSequences().shown();
   return hash_bytes_extended(reinterpret_cast<const unsigned char*>(shown), static_cast<int>(strlen(shown)), 0);
 }
 
@@ -172,13 +133,13 @@ bool AskStore(const sequencer::Operation& operation, const sequencer::StoreKey* 
               int count, int64 until_us) {
   Open();
   if (io::BootUs() >= until_us) RaiseTimeIsUp();
-  using State = sequencer::Client::State;
+  using State = sequencer::SequenceStore::State;
   State state = State::kBusy;
   PG_TRY();
   {
     int64 now_us = io::BootUs();
-    own->client.Begin(operation, keys, answers, count, now_us, until_us);
-    while ((state = own->client.Step(now_us)) == State::kBusy) {
+    own->store.Begin(operation, keys, answers, count, now_us, until_us);
+    while ((state = own->store.Step(now_us)) == State::kBusy) {
       Wait(now_us);
       now_us = io::BootUs();
     }
@@ -194,12 +155,12 @@ bool AskStore(const sequencer::Operation& operation, const sequencer::StoreKey* 
     if (answers[i].outcome != sequencer::Answer::Outcome::kMisread) continue;
     Close();
     ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION), errmsg("unexpected reply from sequence store"),
-                    errdetail("What answers is not a Redis, or not one that can run this request."),
-                    errhint("See \"%s\".", has_url ? "idgen.sequence_store" : "idgen.lease_store")));
+                    errdetail("The server that answered is not a sequence store, or cannot run this request."),
+                    errhint("See \"%s\".", StoreSetting())));
   }
-  return own->client.came_from_one();
+  return own->store.came_from_one();
 }
 
-uint64 StoreConnection() noexcept { return own->link.connection(); }
+uint64 StoreConnection() noexcept { return own->store.connection(); }
 
 }  // namespace idgen::pg

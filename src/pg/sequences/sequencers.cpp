@@ -29,8 +29,8 @@ bool IsSliding(const text* mode) {
   const std::string_view given(VARDATA_ANY(mode), static_cast<size_t>(VARSIZE_ANY_EXHDR(mode)));
   if (given == kSliding) return true;
   if (given != kFromFirstUse)
-    Refuse("invalid sequencer \"ttl_mode\"",
-           psprintf("The mode is \"%s\"; it must be \"%s\" or \"%s\".", text_to_cstring(mode), kFromFirstUse, kSliding));
+    Refuse("invalid sequencer \"ttl_mode\"", psprintf("The mode is \"%s\"; it must be \"%s\" or \"%s\".",
+                                                      text_to_cstring(mode), kFromFirstUse, kSliding));
   return false;
 }
 
@@ -44,14 +44,16 @@ void Check(const sequencer::Definition& definition) {
       return Refuse("invalid sequencer start",
                     psprintf("The start is %s; it must be 0 or more.", Number(definition.start)));
     case Fault::kMaxBelowStart:
-      return Refuse("sequencer maximum is below its start",
-                    psprintf("The maximum is %s; the start is %s.", Number(definition.max_value), Number(definition.start)));
+      return Refuse(
+          "sequencer maximum is below its start",
+          psprintf("The maximum is %s; the start is %s.", Number(definition.max_value), Number(definition.start)));
     case Fault::kMaxBelowStep:
-      return Refuse("sequencer maximum is below its step",
-                    psprintf("The maximum is %s; the step is %s.", Number(definition.max_value), Number(definition.step)));
+      return Refuse(
+          "sequencer maximum is below its step",
+          psprintf("The maximum is %s; the step is %s.", Number(definition.max_value), Number(definition.step)));
     case Fault::kCache:
-      return Refuse("invalid sequencer cache",
-                    psprintf("The cache is %d; it must be from 1 to %d values.", definition.cache, sequencer::kMaxCache));
+      return Refuse("invalid sequencer cache", psprintf("The cache is %d; it must be from 1 to %d values.",
+                                                        definition.cache, sequencer::kMaxCache));
     case Fault::kSegments:
       return Refuse(psprintf("sequencer with a %s cannot have a cache", definition.cycle ? "cycle" : "TTL"),
                     psprintf("A server would continue to issue its cached values after %s.",
@@ -100,8 +102,7 @@ sequencer::Definition ParseSequencer(const SequencerText& given) {
   if (given.prefix != nullptr &&
       !sequencer::MayBePrefix({VARDATA_ANY(given.prefix), static_cast<size_t>(VARSIZE_ANY_EXHDR(given.prefix))}))
     Refuse("invalid sequencer \"key_prefix\"",
-           psprintf("The prefix must have 1 to %zu bytes and no braces, which have a meaning in Redis Cluster.",
-                    sequencer::kMaxPrefixBytes));
+           psprintf("The prefix must have 1 to %zu bytes and no braces.", sequencer::kMaxPrefixBytes));
   if (given.start != nullptr) definition.start = *given.start;
   if (given.step != nullptr) definition.step = *given.step;
   if (given.max_value != nullptr) definition.max_value = *given.max_value;

@@ -4,7 +4,7 @@
 #include "io/clock.h"
 #include "pg/base/monitor_role.h"
 #include "pg/base/settings.h"
-#include "pg/sequences/sequence_store.h"
+#include "pg/lease/store_access.h"
 
 #include <cerrno>
 #include <cmath>
@@ -137,11 +137,7 @@ Diagnosis DiagnoseHealth(const WorkerStatus& status) {
     return {"ok", psprintf("The server keeps its previous settings. %s", status.settings_problem),
             "Correct the settings and reload the configuration."};
   if (const Diagnosis memory = DiagnoseStoreMemory(status); memory.reason != nullptr) return memory;
-  if (status.leased && status.lease_unguarded)
-    return {
-        "ok", nullptr,
-        "The store can fail over, and an isolated master could then renew leases that the new master grants to other "
-        "servers. Set \"idgen.redis_replicas\" to a number of replicas that an isolated master cannot have."};
+  if (status.leased && *status.store_advice != '\0') return {"ok", nullptr, pstrdup(status.store_advice)};
   if (status.leased) return {"ok", nullptr, nullptr};
   if (status.presence_fails)
     return {"ok", "The store cannot be reached, so another server with the same static worker id would go unnoticed.",
@@ -163,20 +159,22 @@ Diagnosis DiagnoseHealth(const WorkerStatus& status) {
 }  // namespace
 
 Diagnosis DiagnoseStoreMemory(const WorkerStatus& status) {
-  if (!status.leased) return {"ok", nullptr, nullptr};
+  if (!status.leased || !lease_store_url.is_set()) return {"ok", nullptr, nullptr};
   const bool shared = SequencesShareLeaseStore();
+  const io::UrlKind& store = lease_store_url.kind();
   if (status.lease.memory == lease::StoreMemory::kEvicts)
-    return {"ok", "The lease store evicts keys when it runs short of memory (its \"maxmemory-policy\" is allkeys-...).",
-            shared ? "Set its \"maxmemory-policy\" to noeviction, and give sequences a Redis of their own "
-                     "(\"idgen.sequence_store\"). An evicted key lets all servers' leases expire and makes sequences "
-                     "start over."
-                   : "Set its \"maxmemory-policy\" to noeviction. An evicted key lets all servers' leases expire."};
-  if (status.lease.memory == lease::StoreMemory::kLimited && shared)
     return {
-        "ok",
-        "The lease store also holds the sequences, and its memory is limited (\"maxmemory\"). If sequence keys fill "
-        "it, leases cannot be renewed and no server issues ids.",
-        "Give sequences a Redis of their own (\"idgen.sequence_store\")."};
+        "ok", psprintf("The lease store evicts keys when it runs short of memory (%s).", store.evicts_keys),
+        psprintf(shared ? "%s, and give sequences a store of their own (\"idgen.sequence_store\"). An evicted key lets "
+                          "all servers' leases expire and makes sequences start over."
+                        : "%s. An evicted key lets all servers' leases expire.",
+                 store.keep_keys_advice)};
+  if (status.lease.memory == lease::StoreMemory::kLimited && shared)
+    return {"ok",
+            psprintf("The lease store also holds the sequences, and its memory is limited (%s). If sequence keys fill "
+                     "it, leases cannot be renewed and no server issues ids.",
+                     store.memory_limit),
+            "Give sequences a store of their own (\"idgen.sequence_store\")."};
   return {"ok", nullptr, nullptr};
 }
 

@@ -89,8 +89,8 @@ Diagnosis DiagnoseLease(const WorkerStatus& status, bool in_full) {
   const lease::LeaseView& view = status.lease;
   if (!status.worker_id.had)
     return {"refused", WhyNoWorkerId(status, in_full),
-            *ShownStore() == '\0' ? "Set \"idgen.lease_store\" and reload the configuration."
-                                  : "Change one of these settings and reload the configuration."};
+            !lease_store_url.is_set() ? "Set \"idgen.lease_store\" and reload the configuration."
+                                      : "Change one of these settings and reload the configuration."};
   if (status.view.phase == Phase::kRefused) return DiagnoseRefused(status);
   if (status.view.phase == Phase::kWaiting)
     return {"waiting",

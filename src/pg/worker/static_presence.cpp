@@ -4,7 +4,6 @@
 #include "io/clock.h"
 #include "io/token.h"
 #include "lease/lease_source.h"
-#include "pg/sequences/sequence_store.h"
 #include "pg/base/settings.h"
 
 #include <cstring>
@@ -12,17 +11,14 @@
 namespace idgen::pg {
 
 StaticPresence::StaticPresence(Shared& shared) noexcept
-    : shared_(shared),
-      link_(socket_, resolver_),
-      store_(link_),
-      presence_(store_, shared.presence_token, io::MakeToken) {}
+    : shared_(shared), presence_(store_, shared.presence_token, io::MakeToken) {}
 
 void StaticPresence::ReadSettings() {
   LeaseConfig config;
   const bool has_store = ReadPresenceConfig(&config);
   if (has_store == has_store_ && memcmp(&config, &config_, sizeof config) == 0) return;
   presence_.Stop();
-  link_.Close();
+  store_.Close();
   memcpy(static_cast<void*>(&config_), &config, sizeof config);
   has_store_ = has_store;
   if (!has_store_) return;
@@ -35,7 +31,7 @@ void StaticPresence::Turn(bool is_static) noexcept {
   const core::Identity identity(shared_.server.identity.load());
   if (!is_static || !has_store_ || !identity) {
     presence_.Stop();
-    link_.Close();
+    store_.Close();
     return;
   }
   // What this server can issue until what it says now runs out, if it is not heard of again.

@@ -5,9 +5,8 @@
 #include "pg/lease/settings.h"
 #include "pg/base/shared_memory.h"
 
-#include "io/name_resolver.h"
-#include "io/socket.h"
 #include "lease/presence.h"
+#include "lease/stores.h"
 
 namespace idgen::pg {
 
@@ -26,10 +25,7 @@ class StaticPresence {
   Shared& shared_;
   LeaseConfig config_ = {};
   bool has_store_ = false;
-  io::Socket socket_;
-  io::NameResolver resolver_;
-  io::RedisLink link_;
-  lease::RedisStore store_;
+  lease::ConfiguredLeaseStore store_;
   lease::Presence presence_;
 };
 

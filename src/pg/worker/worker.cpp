@@ -14,13 +14,12 @@
 
 #include "io/ceiling_file.h"
 #include "io/clock.h"
-#include "io/name_resolver.h"
-#include "io/socket.h"
 #include "io/token.h"
 #include "lease/keeper.h"
 #include "lease/lease_source.h"
 #include "lease/noted_source.h"
 #include "lease/static_source.h"
+#include "lease/stores.h"
 
 #include <cstring>
 
@@ -50,8 +49,6 @@ class Service {
       : shared_(shared),
         file_(io::PosixDisk(), DataDir, static_cast<unsigned>(pg_file_create_mode)),
         static_source_(file_, cluster),
-        link_(socket_, resolver_),
-        store_(link_),
         lease_source_(store_, shared.lease_memo, io::MakeToken),
         noted_source_(lease_source_, file_, cluster),
         presence_(shared),
@@ -80,10 +77,7 @@ class Service {
   Shared& shared_;
   io::CeilingFile file_;
   lease::StaticSource static_source_;
-  io::Socket socket_;
-  io::NameResolver resolver_;
-  io::RedisLink link_;
-  lease::RedisStore store_;
+  lease::ConfiguredLeaseStore store_;
   lease::LeaseSource lease_source_;
   lease::NotedSource noted_source_;
   StaticPresence presence_;
@@ -142,7 +136,7 @@ bool Service::ReadLeaseSettings() {
 
 void Service::UseSource() {
   source_ = shared_.source = wanted_;
-  link_.Close();
+  store_.Close();
   if (!leased() || source_ == kNoSource) return noted_source_.SetRules({});
   lease_config_ = wanted_config_;
   const lease::Settings settings = CurrentSettings();
@@ -233,7 +227,8 @@ void Service::ShowView() {
   status.worker_id_chosen = WorkerNumberSource() != lease::NumberSource::kStatic || WorkerIdIsChosen();
   status.leased = WorkerNumberSource() == lease::NumberSource::kLease;
   status.lease_ttl_ms = lease_config_.ttl_ms;
-  status.lease_unguarded = lease_config_.url.kind == wire::RedisUrl::Kind::kSentinel && lease_config_.replicas == 0;
+  const char* advice = store_.advice();
+  strlcpy(status.store_advice, advice != nullptr ? advice : "", sizeof status.store_advice);
   status.lease = lease_source_.view();
   status.rival = leased() ? status.lease.rival : presence_.view().rival;
   status.presence_fails = !leased() && presence_.view().failures > 0;

@@ -280,7 +280,7 @@ class Client {
  public:
   ~Client() { link_.Close(); }  // memory and sockets are not given back by destructors
 
-  void Configure(const wire::RedisUrl& url, const std::string& key, int holder, int min_worker, int max_workers,
+  void Configure(const std::string& url, const std::string& key, int holder, int min_worker, int max_workers,
                  int64_t ttl_ms, bool durable) {
     key_ = key;
     holder_name_ = HolderName(holder);
@@ -291,9 +291,9 @@ class Client {
     call_.ttl_ms = ttl_ms;
     call_.reach_ms = kReachMs;
     call_.durable = durable;
-    lease::RedisStoreSettings settings;
-    settings.link.url = url;
-    settings.link.connect_timeout_us = settings.link.timeout_us = 5 * core::kUsPerSecond;
+    lease::LeaseStoreSettings settings;
+    settings.access.url = url.c_str();
+    settings.access.connect_timeout_us = settings.access.timeout_us = 5 * core::kUsPerSecond;
     settings.prefix = key_.c_str();
     settings.holder = holder_name_.c_str();
     settings.min_worker = static_cast<uint32_t>(min_worker);
@@ -353,7 +353,7 @@ class Client {
   Tap tap_;
   io::NameResolver resolver_;
   io::RedisLink link_{tap_, resolver_};
-  lease::RedisStore store_{link_};
+  lease::RedisLeaseStore store_{link_};
   // Over this connection: who wrote last. A list doesn't ask, but those who list have a connection of their own.
   bool asked_ = false;
   bool kept_quiet_ = false;
@@ -361,7 +361,7 @@ class Client {
 
 // What all sequences share.
 struct Run {
-  wire::RedisUrl url;
+  std::string url;
   Control& control;
   Breaks breaks;
   uint64_t steps = 0, faults = 0;
@@ -813,13 +813,14 @@ int main(int argc, char** argv) {
   if (where.empty()) return Usage();
   wire::RedisUrl url;
   const bool is_path = where.find('/') != std::string::npos;
-  const char* problem = wire::ParseRedisUrl(((is_path ? "unix://" : "redis://") + where).c_str(), &url);
+  const std::string text = (is_path ? "unix://" : "redis://") + where;
+  const char* problem = wire::ParseRedisUrl(text.c_str(), &url);
   if (problem != nullptr) Die("%s: %s", where.c_str(), problem);
 
   signal(SIGPIPE, SIG_IGN);  // hiredis doesn't
   const auto begun = std::chrono::steady_clock::now();
   Control control(url);
-  Run run{.url = url, .control = control, .breaks = breaks};
+  Run run{.url = text, .control = control, .breaks = breaks};
   std::vector<std::unique_ptr<Sequence>> sequences;
   uint64_t started = 0, finished = 0;
   bool same = true;

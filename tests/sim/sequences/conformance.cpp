@@ -19,7 +19,7 @@
 #include "io/name_resolver.h"
 #include "io/socket.h"
 #include "engine/random.h"
-#include "sequencer/redis/client.h"
+#include "sequencer/redis/store.h"
 #include "sequences/store_model.h"
 #include "wire/redis_url.h"
 
@@ -102,12 +102,10 @@ bool Same(const Answer& a, const Answer& b) { return Describe(a) == Describe(b);
 
 class Sequence {
  public:
-  Sequence(Control& control, const wire::RedisUrl& url, const Breaks& breaks, uint64_t seed)
-      : control_(control), breaks_(breaks), seed_(seed), random_(seed), link_(socket_, resolver_), client_(link_) {
-    io::RedisLinkSettings settings;
-    settings.url = url;
-    settings.connect_timeout_us = settings.timeout_us = 5 * core::kUsPerSecond;
-    link_.Configure(settings);
+  Sequence(Control& control, const std::string& url, const Breaks& breaks, uint64_t seed)
+      : control_(control), breaks_(breaks), seed_(seed), random_(seed), link_(socket_, resolver_), store_(link_) {
+    store_.Configure(
+        {.url = url.c_str(), .connect_timeout_us = 5 * core::kUsPerSecond, .timeout_us = 5 * core::kUsPerSecond});
     key_ = sequencer::WriteStoreKey("conformance:", std::to_string(seed), room_);
     name_ = key_.value();
     const bool is_plain = random_.Chance(0.3);
@@ -242,13 +240,13 @@ class Sequence {
 
   Answer Ask(const Operation& operation) {
     Answer answer;
-    client_.Begin(operation, &key_, &answer, 1, io::BootUs(), io::BootUs() + 5 * core::kUsPerSecond);
+    store_.Begin(operation, &key_, &answer, 1, io::BootUs(), io::BootUs() + 5 * core::kUsPerSecond);
     while (true) {
-      const auto state = client_.Step(io::BootUs());
-      if (state == sequencer::Client::State::kDone) return answer;
-      if (state == sequencer::Client::State::kFailed) Die("the store", client_.problem());
+      const auto state = store_.Step(io::BootUs());
+      if (state == sequencer::SequenceStore::State::kDone) return answer;
+      if (state == sequencer::SequenceStore::State::kFailed) Die("the store", store_.problem());
       const int64_t now_us = io::BootUs();
-      const io::Wants wants = client_.wants(now_us);
+      const io::Wants wants = store_.wants(now_us);
       pollfd polled = {wants.fd, static_cast<short>((wants.read ? POLLIN : 0) | (wants.write ? POLLOUT : 0)), 0};
       const int64_t wait_ms = std::clamp<int64_t>((wants.wake_boot_us - now_us) / core::kUsPerMs + 1, 0, 1000);
       poll(&polled, wants.fd < 0 ? 0 : 1, static_cast<int>(wait_ms));
@@ -262,7 +260,7 @@ class Sequence {
   io::Socket socket_;
   io::NameResolver resolver_;
   io::RedisLink link_;
-  sequencer::Client client_;
+  sequencer::RedisSequenceStore store_;
   char room_[sequencer::kMaxStoreKeyBytes];
   sequencer::StoreKey key_;
   std::string name_;
@@ -292,8 +290,8 @@ int main(int argc, char** argv) {
   }
   wire::RedisUrl url;
   const bool is_path = where.find('/') != std::string::npos;
-  if (where.empty() || is_usage ||
-      wire::ParseRedisUrl(((is_path ? "unix://" : "redis://") + where).c_str(), &url) != nullptr) {
+  const std::string text = (is_path ? "unix://" : "redis://") + where;
+  if (where.empty() || is_usage || wire::ParseRedisUrl(text.c_str(), &url) != nullptr) {
     fprintf(
         stderr,
         "usage: conformance SOCKET|HOST:PORT [--seed N] [--sequences COUNT] [--break=NAME]... [--expect-mismatch]\n"
@@ -304,7 +302,7 @@ int main(int argc, char** argv) {
   Control control(url);
   uint64_t finished = 0;
   bool same = true;
-  while (same && finished < count) same = Sequence(control, url, breaks, seed + finished++).Run();
+  while (same && finished < count) same = Sequence(control, text, breaks, seed + finished++).Run();
   printf("%" PRIu64 " sequences from %" PRIu64 ": %" PRIu64 " steps; mismatches: %d\n", finished, seed,
          finished * kSteps, same ? 0 : 1);
   return same == expect_mismatch ? 1 : 0;

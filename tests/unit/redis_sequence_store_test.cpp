@@ -1,5 +1,5 @@
 // What the store is asked, what its answers mean, and what is asked again: only what was not carried out.
-#include "sequencer/redis/client.h"
+#include "sequencer/redis/store.h"
 
 #include <gtest/gtest.h>
 
@@ -7,13 +7,14 @@
 #include <memory>
 
 #include "redis_world.h"
+#include "sequencer/redis/request.h"
 
 namespace idgen::sequencer {
 namespace {
 
 using Kind = Operation::Kind;
 using Outcome = Answer::Outcome;
-using State = Client::State;
+using State = SequenceStore::State;
 
 constexpr char kFirst[] = "10.0.0.1:6379";
 constexpr char kSecond[] = "10.0.0.2:6379";
@@ -24,9 +25,9 @@ std::string Int(int64_t number) { return ":" + std::to_string(number) + "\r\n"; 
 
 class World : public RedisWorld {
  public:
-  using State = Client::State;
+  using State = SequenceStore::State;
 
-  explicit World(const char* url = "redis://10.0.0.1") : RedisWorld(url), client(link) {
+  explicit World(const char* url = "redis://10.0.0.1") : RedisWorld(url), store(link) {
     for (const char* server : {kFirst, kSecond}) At(server).answers["SCRIPT"] = Bulk(kSha);
   }
 
@@ -38,19 +39,19 @@ class World : public RedisWorld {
       store_keys.push_back(WriteStoreKey("p:", key, rooms.back().data()));
     }
     answers.assign(keys.size(), Answer());
-    client.Begin(operation, store_keys.data(), answers.data(), static_cast<int>(keys.size()), now_us,
-                 now_us + core::kUsPerSecond);
-    return Finish([this] { return client.Step(now_us); }, State::kBusy);
+    store.Begin(operation, store_keys.data(), answers.data(), static_cast<int>(keys.size()), now_us,
+                now_us + core::kUsPerSecond);
+    return Finish([this] { return store.Step(now_us); }, State::kBusy);
   }
   const Command& Heard(size_t index = 0, const char* server = kFirst) { return At(server).heard.at(index); }
 
-  Client client;
+  RedisSequenceStore store;
   std::deque<std::string> rooms;
   std::vector<StoreKey> store_keys;
   std::vector<Answer> answers;
 };
 
-TEST(SequenceClient, AsksAPlainIncrbyWhereNoRuleNeedsMore) {
+TEST(RedisSequenceStore, AsksAPlainIncrbyWhereNoRuleNeedsMore) {
   World world;
   world.At(kFirst).answers["INCRBY"] = Int(5);
   ASSERT_EQ(world.Ask({.definition = {}, .count = 3}), State::kDone);
@@ -60,7 +61,7 @@ TEST(SequenceClient, AsksAPlainIncrbyWhereNoRuleNeedsMore) {
   EXPECT_EQ(world.answers[0].grant.Value(2), 5);
 }
 
-TEST(SequenceClient, GivesTheScriptItsNumbersAsTexts) {
+TEST(RedisSequenceStore, GivesTheScriptItsNumbersAsTexts) {
   World world;
   world.At(kFirst).answers["EVAL"] = Array({"ok", "11"});
   const Definition definition = {
@@ -74,7 +75,7 @@ TEST(SequenceClient, GivesTheScriptItsNumbersAsTexts) {
                             "4", "16", "8", "12"}));                           // powers of two below 3
 }
 
-TEST(SequenceClient, TellsTheScriptWhatCannotFit) {
+TEST(RedisSequenceStore, TellsTheScriptWhatCannotFit) {
   const auto words = [](const Definition& definition, int64_t count) {
     World world;
     world.At(kFirst).answers["EVAL"] = Array({"full", ""});
@@ -89,7 +90,7 @@ TEST(SequenceClient, TellsTheScriptWhatCannotFit) {
             (Command{"2", "", "", "", "", "0", "2"}));  // the sum is no bigint
 }
 
-TEST(SequenceClient, AsksForASegmentWithItsGenerationAndNumber) {
+TEST(RedisSequenceStore, AsksForASegmentWithItsGenerationAndNumber) {
   World world;
   world.At(kFirst).answers["EVAL"] = Array({"ok", "100", "7", "1763650000000001", "1763650000000000"});
   ASSERT_EQ(world.Ask({.kind = Kind::kSegment, .definition = {.cache = 1000}, .count = 50}), State::kDone);
@@ -101,7 +102,7 @@ TEST(SequenceClient, AsksForASegmentWithItsGenerationAndNumber) {
   EXPECT_EQ(world.answers[0].number_before, 1763650000000000);
 }
 
-TEST(SequenceClient, ASegmentWithoutAGenerationOrNumberIsNone) {
+TEST(RedisSequenceStore, ASegmentWithoutAGenerationOrNumberIsNone) {
   for (const std::string& reply : {Array({"ok", "100"}), Array({"ok", "100", "x"}), Int(100), Array({"ok", "100", "7"}),
                                    Array({"ok", "100", "7", "", ""}), Array({"ok", "100", "7", "8", "x"})}) {
     World world;
@@ -111,7 +112,7 @@ TEST(SequenceClient, ASegmentWithoutAGenerationOrNumberIsNone) {
   }
 }
 
-TEST(SequenceClient, GivesBackWhatNobodyGot) {
+TEST(RedisSequenceStore, GivesBackWhatNobodyGot) {
   World world;
   world.At(kFirst).answers["EVAL"] = Array({"ok", "1", "7"});
   const Operation operation = {.kind = Kind::kReturn,
@@ -128,7 +129,7 @@ TEST(SequenceClient, GivesBackWhatNobodyGot) {
   EXPECT_TRUE(world.answers[0].had);
 }
 
-TEST(SequenceClient, AsksTheScriptBySumOnceItIsKnown) {
+TEST(RedisSequenceStore, AsksTheScriptBySumOnceItIsKnown) {
   World world;
   world.At(kFirst).answers["EVAL"] = world.At(kFirst).answers["EVALSHA"] = Array({"ok", "1"});
   ASSERT_EQ(world.Ask({.definition = kCounted}), State::kDone);
@@ -137,7 +138,7 @@ TEST(SequenceClient, AsksTheScriptBySumOnceItIsKnown) {
   EXPECT_EQ(world.Heard(2)[1], kSha);
 }
 
-TEST(SequenceClient, SendsTheWholeScriptToAServerThatHasForgottenIt) {
+TEST(RedisSequenceStore, SendsTheWholeScriptToAServerThatHasForgottenIt) {
   World world;
   world.At(kFirst).answers["EVAL"] = Array({"ok", "1"});
   world.At(kFirst).answers["EVALSHA"] = "-NOSCRIPT No matching script.\r\n";
@@ -147,7 +148,7 @@ TEST(SequenceClient, SendsTheWholeScriptToAServerThatHasForgottenIt) {
   EXPECT_EQ(world.answers[0].outcome, Outcome::kOk);
 }
 
-TEST(SequenceClient, WhatTheStoreSaysIsPrintable) {
+TEST(RedisSequenceStore, WhatTheStoreSaysIsPrintable) {
   for (const char* word : {"NOSCRIPT", "OOM"}) {  // one that is asked again until it is given up, and one that is not
     World world;
     world.At(kFirst).answers["EVAL"] = world.At(kFirst).answers["EVALSHA"] =
@@ -158,7 +159,7 @@ TEST(SequenceClient, WhatTheStoreSaysIsPrintable) {
   }
 }
 
-TEST(SequenceClient, AsksTheScriptWhereAnIncrbyWouldOverflow) {
+TEST(RedisSequenceStore, AsksTheScriptWhereAnIncrbyWouldOverflow) {
   World world;
   world.At(kFirst).answers["INCRBY"] = "-ERR increment or decrement would overflow\r\n";
   world.At(kFirst).answers["EVAL"] = Array({"full", "9223372036854775806"});
@@ -168,7 +169,7 @@ TEST(SequenceClient, AsksTheScriptWhereAnIncrbyWouldOverflow) {
   EXPECT_EQ(world.answers[0].last, INT64_MAX - 1);
 }
 
-TEST(SequenceClient, NeverSendsAnAmountThatIsNoBigint) {
+TEST(RedisSequenceStore, NeverSendsAnAmountThatIsNoBigint) {
   World world;
   world.At(kFirst).answers["EVAL"] = Array({"full", ""});
   ASSERT_EQ(world.Ask({.definition = {.start = kMaxValue, .step = kMaxValue}, .count = 2}), State::kDone);
@@ -177,7 +178,7 @@ TEST(SequenceClient, NeverSendsAnAmountThatIsNoBigint) {
   EXPECT_EQ(world.At(kFirst).Verbs(), "EVAL SCRIPT");
 }
 
-TEST(SequenceClient, AsksManyKeysTogether) {
+TEST(RedisSequenceStore, AsksManyKeysTogether) {
   World world;
   world.At(kFirst).answers["INCRBY"] = Int(1);
   const std::vector<std::string> keys(1000, "k");
@@ -187,7 +188,7 @@ TEST(SequenceClient, AsksManyKeysTogether) {
   for (const Answer& answer : world.answers) EXPECT_EQ(answer.outcome, Outcome::kOk);
 }
 
-TEST(SequenceClient, LoadsTheScriptBeforeItAsksManyKeys) {
+TEST(RedisSequenceStore, LoadsTheScriptBeforeItAsksManyKeys) {
   World world;
   world.At(kFirst).answers["EVALSHA"] = Array({"ok", "1"});
   ASSERT_EQ(world.Ask({.definition = kCounted}, {"a", "b"}), State::kDone);
@@ -195,7 +196,7 @@ TEST(SequenceClient, LoadsTheScriptBeforeItAsksManyKeys) {
 }
 
 // A Cluster has keys on several nodes. Those that are here are not asked for again.
-TEST(SequenceClient, FollowsOnlyTheKeysThatAreElsewhere) {
+TEST(RedisSequenceStore, FollowsOnlyTheKeysThatAreElsewhere) {
   World world;
   world.At(kSecond).answers["INCRBY"] = Int(7);
   world.At(kFirst).answers_by = [](const Command& command) {
@@ -211,7 +212,7 @@ TEST(SequenceClient, FollowsOnlyTheKeysThatAreElsewhere) {
   EXPECT_EQ(world.At(kSecond).heard.size(), 1u);
 }
 
-TEST(SequenceClient, SaysWhatTheStoreSays) {
+TEST(RedisSequenceStore, SaysWhatTheStoreSays) {
   const struct {
     const char* reply;
     Outcome outcome;
@@ -235,7 +236,7 @@ TEST(SequenceClient, SaysWhatTheStoreSays) {
   }
 }
 
-TEST(SequenceClient, BelievesNoAnswerThatCannotBe) {
+TEST(RedisSequenceStore, BelievesNoAnswerThatCannotBe) {
   const Definition definition = {.start = 3, .step = 4, .max_value = 20, .cycle = true};
   for (const std::string& reply :
        {Array({"ok", "2"}), Array({"ok", "21"}), Array({"ok", "07"}), Array({"ok", "-1"}), Array({"ok"}), Int(7),
@@ -247,36 +248,36 @@ TEST(SequenceClient, BelievesNoAnswerThatCannotBe) {
   }
 }
 
-TEST(SequenceClient, NeverAsksAgainWhatMayHaveBeenCarriedOut) {
+TEST(RedisSequenceStore, NeverAsksAgainWhatMayHaveBeenCarriedOut) {
   World world;
   world.At(kFirst).mute = true;
   EXPECT_EQ(world.Ask({.definition = {}}), State::kFailed);
-  EXPECT_TRUE(world.client.is_unsure());
+  EXPECT_TRUE(world.store.is_unsure());
   EXPECT_EQ(world.At(kFirst).heard.size(), 1u);
 }
 
-TEST(SequenceClient, KnowsThatSomeKeysHaveTheirValuesWhereAnotherFails) {
+TEST(RedisSequenceStore, KnowsThatSomeKeysHaveTheirValuesWhereAnotherFails) {
   World world;
   world.At(kSecond).door = FakeRedis::Door::kRefuses;
   world.At(kFirst).answers_by = [](const Command& command) {
     return command[1] == "p:{4:away}" ? "-MOVED 1 10.0.0.2:6379\r\n" : Int(5);
   };
   EXPECT_EQ(world.Ask({.definition = {}}, {"here", "away"}), State::kFailed);
-  EXPECT_TRUE(world.client.is_unsure());
+  EXPECT_TRUE(world.store.is_unsure());
 }
 
-TEST(SequenceClient, KnowsWhenNothingCanHaveBeenCarriedOut) {
+TEST(RedisSequenceStore, KnowsWhenNothingCanHaveBeenCarriedOut) {
   World world;
   world.At(kFirst).door = FakeRedis::Door::kRefuses;
   EXPECT_EQ(world.Ask({.definition = {}}), State::kFailed);
-  EXPECT_FALSE(world.client.is_unsure());
+  EXPECT_FALSE(world.store.is_unsure());
   World refused;
   refused.At(kFirst).answers["INCRBY"] = "-MISCONF errors writing to disk\r\n";
   EXPECT_EQ(refused.Ask({.definition = {}}), State::kFailed);
-  EXPECT_FALSE(refused.client.is_unsure());
+  EXPECT_FALSE(refused.store.is_unsure());
 }
 
-TEST(SequenceClient, EndsWhenItsTimeIsUp) {
+TEST(RedisSequenceStore, EndsWhenItsTimeIsUp) {
   World world;
   world.At(kFirst).door = FakeRedis::Door::kSilent;
   const int64_t begun_us = world.now_us;
@@ -288,7 +289,7 @@ TEST(SequenceClient, EndsWhenItsTimeIsUp) {
   EXPECT_EQ(mute.now_us - begun_us, core::kUsPerSecond);
 }
 
-TEST(SequenceClient, LooksForAnotherServerWhereThisOneIsAReplica) {
+TEST(RedisSequenceStore, LooksForAnotherServerWhereThisOneIsAReplica) {
   World world("redis://10.0.0.1,10.0.0.2");
   world.At(kFirst).answers["INCRBY"] = "-READONLY You can't write against a read only replica.\r\n";
   world.At(kSecond).answers["INCRBY"] = Int(1);
@@ -296,7 +297,7 @@ TEST(SequenceClient, LooksForAnotherServerWhereThisOneIsAReplica) {
   for (const Answer& answer : world.answers) EXPECT_EQ(answer.outcome, Outcome::kOk);
 }
 
-TEST(SequenceClient, PeeksSetsAndDrops) {
+TEST(RedisSequenceStore, PeeksSetsAndDrops) {
   World world;
   world.At(kFirst).answers["GET"] = "$-1\r\n";
   ASSERT_EQ(world.Ask({.kind = Kind::kPeek, .definition = kCounted}), State::kDone);
@@ -323,7 +324,7 @@ TEST(SequenceClient, PeeksSetsAndDrops) {
   EXPECT_EQ(world.answers[0].outcome, Outcome::kMisread);
 }
 
-TEST(SequenceClient, AsksForTheGenerationBeforeTheValue) {
+TEST(RedisSequenceStore, AsksForTheGenerationBeforeTheValue) {
   World world;
   world.At(kFirst).answers["GET"] = Bulk("1763650000000");
   world.At(kFirst).answers["INCRBY"] = Int(5);
@@ -335,7 +336,7 @@ TEST(SequenceClient, AsksForTheGenerationBeforeTheValue) {
   EXPECT_EQ(world.answers[0].grant.Value(0), 5);
 }
 
-TEST(SequenceClient, AsksForManyGenerationsAtOnce) {
+TEST(RedisSequenceStore, AsksForManyGenerationsAtOnce) {
   World world;
   world.At(kFirst).answers["MGET"] = "*3\r\n" + Bulk("7") + "$-1\r\n" + Bulk("9");
   world.At(kFirst).answers["INCRBY"] = Int(5);
@@ -351,7 +352,7 @@ TEST(SequenceClient, AsksForManyGenerationsAtOnce) {
   }
 }
 
-TEST(SequenceClient, AsksForGenerationsOfVeryManyKeysByParts) {
+TEST(RedisSequenceStore, AsksForGenerationsOfVeryManyKeysByParts) {
   World world;
   std::string all = "*" + std::to_string(kMaxGenerations) + "\r\n";
   for (int i = 0; i < kMaxGenerations; ++i) all += Bulk("7");
@@ -368,7 +369,7 @@ TEST(SequenceClient, AsksForGenerationsOfVeryManyKeysByParts) {
   }
 }
 
-TEST(SequenceClient, AsksForGenerationsOneByOneWhereTheKeysAreSpread) {
+TEST(RedisSequenceStore, AsksForGenerationsOneByOneWhereTheKeysAreSpread) {
   World world;
   world.At(kFirst).answers["MGET"] = "-CROSSSLOT Keys in request don't hash to the same slot\r\n";
   world.At(kFirst).answers["INCRBY"] = Int(5);
@@ -385,7 +386,7 @@ TEST(SequenceClient, AsksForGenerationsOneByOneWhereTheKeysAreSpread) {
   EXPECT_EQ(world.Heard(3)[0], "GET") << "from the second time on";
 }
 
-TEST(SequenceClient, AValueThatIsElsewhereAmongManyIsAskedForByTheScript) {
+TEST(RedisSequenceStore, AValueThatIsElsewhereAmongManyIsAskedForByTheScript) {
   World world;
   world.At(kFirst).answers["MGET"] = "*2\r\n" + Bulk("7") + Bulk("7");
   world.At(kFirst).answers["INCRBY"] = world.At(kFirst).answers["EVAL"] = "-MOVED 1 10.0.0.2:6379\r\n";
@@ -398,7 +399,7 @@ TEST(SequenceClient, AValueThatIsElsewhereAmongManyIsAskedForByTheScript) {
   }
 }
 
-TEST(SequenceClient, TheScriptTellsTheGenerationWithTheValue) {
+TEST(RedisSequenceStore, TheScriptTellsTheGenerationWithTheValue) {
   World world;
   world.At(kFirst).answers["EVAL"] = Array({"ok", "5", "7"});
   ASSERT_EQ(world.Ask({.definition = kCounted, .with_generation = true}), State::kDone);
@@ -408,7 +409,7 @@ TEST(SequenceClient, TheScriptTellsTheGenerationWithTheValue) {
   EXPECT_EQ(world.answers[0].grant.Value(0), 5);
 }
 
-TEST(SequenceClient, AValueThatIsElsewhereIsAskedForByTheScript) {
+TEST(RedisSequenceStore, AValueThatIsElsewhereIsAskedForByTheScript) {
   World world;
   world.At(kFirst).answers["GET"] = Bulk("7");
   world.At(kFirst).answers["INCRBY"] = world.At(kFirst).answers["EVAL"] = "-MOVED 1 10.0.0.2:6379\r\n";
@@ -419,7 +420,7 @@ TEST(SequenceClient, AValueThatIsElsewhereIsAskedForByTheScript) {
   EXPECT_EQ(world.answers[0].generation, 7);
 }
 
-TEST(SequenceClient, AValueCountsAlsoWhereItsGenerationIsElsewhere) {
+TEST(RedisSequenceStore, AValueCountsAlsoWhereItsGenerationIsElsewhere) {
   World world;
   world.At(kFirst).answers["GET"] = "-ASK 1 10.0.0.2:6379\r\n";
   world.At(kFirst).answers["INCRBY"] = Int(5);
@@ -430,7 +431,7 @@ TEST(SequenceClient, AValueCountsAlsoWhereItsGenerationIsElsewhere) {
 }
 
 // The most words that a command can have, and no power of two among those that say how far to raise.
-TEST(SequenceClient, ARaiseOfACycleIsNoLongerThanAnyOther) {
+TEST(RedisSequenceStore, ARaiseOfACycleIsNoLongerThanAnyOther) {
   World world;
   const Definition definition = {.max_value = 2 * kMaxCount, .cycle = true};
   Operation operation = {.kind = Kind::kRaise,
@@ -448,7 +449,7 @@ TEST(SequenceClient, ARaiseOfACycleIsNoLongerThanAnyOther) {
   EXPECT_EQ(other.Heard().size(), 15u + 2 * 20);
 }
 
-TEST(SequenceClient, RaisesAStoreThatHasForgotten) {
+TEST(RedisSequenceStore, RaisesAStoreThatHasForgotten) {
   World world;
   const Operation raise = {
       .kind = Kind::kRaise, .definition = {}, .count = 3, .value = 9, .mark = {.generation = 7, .value = 100}};

@@ -25,7 +25,7 @@ const std::string kSha(40, 'a');
 struct StoreWorld : RedisWorld {
   explicit StoreWorld(const char* url = "redis://10.0.0.1") : RedisWorld(url) {
     At(kRedis).answers["SCRIPT"] = Bulk(kSha);
-    store_settings = {.link = settings,
+    store_settings = {.access = access,
                       .prefix = "my:prefix",
                       .holder = "h|5432|/data",
                       .min_worker = 3,
@@ -55,14 +55,14 @@ struct StoreWorld : RedisWorld {
     return {};
   }
 
-  RedisStoreSettings store_settings;
-  RedisStore store{link};
+  LeaseStoreSettings store_settings;
+  RedisLeaseStore store{link};
 };
 
 const std::string kAcquired = Array({"ok", "7", "0001767225500000", "0001767225630000", kNow, "noeviction"});
 const std::string kRenewed = Array({"ok", "0001767225621000", "0001767225630000", kNow});
 
-TEST(RedisStore, TheFirstExchangeLearnsTheScriptsName) {
+TEST(RedisLeaseStore, TheFirstExchangeLearnsTheScriptsName) {
   StoreWorld world;
   world.Says(kAcquired);
   EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, StoreOutcome::kOk);
@@ -75,7 +75,7 @@ TEST(RedisStore, TheFirstExchangeLearnsTheScriptsName) {
   EXPECT_EQ(heard.back()[1], kSha);
 }
 
-TEST(RedisStore, TheScriptIsCalledWithItsOneKey) {
+TEST(RedisLeaseStore, TheScriptIsCalledWithItsOneKey) {
   StoreWorld world;
   world.Says(kAcquired);
   for (int i = 0; i < 2; ++i) {
@@ -89,7 +89,7 @@ TEST(RedisStore, TheScriptIsCalledWithItsOneKey) {
   }
 }
 
-TEST(RedisStore, ReadsWhoElseHasTheWorkerId) {
+TEST(RedisLeaseStore, ReadsWhoElseHasTheWorkerId) {
   using Rival = StoreReply::Rival;
   StoreWorld world;
   world.Says(Array({"ok", kNow, "static", "other|5432|/data"}));
@@ -109,7 +109,7 @@ TEST(RedisStore, ReadsWhoElseHasTheWorkerId) {
   EXPECT_STREQ(renewed.rival_holder, "other|5432|/data");
 }
 
-TEST(RedisStore, AForgottenScriptIsSentWhole) {
+TEST(RedisLeaseStore, AForgottenScriptIsSentWhole) {
   StoreWorld world;
   world.Says(kAcquired);
   world.Ask(Kind::kAcquire);
@@ -120,7 +120,7 @@ TEST(RedisStore, AForgottenScriptIsSentWhole) {
   EXPECT_EQ(world.At(kRedis).Verbs(), "EVALSHA EVAL");
 }
 
-TEST(RedisStore, WithoutLeaveToLoadTheScriptIsSentWholeEachTime) {
+TEST(RedisLeaseStore, WithoutLeaveToLoadTheScriptIsSentWholeEachTime) {
   StoreWorld world;
   world.At(kRedis).answers["SCRIPT"] = "-NOPERM this user has no permissions\r\n";
   world.Says(kAcquired);
@@ -128,7 +128,7 @@ TEST(RedisStore, WithoutLeaveToLoadTheScriptIsSentWholeEachTime) {
   EXPECT_EQ(world.At(kRedis).Verbs().find("EVALSHA"), std::string::npos);
 }
 
-TEST(RedisStore, AServerWithoutScriptsIsAFailure) {
+TEST(RedisLeaseStore, AServerWithoutScriptsIsAFailure) {
   StoreWorld world;
   world.Says("-NOSCRIPT No matching script.\r\n");
   world.Ask(Kind::kAcquire);
@@ -137,7 +137,7 @@ TEST(RedisStore, AServerWithoutScriptsIsAFailure) {
 }
 
 // ASKING holds for the command that follows it, which has to be the one with the key.
-TEST(RedisStore, AKeyThatIsAboutToMoveIsAskedForWithoutACommandBetween) {
+TEST(RedisLeaseStore, AKeyThatIsAboutToMoveIsAskedForWithoutACommandBetween) {
   StoreWorld world;
   world.Says("-ASK 1 10.0.0.2:6379\r\n");
   FakeRedis& other = world.At("10.0.0.2:6379");
@@ -146,7 +146,7 @@ TEST(RedisStore, AKeyThatIsAboutToMoveIsAskedForWithoutACommandBetween) {
   EXPECT_EQ(other.Verbs().substr(0, 11), "ASKING EVAL");
 }
 
-TEST(RedisStore, SendsEachVerbsArguments) {
+TEST(RedisLeaseStore, SendsEachVerbsArguments) {
   StoreWorld world;
   world.store_settings.durable = true;
   world.Configure();
@@ -186,7 +186,7 @@ TEST(RedisStore, SendsEachVerbsArguments) {
   EXPECT_EQ(world.LastArguments(), (Command{"declare new", ttl}));
 }
 
-TEST(RedisStore, OnlyTheOperatorsWordMakesAStoreDurable) {
+TEST(RedisLeaseStore, OnlyTheOperatorsWordMakesAStoreDurable) {
   StoreWorld world;
   world.Says(kRenewed);
   world.Ask(Kind::kRenew);
@@ -199,7 +199,7 @@ TEST(RedisStore, OnlyTheOperatorsWordMakesAStoreDurable) {
 std::string First(const Command& command) { return command.at(command.size() - 2); }
 std::string First(StoreWorld& world) { return First(world.LastArguments()); }
 
-TEST(RedisStore, TellsTheFirstRenewalOverAConnection) {
+TEST(RedisLeaseStore, TellsTheFirstRenewalOverAConnection) {
   StoreWorld world;
   world.Says(kRenewed);
   for (const char* first : {"1", "0"}) {
@@ -212,7 +212,7 @@ TEST(RedisStore, TellsTheFirstRenewalOverAConnection) {
 }
 
 // A server that was restarted knows no script: that renewal is the one that must say it.
-TEST(RedisStore, TellsTheFirstRenewalAlsoWhereTheScriptIsForgotten) {
+TEST(RedisLeaseStore, TellsTheFirstRenewalAlsoWhereTheScriptIsForgotten) {
   StoreWorld world;
   world.Says(kRenewed);
   world.Ask(Kind::kRenew);
@@ -224,7 +224,7 @@ TEST(RedisStore, TellsTheFirstRenewalAlsoWhereTheScriptIsForgotten) {
 }
 
 // After a fail-over the old master says MOVED, and the new one must hear it at the latest in the next renewal.
-TEST(RedisStore, TellsTheFirstRenewalAlsoWhereTheKeyHasMoved) {
+TEST(RedisLeaseStore, TellsTheFirstRenewalAlsoWhereTheKeyHasMoved) {
   StoreWorld world;
   world.Says(kRenewed);
   for (int i = 0; i < 2; ++i) world.Ask(Kind::kRenew);
@@ -238,7 +238,7 @@ TEST(RedisStore, TellsTheFirstRenewalAlsoWhereTheKeyHasMoved) {
 
 // ---- replicas
 
-TEST(RedisStore, WaitsForReplicasOfWhatMustBeKept) {
+TEST(RedisLeaseStore, WaitsForReplicasOfWhatMustBeKept) {
   StoreWorld world;
   world.store_settings.replicas = 2;
   world.Configure();
@@ -256,7 +256,7 @@ TEST(RedisStore, WaitsForReplicasOfWhatMustBeKept) {
   EXPECT_EQ(world.At(kRedis).Verbs(), "EVALSHA EVALSHA EVALSHA");
 }
 
-TEST(RedisStore, TooFewReplicasAreAFailure) {
+TEST(RedisLeaseStore, TooFewReplicasAreAFailure) {
   StoreWorld world;
   world.store_settings.replicas = 2;
   world.Configure();
@@ -276,7 +276,7 @@ TEST(RedisStore, TooFewReplicasAreAFailure) {
   }
 }
 
-TEST(RedisStore, ALostLeaseIsLostWhateverTheReplicasHave) {
+TEST(RedisLeaseStore, ALostLeaseIsLostWhateverTheReplicasHave) {
   StoreWorld world;
   world.store_settings.replicas = 1;
   world.Configure();
@@ -287,7 +287,7 @@ TEST(RedisStore, ALostLeaseIsLostWhateverTheReplicasHave) {
 
 // ---- answers
 
-TEST(RedisStore, ReadsAnAcquisition) {
+TEST(RedisLeaseStore, ReadsAnAcquisition) {
   StoreWorld world;
   world.Says(kAcquired);
   const StoreReply reply = world.Ask(Kind::kAcquire);
@@ -299,7 +299,7 @@ TEST(RedisStore, ReadsAnAcquisition) {
   EXPECT_EQ(reply.memory, StoreMemory::kLimited);
 }
 
-TEST(RedisStore, NoticesWhatBecomesOfRecordsWhenMemoryRunsShort) {
+TEST(RedisLeaseStore, NoticesWhatBecomesOfRecordsWhenMemoryRunsShort) {
   StoreWorld world;
   for (const auto& [policy, memory] : {std::pair{"allkeys-lru", StoreMemory::kEvicts},
                                        {"allkeys-random", StoreMemory::kEvicts},
@@ -314,7 +314,7 @@ TEST(RedisStore, NoticesWhatBecomesOfRecordsWhenMemoryRunsShort) {
   }
 }
 
-TEST(RedisStore, ReadsARenewal) {
+TEST(RedisLeaseStore, ReadsARenewal) {
   StoreWorld world;
   world.Says(kRenewed);
   const StoreReply reply = world.Ask(Kind::kRenew);
@@ -324,7 +324,7 @@ TEST(RedisStore, ReadsARenewal) {
   EXPECT_EQ(reply.store_now_ms, kNowMs);
 }
 
-TEST(RedisStore, ReadsWhyNoWorkerIsToBeHad) {
+TEST(RedisLeaseStore, ReadsWhyNoWorkerIsToBeHad) {
   StoreWorld world;
   for (const auto& [text, why] : {std::pair{"quarantine", Why::kQuarantine},
                                   {"crashes", Why::kCrashes},
@@ -340,7 +340,7 @@ TEST(RedisStore, ReadsWhyNoWorkerIsToBeHad) {
   }
 }
 
-TEST(RedisStore, ReadsWhyALeaseIsLost) {
+TEST(RedisLeaseStore, ReadsWhyALeaseIsLost) {
   StoreWorld world;
   for (const auto& [text, why] :
        {std::pair{"free", Why::kTaken}, {"taken", Why::kTaken}, {"forgotten", Why::kForgotten}}) {
@@ -353,7 +353,7 @@ TEST(RedisStore, ReadsWhyALeaseIsLost) {
   }
 }
 
-TEST(RedisStore, ReadsADeclaration) {
+TEST(RedisLeaseStore, ReadsADeclaration) {
   StoreWorld world;
   world.Says(Array({"ok", "0001767225630000"}));
   EXPECT_EQ(world.Ask(Kind::kDeclareNew).until_ms, kNowMs + 30000);
@@ -361,7 +361,7 @@ TEST(RedisStore, ReadsADeclaration) {
   EXPECT_EQ(world.Ask(Kind::kDeclareNew).outcome, StoreOutcome::kInUse);
 }
 
-TEST(RedisStore, AMalformedAnswerIsAFailureWithAProblem) {
+TEST(RedisLeaseStore, AMalformedAnswerIsAFailureWithAProblem) {
   const std::string anything[] = {"+OK\r\n",
                                   ":1\r\n",
                                   "$-1\r\n",
@@ -413,7 +413,7 @@ TEST(RedisStore, AMalformedAnswerIsAFailureWithAProblem) {
   for (const std::string& answer : of_renew) refuses(Kind::kRenew, answer);
 }
 
-TEST(RedisStore, AServerWhoseAnswerIsMalformedIsLeftForTheNextHost) {
+TEST(RedisLeaseStore, AServerWhoseAnswerIsMalformedIsLeftForTheNextHost) {
   StoreWorld world("redis://10.0.0.1,10.0.0.2");
   world.Says("+OK\r\n");
   world.At("10.0.0.2:6379").answers = {{"EVAL", kAcquired}, {"EVALSHA", kAcquired}};
@@ -421,21 +421,21 @@ TEST(RedisStore, AServerWhoseAnswerIsMalformedIsLeftForTheNextHost) {
   EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, StoreOutcome::kOk);
 }
 
-TEST(RedisStore, AFailureOfTheLinkIsAFailureWithItsProblem) {
+TEST(RedisLeaseStore, AFailureOfTheLinkIsAFailureWithItsProblem) {
   StoreWorld world;
   world.At(kRedis).door = FakeRedis::Door::kRefuses;
   EXPECT_EQ(world.Ask(Kind::kAcquire).outcome, StoreOutcome::kFailed);
   EXPECT_STREQ(world.store.problem(), "10.0.0.1:6379: Connection refused");
 }
 
-TEST(RedisStore, AProblemEndsWithoutAFullStop) {
+TEST(RedisLeaseStore, AProblemEndsWithoutAFullStop) {
   StoreWorld world;
   world.Says("-OOM command not allowed when used memory > 'maxmemory'.\r\n");
   world.Ask(Kind::kRenew);
   EXPECT_STREQ(world.store.problem(), "the store says: OOM command not allowed when used memory > 'maxmemory'");
 }
 
-TEST(RedisStore, ASuccessForgetsTheProblem) {
+TEST(RedisLeaseStore, ASuccessForgetsTheProblem) {
   StoreWorld world;
   world.Says("-ERR oops\r\n");
   world.Ask(Kind::kRenew);
@@ -445,7 +445,7 @@ TEST(RedisStore, ASuccessForgetsTheProblem) {
   EXPECT_STREQ(world.store.problem(), "");
 }
 
-TEST(RedisStore, ControlCharactersDoNotReachTheProblem) {
+TEST(RedisLeaseStore, ControlCharactersDoNotReachTheProblem) {
   StoreWorld world;
   world.store_settings.replicas = 1;
   world.Configure();
@@ -462,7 +462,7 @@ TEST(RedisStore, ControlCharactersDoNotReachTheProblem) {
   EXPECT_TRUE(clean()) << world.store.problem();
 }
 
-TEST(RedisStore, ATimeThatNoCeilingCanBeIsAFailure) {
+TEST(RedisLeaseStore, ATimeThatNoCeilingCanBeIsAFailure) {
   StoreWorld world;
   for (const char* time : {"0017592186044416", "9999999999999999"}) {
     world.Says(Array({"ok", "5", time, kNow, kNow, ""}));
@@ -473,7 +473,7 @@ TEST(RedisStore, ATimeThatNoCeilingCanBeIsAFailure) {
 
 // ---- list
 
-TEST(RedisStore, ListsRecords) {
+TEST(RedisLeaseStore, ListsRecords) {
   StoreWorld world;
   const std::string times = "0001767225621000|0001767225630000|";
   world.Says(Array({"ok", kNow, "w7", times + kToken + "|0001767225600000|host|5432|/data", "w0",
@@ -497,14 +497,14 @@ TEST(RedisStore, ListsRecords) {
   }
 }
 
-TEST(RedisStore, AnEmptyPrefixHasNoRecords) {
+TEST(RedisLeaseStore, AnEmptyPrefixHasNoRecords) {
   StoreWorld world;
   world.Says(Array({"ok", kNow}));
   EXPECT_EQ(world.Ask(Kind::kList).outcome, StoreOutcome::kOk);
   EXPECT_EQ(world.store.record_count(), 0u);
 }
 
-TEST(RedisStore, ARecordThatIsNoneIsLeftOut) {
+TEST(RedisLeaseStore, ARecordThatIsNoneIsLeftOut) {
   const std::string good = "0001767225621000|0001767225630000|" + std::string(kToken) + "|0001767225600000|holder";
   StoreWorld world;
   StoreRecord record;
@@ -530,7 +530,7 @@ TEST(RedisStore, ARecordThatIsNoneIsLeftOut) {
   EXPECT_FALSE(world.store.Record(0, &record));
 }
 
-TEST(RedisStore, AListWithAFieldTooManyIsReadWithoutIt) {
+TEST(RedisLeaseStore, AListWithAFieldTooManyIsReadWithoutIt) {
   StoreWorld world;
   world.Says(Array({"ok", kNow, "w1"}));
   world.Ask(Kind::kList);

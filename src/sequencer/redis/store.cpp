@@ -1,7 +1,9 @@
 // Which commands go out together, and what is asked again.
-#include "sequencer/redis/client.h"
+#include "sequencer/redis/store.h"
 
 #include <algorithm>
+
+#include "sequencer/redis/request.h"
 
 namespace idgen::sequencer {
 
@@ -14,8 +16,8 @@ constexpr int kMaxTurns = 4;
 
 }  // namespace
 
-void Client::Begin(const Operation& operation, const StoreKey* keys, Answer* answers, int count, int64_t now_us,
-                   int64_t until_us) noexcept {
+void RedisSequenceStore::Begin(const Operation& operation, const StoreKey* keys, Answer* answers, int count,
+                               int64_t now_us, int64_t until_us) noexcept {
   operation_ = operation;
   keys_ = keys;
   answers_ = answers;
@@ -32,7 +34,7 @@ void Client::Begin(const Operation& operation, const StoreKey* keys, Answer* ans
   Ask(now_us);
 }
 
-void Client::Ask(int64_t now_us) noexcept {
+void RedisSequenceStore::Ask(int64_t now_us) noexcept {
   wire::Commands& commands = link_.NewExchange();
   loads_ = false;
   bool follows = mode_ != Mode::kTogether;
@@ -55,7 +57,7 @@ void Client::Ask(int64_t now_us) noexcept {
   link_.Begin(now_us, {.until_us = until_us_, .follows = follows});
 }
 
-Client::State Client::Step(int64_t now_us) noexcept {
+SequenceStore::State RedisSequenceStore::Step(int64_t now_us) noexcept {
   while (true) {
     switch (link_.Step(now_us)) {
       case io::RedisLink::State::kDone:
@@ -77,7 +79,7 @@ Client::State Client::Step(int64_t now_us) noexcept {
 }
 
 // True when there is nothing left to ask.
-bool Client::TakeReplies() noexcept {
+bool RedisSequenceStore::TakeReplies() noexcept {
   switch (mode_) {
     case Mode::kLoadingScript:
       script_.NoteLoaded(link_.reply(0));
@@ -106,9 +108,11 @@ bool Client::TakeReplies() noexcept {
   return index_ == count_;
 }
 
-bool Client::AsksForGenerationsTogether() const noexcept { return CommandCount(operation_, false) > 1 && !is_spread_; }
+bool RedisSequenceStore::AsksForGenerationsTogether() const noexcept {
+  return CommandCount(operation_, false) > 1 && !is_spread_;
+}
 
-void Client::AskTogether(wire::Commands* commands) noexcept {
+void RedisSequenceStore::AskTogether(wire::Commands* commands) noexcept {
   Operation operation = operation_;
   if (AsksForGenerationsTogether()) operation.with_generation = false;
   for (int i = 0; i < count_; ++i) {
@@ -118,7 +122,7 @@ void Client::AskTogether(wire::Commands* commands) noexcept {
   }
 }
 
-void Client::TakeTogether() noexcept {
+void RedisSequenceStore::TakeTogether() noexcept {
   if (!AsksForGenerationsTogether()) {
     for (int i = 0, at = 0; i < count_; ++i) at += Read(at, &answers_[i]);
     return;
@@ -141,7 +145,7 @@ void Client::TakeTogether() noexcept {
 }
 
 // An answer from the replies that begin there; returns how many those were.
-int Client::Read(int at, Answer* answer) noexcept {
+int RedisSequenceStore::Read(int at, Answer* answer) noexcept {
   const int count = CommandCount(operation_, answer->by_script);
   const redisReply* const replies[] = {link_.reply(at), count > 1 ? link_.reply(at + 1) : nullptr};
   ReadReplies(operation_, replies, count, answer);

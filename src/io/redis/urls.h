@@ -1,0 +1,10 @@
+// Redis' URLs as a kind of store's.
+#pragma once
+
+#include "io/store_access.h"
+
+namespace idgen::io {
+
+extern const UrlKind kRedisUrls;
+
+}  // namespace idgen::io
