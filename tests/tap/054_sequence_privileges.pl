@@ -43,12 +43,12 @@ my $victim = ask(q(SELECT key_prefix FROM idgen_sequencers WHERE name = 'default
 my $steal  = "SELECT idgen_create_sequencer('steal', key_prefix => '$victim')";
 ok_denied(tenant($steal), 'the tenant cannot use its prefix');
 ok_denied(tenant(q(SELECT idgen_create_sequencer('steal', key_prefix => 'mine:'))), 'the tenant cannot use any other prefix');
-ok_denied(tenant("INSERT INTO idgen_catalog.idgen_sequencer (name, key_prefix) VALUES ('steal', '$victim')"), 'nor insert it into the table');
-ok_denied(tenant("COPY idgen_catalog.idgen_sequencer (name, key_prefix) FROM stdin;\nsteal\t$victim\n\\.\n"), 'nor copy it into the table');
-like(tenant("UPDATE idgen_catalog.idgen_sequencer SET key_prefix = '$victim'"), qr/ERROR:  42501: permission denied for table/, 'nor change an existing row');
+ok_denied(tenant("INSERT INTO idgen_catalog.idgen_sequencer (name, key_prefix) VALUES ('steal', '$victim')"), 'the tenant cannot insert it into the table');
+ok_denied(tenant("COPY idgen_catalog.idgen_sequencer (name, key_prefix) FROM stdin;\nsteal\t$victim\n\\.\n"), 'the tenant cannot copy it into the table');
+like(tenant("UPDATE idgen_catalog.idgen_sequencer SET key_prefix = '$victim'"), qr/ERROR:  42501: permission denied for table/, 'the tenant cannot change an existing row');
 like(tenant("SET idgen.allowed_key_prefixes = '$victim'; $steal"), qr/ERROR:  42501: permission denied to set parameter/, 'he cannot set the setting that allows prefixes');
-like(tenant("ALTER DATABASE mine SET idgen.allowed_key_prefixes = '$victim'"), qr/ERROR:  42501: /, 'nor set it for his database');
-like(tenant('ALTER TABLE idgen_catalog.idgen_sequencer DISABLE TRIGGER ALL'), qr/ERROR:  42501: /, 'nor disable the trigger');
+like(tenant("ALTER DATABASE mine SET idgen.allowed_key_prefixes = '$victim'"), qr/ERROR:  42501: /, 'he cannot set it for his database');
+like(tenant('ALTER TABLE idgen_catalog.idgen_sequencer DISABLE TRIGGER ALL'), qr/ERROR:  42501: /, 'he cannot disable the trigger');
 
 # A function of the tenant that a superuser runs without meaning to runs as the tenant.
 tenant(<<"SQL");
@@ -69,7 +69,7 @@ SQL
 my ($out, $err) = ('', '');
 $node->psql('mine', 'REINDEX TABLE trap', stdout => \$out, stderr => \$err);
 like($err, qr/WARNING:  it was denied/, 'REINDEX by a superuser does not make the tenant a superuser');
-ok_denied(error_of($node, 'SELECT definer()', 'mine'), 'nor does a SECURITY DEFINER function of the tenant that a superuser calls');
+ok_denied(error_of($node, 'SELECT definer()', 'mine'), 'a SECURITY DEFINER function of the tenant that a superuser calls does not, either');
 is(ask('SELECT count(*) FROM idgen_sequencers', 'mine'), 1, 'nothing was created');
 
 # The tenant's own sequences.

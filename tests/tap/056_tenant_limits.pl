@@ -88,7 +88,7 @@ as('tenant', 'greedy', q(SELECT idgen_drop_generator('e15')));
 is_given('tenant', 'greedy', q(SELECT idgen_create_generator('after', epoch => '2019-01-01')), 'after a drop there is room for the generator');
 is_refused('tenant', 'greedy', q(SELECT idgen_next('after')), qr/53400: .*database "greedy".*first/s, 'there is no line for it before a restart');
 is_refused('tenant', 'greedy', 'SET idgen.max_generators_per_database = 100', qr/42501/, 'the tenant cannot raise the share');
-is_refused('tenant', 'greedy', 'ALTER DATABASE greedy SET idgen.max_generators_per_database = 100', qr/42501/, 'nor can he for his database');
+is_refused('tenant', 'greedy', 'ALTER DATABASE greedy SET idgen.max_generators_per_database = 100', qr/42501/, 'the tenant cannot raise it for his database');
 
 $node->restart;
 my $all = q(SELECT count(idgen_next(name)) FROM idgen_generators);
