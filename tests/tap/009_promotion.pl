@@ -54,7 +54,7 @@ $third->promote;
 check_promoted($third, $position, 'promoted in place');
 
 # Again at once, before the id clock can have come back to less than a minute ahead: the server may wait, but continues.
-ok(kill_postmaster($third), 'it is killed a second time');
+ok(kill_postmaster($third), 'the new primary is killed, too');
 $third->set_standby_mode;
 $third->start;
 $third->promote;

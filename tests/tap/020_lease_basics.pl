@@ -67,7 +67,7 @@ $crashing->add($long);
 declare_new($long);
 ok_status($long, "state = 'ok'", 'a server with a prefix of its own');
 $crashing->ok_flows('it issues', $long);
-is(worker_id_of($long), 0, 'it gets the first worker id');
+is(worker_id_of($long), 0, 'a server with a prefix of its own gets the first worker id');
 my $before = $store->record(0, 'long');
 $crashing->retire($long);
 $long->stop;
@@ -79,8 +79,8 @@ $long->start;
 ok_status($long, "state = 'ok'", 'the restarted server is ok');
 $crashing->add($long);
 $crashing->ok_flows('and issues', $long);
-is(worker_id_of($long), 1, 'it has another worker id, because the ceiling of the first one is in the future');
-is(join(',', map { $_->{worker_id} } $store->held('long')), '1', 'it holds only one worker id');
+is(worker_id_of($long), 1, 'the restarted server has another worker id, because the ceiling of the first one is in the future');
+is(join(',', map { $_->{worker_id} } $store->held('long')), '1', 'the restarted server holds only one worker id');
 
 # --- kill -9 of the postmaster
 
@@ -88,7 +88,7 @@ ok(kill_postmaster($long), 'the postmaster is killed');
 $long->start;
 ok_status($long, "state = 'ok'", 'after a crash the server is ok at once');
 my $second = worker_id_of($long);
-isnt($second, 1, 'it has another worker id');
+isnt($second, 1, 'the crashed server has another worker id');
 ok($store->is_held($store->record(1, 'long')), 'its previous worker id stays held until the lease expires');
 $crashing->ok_flows('clients get ids after a crash', $long);
 foreach my $crash (2, 3) {

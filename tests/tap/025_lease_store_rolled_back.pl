@@ -21,7 +21,7 @@ ok_status($sleeper, "state = 'ok' AND worker_id = 0", 'the first server has the 
 $fleet->ok_flows('clients get ids from it');
 $store->save;
 my $token = $store->record(0, 'back')->{token};
-ok(pause_server($sleeper), 'it is suspended');
+ok(pause_server($sleeper), 'the first server is suspended');
 my $asleep_at = $store->now + 1000;    # how far ids may run ahead
 $heir->start;
 $fleet->add($heir);
@@ -35,7 +35,7 @@ resume_server($sleeper);
 ok_status($sleeper, "state = 'waiting'", 'the resumed server has lost the worker id all the same, and waits');
 ok(wait_until { my $record = $store->record(0, 'back'); $store->is_held($record) && $record->{token} ne $token },
     'the status says that the quarantine ends by itself');
-ok_status($sleeper, "state = 'ok' AND worker_id = 0", 'it gets the worker id after the quarantine');
+ok_status($sleeper, "state = 'ok' AND worker_id = 0", 'the resumed server gets the worker id after the quarantine');
 $fleet->ok_flows('clients get ids', $sleeper);
 my $first = $sleeper->safe_psql('postgres',
     'SELECT (extract(epoch FROM min(idgen_timestamp(id))) * 1000)::bigint FROM orders'
@@ -46,7 +46,7 @@ ok_status($heir, "state = 'waiting'", 'the other server, resumed last, has lost 
 $fleet->ok_flows('clients still get ids', $sleeper);
 $fleet->retire($sleeper);
 $sleeper->stop;
-ok_status($heir, "state = 'ok' AND worker_id = 0", 'it gets the worker id again when it is free');
+ok_status($heir, "state = 'ok' AND worker_id = 0", 'the other server gets the worker id again when it is free');
 $fleet->ok_flows('clients get ids from it', $heir);
 $fleet->check('resurrected');
 $_->stop foreach $heir, $store;

@@ -285,7 +285,7 @@ $open->query_until(qr/waits/, "\\echo waits\n$make_y\n\\echo ended\n");
 ok($node->poll_query_until('shop', q(SELECT count(*) = 1 FROM pg_locks WHERE NOT granted)), 'a second session waits for the first');
 $creator->query_safe('COMMIT');
 $open->query_until(qr/ended/, '');
-like($open->{stderr}, qr/ERROR:  generator "y" already exists/, 'it gets an error when the first has committed');
+like($open->{stderr}, qr/ERROR:  generator "y" already exists/, 'the second session gets an error when the first has committed');
 $_->quit foreach $open, $creator;
 
 # --- privileges
@@ -304,11 +304,11 @@ my %refused = (
 like(error_of($node, "SET ROLE app; $refused{$_}", 'shop'), qr/ERROR:  42501: permission denied/, "a role without privileges cannot $_")
   foreach sort keys %refused;
 is( sql('shop', q(SET ROLE app; SELECT count(*) FROM (SELECT idgen_next('y') UNION SELECT idgen_batch(10, 'y') UNION SELECT idgen_next()) t (id) WHERE id > idgen_min_id(now() - interval '1 min', 'y') OR idgen_timestamp(id) > now() - interval '1 min')),
-    12, 'it can use generators');
-is(sql('shop', q(SET ROLE app; SELECT count(*) > 4 FROM idgen_generators)), 't', 'it can see them');
+    12, 'a role without privileges can use generators');
+is(sql('shop', q(SET ROLE app; SELECT count(*) > 4 FROM idgen_generators)), 't', 'a role without privileges can see generators');
 sql('shop', 'GRANT EXECUTE ON FUNCTION idgen_create_generator TO app');
 is(sql('shop', q(SET ROLE app; SELECT name FROM idgen_create_generator('z'))), 'z', 'a role with the privilege creates a generator');
-like(error_of($node, q(SET ROLE app; SELECT idgen_drop_generator('z')), 'shop'), qr/ERROR:  42501/, 'it cannot drop one');
+like(error_of($node, q(SET ROLE app; SELECT idgen_drop_generator('z')), 'shop'), qr/ERROR:  42501/, 'a role with the privilege to create cannot drop a generator');
 is( sql('shop', <<'SQL'), 'z2|idgen_catalog.idgen_generator', 'objects of its own with the same names mislead nothing');
 SET ROLE app;
 CREATE TEMPORARY TABLE idgen_generator (LIKE idgen_catalog.idgen_generator);

@@ -97,7 +97,7 @@ is(take('a'), 1111, 'the key continues after the store was killed and restarted 
 is(take('a', $other), 1112, 'another server takes a value');
 ask(q(SELECT idgen_sequence_set('a', 10)), $other);
 is(take('a'), 11, 'a lower value set by another server takes effect');
-is(take('a', $other), 12, 'it takes effect for the other server, too');
+is(take('a', $other), 12, 'the other server continues from the value that it set');
 ask(q(SELECT idgen_sequence_delete_key('a')), $other);
 is(take('a'), 1, 'a key deleted by another server begins again');
 ask(q(SELECT idgen_sequence_set('a', 500)), $other);
@@ -158,7 +158,7 @@ $store->cli('FLUSHALL');
 $store->pause;
 like(error_of($node, q(SELECT idgen_sequence_next('x'))), qr/ERROR:  08006/, 'a store that lost its data and stalls');
 $store->resume;
-cmp_ok(take('x'), '>', 3, 'it is raised when it continues');
+cmp_ok(take('x'), '>', 3, 'the store is raised when it continues');
 
 # --- two Redis that both act as the store, and one server that asks both at the same time
 
@@ -234,7 +234,7 @@ $told = told();
 $store->cli('FLUSHALL');
 my $after = take('g');
 cmp_ok($after, '>', 1013, 'if the store was emptied, values after a crash are above all that may have been returned');
-cmp_ok($after, '<=', 1013 + 2 * 65536, 'they are not far above');
+cmp_ok($after, '<=', 1013 + 2 * 65536, 'after a loss values are not far above the mark');
 is(told(), $told + 1, 'the loss is logged');
 $store->cli('SAVE');
 is(take_all('g', 5), join('|', $after + 1, $after + 5, 5), 'five more values');
@@ -312,10 +312,10 @@ is(-s $file, 64 * (1 + 128), 'the file is complete');
 my $opened = $node->background_psql('postgres');
 is($opened->query_safe(q(SELECT idgen_sequence_next('opened'))), 1, 'a session that has the file open');
 unlink $file;
-is($opened->query_safe(q(SELECT idgen_sequence_next('opened2'))), 1, 'it takes a value after the file was removed');
+is($opened->query_safe(q(SELECT idgen_sequence_next('opened2'))), 1, 'the session takes a value after the file was removed');
 $opened->quit;
 ok(-e $file, 'the file is written again');
-like(slurp_file($node->logfile), qr/file "idgen.marks" was removed or replaced; it is written again/, 'this is logged');
+like(slurp_file($node->logfile), qr/file "idgen.marks" was removed or replaced; it is written again/, 'writing the file again is logged');
 crash();
 $store->cli('FLUSHALL');
 cmp_ok(take($_), '>', 1, 'the session\'s values are known after a crash') foreach qw(opened opened2);

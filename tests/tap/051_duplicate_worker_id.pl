@@ -35,13 +35,13 @@ ok_status($original, "state = 'ok'", 'the server is ok');
 like(join(' ', worker_rows($original)), qr/^5\|static\|@{[ $original->port ]}\|t$/, 'idgen_workers() shows it');
 my $position = log_position($original);
 $original->restart;
-ok_beats(5, 'it announces itself again after a restart');
+ok_beats(5, 'the server announces itself again after a restart');
 ok(kill_postmaster($original), 'its postmaster is killed');
 $original->start;
-ok_beats(5, 'it announces itself again after a crash');
+ok_beats(5, 'the server announces itself again after a crash');
 kill_worker($original, 'TERM');
-ok_beats(5, 'it announces itself again after its worker has ended');
-ok_status($original, "state = 'ok'", 'it does not take itself for another server');
+ok_beats(5, 'the server announces itself again after its worker has ended');
+ok_status($original, "state = 'ok'", 'the server does not take itself for another one');
 ok(!logged_since($original, qr/another live server/, $position), 'the log does not report another server');
 
 # --- a copy of it
@@ -74,7 +74,7 @@ ok_status($copy, q(state = 'ok' AND reason ~ '^The data directory is a copy; .* 
     'the copy still reports that it is a copy');
 kill_worker($copy, 'TERM');
 ok_beats(5, 'the copy announces itself after its worker has ended');
-ok_status($copy, q(state = 'ok' AND reason ~ '^The data directory is a copy'), 'it still reports that it is a copy');
+ok_status($copy, q(state = 'ok' AND reason ~ '^The data directory is a copy'), 'the copy still reports that it is a copy after its worker has ended');
 # A second copy, which gets another worker id by a reload.
 $original->start;
 ok_status($copy, "state = 'warning'", 'the copy reports the original again');
@@ -106,7 +106,7 @@ ok_status($leased, q(state = 'waiting' AND reason LIKE '%idgen.max_workers%'), '
 my $ceiling = $store->cli('HGET', 'idgen:worker', 's5') =~ /^(\d+)/ ? $1 + 0 : undef;
 my $last    = burst($original, 1_000_000);
 $original->stop;
-ok_status($leased, "state = 'ok' AND worker_id = 5", 'it is leased when its server has not announced itself for one TTL');
+ok_status($leased, "state = 'ok' AND worker_id = 5", 'the worker id is leased when its server has not announced itself for one TTL');
 cmp_ok(wait_for_ids($leased), '>', $last, 'its ids are above those issued by the static server');
 cmp_ok($leased->safe_psql('postgres', 'SELECT (extract(epoch FROM idgen_timestamp(idgen_next())) * 1000)::bigint'), '>=', $ceiling, 'its lease begins at the ceiling in the store');
 $original->start;

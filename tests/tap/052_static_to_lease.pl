@@ -89,7 +89,7 @@ $servers[2]->reload;
 ok_status($servers[2], q(state = 'waiting' AND reason LIKE '%from "idgen.min_worker" to below "idgen.max_workers"%'),
     'a server that finds no worker id in the range waits, and reports it');
 change_settings($servers[2], 'idgen.max_workers = 11');
-ok_status($servers[2], "state = 'ok' AND worker_id = 10", 'it gets a worker id when one is free');
+ok_status($servers[2], "state = 'ok' AND worker_id = 10", 'the waiting server gets a worker id when one is free');
 
 $fleet->check('from static to leased');
 $_->stop foreach @servers;

@@ -64,7 +64,7 @@ $publisher->safe_psql('postgres', 'ALTER TABLE rows RENAME id TO number');
 $publisher->safe_psql('postgres', "INSERT INTO rows (v) VALUES ('renamed')");
 $publisher->wait_for_catchup('all_rows');
 is($subscriber->safe_psql('postgres', 'SELECT count(*) FROM rows'), '1104', 'a guard whose column was renamed stops nothing');
-ok_logged($subscriber, qr/WARNING:  guard of table "rows" is ineffective\n.*DETAIL:  The table no longer has a column "id"/, 0, 'it warns');
+ok_logged($subscriber, qr/WARNING:  guard of table "rows" is ineffective\n.*DETAIL:  The table no longer has a column "id"/, 0, 'a guard whose column was renamed warns');
 $subscriber->safe_psql('postgres', 'DROP TRIGGER idgen_guard_id ON rows');
 $subscriber->safe_psql('postgres', "SELECT idgen_guard('rows')");
 

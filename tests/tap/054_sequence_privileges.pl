@@ -74,7 +74,7 @@ is(ask('SELECT count(*) FROM idgen_sequencers', 'mine'), 1, 'nothing was created
 
 # The tenant's own sequences.
 is(tenant(q(SELECT key_prefix FROM idgen_create_sequencer('order'))), 'idgen:seq:4:mine:5:order:', 'a sequencer without a prefix');
-is(tenant(q(SELECT idgen_sequence_next('order'))), 1, 'it has values of its own');
+is(tenant(q(SELECT idgen_sequence_next('order'))), 1, 'a sequencer without a prefix has values of its own');
 is(tenant(q(SELECT idgen_sequence_set('order', 5), idgen_sequence_delete_key('order', 'order'))), '|f', 'the tenant sets and deletes its keys');
 is(ask(q(SELECT idgen_sequence_next('order'))), 101, "the other database's sequence continues");
 
@@ -119,7 +119,7 @@ ok_denied($node->psql('restored', "\\set VERBOSITY verbose\n\\i $dump", stdout =
 tenant('DROP DATABASE restored', 'postgres');
 tenant('CREATE DATABASE restored', 'postgres');
 ask(q(ALTER DATABASE restored SET idgen.allowed_key_prefixes = 'shared:', 'anything:'));
-is(tenant("\\i $dump", 'restored') =~ /ERROR/ ? 'error' : '', '', 'it works if a superuser has allowed them');
+is(tenant("\\i $dump", 'restored') =~ /ERROR/ ? 'error' : '', '', 'restoring chosen prefixes works if a superuser has allowed them');
 is(ask(q(SELECT string_agg(name, ' ' ORDER BY name) FROM idgen_sequencers), 'restored'), 'after allowed default free order', 'then all sequencers are there');
 
 # --- a database's name decides its prefix: whoever may create databases gets what the store has under the name
@@ -145,8 +145,8 @@ like(as_role('guest', q(SELECT idgen_sequence_delete_key('k'))), qr/ERROR:  4250
 
 # --- an array whose type the client leaves unknown
 
-is(ask(q(PREPARE many AS SELECT key, value FROM idgen_sequence_next_keys($1); EXECUTE many('{x,y,x}'))), "x|1\ny|1\nx|2", 'it is an array of keys');
-is($store->cli('EXISTS', $victim . '{5:{x,y}}'), 0, 'it is not one key');
+is(ask(q(PREPARE many AS SELECT key, value FROM idgen_sequence_next_keys($1); EXECUTE many('{x,y,x}'))), "x|1\ny|1\nx|2", 'a parameter of unknown type is an array of keys');
+is($store->cli('EXISTS', $victim . '{5:{x,y}}'), 0, 'a parameter of unknown type is not one key');
 
 $node->stop;
 done_testing();

@@ -58,7 +58,7 @@ $node->safe_psql('postgres', q(SELECT idgen_drop_sequencer('s')));
 $node->append_conf('postgresql.conf', "idgen.worker_source = 'env'\nidgen.worker_env = 'IDGEN_NO_SUCH'");
 $node->reload;
 ok(wait_until { $node->safe_psql('postgres', 'SELECT state FROM idgen_status()') eq 'refused' }, 'a server without a worker id');
-like($node->safe_psql('postgres', 'SELECT severity, finding FROM idgen_check()'), qr/^error\|Its state is "refused"\. Environment variable/, 'it is reported with the reason');
+like($node->safe_psql('postgres', 'SELECT severity, finding FROM idgen_check()'), qr/^error\|Its state is "refused"\. Environment variable/, 'a server without a worker id is reported with the reason');
 $node->safe_psql('postgres', 'CREATE ROLE guest LOGIN');
 my $for_guest = $node->safe_psql('postgres', 'SET ROLE guest; SELECT finding FROM idgen_check()');
 like($for_guest, qr/^Its state is "refused"\./, 'everybody sees the report');
