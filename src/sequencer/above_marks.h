@@ -29,8 +29,8 @@ struct MarkCall {
   uint64_t write = 0;
 };
 
-// The writer at the other end of the connection that it is asked over, which `call->latest_over` is then; 0 if the store
-// does not say. (leaves)
+// The writer at the other end of the connection that it is asked over, which `call->latest_over` is then; 0 if the
+// store does not say. (leaves)
 template <MarkHost Host>
 uint64_t AskWriter(Host& host, MarkCall* call, const StoreKey& key) {
   Answer answer;
@@ -48,9 +48,9 @@ bool IsWriterOf(Host& host, MarkCall* call, const StoreKey& key, uint64_t known_
   return writer == known_writer && (call->answered_over == 0 || call->answered_over == call->latest_over);
 }
 
-// The writer that answered over this connection, which is asked once per connection. 0 if the answers came over several:
-// which key's came over which is not kept. If the connection is gone, nobody knows, and it may have led to another writer
-// than the present one: a number that no writer has. (leaves)
+// The writer that answered over this connection, which is asked once per connection. 0 if the answers came over
+// several: which key's came over which is not kept. If the connection is gone, nobody knows, and it may have led to
+// another writer than the present one: a number that no writer has. (leaves)
 template <MarkHost Host>
 uint64_t WriterOver(Host& host, MarkCall* call, uint64_t connection, const StoreKey& key) {
   if (connection == 0) return 0;
@@ -90,12 +90,11 @@ int NoteSimpleMarks(Host& host, MarkCall* call, const StoreKey* keys, const Know
   Marks marks = host.LockMarks();
   int noted = 0;
   for (uint64_t write; noted < count && answers[noted].outcome == Answer::Outcome::kOk; ++noted) {
-    const Marks::Given given = {
-        .mark = {.generation = answers[noted].generation, .value = LastOf(answers[noted])},
-        .first = answers[noted].grant.Value(0),
-        .writer = session.writer,
-        .losses = known[noted].losses,
-        .owner = owner};
+    const Marks::Given given = {.mark = {.generation = answers[noted].generation, .value = LastOf(answers[noted])},
+                                .first = answers[noted].grant.Value(0),
+                                .writer = session.writer,
+                                .losses = known[noted].losses,
+                                .owner = owner};
     if (!marks.NoteSimply(known[noted], given, &write)) break;
     call->write = std::max(call->write, write);
     host.OnNoted(keys[noted]);
@@ -130,7 +129,9 @@ void Raise(Host& host, MarkCall* call, const Operation& operation, const StoreKe
   Operation raise = operation;
   raise.kind = Operation::Kind::kRaise;
   raise.mark = {.generation = known.mark.generation, .value = known.ahead};
-  raise.value = LastOf(*answer);
+  // The rejected values are lost. A store can give them again if they are its latest, but this request may go over a
+  // new connection, to another store whose latest value is the same and was given to somebody else.
+  raise.value = kNoValue;
   Answer raised;
   call->raised_over = call->latest_over = host.AskStore(raise, &key, &raised, 1, call->until_us);
   if (raised.outcome != Answer::Outcome::kOk || raised.had) host.LogLoss(key, known, loss, answer->grant.Value(0));
@@ -203,7 +204,8 @@ Answer AskForChange(Host& host, const Operation& operation, const StoreKey& key,
   return answer;
 }
 
-// Before the store is asked to take back values that nobody took: if it gives them again, it has not lost them. (leaves)
+// Before the store is asked to take back values that nobody took: if it gives them again, it has not lost them.
+// (leaves)
 template <MarkHost Host>
 void TakeBackMark(Host& host, const Operation& operation, const StoreKey& key, int64_t until_us) {
   if (!host.has_marks()) return;

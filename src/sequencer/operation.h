@@ -9,49 +9,48 @@ namespace idgen::sequencer {
 
 struct Operation {
   enum class Kind : uint8_t {
-    kNext,
-    kSegment,
-    kSet,
-    kSetIfNone,
-    kPeek,
-    kDrop,
-    kWriter,
-    kRaise,
-    kReturn,
+    kNext,       // gives `count` values
+    kSegment,    // gives a segment of `count` values, with a number
+    kSet,        // the last value is `value` from now on, under a new generation
+    kSetIfNone,  // likewise, if the key has no value
+    kPeek,       // tells the last value
+    kDrop,       // deletes the key, under a new generation
+    kWriter,     // tells the writer: the store's process
+    kRaise,      // unless a later generation has come: raises the value to `mark`; then gives as kNext or kSegment does
+    kReturn,     // takes back `count` values that end with `value`, if the store has given none after them
   };
   Kind kind = Kind::kNext;
   Definition definition;
-  int64_t count = 1;  // of kNext, kSegment and kRaise; kReturn: of values that nobody got
-  int64_t value = 0;  // of kSet and kSetIfNone; of kRaise: the last of the values that were told, and are not taken; of
-                      // kReturn: the last of those that nobody got
-  bool with_generation = false;  // of kNext: the answer says it, too, as that of kSegment does
-  int64_t number = 0;            // of kReturn: of their segment
-  Mark mark = {};  // of kRaise: raises the value to it, unless a later generation has come, and takes the next ones; of
-                   // kReturn, the generation alone: when they were given
+  int64_t count = 1;
+  int64_t value = 0;  // of kRaise: the store gives values up to this one again if it is its latest; kNoValue: none
+  bool with_generation = false;  // of kNext: the answer has the generation, too, as that of kSegment does
+  int64_t number = 0;            // of kReturn: of the segment that the values belong to
+  Mark mark = {};                // of kReturn the generation alone: of the values
 };
 
 struct Answer {
   enum class Outcome : uint8_t {
-    kUnasked,  // nobody has carried it out
+    kUnasked,  // not carried out
     kOk,
-    kFull,       // of kNext: they don't fit before the maximum; none was taken
-    kNotAValue,  // what stands there is no value of this sequencer
-    kWrongType,  // what stands there is no string
-    kRefused,    // `problem`, in the store's words
-    kMisread,    // not an answer to this
+    kFull,       // fewer than `count` values are left before the maximum; none was given
+    kNotAValue,  // the key holds something that is no value of a sequence
+    kWrongType,  // the key holds something that is no string
+    kRefused,    // `problem` says why, in the store's words
+    kMisread,    // the reply does not fit the request
   };
   Outcome outcome = Outcome::kUnasked;
-  bool by_script = false;  // a plain INCRBY would not do: next time the script is asked
-  bool had = false;  // kPeek, kDrop: there was a value; kFull: `last` is known; kSet…: it was set; kRaise: it was
-                     // raised, since no later generation has come; kReturn: it was done
-  int64_t last = 0;  // kPeek, kFull: the last value given
-  int64_t generation = 0;     // kSet…, kDrop: the new one; kSegment, kRaise: that of the values; kNext, where it
-                              // was asked for: that of the values, or one of before
-  int64_t number = 0;         // kSegment, and kRaise for one: no other segment has it
-  int64_t number_before = 0;  // and the one that was taken before it, by whomever; 0: none
-  uint64_t writer = 0;  // kWriter: another number for a store that was restarted, failed over to or synchronized anew
-  Grant grant;          // kNext, kSegment, kRaise
-  char problem[128] = {};  // one line of printable characters
+  bool by_script = false;  // a plain INCRBY is not enough: the next attempt uses the script
+  // kPeek, kDrop: there was a value. kFull: `last` is known. kSet, kSetIfNone: it was set. kRaise: it was raised, as no
+  // later generation has come. kReturn: the values were taken back.
+  bool had = false;
+  int64_t last = 0;           // kPeek, kFull: the last value given
+  int64_t generation = 0;     // kSet, kSetIfNone, kDrop: the new one; kSegment, kRaise: of the values; kNext, if it was
+                              // asked for: of the values, or an earlier one
+  int64_t number = 0;         // kSegment, and kRaise for one: no other segment of the key has it
+  int64_t number_before = 0;  // of the segment that the store gave before it, to any server; 0: none
+  uint64_t writer = 0;        // kWriter: changes when the store is restarted, fails over or resynchronizes; 0: unknown
+  Grant grant;                // kNext, kSegment, kRaise
+  char problem[128] = {};     // one line of printable characters
 };
 
 constexpr bool ChangesSomething(const Operation& operation) noexcept {

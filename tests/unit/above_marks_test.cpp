@@ -1,5 +1,5 @@
-// Which values are accepted above a high-water mark, when the store is raised, and what is noted: for each answer of the
-// store, and each connection that it comes over.
+// Which values are accepted above a high-water mark, when the store is raised, and what is noted: for each answer of
+// the store, and each connection that it comes over.
 #include <gtest/gtest.h>
 
 #include "sequence_host.h"
@@ -24,8 +24,8 @@ class Marked {
     host.writer = kWriter;
     host.answer = [this](const Operation& operation, const StoreKey&) { return Next(operation); };
     // As after a crash, if it may have given more than it knows.
-    MarkRecord record = {.key = host.HashOf(key.key), .generation = 7, .value = 100, .ahead = ahead, .writer = kWriter,
-                         .used = 1};
+    MarkRecord record = {
+        .key = host.HashOf(key.key), .generation = 7, .value = 100, .ahead = ahead, .writer = kWriter, .used = 1};
     record.sum = record.Sum();
     host.LockMarks().Load(record);
     host.UnlockMarks();
@@ -59,8 +59,7 @@ class Marked {
     Answer answer;
     answer.outcome = Outcome::kOk;
     answer.generation = answers_.front().generation;
-    answer.grant = {
-        .first = answers_.front().value, .step = 1, .count = operation.count, .unbroken = operation.count};
+    answer.grant = {.first = answers_.front().value, .step = 1, .count = operation.count, .unbroken = operation.count};
     answer.had = operation.kind == Kind::kRaise && answer.generation <= operation.mark.generation;
     answers_.pop_front();
     return answer;
@@ -73,9 +72,8 @@ class Marked {
 std::function<void(const Operation&)> GivenMeanwhile(Marked& marked, std::deque<int64_t> values) {
   return [&marked, values](const Operation& operation) mutable {
     if (operation.kind == Kind::kWriter || values.empty()) return;
-    const Marks::Given given = {.mark = {.generation = 7, .value = values.front()},
-                                .first = values.front(),
-                                .writer = kWriter + 1};
+    const Marks::Given given = {
+        .mark = {.generation = 7, .value = values.front()}, .first = values.front(), .writer = kWriter + 1};
     values.pop_front();
     marked.host.BeginMarkChange().Note(marked.host.HashOf(marked.key.key), given, marked.key.definition, 0);
     marked.host.EndMarkChange();
@@ -98,7 +96,7 @@ TEST(AboveMarks, AStoreThatHasLostValuesIsRaised) {
   EXPECT_EQ(marked.asked()[1].kind, Kind::kRaise);
   EXPECT_EQ(marked.asked()[1].mark.value, 100);
   EXPECT_EQ(marked.asked()[1].mark.generation, 7);
-  EXPECT_EQ(marked.asked()[1].value, 53);
+  EXPECT_EQ(marked.asked()[1].value, kNoValue) << "another store may have given the rejected values";
   EXPECT_EQ(marked.noted().value, 103);
   EXPECT_EQ(marked.host.losses, std::vector{Loss::kSure});
 }

@@ -102,7 +102,7 @@ class SimHost {
 
   Server& server_;
   Actor& actor_;
-  size_t fetched_ = 0;        // the grant of the segment that is being fetched
+  size_t fetched_ = 0;         // the grant of the segment that is being fetched
   uint64_t returned_ran_ = 0;  // when the store gave the remainder that is to be given back
   Asked asked_[kMostKeys];
 };

@@ -145,6 +145,14 @@ void World::Strike(const Fault& fault) {
       for (auto& each : servers_) each->ReachOld(random.Chance(0.5));
       for (int who = 0; who < plan_.servers; ++who)
         if (random.Chance(0.3)) CutConnections(who);
+      // Or connections do not last, and each leads to either of them: best seen by a server that has just crashed.
+      if (random.Chance(0.5)) {
+        flaps_until_us_ = now_us_ + fault.a;
+        Do(now_us_ + random.Between(0, fault.a / 2),
+           [&server, of_machine = random.Chance(0.5), down_us = random.LogBetween(kMs, 50 * kMs)] {
+             server.Crash(of_machine, down_us);
+           });
+      }
       return Do(now_us_ + fault.a, [this] { EndOldMaster(); });
     }
     case FaultKind::kBusy: busy_until_us_ = std::max(busy_until_us_, now_us_ + fault.a / 4); return;

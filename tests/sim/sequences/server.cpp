@@ -191,7 +191,8 @@ void Server::LiveAsFetcher(Actor& actor) {
       world_.Sleep(actor, std::max<int64_t>(pause_until_us - world_.now_us_, 50 * kMs));
       continue;
     }
-    if (!sequencer::Prefetch(host, *wanted, world_.now_us_ + kStoreTimeoutUs)) pause_until_us = world_.now_us_ + kSecond;
+    if (!sequencer::Prefetch(host, *wanted, world_.now_us_ + kStoreTimeoutUs))
+      pause_until_us = world_.now_us_ + kSecond;
   }
   sequencer::GiveAllBack(host, world_.now_us_ + kGiveBackWithinUs);
 }
@@ -276,8 +277,8 @@ void Server::CallExact(Actor& actor, const int* keys, int key_count, int64_t cou
   sequencer::Known known[kMostKeys];
   for (int i = 0; i < key_count; ++i) names[i] = KeyOf(keys[i]);
   SimHost host(*this, actor);
-  host.AwaitMark(sequencer::AskAboveMarks(host, operation, names, answers, key_count, known,
-                                          world_.now_us_ + kStoreTimeoutUs));
+  host.AwaitMark(
+      sequencer::AskAboveMarks(host, operation, names, answers, key_count, known, world_.now_us_ + kStoreTimeoutUs));
   actor.given.clear();
   for (int i = 0; i < key_count; ++i)
     if (answers[i].outcome == Outcome::kFull) throw CallFailed{"full"};
@@ -310,8 +311,20 @@ void Server::Change(Actor& actor, int key) {
                                         std::max<int64_t>(definition.Before(), 0), definition.max_value);
   SimHost host(*this, actor);
   const sequencer::SlotName name = NameOf(key);
-  const Answer answer =
-      sequencer::ChangeKey(host, operation, name.key, name.hash, world_.now_us_ + kStoreTimeoutUs);
+  Answer answer;
+  CallFailed failure = {nullptr};
+  actor.change_ran = 0;
+  try {
+    answer = sequencer::ChangeKey(host, operation, name.key, name.hash, world_.now_us_ + kStoreTimeoutUs);
+  } catch (const CallFailed& it) {
+    failure = it;
+  }
+  if (failure.why != nullptr) {
+    sequencer::Abandon(host);
+    if (actor.change_ran != 0)
+      own_changes_[static_cast<size_t>(key)] = {.ran = actor.change_ran, .done = world_.NextEvent(), .life = life_};
+    throw failure;
+  }
   if (operation.kind == Kind::kSetIfNone && answer.outcome == Outcome::kOk && !answer.had) return;
   own_changes_[static_cast<size_t>(key)] = {
       .ran = host.ran(key).at,
@@ -379,7 +392,8 @@ void Server::Connect(Actor& actor, int64_t until_us) {
     CheckCancel(actor);
     if (world_.now_us_ >= until_us) throw CallFailed{"no connection"};
     const uint64_t old = world_.store_.old_process();
-    const uint64_t process = reaches_old_ && old != 0 ? old : world_.store_.process();
+    const bool reaches_old = world_.flaps() ? actor.random.Chance(0.5) : reaches_old_;
+    const uint64_t process = reaches_old && old != 0 ? old : world_.store_.process();
     if (!world_.store_.IsUp(process)) {
       world_.Sleep(actor, 20 * kMs);
       continue;
@@ -418,6 +432,7 @@ void Server::Ask(Actor& actor, const Operation& operation, const sequencer::Stor
     answers[i] = world_.messages_[message].answers[static_cast<size_t>(i)];
     ran[i] = world_.messages_[message].ran[static_cast<size_t>(i)];
   }
+  if (world_.flaps() && actor.random.Chance(0.3)) connection.number = 0;
   world_.MayLeave();
 }
 

@@ -63,6 +63,7 @@ struct Actor {
   int latest_key = -1;
   uint64_t awaited = 0;
   uint64_t swap_serial = 0, swap_event = 0;  // of the latest take
+  uint64_t change_ran = 0;                   // when the store carried out the latest set or drop; 0: not yet
   // What the call that is going on has got, and what its transaction was given: here, and not on a stack that a crash
   // leaves.
   std::vector<Given> given;

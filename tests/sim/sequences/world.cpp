@@ -170,8 +170,10 @@ void World::RunAtStore(Message& message) {
     const KeyState before = store_.state(key, message.process);
     const Answer answer = store_.Execute(message.process, key, message.operation, now_us_, event);
     const KeyState& after = store_.state(key, message.process);
-    if (after.reset == event)
+    if (after.reset == event) {
+      actors_[static_cast<size_t>(message.actor)]->change_ran = event;
       ledger_.NoteReset(key, event, message.operation.kind == Kind::kDrop ? -1 : message.operation.value);
+    }
     if (message.operation.kind == Kind::kRaise) CheckRaise(message, key, before, answer);
     CheckChange(message, before, answer);
     // Who raises it brings back what he knows to have been set.
@@ -208,7 +210,7 @@ void World::CheckRaise(const Message& message, int key, const KeyState& before, 
   const Server& server = *servers_[static_cast<size_t>(message.server)];
   if (server.crashes() == 0) return Violate("values are skipped by a server that has not crashed");
   if (store_restarts_ == 0) return Violate("values are skipped though the store is the same as before");
-  if (message.operation.mark.value - message.operation.value > sequencer::kMostAhead * definition.step)
+  if (message.operation.mark.value - before.value > sequencer::kMaxAhead * definition.step)
     Violate("more values are skipped than a record is ahead");
 }
 

@@ -162,6 +162,7 @@ class World {
   void Strike(const Fault& fault);
   void ChangeStore(const std::function<void()>& change, const char* what);
   void EndOldMaster();
+  bool flaps() const noexcept { return now_us_ < flaps_until_us_ && store_.old_process() != 0; }
   void EndFaults();
   void CheckLiveness();
 
@@ -178,6 +179,7 @@ class World {
   std::vector<std::unique_ptr<Server>> servers_;
   int64_t now_us_ = kBeginUs;
   int64_t busy_until_us_ = 0;
+  int64_t flaps_until_us_ = 0;  // until then a connection may end after any answer, and lead to any master
   uint64_t event_ = 0;
   uint64_t tokens_ = 0;
   uint64_t connections_ = 0;
