@@ -1,10 +1,10 @@
-// Judging definitions, and splitting what was granted into values.
+// Validating definitions, and computing grants.
 #include "sequencer/definition.h"
 
 namespace idgen::sequencer {
 namespace {
 
-// a + b * c, false where it is not a bigint. b and c are not negative.
+// a + b * c; false if that is no bigint. b and c are not negative.
 bool Reach(int64_t a, int64_t b, int64_t c, int64_t* sum) noexcept {
   int64_t product;
   return !__builtin_mul_overflow(b, c, &product) && !__builtin_add_overflow(a, product, sum);
@@ -12,7 +12,7 @@ bool Reach(int64_t a, int64_t b, int64_t c, int64_t* sum) noexcept {
 
 }  // namespace
 
-Fault Judge(const Definition& definition) noexcept {
+Fault Validate(const Definition& definition) noexcept {
   if (definition.step < 1) return Fault::kStep;
   if (definition.start < 0) return Fault::kStart;
   if (definition.max_value < definition.start) return Fault::kMaxBelowStart;
@@ -31,7 +31,7 @@ int64_t CountOf(const Definition& definition) noexcept {
 int64_t LeftAfter(const Definition& definition, int64_t last) noexcept {
   if (last < definition.Before()) return CountOf(definition);
   if (last >= definition.max_value) return 0;
-  // Before the first value it may be negative, and then the difference more than a bigint holds.
+  // Below start, `last` may be negative, and the difference more than a bigint holds.
   if (last < definition.start) return CountOf(definition);
   return (definition.max_value - last) / definition.step;
 }
@@ -55,7 +55,7 @@ bool GrantAround(const Definition& definition, int64_t count, int64_t before, in
   if (!definition.cycle || before < 0 || before < definition.Before() || unbroken < 0 || unbroken >= count)
     return false;
   int64_t next;
-  // Exactly those that were left came before: one more would be past the maximum.
+  // Before the wrap come exactly the values that were left: one more would be past the maximum.
   if (unbroken > 0 && (!Reach(before, unbroken, definition.step, &next) || next > definition.max_value)) return false;
   if (Reach(before, unbroken + 1, definition.step, &next) && next <= definition.max_value) return false;
   if (!Reach(definition.start, count - unbroken - 1, definition.step, &next) || next != last ||

@@ -81,8 +81,8 @@ void SyncAllMarks(Host& host, int64_t until_us) {
   SyncMarks(host, writes, until_us);
 }
 
-// Before a transaction commits whose values count when `write` is on disk; `may_sync_later`: as synchronous_commit = off
-// allows, it is enough that the write is in the file, and on disk soon after. (leaves)
+// Before a transaction commits whose values count when `write` is on disk; `may_sync_later`: as synchronous_commit =
+// off allows, it is enough that the write is in the file, and on disk soon after. (leaves)
 template <MarkHost Host>
 void SyncBeforeCommit(Host& host, uint64_t write, bool may_sync_later, int64_t until_us) {
   if (write <= host.mark_progress().synced.load()) return;

@@ -35,7 +35,7 @@ char* AppendName(char* at, std::string_view name) noexcept {
   return at + 1;
 }
 
-// The part before the first comma, without spaces around it; `list` begins after the comma then.
+// Removes the part before the first comma from the list, and returns it without the spaces around it.
 std::string_view NextOfList(std::string_view* list) noexcept {
   const size_t comma = list->find(',');
   std::string_view part = list->substr(0, comma);

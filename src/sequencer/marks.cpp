@@ -1,8 +1,10 @@
-// Looking up and replacing marks, and what of them is written when.
+// Looking up and replacing marks, and which of them are written when.
 #include "sequencer/marks.h"
 
 #include <algorithm>
 #include <cstring>
+
+#include "core/check.h"
 
 namespace idgen::sequencer {
 namespace {
@@ -14,7 +16,7 @@ constexpr uint64_t Mix(uint64_t x) noexcept {
   return x ^ (x >> 31);
 }
 
-// `count` values further, or at the maximum.
+// The value `count` steps further, at most the maximum.
 int64_t After(const Definition& definition, int64_t value, int64_t count) noexcept {
   int64_t after;
   if (__builtin_mul_overflow(count, definition.step, &after) || __builtin_add_overflow(value, after, &after))
@@ -58,8 +60,7 @@ Marks::Entry* Marks::FindEntry(const KeyHash& key) noexcept {
   return nullptr;
 }
 
-// Of the entries of a bucket that are protected, or are not: the one that goes. A newcomer counts as one of its
-// owner's.
+// The victim among the entries of a bucket that are protected, or that are not. A newcomer counts for its owner.
 Marks::Entry* Marks::LeastOf(Entry* bucket, bool are_protected, uint64_t newcomer) noexcept {
   const auto is_meant = [=](const Entry& entry) { return entry.used != 0 && entry.is_protected == are_protected; };
   Entry* least = nullptr;
@@ -77,8 +78,8 @@ Marks::Entry* Marks::LeastOf(Entry* bucket, bool are_protected, uint64_t newcome
   return least;
 }
 
-// Not all of a bucket are protected, so there is one.
-Marks::Entry* Marks::EvictFor(const KeyHash& key, uint64_t owner) noexcept {
+// There always is one: a bucket never has only protected entries.
+Marks::Entry* Marks::SlotFor(const KeyHash& key, uint64_t owner) noexcept {
   Entry* bucket = BucketOf(key);
   Entry* free = std::find_if(bucket, bucket + kWays, [](const Entry& entry) { return entry.used == 0; });
   return free != bucket + kWays ? free : LeastOf(bucket, false, owner);
@@ -86,13 +87,14 @@ Marks::Entry* Marks::EvictFor(const KeyHash& key, uint64_t owner) noexcept {
 
 void Marks::KeepToShare(Entry* bucket) noexcept {
   const auto is_protected = [](const Entry& entry) { return entry.used != 0 && entry.is_protected; };
-  if (static_cast<size_t>(std::count_if(bucket, bucket + kWays, is_protected)) <= kMostProtected) return;
+  if (static_cast<size_t>(std::count_if(bucket, bucket + kWays, is_protected)) <= kMaxProtected) return;
   Entry* least = LeastOf(bucket, true, 0);
+  IDGEN_CHECK(least != nullptr);
   least->is_protected = false;
   Queue(SlotOf(least));
 }
 
-// Written with the next record that has to be: a crash before it costs the protection only.
+// Queued without a write of its own: a crash before it is written costs the protection only.
 void Marks::Protect(Entry* entry) noexcept {
   if (entry->is_protected) return;
   entry->is_protected = true;
@@ -136,7 +138,7 @@ void Marks::Load(const MarkRecord& record) noexcept {
   const bool is_protected = used != record.used;
   Entry* entry = FindEntry(record.key);
   const bool is_there = entry != nullptr;
-  if (!is_there) entry = EvictFor(record.key, 0);
+  if (!is_there) entry = SlotFor(record.key, 0);
   if (entry->used > used && (is_there || !is_protected)) return;
   *entry = {.record = record,
             .value = record.value,
@@ -147,7 +149,7 @@ void Marks::Load(const MarkRecord& record) noexcept {
             .used = used,
             .write = 0,
             .written_us = 0,
-            .step = kLeastAhead,
+            .step = kMinAhead,
             .is_unsure = record.ahead > record.value,
             .is_protected = is_protected};
   KeepToShare(BucketOf(record.key));
@@ -187,12 +189,12 @@ Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definitio
   const Mark& mark = given.mark;
   Entry* entry = FindEntry(key);
   const bool is_new = entry == nullptr;
-  if (is_new) entry = EvictFor(key, given.owner);
+  if (is_new) entry = SlotFor(key, given.owner);
   const uint64_t used = ++header_->uses;
   const bool is_other = !is_new && entry->writer != 0 && given.writer != 0 && entry->writer != given.writer;
   if (is_new || mark.generation > entry->record.generation) {
     const uint64_t write = is_new ? 0 : entry->write;
-    const uint64_t losses = is_new ? 0 : entry->losses;  // whoever asked before knows them so
+    const uint64_t losses = is_new ? 0 : entry->losses;  // as every call in progress knows them
     const uint64_t owner = is_new || entry->owner == 0 ? given.owner : entry->owner;
     const bool is_protected = !is_new && entry->is_protected;
     *entry = {.record = {.key = key, .generation = mark.generation},
@@ -204,7 +206,7 @@ Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definitio
               .used = used,
               .write = write,
               .written_us = now_us,
-              .step = kLeastAhead,
+              .step = kMinAhead,
               .is_unsure = false,
               .is_protected = is_protected};
   } else if (mark.generation == entry->record.generation) {
@@ -215,21 +217,21 @@ Marks::Noted Marks::Note(const KeyHash& key, const Given& given, const Definitio
     if (given.is_raised) ++entry->losses;
     if (is_other) entry->others_value = entry->value;
     if (given.writer != 0) entry->writer = given.writer;
-    // What the store gives now is above all that was given, or it would not have been taken.
+    // The value is above all that may have been given, or it would have been rejected.
     if (mark.value >= entry->value) entry->is_unsure = false;
     entry->value = std::max(entry->value, mark.value);
     const bool is_covered = entry->value <= entry->record.ahead;
-    // Above a record's value is only what one store gave: of two that both take themselves for the master, either is
-    // the one of before for who has crashed.
+    // Only one writer's values lie between a record's value and its ahead. With two masters, a server that has crashed
+    // would otherwise take either for the writer that it knows.
     const bool has_writer = given.writer == 0 || entry->record.writer == 0 || given.writer == entry->record.writer;
     if (is_covered && has_writer) return Covered(entry);
     if (!is_covered) {
       const bool was_short = now_us - entry->written_us < kShortStepUs;
-      entry->step = was_short ? std::min(entry->step * 2, kMostAhead) : kLeastAhead;
+      entry->step = was_short ? std::min(entry->step * 2, kMaxAhead) : kMinAhead;
       entry->written_us = now_us;
     }
   } else {
-    // Somebody has set it since; or this store has forgotten that.
+    // Somebody has set the key since, or this store has lost the set.
     if (is_other && given.first <= entry->value) return {.is_doubtful = true};
     return Covered(entry);
   }

@@ -1,20 +1,22 @@
-// How far sequences have come, as this server knows: what a store that has forgotten can't answer below.
+// High-water marks: the highest value of each key that this server knows to have been given. A store that has lost data
+// is detected by values at or below them.
 //
-// A table of fixed size in memory that is given, and a file of records beside it, one for each slot. What a key has
-// come to is known exactly in memory; its record is ahead of that by a number of values, as PostgreSQL's sequences are
-// in the log, so that it is written once in so many. After a crash the records are what is left: between a record's
-// `value` and its `ahead`, what was given is not known.
+// A table of fixed size in memory that the host provides, and a file with a record for each slot of the table. In
+// memory a mark is exact. Its record is a number of values ahead, as PostgreSQL's sequences are in the WAL, so that it
+// is written once for many values. After a crash only the records are left: between a record's `value` and its `ahead`,
+// nobody knows what was given.
 //
-// A key is known by 128 bits of a hash under a secret of the server. Two that had the same would share a mark, so that
-// whoever sets one of them would set the other: nobody may be able to choose such keys.
+// A key is found by a 128-bit hash under a secret of the server. Two keys with the same hash would share a mark, and
+// whoever sets one would set the other: nobody must be able to choose such keys.
 //
-// A key that is new and finds no room in its bucket takes the slot of one that was used once only, so that however
-// many such keys do not cost a key that is used its mark. A key that is used again is protected; where too many of a
-// bucket are, one of them is no longer. Both choices fall on whoever has most of them in the bucket (an owner: a role
-// in the databases of one owner), and on the one of his that was used longest ago: nobody can take more than his share
-// from others.
+// A new key that finds no free slot in its bucket evicts a key that was used only once, so that any number of such keys
+// cost no key in use its mark. A key that is used again is protected; if too many of a bucket are, one of them loses
+// the protection. Both choices fall on the owner (a role, in the databases of one owner) with the most keys of the
+// bucket, and among these on the one that was not used for the longest time: nobody can take more than a share from
+// others.
 //
-// Nothing is written here: records that are to be written stand in a queue, from which the host takes them.
+// Nothing is written here: records that have to be written are in a queue, from which keep_marks.h takes them. The
+// caller of every member function holds the host's lock of the marks.
 #pragma once
 
 #include <cstddef>
@@ -35,7 +37,7 @@ struct KeyHash {
 
 KeyHash HashOf(std::string_view key, const core::SipKey& secret = {}) noexcept;
 
-// The last value that was given, or set, under a generation; kNoValue where none was, as after a drop.
+// The last value that was given, or set, under a generation; kNoValue if there is none, as after a drop.
 inline constexpr int64_t kNoValue = -1;
 
 struct Mark {
@@ -43,20 +45,20 @@ struct Mark {
   int64_t value = kNoValue;
 };
 
-// So many values a record is ahead, and twice as many as before where that lasted less than kShortStepUs, up to the
-// most.
-inline constexpr int64_t kLeastAhead = 32;
-inline constexpr int64_t kMostAhead = 1 << 20;
+// How many values a record is ahead: twice as many as the previous one if that lasted less than kShortStepUs, at most
+// kMaxAhead.
+inline constexpr int64_t kMinAhead = 32;
+inline constexpr int64_t kMaxAhead = 1 << 20;
 inline constexpr int64_t kShortStepUs = 1000 * 1000;
 
-// As the file has it. Within one sector of any disk, so that it is there as it was before or as it is now.
+// A mark in the file. It lies within one disk sector, so that a crash leaves the previous or the new one.
 struct MarkRecord {
   KeyHash key;
   int64_t generation = 0;
   int64_t value = kNoValue;
   int64_t ahead = kNoValue;
-  uint64_t writer = 0;  // of the store that gave `value`: another one may have forgotten. 0: not known
-  uint64_t used = 0;    // grows from one use to the next, with kUsedAgain; 0: there is no mark
+  uint64_t writer = 0;  // the store's process that gave `value`: another one may have lost it. 0: unknown
+  uint64_t used = 0;    // grows with every use; with kUsedAgain; 0: there is no mark
   uint64_t sum = 0;
 
   static constexpr uint64_t kUsedAgain = uint64_t{1} << 63;  // it is protected
@@ -66,74 +68,74 @@ struct MarkRecord {
 };
 static_assert(sizeof(MarkRecord) == 64);
 
-// What is known of a key.
+// What is known of a key when the store is asked.
 struct Known {
   KeyHash hash;
   bool found = false;
-  Mark mark;                 // so far it has come at the least
-  int64_t ahead = kNoValue;  // and so far at the most; above mark.value only after a crash
+  Mark mark;                 // given at least up to here
+  int64_t ahead = kNoValue;  // and at most up to here; above mark.value only after a crash
   uint64_t writer = 0;
-  uint64_t losses = 0;  // how often the store was found to have forgotten
-  size_t slot = 0;     // where the mark stood
+  uint64_t losses = 0;  // how often the store was found to have lost values
+  size_t slot = 0;      // of the mark
 };
 
 class Marks {
  public:
-  // The bytes for about so many marks, and how many those are.
+  // The bytes for at least so many marks, and how many slots these have.
   static size_t Bytes(size_t marks) noexcept;
   static size_t Slots(size_t marks) noexcept;
-  // Over memory for so many marks that was all zeros once, and was changed by nothing else since.
+  // Over memory for so many marks that was all zeros at first, and was changed by this class only.
   Marks(void* memory, size_t marks) noexcept;
 
   size_t slots() const noexcept { return buckets_ * kWays; }
-  // As it is to be written. Where `at_end`, nothing is given any more: the record is not ahead of what was.
+  // The record to write. `at_end`: no more values will be given, so it is exact and not ahead.
   MarkRecord Record(size_t slot, bool at_end) const noexcept;
-  // From the file of before, whatever size that had. One that is not whole is nothing.
+  // A record from the previous file, which may have had another size. Ignores a damaged one.
   void Load(const MarkRecord& record) noexcept;
 
-  // For a call that asks for values: a key that is found is one that is used again.
+  // For a call that asks for values: a key that is found is used again, and so protected.
   Known Find(const KeyHash& key) noexcept;
 
-  // What the store gave in one step.
+  // What the store gave in one operation.
   struct Given {
-    Mark mark;          // its last value
-    int64_t first = 0;  // and its first; of a set and a drop it does not matter
+    Mark mark;          // the last value
+    int64_t first = 0;  // the first value; ignored after a set or drop
     uint64_t writer = 0;
-    uint64_t losses = 0;     // as they were known before the store was asked
-    bool is_raised = false;  // it had forgotten, and was raised above what was known
-    uint64_t owner = 0;      // who asked; 0: nobody in particular. A mark belongs to whoever brought it
+    uint64_t losses = 0;     // as known before the store was asked
+    bool is_raised = false;  // the store had lost values, and was raised above what was known
+    uint64_t owner = 0;      // who asked; 0: nobody in particular. A new mark belongs to them
   };
   struct Noted {
-    // Nothing was noted: values that are not above what was noted last are of before the store forgot, or of after it,
-    // and so may have been given to somebody else; or of one of two stores that both take themselves for the master.
+    // Nothing was noted: the values are not above what was noted last, and so somebody else may have been given them,
+    // before or after the store lost them, or by another store that takes itself for the master.
     bool is_doubtful = false;
-    bool is_written_ahead = false;  // nothing was to be written
+    bool is_written_ahead = false;  // the record covers it already
     size_t slot = 0;
-    uint64_t write = 0;  // the number of the write that covers the mark: it counts when that one is on disk
+    uint64_t write = 0;  // the write that covers the mark: the values count when it is on disk
   };
-  // Of a later generation the mark is taken as it is, of the same one the higher value, of an earlier one nothing.
+  // A mark of a later generation replaces the present one, of the same generation the higher value stays, one of an
+  // earlier generation is ignored.
   Noted Note(const KeyHash& key, const Given& given, const Definition& definition, int64_t now_us) noexcept;
-  // The same where there is nothing to write, and nothing to doubt; else false, and nothing has changed. `write` as
-  // Noted has it.
+  // The same if nothing has to be written or doubted; otherwise false, and nothing has changed. `write` as in Noted.
   bool NoteSimply(const Known& known, const Given& given, uint64_t* write) noexcept;
-  // Values down to `value` were given to nobody, and go back: the mark goes back with them, where `noted` is still it.
+  // Values down to `value` were given to nobody, and are returned to the store: lowers the mark if it is still `noted`.
   Noted TakeBack(const KeyHash& key, const Mark& noted, int64_t value) noexcept;
 
-  // Takes a slot out of the queue of those whose records are to be written. False where there is none.
+  // Takes a slot out of the queue of those whose records have to be written. False if it is empty.
   bool TakeUnwritten(size_t* slot) noexcept;
-  // It could not be written: it is queued again.
+  // Its record could not be written: queues it again.
   void NoteUnwritten(size_t slot) noexcept { Queue(slot); }
 
-  // The number of the latest write: when the queue has been found empty, and what was taken out of it has been written,
-  // all up to this one have been.
+  // The number of the latest write. When the queue is empty, and the records taken out of it have been written, all
+  // writes up to this one are done.
   uint64_t writes() const noexcept { return header_->writes; }
 
  private:
   struct Entry {
-    MarkRecord record;     // as it was written last
+    MarkRecord record;     // as it was queued last
     int64_t value;         // exact, unless is_unsure
-    int64_t others_value;  // what was given before the writer took over
-    uint64_t writer;       // who gave something last; 0: not known
+    int64_t others_value;  // the highest value of previous writers
+    uint64_t writer;       // gave the latest values; 0: unknown
     uint64_t losses;
     uint64_t owner;
     uint64_t used;  // 0: free
@@ -144,18 +146,19 @@ class Marks {
     bool is_protected;
   };
   static constexpr size_t kWays = 8;
-  static constexpr size_t kMostProtected = 6;
+  static constexpr size_t kMaxProtected = 6;
+  static_assert(kMaxProtected < kWays, "a new key finds a victim");
   struct Header {
     uint64_t uses;
     uint64_t writes;
-    uint32_t first_unwritten;  // a slot and one; 0: none
+    uint32_t first_unwritten;  // a slot plus one; 0: none
     uint32_t last_unwritten;
   };
   static constexpr uint32_t kLast = UINT32_MAX;
 
   Entry* FindEntry(const KeyHash& key) noexcept;
   Entry* BucketOf(const KeyHash& key) const noexcept { return entries_ + key.low % buckets_ * kWays; }
-  Entry* EvictFor(const KeyHash& key, uint64_t owner) noexcept;
+  Entry* SlotFor(const KeyHash& key, uint64_t owner) noexcept;
   static Entry* LeastOf(Entry* bucket, bool are_protected, uint64_t newcomer) noexcept;
   void Protect(Entry* entry) noexcept;
   void KeepToShare(Entry* bucket) noexcept;
@@ -166,12 +169,11 @@ class Marks {
 
   Header* header_;
   Entry* entries_;
-  uint32_t* next_unwritten_;  // by slot: the next one of the queue and one, or kLast; 0: it isn't queued
+  uint32_t* next_unwritten_;  // by slot: the next slot of the queue plus one, or kLast; 0: it is not queued
   size_t buckets_;
 };
 
-// Whether values are such that a lower one than before means that the store has forgotten: not where they begin again,
-// nor where keys end by themselves.
+// Whether a value below an earlier one means that the store has lost data: not if values cycle or keys expire.
 bool HasMarks(const Definition& definition) noexcept;
 
 }  // namespace idgen::sequencer

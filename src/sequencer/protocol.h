@@ -17,6 +17,9 @@
 // simulator it throws. So the frames of the protocol hold only trivially destructible objects, no lock is held across
 // such an operation, and what must happen on the way out is found in the Session: the boundary, which catches the error
 // (and, in PostgreSQL, an exit callback for a process that ends), calls Abandon().
+//
+// Locks. There are two, of the slots and of the marks. They are never held together, and never while the store is
+// asked, the file is written, or somebody waits.
 #pragma once
 
 #include <concepts>
@@ -64,7 +67,7 @@ concept MarkHost = requires(Host& host, const Operation& operation, const StoreK
   { host.self() } -> std::same_as<uint64_t>;
   { host.NowUs() } -> std::same_as<int64_t>;  // boot-time clock
   // (leaves) if the call is cancelled.
-  { host.CheckCancel() };
+  host.CheckCancel();
 
   // (leaves) Asks the store about `count` keys, and returns when every answer is there; the answers are fresh. Returns
   // the number of the connection that all answers came over, a number that no other connection of this process has had;
@@ -77,32 +80,33 @@ concept MarkHost = requires(Host& host, const Operation& operation, const StoreK
   { host.owner() } -> std::same_as<uint64_t>;
   // The table of marks, locked until UnlockMarks().
   { host.LockMarks() } -> std::same_as<Marks>;
-  { host.UnlockMarks() };
+  host.UnlockMarks();
   // The same around a change that a crash must not leave half done.
   { host.BeginMarkChange() } -> std::same_as<Marks>;
-  { host.EndMarkChange() };
+  host.EndMarkChange();
   // The transaction does not commit before this write is on disk.
-  { host.AwaitMark(number) };
+  host.AwaitMark(number);
   // (leaves) The store gave a value below a mark, or a doubtful one.
-  { host.LogLoss(key, *known, loss, until_us) };
+  host.LogLoss(key, *known, loss, until_us);
   // (leaves) Waits before the store is raised again: it has given values that are no longer of use `times` times.
-  { host.PauseBeforeRaise(key, until_us, count, until_us) };
+  host.PauseBeforeRaise(key, until_us, count, until_us);
 
   { host.mark_progress() } -> std::same_as<MarkProgress&>;
-  // (leaves) For the keeper: opens the file, writes a record (false if that failed; then FailWrite() raises why), syncs.
-  { host.OpenMarkFile() };
+  // (leaves) For the keeper: opens the file, writes a record (false if that failed; then FailWrite() raises why),
+  // syncs.
+  host.OpenMarkFile();
   { host.WriteMark(size_t{0}, record) } -> std::same_as<bool>;
-  { host.FailWrite() };
-  { host.SyncMarkFile() };
+  host.FailWrite();
+  host.SyncMarkFile();
   // (leaves) Until the keeper has ended or `done` covers the write, or earlier: the caller checks again.
-  { host.WaitForKeeper(done, number, until_us) };
-  { host.WakeKeepers() };
+  host.WaitForKeeper(done, number, until_us);
+  host.WakeKeepers();
   // False if no process can be asked to sync soon.
   { host.RequestSync() } -> std::same_as<bool>;
 
   // For bookkeeping of tests: marks have been looked up, a mark has been noted.
-  { host.OnFound(&key, known, count) };
-  { host.OnNoted(key) };
+  host.OnFound(&key, known, count);
+  host.OnNoted(key);
 };
 
 // The operations of a host that has segments, too.
@@ -111,30 +115,30 @@ concept SlotHost = MarkHost<Host> && requires(Host& host, Slot& slot, const Rang
                                               const ReturnedRemainder& remainder, int64_t until_us) {
   typename Host::Memory;  // how words of shared memory are reached: core/memory.h
   { host.slots() } -> std::same_as<SlotTable&>;
-  { host.LockSlots() };
-  { host.LockSlotsShared() };
-  { host.UnlockSlots() };
+  host.LockSlots();
+  host.LockSlotsShared();
+  host.UnlockSlots();
   { host.store() } -> std::same_as<uint64_t>;  // that the settings name
   { host.marks_synced() } -> std::same_as<uint64_t>;
   // (leaves) Hands values to the caller of TakeValues(), in order.
-  { host.AddRange(range) };
+  host.AddRange(range);
   // (leaves) Until the fetch for the slot has ended, or earlier: the caller checks again. PrepareToWait() leaves if the
   // time is up; after it no wake-up is missed.
-  { host.PrepareToWait(slot, until_us) };
-  { host.WaitForFetch(slot, until_us) };
-  { host.EndWait(slot) };
-  { host.WakeFetchWaiters(slot) };
+  host.PrepareToWait(slot, until_us);
+  host.WaitForFetch(slot, until_us);
+  host.EndWait(slot);
+  host.WakeFetchWaiters(slot);
   // (leaves) Every slot has a fetch in progress: waits a moment. Leaves if the time is up.
-  { host.WaitForSlot(until_us) };
+  host.WaitForSlot(until_us);
   // The process that fetches ahead: starts it unless it runs; wakes it, while the lock is held.
-  { host.StartPrefetcher() };
-  { host.WakePrefetcher() };
+  host.StartPrefetcher();
+  host.WakePrefetcher();
 
   // For bookkeeping of tests.
-  { host.OnTaken(slot, range) };      // before anything else happens to the slot's words
-  { host.OnFetched(slot, answer) };   // the store's answer counts
-  { host.OnPut(slot) };               // the segment is about to be put
-  { host.OnClosed(slot, remainder) };  // while the lock is held
+  host.OnTaken(slot, range);       // before anything else happens to the slot's words
+  host.OnFetched(slot, answer);    // the store's answer counts
+  host.OnPut(slot);                // the segment is about to be put
+  host.OnClosed(slot, remainder);  // while the lock is held
 };
 
 }  // namespace idgen::sequencer

@@ -182,8 +182,8 @@ Remainder Close(Segments& segments, int64_t step, bool follows) noexcept {
 }
 
 // Passes the slot to another key; its segments must be closed. The cursor moves once more after the tenure has:
-// otherwise a backend that loaded the cursor before, and saw the previous tenure, could swap it when the new key's first
-// segment is ready. Returns the new tenure.
+// otherwise a backend that loaded the cursor before, and saw the previous tenure, could swap it when the new key's
+// first segment is ready. Returns the new tenure.
 template <class Memory>
 uint64_t MoveIn(Segments& segments) noexcept {
   const uint64_t tenure = Memory::Load(segments.tenure, Step::kLoadTenure) + 1;

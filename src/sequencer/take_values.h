@@ -110,9 +110,9 @@ void PutSegment(Host& host, Slot& slot, const Answer& answer, uint64_t changes, 
 }
 
 // Fetches one segment for a slot of which this process is the fetcher, until it returns; if it leaves, Abandon() ends
-// the fetch. `need`: how many values it has at least, if there are so many. `ahead`: nobody waits for it, so its mark is
-// synced before it is put; otherwise every transaction that uses it waits for that when it commits. The answer is kOk
-// also if the key was set or dropped meanwhile, and nothing was put. (leaves)
+// the fetch. `need`: how many values it has at least, if there are so many. `ahead`: nobody waits for it, so its mark
+// is synced before it is put; otherwise every transaction that uses it waits for that when it commits. The answer is
+// kOk also if the key was set or dropped meanwhile, and nothing was put. (leaves)
 template <SlotHost Host>
 Answer FetchSegment(Host& host, Slot& slot, int64_t need, bool ahead, int64_t until_us) {
   const int64_t now_us = host.NowUs();
@@ -133,8 +133,7 @@ Answer FetchSegment(Host& host, Slot& slot, int64_t need, bool ahead, int64_t un
     mark = AskAboveMarks(host, operation, &key, &answer, 1, &known, until_us);
     if (answer.outcome != Answer::Outcome::kFull) break;
     // Near the maximum: ask for what is left, which other servers may be taking as well.
-    const int64_t left =
-        answer.had ? LeftAfter(operation.definition, answer.last) : CountOf(operation.definition);
+    const int64_t left = answer.had ? LeftAfter(operation.definition, answer.last) : CountOf(operation.definition);
     if (left == 0) break;
     operation.count = std::min(left, operation.count);
     host.CheckCancel();
@@ -257,8 +256,8 @@ Answer ChangeKey(Host& host, const Operation& operation, const StoreKey& key, ui
   return answer;
 }
 
-// For the boundary, when the protocol was left in the middle, and for a process that ends: others can fetch for the slot
-// and keep the marks, and segments from before a change that the store may have carried out are closed.
+// For the boundary, when the protocol was left in the middle, and for a process that ends: others can fetch for the
+// slot and keep the marks, and segments from before a change that the store may have carried out are closed.
 template <SlotHost Host>
 void Abandon(Host& host) {
   Session& session = host.session();

@@ -16,27 +16,27 @@ std::vector<int64_t> ValuesOf(const Grant& grant) {
 using Values = std::vector<int64_t>;
 
 TEST(SequenceDefinition, TakesWhatMakesSense) {
-  EXPECT_EQ(Judge({}), Fault::kNone);
-  EXPECT_EQ(Judge({.start = 0, .step = 5, .max_value = 5}), Fault::kNone);
-  EXPECT_EQ(Judge({.start = kMaxValue, .step = 1}), Fault::kNone);
-  EXPECT_EQ(Judge({.start = 1, .step = kMaxValue}), Fault::kNone);
-  EXPECT_EQ(Judge({.ttl_ms = kMaxTtlMs, .sliding = true}), Fault::kNone);
+  EXPECT_EQ(Validate({}), Fault::kNone);
+  EXPECT_EQ(Validate({.start = 0, .step = 5, .max_value = 5}), Fault::kNone);
+  EXPECT_EQ(Validate({.start = kMaxValue, .step = 1}), Fault::kNone);
+  EXPECT_EQ(Validate({.start = 1, .step = kMaxValue}), Fault::kNone);
+  EXPECT_EQ(Validate({.ttl_ms = kMaxTtlMs, .sliding = true}), Fault::kNone);
 }
 
 TEST(SequenceDefinition, RefusesWhatDoesNot) {
-  EXPECT_EQ(Judge({.step = 0}), Fault::kStep);
-  EXPECT_EQ(Judge({.step = -1}), Fault::kStep);
-  EXPECT_EQ(Judge({.step = INT64_MIN}), Fault::kStep);
-  EXPECT_EQ(Judge({.start = -1}), Fault::kStart);
-  EXPECT_EQ(Judge({.start = 10, .max_value = 9}), Fault::kMaxBelowStart);
-  EXPECT_EQ(Judge({.start = 1, .step = 10, .max_value = 9}), Fault::kMaxBelowStep);
-  EXPECT_EQ(Judge({.ttl_ms = -1}), Fault::kTtl);
-  EXPECT_EQ(Judge({.ttl_ms = kMaxTtlMs + 1}), Fault::kTtl);
-  EXPECT_EQ(Judge({.cache = 0}), Fault::kCache);
-  EXPECT_EQ(Judge({.cache = 1000001}), Fault::kCache);
-  EXPECT_EQ(Judge({.cache = 2}), Fault::kNone);
-  EXPECT_EQ(Judge({.cycle = true, .cache = 2}), Fault::kSegments);
-  EXPECT_EQ(Judge({.ttl_ms = 1000, .cache = 2}), Fault::kSegments);
+  EXPECT_EQ(Validate({.step = 0}), Fault::kStep);
+  EXPECT_EQ(Validate({.step = -1}), Fault::kStep);
+  EXPECT_EQ(Validate({.step = INT64_MIN}), Fault::kStep);
+  EXPECT_EQ(Validate({.start = -1}), Fault::kStart);
+  EXPECT_EQ(Validate({.start = 10, .max_value = 9}), Fault::kMaxBelowStart);
+  EXPECT_EQ(Validate({.start = 1, .step = 10, .max_value = 9}), Fault::kMaxBelowStep);
+  EXPECT_EQ(Validate({.ttl_ms = -1}), Fault::kTtl);
+  EXPECT_EQ(Validate({.ttl_ms = kMaxTtlMs + 1}), Fault::kTtl);
+  EXPECT_EQ(Validate({.cache = 0}), Fault::kCache);
+  EXPECT_EQ(Validate({.cache = 1000001}), Fault::kCache);
+  EXPECT_EQ(Validate({.cache = 2}), Fault::kNone);
+  EXPECT_EQ(Validate({.cycle = true, .cache = 2}), Fault::kSegments);
+  EXPECT_EQ(Validate({.ttl_ms = 1000, .cache = 2}), Fault::kSegments);
 }
 
 TEST(SequenceDefinition, IsPlainWhereAnIncrbyDoesAll) {

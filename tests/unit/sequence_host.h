@@ -46,7 +46,7 @@ class TestHost {
   KeyHash HashOf(const StoreKey& key) noexcept { return sequencer::HashOf(key.value()); }
   uint64_t owner() const noexcept { return 1; }
   Marks LockMarks() {
-    ++locks;
+    LockSlots();
     return marks_;
   }
   void UnlockMarks() { --locks; }
@@ -75,8 +75,11 @@ class TestHost {
   bool RequestSync() { return has_prefetcher; }
 
   SlotTable& slots() noexcept { return *table_; }
-  void LockSlots() { ++locks; }
-  void LockSlotsShared() { ++locks; }
+  // No two locks are ever held together.
+  void LockSlots() {
+    if (locks++ != 0) abort();
+  }
+  void LockSlotsShared() { LockSlots(); }
   void UnlockSlots() { --locks; }
   uint64_t store() const noexcept { return store_identity; }
   uint64_t marks_synced() const noexcept { return progress.synced.load(); }
@@ -148,8 +151,8 @@ class TestHost {
   Session own_session;
   int64_t now_us = 1000000;
   bool is_cancelled = false;
-  std::function<Answer(const Operation&, const StoreKey&)> answer = [this](const Operation& operation,
-                                                                          const StoreKey&) { return Count(operation); };
+  std::function<Answer(const Operation&, const StoreKey&)> answer =
+      [this](const Operation& operation, const StoreKey&) { return Count(operation); };
   std::function<void(const Operation&)> on_ask;
   std::function<void()> on_wait;
   uint64_t connection = 1, writer = 11, store_identity = 5;
@@ -179,9 +182,7 @@ class TestHost {
 struct TestKey {
   explicit TestKey(const char* name, const Definition& its_definition)
       : definition(its_definition), key(WriteStoreKey("p:", name, bytes)) {}
-  SlotName name() const {
-    return {.key = key, .store = 5, .hash = HashOf(key.value()).low, .definition = &definition};
-  }
+  SlotName name() const { return {.key = key, .store = 5, .hash = HashOf(key.value()).low, .definition = &definition}; }
 
   Definition definition;
   char bytes[kMaxStoreKeyBytes];

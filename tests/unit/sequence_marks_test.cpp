@@ -116,32 +116,32 @@ TEST(SequenceMarks, ARecordIsAheadAndWrittenOnceInSoManyValues) {
   Table table(16);
   const MarkRecord first = table.Written("a", 0, 1);
   EXPECT_EQ(first.value, 1);
-  EXPECT_EQ(first.ahead, 1 + kLeastAhead);
+  EXPECT_EQ(first.ahead, 1 + kMinAhead);
   EXPECT_EQ(first.writer, kWriter);
   const uint64_t write = table.marks.writes();
-  for (int64_t value = 2; value <= 1 + kLeastAhead; ++value) {
+  for (int64_t value = 2; value <= 1 + kMinAhead; ++value) {
     const Marks::Noted noted = table.Note("a", 0, value);
     EXPECT_TRUE(noted.is_written_ahead);
     EXPECT_EQ(noted.write, write) << "the one that covers it";
   }
-  const MarkRecord second = table.Written("a", 0, 2 + kLeastAhead);
-  EXPECT_EQ(second.value, 2 + kLeastAhead);
-  EXPECT_EQ(second.ahead, 2 + 2 * kLeastAhead);
+  const MarkRecord second = table.Written("a", 0, 2 + kMinAhead);
+  EXPECT_EQ(second.value, 2 + kMinAhead);
+  EXPECT_EQ(second.ahead, 2 + 2 * kMinAhead);
   EXPECT_EQ(table.marks.writes(), write + 1);
 }
 
 TEST(SequenceMarks, AheadByMoreWhereValuesGoFast) {
   Table table(16);
-  int64_t value = 1, ahead = kLeastAhead;
+  int64_t value = 1, ahead = kMinAhead;
   EXPECT_EQ(table.Written("a", 0, value).ahead, value + ahead);
   for (int i = 0; i < 20; ++i) {
     value += ahead + 1;
-    ahead = std::min(ahead * 2, kMostAhead);
+    ahead = std::min(ahead * 2, kMaxAhead);
     table.now_us -= kLater;  // at once
     EXPECT_EQ(table.Written("a", 0, value).ahead, value + ahead);
   }
   value += ahead + 1;
-  EXPECT_EQ(table.Written("a", 0, value).ahead, value + kLeastAhead) << "and no longer";
+  EXPECT_EQ(table.Written("a", 0, value).ahead, value + kMinAhead) << "and no longer";
 }
 
 TEST(SequenceMarks, WhatTwoStoresGaveAtTheSameTimeIsDoubtful) {
@@ -210,13 +210,13 @@ TEST(SequenceMarks, WhatIsSimpleIsNotedAsEverythingIs) {
   EXPECT_TRUE(note(table, known, 11)) << "of before, by who notes later";
   EXPECT_EQ(table.Find("a").mark.value, 12);
   EXPECT_FALSE(note(table, known, 10)) << "not above what was known";
-  EXPECT_FALSE(note(table, known, 11 + kLeastAhead)) << "to be written";
+  EXPECT_FALSE(note(table, known, 11 + kMinAhead)) << "to be written";
   EXPECT_FALSE(note(table, known, 13, 2));
   EXPECT_FALSE(note(table, known, 13, 4));
   EXPECT_FALSE(note(table, known, 13, 3, kWriter + 1)) << "another store";
   EXPECT_EQ(table.Find("a").mark.value, 12) << "what was not noted has changed nothing";
   Table crashed = table.Again(16, false);
-  EXPECT_FALSE(note(crashed, crashed.Find("a"), 11 + kLeastAhead)) << "not known for sure";
+  EXPECT_FALSE(note(crashed, crashed.Find("a"), 11 + kMinAhead)) << "not known for sure";
   for (int i = 0; i < 100; ++i) table.Note("other" + std::to_string(i), 3, 10);
   EXPECT_FALSE(note(table, known, 13)) << "another key has its slot";
 }
@@ -314,14 +314,14 @@ TEST(SequenceMarks, AfterACrashItIsKnownFromWhereToWhere) {
   ASSERT_TRUE(known.found);
   EXPECT_EQ(known.mark.generation, 3);
   EXPECT_EQ(known.mark.value, 1);
-  EXPECT_EQ(known.ahead, 1 + kLeastAhead);
+  EXPECT_EQ(known.ahead, 1 + kMinAhead);
   EXPECT_EQ(known.writer, kWriter);
   // The next value says how far it is.
   EXPECT_TRUE(crashed.Note("a", 3, 8).is_written_ahead);
   EXPECT_EQ(crashed.Find("a").mark.value, 8);
   EXPECT_EQ(crashed.Find("a").ahead, 8);
   // A second crash knows no less than the first.
-  EXPECT_EQ(crashed.Again(16, false).Find("a").ahead, 1 + kLeastAhead);
+  EXPECT_EQ(crashed.Again(16, false).Find("a").ahead, 1 + kMinAhead);
 }
 
 // Of two that both take themselves for the master a server that crashes may meet either one afterwards.
@@ -351,7 +351,7 @@ TEST(SequenceMarks, AfterAStopItIsKnownExactly) {
   EXPECT_EQ(again.Find("a").ahead, 7);
   EXPECT_FALSE(again.Note("a", 3, 8).is_written_ahead);
   // What was not known after a crash is not known after a stop without a value in between.
-  EXPECT_EQ(table.Again(16, false).Again(16, true).Find("a").ahead, 1 + kLeastAhead);
+  EXPECT_EQ(table.Again(16, false).Again(16, true).Find("a").ahead, 1 + kMinAhead);
 }
 
 TEST(SequenceMarks, ATableOfAnotherSizeTakesWhatItHasRoomFor) {

@@ -219,7 +219,7 @@ TEST_F(TakeValuesTest, APrefetchThatFailsIsQueuedAgain) {
 TEST_F(TakeValuesTest, APrefetcherThatStartsQueuesWhatRunsLow) {
   Take(a, 10);
   Take(b, 1);
-  Take(b, 1);  // of a segment of two
+  Take(b, 1);        // of a segment of two
   NextWanted(host);  // by a predecessor that has ended
   RefillQueue(host);
   EXPECT_EQ(NextWanted(host), &SlotOf(a));

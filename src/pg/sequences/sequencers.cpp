@@ -36,7 +36,7 @@ bool IsSliding(const text* mode) {
 
 void Check(const sequencer::Definition& definition) {
   using sequencer::Fault;
-  switch (sequencer::Judge(definition)) {
+  switch (sequencer::Validate(definition)) {
     case Fault::kStep:
       return Refuse("invalid sequencer step",
                     psprintf("The step is %s; it must be 1 or more.", Number(definition.step)));
