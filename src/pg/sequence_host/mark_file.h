@@ -1,5 +1,5 @@
-// High-water marks in shared memory, and the file of their records. Sessions change the table alone; the file is written
-// by one process at a time (sequencer/keep_marks.h).
+// High-water marks in shared memory, and the file of their records. Sessions change the table alone; the file is
+// written by one process at a time (sequencer/keep_marks.h).
 #pragma once
 
 #include "pg/base/pg.h"

@@ -20,9 +20,7 @@ shmem_startup_hook_type previous_startup_hook = nullptr;
 
 Size StateSize() { return TYPEALIGN(PG_CACHE_LINE_SIZE, sizeof(PrefetcherState)); }
 
-Size TableSize() {
-  return TYPEALIGN(PG_CACHE_LINE_SIZE, sequencer::SlotTable::Bytes(max_sequence_keys, kQueue));
-}
+Size TableSize() { return TYPEALIGN(PG_CACHE_LINE_SIZE, sequencer::SlotTable::Bytes(max_sequence_keys, kQueue)); }
 
 Size MemorySize() {
   const Size variables = mul_size(static_cast<Size>(max_sequence_keys), sizeof(ConditionVariable));

@@ -1,5 +1,5 @@
-// Calls of the protocol, each inside a PG_TRY. The protocol runs in functions of its own, so that nothing of it lives in
-// a frame with a PG_TRY.
+// Calls of the protocol, each inside a PG_TRY. The protocol runs in functions of its own, so that nothing of it lives
+// in a frame with a PG_TRY.
 #include "pg/sequence_host/values.h"
 
 #include "pg/sequences/sequence_store.h"

@@ -42,7 +42,8 @@ inline bool IsText(const text* given, const char* bytes, Size size) {
   return VARSIZE_ANY_EXHDR(given) == size && memcmp(VARDATA_ANY(given), bytes, size) == 0;
 }
 
-// The next value, if the names are those of the latest slot and the slot has one. Otherwise TakeValues() has to find it.
+// The next value, if the names are those of the latest slot and the slot has one. Otherwise TakeValues() has to find
+// it.
 inline bool TakeAtOnce(const text* key, const text* sequencer, int64* value) {
   const LatestSlot& latest = latest_slot;
   if (latest.slot == nullptr || latest.definitions_count != sequencers.count ||

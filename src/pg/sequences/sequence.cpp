@@ -1,9 +1,9 @@
 // idgen_sequence() and its companions: turn arguments into an operation, and its answer into values or an error.
 #include "pg/base/preload.h"
+#include "pg/base/shared_memory.h"
 #include "pg/sequence_host/values.h"
 #include "pg/sequences/sequence_store.h"
 #include "pg/sequences/sequencers.h"
-#include "pg/base/shared_memory.h"
 
 #include <cstring>
 #include <new>
