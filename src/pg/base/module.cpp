@@ -13,9 +13,10 @@ PG_MODULE_MAGIC;
 PGDLLEXPORT void _PG_init(void) {
   idgen::pg::DefineSettings();
   if (!process_shared_preload_libraries_in_progress) return;
-  idgen::pg::RequestSharedMemory();
-  idgen::pg::RequestSlotMemory();
-  idgen::pg::RequestMarksMemory();
+  // Their LWLocks are never held together: see docs/architecture.md.
+  static constexpr const idgen::pg::SharedPart* kParts[] = {&idgen::pg::server_part, &idgen::pg::slot_part,
+                                                            &idgen::pg::mark_part};
+  idgen::pg::RequestSharedParts(kParts, lengthof(kParts));
   idgen::pg::SyncMarksBeforeCommit();
   if (!IsBinaryUpgrade) idgen::pg::RegisterWorker();
 }

@@ -12,8 +12,6 @@ core::BackendSlot* own_slot = nullptr;
 namespace {
 
 Shared* shared = nullptr;
-shmem_request_hook_type previous_request_hook = nullptr;
-shmem_startup_hook_type previous_startup_hook = nullptr;
 
 int SlotCount() { return MaxBackends; }
 
@@ -21,26 +19,12 @@ Size SharedSize() {
   return add_size(offsetof(Shared, slots), mul_size(static_cast<Size>(SlotCount()), sizeof(core::BackendSlot)));
 }
 
-void RequestHook() {
-  if (previous_request_hook != nullptr) previous_request_hook();
-  // Shmem allocates in cache lines, but guarantees only MAXALIGN.
-  RequestAddinShmemSpace(add_size(SharedSize(), PG_CACHE_LINE_SIZE));
-  RequestNamedLWLockTranche("idgen", 1);
-}
-
-void StartupHook() {
-  if (previous_startup_hook != nullptr) previous_startup_hook();
-  LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-  bool found = false;
-  void* memory = ShmemInitStruct("idgen", add_size(SharedSize(), PG_CACHE_LINE_SIZE), &found);
-  shared = reinterpret_cast<Shared*>(TYPEALIGN(PG_CACHE_LINE_SIZE, memory));
-  if (!found) {
-    memset(static_cast<void*>(shared), 0, SharedSize());
-    shared->lock = &GetNamedLWLockTranche("idgen")->lock;
-    shared->slot_count = SlotCount();
-    core::FindOrMakeLine<core::PlainMemory>(shared->server, core::kDefaultLayout);
-  }
-  LWLockRelease(AddinShmemInitLock);
+void Attach(void* memory, LWLock* lock, bool is_new) {
+  shared = static_cast<Shared*>(memory);
+  if (!is_new) return;
+  shared->lock = lock;
+  shared->slot_count = SlotCount();
+  core::FindOrMakeLine<core::PlainMemory>(shared->server, core::kDefaultLayout);
 }
 
 // The caller holds the lock, so that a reader counts them either in the slot or in the totals, not in both.
@@ -59,12 +43,7 @@ void SettleSlot(int, Datum) {
 
 Shared* SharedState() noexcept { return shared; }
 
-void RequestSharedMemory() {
-  previous_request_hook = shmem_request_hook;
-  shmem_request_hook = RequestHook;
-  previous_startup_hook = shmem_startup_hook;
-  shmem_startup_hook = StartupHook;
-}
+const SharedPart server_part = {"idgen", "idgen", SharedSize, Attach, nullptr};
 
 core::BackendSlot& ClaimOwnSlot() {
   if (shared == nullptr) RaiseNotPreloaded();

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "pg/base/pg.h"
+#include "pg/base/shared_part.h"
 
 #include "core/block.h"
 #include "core/server_state.h"
@@ -60,8 +61,7 @@ static_assert(offsetof(Shared, slots) <= 56 * 1024);
 // nullptr if the library is not preloaded.
 Shared* SharedState() noexcept;
 
-// For _PG_init, in the postmaster.
-void RequestSharedMemory();
+extern const SharedPart server_part;
 
 // This backend's slot, claimed on first use and settled when the backend ends. Raises if there is no shared memory.
 extern core::BackendSlot* own_slot;  // nullptr before the first use

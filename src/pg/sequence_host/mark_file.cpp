@@ -19,8 +19,6 @@ namespace {
 using sequencer::MarkRecord;
 
 int max_marks = 4096;
-shmem_request_hook_type previous_request_hook = nullptr;
-shmem_startup_hook_type previous_startup_hook = nullptr;
 
 struct alignas(PG_CACHE_LINE_SIZE) SharedMarks {
   sequencer::MarkProgress progress;
@@ -130,26 +128,17 @@ void SaveAtEnd(int code, Datum) {
   if (code == 0 && !shared->is_changing) Save(true, LOG);
 }
 
-void RequestHook() {
-  if (previous_request_hook != nullptr) previous_request_hook();
-  RequestAddinShmemSpace(MemorySize());
-  RequestNamedLWLockTranche("idgen_marks", 1);
-}
-
-void StartupHook() {
-  if (previous_startup_hook != nullptr) previous_startup_hook();
-  LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-  bool found = false;
-  shared = static_cast<SharedMarks*>(ShmemInitStruct("idgen marks", MemorySize(), &found));
+void Attach(void* memory, LWLock* lock, bool is_new) {
+  shared = static_cast<SharedMarks*>(memory);
   table_memory = shared + 1;
   mark_progress = &shared->progress;
-  if (!found) {
-    memset(static_cast<void*>(shared), 0, MemorySize());
-    shared->lock = &GetNamedLWLockTranche("idgen_marks")->lock;
-    ConditionVariableInit(&shared->kept);
-  }
-  LWLockRelease(AddinShmemInitLock);
-  if (IsUnderPostmaster || found || max_marks == 0) return;
+  if (!is_new) return;
+  shared->lock = lock;
+  ConditionVariableInit(&shared->kept);
+}
+
+void Start() {
+  if (max_marks == 0) return;
   if (!pg_strong_random(&shared->secret, sizeof shared->secret))
     ereport(FATAL, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate a random number")));
   Load();
@@ -257,12 +246,7 @@ void DefineMarksSetting() {
                           &max_marks, 4096, 0, 1 << 20, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
 }
 
-void RequestMarksMemory() {
-  previous_request_hook = shmem_request_hook;
-  shmem_request_hook = RequestHook;
-  previous_startup_hook = shmem_startup_hook;
-  shmem_startup_hook = StartupHook;
-}
+const SharedPart mark_part = {"idgen marks", "idgen_marks", MemorySize, Attach, Start};
 
 bool HasMarkMemory() noexcept { return shared != nullptr && max_marks > 0; }
 

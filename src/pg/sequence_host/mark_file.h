@@ -3,14 +3,15 @@
 #pragma once
 
 #include "pg/base/pg.h"
+#include "pg/base/shared_part.h"
 
 #include "sequencer/protocol.h"
 
 namespace idgen::pg {
 
-// For _PG_init: the setting, and in the postmaster the memory.
+// For _PG_init.
 void DefineMarksSetting();
-void RequestMarksMemory();
+extern const SharedPart mark_part;
 
 // False if the library is not preloaded, or idgen.max_sequence_marks is 0. What follows needs true.
 bool HasMarkMemory() noexcept;

@@ -15,8 +15,6 @@ constexpr uint32 kQueue = 1024;
 
 int max_sequence_keys = 256;
 ConditionVariable* fetched = nullptr;  // by slot
-shmem_request_hook_type previous_request_hook = nullptr;
-shmem_startup_hook_type previous_startup_hook = nullptr;
 
 Size StateSize() { return TYPEALIGN(PG_CACHE_LINE_SIZE, sizeof(PrefetcherState)); }
 
@@ -24,31 +22,18 @@ Size TableSize() { return TYPEALIGN(PG_CACHE_LINE_SIZE, sequencer::SlotTable::By
 
 Size MemorySize() {
   const Size variables = mul_size(static_cast<Size>(max_sequence_keys), sizeof(ConditionVariable));
-  return add_size(add_size(PG_CACHE_LINE_SIZE + StateSize(), TableSize()), variables);
+  return add_size(StateSize() + TableSize(), variables);
 }
 
-void RequestHook() {
-  if (previous_request_hook != nullptr) previous_request_hook();
-  RequestAddinShmemSpace(MemorySize());
-  RequestNamedLWLockTranche("idgen_segments", 1);
-}
-
-void StartupHook() {
-  if (previous_startup_hook != nullptr) previous_startup_hook();
-  LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-  bool found = false;
-  void* memory = ShmemInitStruct("idgen segments", MemorySize(), &found);
-  if (!found) memset(memory, 0, MemorySize());
-  auto* at = reinterpret_cast<char*>(TYPEALIGN(PG_CACHE_LINE_SIZE, memory));
+void Attach(void* memory, LWLock* lock, bool is_new) {
+  auto* at = static_cast<char*>(memory);
   prefetcher = reinterpret_cast<PrefetcherState*>(at);
   slot_table = reinterpret_cast<sequencer::SlotTable*>(at + StateSize());
   fetched = reinterpret_cast<ConditionVariable*>(at + StateSize() + TableSize());
-  if (!found) {
-    prefetcher->lock = &GetNamedLWLockTranche("idgen_segments")->lock;
-    sequencer::SlotTable::Make(slot_table, max_sequence_keys, kQueue);
-    for (int i = 0; i < max_sequence_keys; ++i) ConditionVariableInit(&fetched[i]);
-  }
-  LWLockRelease(AddinShmemInitLock);
+  if (!is_new) return;
+  prefetcher->lock = lock;
+  sequencer::SlotTable::Make(slot_table, max_sequence_keys, kQueue);
+  for (int i = 0; i < max_sequence_keys; ++i) ConditionVariableInit(&fetched[i]);
 }
 
 }  // namespace
@@ -64,11 +49,6 @@ void DefineSlotSetting() {
                           &max_sequence_keys, 256, 16, 65536, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
 }
 
-void RequestSlotMemory() {
-  previous_request_hook = shmem_request_hook;
-  shmem_request_hook = RequestHook;
-  previous_startup_hook = shmem_startup_hook;
-  shmem_startup_hook = StartupHook;
-}
+const SharedPart slot_part = {"idgen segments", "idgen_segments", MemorySize, Attach, nullptr};
 
 }  // namespace idgen::pg

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "pg/base/pg.h"
+#include "pg/base/shared_part.h"
 
 #include "sequencer/slot_table.h"
 
@@ -23,7 +24,6 @@ ConditionVariable& FetchedVariable(const sequencer::Slot& slot);
 
 void DefineSlotSetting();
 
-// For _PG_init, in the postmaster.
-void RequestSlotMemory();
+extern const SharedPart slot_part;
 
 }  // namespace idgen::pg
