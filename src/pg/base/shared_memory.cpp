@@ -1,6 +1,7 @@
 // Sizes, creates and attaches to the shared memory, and claims a backend's slot in it.
 #include "pg/base/shared_memory.h"
 
+#include "pg/base/locks.h"
 #include "pg/base/preload.h"
 
 #include <new>
@@ -23,16 +24,20 @@ void Attach(void* memory, LWLock* lock, bool is_new) {
   shared = static_cast<Shared*>(memory);
   if (!is_new) return;
   shared->lock = lock;
+  RegisterLock(OwnLock::kServer, lock);
   shared->slot_count = SlotCount();
   core::FindOrMakeLine<core::PlainMemory>(shared->server, core::kDefaultLayout);
 }
 
 // The caller holds the lock, so that a reader counts them either in the slot or in the totals, not in both.
-void SettleOwnCounters() { core::SettleCounters(*own_slot, shared->server.lines[own_slot->line].totals); }
+void SettleOwnCounters() {
+  IDGEN_CHECK(LWLockHeldByMeInMode(shared->lock, LW_EXCLUSIVE));
+  core::SettleCounters(*own_slot, shared->server.lines[own_slot->line].totals);
+}
 
 void SettleSlot(int, Datum) {
   if (own_slot == nullptr) return;
-  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  AcquireLock(shared->lock, LW_EXCLUSIVE);
   SettleOwnCounters();
   own_slot->pid.store(0);
   LWLockRelease(shared->lock);
@@ -56,7 +61,7 @@ core::BackendSlot& ClaimOwnSlot() {
 }
 
 void MoveOwnSlot(uint32 line) {
-  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  AcquireLock(shared->lock, LW_EXCLUSIVE);
   SettleOwnCounters();
   own_slot->line = line;
   own_slot->block_size = 0;

@@ -4,11 +4,13 @@
 #include "pg/base/pg.h"
 
 #include "io/transport.h"
+#include "pg/base/locks.h"
 
 namespace idgen::pg {
 
 // Sleeps until the latch is set, the connection is ready, `ms` have passed or the postmaster dies. Resets nothing.
 inline void WaitOnLatchAnd(const io::Wants& wants, long ms, uint32 wait_event) {
+  IDGEN_CHECK(!HoldsLock());
   int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
   if (wants.fd >= 0 && wants.read) events |= WL_SOCKET_READABLE;
   if (wants.fd >= 0 && wants.write) events |= WL_SOCKET_WRITEABLE;

@@ -2,6 +2,7 @@
 #include "pg/generators/generators.h"
 
 #include "io/clock.h"
+#include "pg/base/locks.h"
 #include "pg/base/preload.h"
 #include "pg/base/settings.h"
 #include "pg/base/shared_memory.h"
@@ -31,6 +32,7 @@ int64 IdClockMs(const core::ServerState& server) noexcept {
 
 // The number of lines that this database was the first to use. The caller holds the lock.
 int OwnLines(const Shared& shared) {
+  IDGEN_CHECK(LWLockHeldByMe(shared.lock));
   int own = 0;
   for (uint64 i = 0; i < shared.server.line_count.load(); ++i)
     if (shared.line_database[i] == MyDatabaseId) ++own;
@@ -73,7 +75,7 @@ uint32 ClaimLine(const Generator& generator) {
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("could not issue an id: the epoch of generator \"%s\" is in the future", generator.name),
                     errdetail("The epoch is %s.", TimeText(layout.epoch_ms))));
-  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  AcquireLock(shared->lock, LW_EXCLUSIVE);
   const int own = OwnLines(*shared);
   const uint64 before = server.line_count.load();
   const bool has_share = own < MaxGeneratorsPerDatabase();

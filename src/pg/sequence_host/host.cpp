@@ -1,6 +1,7 @@
 // The operations that wait, raise or log, and the sync of marks before a commit.
 #include "pg/sequence_host/host.h"
 
+#include "pg/base/locks.h"
 #include "pg/sequence_host/prefetcher.h"
 #include "io/transport.h"
 #include "pg/sequences/sequence_store.h"
@@ -57,6 +58,7 @@ void AtTransactionEnd(XactEvent event, void*) {
 
 uint64 Host::AskStore(const sequencer::Operation& operation, const StoreKey* keys, sequencer::Answer* answers,
                       int count, int64 until_us) {
+  IDGEN_CHECK(!HoldsLock());
   const bool was_one = pg::AskStore(operation, keys, answers, count, until_us);
   return count == 1 || was_one ? StoreConnection() : 0;
 }
@@ -146,6 +148,7 @@ void Host::PrepareToWait(const sequencer::Slot& slot, int64 until_us) {
 }
 
 void Host::WaitForFetch(const sequencer::Slot& slot, int64 until_us) {
+  IDGEN_CHECK(!HoldsLock());
   static uint32 wait_event = 0;
   if (wait_event == 0) wait_event = NewWaitEvent("IdgenSequenceSegment");
   const int64 left_us = Max(until_us - io::BootUs(), int64{0});

@@ -4,6 +4,7 @@
 #include "pg/base/pg.h"
 
 #include "io/clock.h"
+#include "pg/base/locks.h"
 #include "pg/sequence_host/mark_file.h"
 #include "pg/sequence_host/slot_memory.h"
 #include "sequencer/protocol.h"
@@ -57,8 +58,8 @@ class Host {
   bool RequestSync();
 
   sequencer::SlotTable& slots() noexcept { return *slot_table; }
-  void LockSlots() { LWLockAcquire(prefetcher->lock, LW_EXCLUSIVE); }
-  void LockSlotsShared() { LWLockAcquire(prefetcher->lock, LW_SHARED); }
+  void LockSlots() { AcquireLock(prefetcher->lock, LW_EXCLUSIVE); }
+  void LockSlotsShared() { AcquireLock(prefetcher->lock, LW_SHARED); }
   void UnlockSlots() { LWLockRelease(prefetcher->lock); }
   uint64 store() const noexcept;
   uint64 marks_synced() const noexcept { return pg::mark_progress->synced.load(std::memory_order_relaxed); }

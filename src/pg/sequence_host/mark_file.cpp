@@ -3,6 +3,7 @@
 
 #include "io/clock.h"
 #include "io/transport.h"
+#include "pg/base/locks.h"
 
 #include <cerrno>
 #include <cstdio>
@@ -88,7 +89,7 @@ bool WriteAll(FILE* stream, bool at_end) {
   const sequencer::Marks table = Table();
   for (size_t slot = 0; slot < table.slots();) {
     size_t count = 0;
-    if (IsUnderPostmaster) LWLockAcquire(shared->lock, LW_SHARED);
+    if (IsUnderPostmaster) AcquireLock(shared->lock, LW_SHARED);
     while (count < lengthof(records) && slot < table.slots()) records[count++] = table.Record(slot++, at_end);
     if (IsUnderPostmaster) LWLockRelease(shared->lock);
     if (fwrite(records, sizeof records[0], count, stream) != count) return false;
@@ -134,6 +135,7 @@ void Attach(void* memory, LWLock* lock, bool is_new) {
   mark_progress = &shared->progress;
   if (!is_new) return;
   shared->lock = lock;
+  RegisterLock(OwnLock::kMarks, lock);
   ConditionVariableInit(&shared->kept);
 }
 
@@ -175,6 +177,7 @@ void OpenMarkFile() {
 }
 
 bool WriteMarkRecord(size_t slot, const MarkRecord& record) {
+  IDGEN_CHECK(!HoldsLock());
   static uint32 wait_event = 0;
   if (wait_event == 0) wait_event = NewWaitEvent("IdgenMarksWrite");
   MarkRecord written = record;
@@ -191,6 +194,7 @@ void FailMarkWrite() {
 }
 
 void SyncMarkFile() {
+  IDGEN_CHECK(!HoldsLock());
   static uint32 wait_event = 0;
   if (wait_event == 0) wait_event = NewWaitEvent("IdgenMarksSync");
   const uint64 inode = shared->inode;
@@ -200,6 +204,7 @@ void SyncMarkFile() {
 }
 
 void WaitForMarkKeeper(const core::Word& done, uint64 write, int64 until_us) {
+  IDGEN_CHECK(!HoldsLock());
   static uint32 wait_event = 0;
   if (wait_event == 0) wait_event = NewWaitEvent("IdgenMarksWait");
   const core::Word& keeper = shared->progress.keeper;
@@ -220,14 +225,14 @@ void WaitForMarkKeeper(const core::Word& done, uint64 write, int64 until_us) {
 void WakeMarkKeepers() { ConditionVariableBroadcast(&shared->kept); }
 
 sequencer::Marks LockMarks() {
-  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  AcquireLock(shared->lock, LW_EXCLUSIVE);
   return Table();
 }
 
 void UnlockMarks() { LWLockRelease(shared->lock); }
 
 sequencer::Marks BeginMarkChange() {
-  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  AcquireLock(shared->lock, LW_EXCLUSIVE);
   shared->is_changing = true;
   return Table();
 }
@@ -257,7 +262,7 @@ sequencer::KeyHash HashOfMark(const sequencer::StoreKey& key) noexcept {
 bool MayLogLoss(int64* suppressed) {
   constexpr int64 kMaxPerSecond = 10;
   const int64 second = io::BootUs() / core::kUsPerSecond;
-  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  AcquireLock(shared->lock, LW_EXCLUSIVE);
   if (shared->log_second != second) shared->logged = 0;
   shared->log_second = second;
   const bool may = shared->logged < kMaxPerSecond;

@@ -6,6 +6,7 @@
 
 #include "io/clock.h"
 #include "io/transport.h"
+#include "pg/base/locks.h"
 #include "pg/base/log_limit.h"
 #include "pg/sequence_host/host.h"
 #include "pg/sequences/sequence_store.h"
@@ -88,7 +89,7 @@ class PrefetchHost : public Host {
 };
 
 void Detach(int, Datum) {
-  LWLockAcquire(prefetcher->lock, LW_EXCLUSIVE);
+  AcquireLock(prefetcher->lock, LW_EXCLUSIVE);
   prefetcher->pid = 0;
   prefetcher->latch = nullptr;
   LWLockRelease(prefetcher->lock);
@@ -97,7 +98,7 @@ void Detach(int, Datum) {
 // False if there is one already.
 bool Attach() {
   Host host;
-  LWLockAcquire(prefetcher->lock, LW_EXCLUSIVE);
+  AcquireLock(prefetcher->lock, LW_EXCLUSIVE);
   const bool is_first = prefetcher->pid == 0;
   if (is_first) {
     prefetcher->pid = MyProcPid;
@@ -145,7 +146,7 @@ void Wait(long ms, uint32 wait_event) {
 
 void StartPrefetcher() {
   if (!IsUnderPostmaster || prefetcher->pid != 0) return;
-  LWLockAcquire(prefetcher->lock, LW_EXCLUSIVE);
+  AcquireLock(prefetcher->lock, LW_EXCLUSIVE);
   const int64 now_us = io::BootUs();
   const bool is_mine =
       prefetcher->pid == 0 && (prefetcher->started_at_us == 0 || now_us - prefetcher->started_at_us > kStartAgainUs);
@@ -167,7 +168,7 @@ void StartPrefetcher() {
 
 bool RequestMarkSync() {
   StartPrefetcher();
-  LWLockAcquire(prefetcher->lock, LW_SHARED);
+  AcquireLock(prefetcher->lock, LW_SHARED);
   const bool is_there = prefetcher->latch != nullptr;
   if (is_there) {
     prefetcher->wants_sync.store(1);

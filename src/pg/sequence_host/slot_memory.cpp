@@ -1,6 +1,8 @@
 // Requesting and initializing the shared memory of segments.
 #include "pg/sequence_host/slot_memory.h"
 
+#include "pg/base/locks.h"
+
 #include <cstring>
 
 namespace idgen::pg {
@@ -32,6 +34,7 @@ void Attach(void* memory, LWLock* lock, bool is_new) {
   fetched = reinterpret_cast<ConditionVariable*>(at + StateSize() + TableSize());
   if (!is_new) return;
   prefetcher->lock = lock;
+  RegisterLock(OwnLock::kSegments, lock);
   sequencer::SlotTable::Make(slot_table, max_sequence_keys, kQueue);
   for (int i = 0; i < max_sequence_keys; ++i) ConditionVariableInit(&fetched[i]);
 }

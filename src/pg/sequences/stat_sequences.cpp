@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "pg/base/row.h"
+#include "pg/base/locks.h"
 #include "pg/sequence_host/slot_memory.h"
 
 using namespace idgen;
@@ -47,7 +48,7 @@ PGDLLEXPORT Datum idgen_sql_stat_get_sequences(PG_FUNCTION_ARGS) {
   sequencer::SlotTable* table = pg::slot_table;
   if (table == nullptr) return Datum{0};
   for (int i = 0; i < table->capacity(); ++i) {
-    LWLockAcquire(pg::prefetcher->lock, LW_SHARED);
+    pg::AcquireLock(pg::prefetcher->lock, LW_SHARED);
     const bool is_past = i >= table->used_count();
     const bool is_here = !is_past && table->slot(i).database == MyDatabaseId;
     const Seen seen = is_here ? Look(table->slot(i)) : Seen();

@@ -2,6 +2,7 @@
 #include "pg/status/diagnosis.h"
 
 #include "io/clock.h"
+#include "pg/base/locks.h"
 #include "pg/base/monitor_role.h"
 #include "pg/base/settings.h"
 #include "pg/lease/store_access.h"
@@ -184,7 +185,7 @@ const char* FileFailure(int error, bool in_full) {
 }
 
 WorkerStatus CopyStatus(const Shared& shared) {
-  LWLockAcquire(shared.lock, LW_SHARED);
+  AcquireLock(shared.lock, LW_SHARED);
   const WorkerStatus status = shared.status;
   LWLockRelease(shared.lock);
   return status;

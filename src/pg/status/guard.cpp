@@ -6,6 +6,7 @@
 
 #include "core/generator_definition.h"
 #include "io/clock.h"
+#include "pg/base/locks.h"
 #include "pg/base/log_limit.h"
 #include "pg/base/shared_memory.h"
 #include "pg/base/timestamp.h"
@@ -120,7 +121,7 @@ void Raise(pg::Shared& shared, Relation relation, int64 id) {
                                   .worker = worker,
                                   .id = id,
                                   .at = GetCurrentTimestamp()};
-    LWLockAcquire(shared.lock, LW_EXCLUSIVE);
+    pg::AcquireLock(shared.lock, LW_EXCLUSIVE);
     pg::GuardAlarm* slot = &shared.status.alarms[0];
     for (pg::GuardAlarm& each : shared.status.alarms) {
       if (each.database == alarm.database) {

@@ -1,4 +1,5 @@
 // The functions behind the idgen_stat_ views, and their reset.
+#include "pg/base/locks.h"
 #include "pg/base/pg.h"
 
 #include "io/clock.h"
@@ -13,7 +14,7 @@ using namespace idgen;
 namespace {
 
 void AddLineRow(FunctionCallInfo fcinfo, const pg::Shared& shared, uint32 line, const char* generator) {
-  LWLockAcquire(shared.lock, LW_SHARED);
+  pg::AcquireLock(shared.lock, LW_SHARED);
   const pg::Totals totals = pg::TotalsSinceReset(shared, line);
   const TimestampTz reset_at = shared.status.stats_reset;
   LWLockRelease(shared.lock);
@@ -103,7 +104,7 @@ PGDLLEXPORT Datum idgen_sql_stat_reset(PG_FUNCTION_ARGS) {
   (void)fcinfo;
   pg::Shared* shared = pg::SharedState();
   if (shared == nullptr) pg::RaiseNotPreloaded();
-  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  pg::AcquireLock(shared->lock, LW_EXCLUSIVE);
   pg::ResetTotals(*shared);
   LWLockRelease(shared->lock);
   PG_RETURN_VOID();

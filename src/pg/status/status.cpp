@@ -1,4 +1,5 @@
 // idgen_status(): whether the server issues ids and, if not, what to do about it.
+#include "pg/base/locks.h"
 #include "pg/base/pg.h"
 
 #include "pg/base/monitor_role.h"
@@ -69,7 +70,7 @@ void AddClock(pg::Row<N>& row, const Status& status) {
     row.AddNull();
   }
   if (!status.preloaded) return row.AddNull();
-  LWLockAcquire(shared->lock, LW_SHARED);
+  pg::AcquireLock(shared->lock, LW_SHARED);
   const uint64 ids = pg::TotalsOfAll(*shared).ids;
   LWLockRelease(shared->lock);
   row.AddInt(static_cast<int64>(ids));

@@ -2,13 +2,14 @@
 #include "pg/worker/delay_log.h"
 
 #include "io/clock.h"
+#include "pg/base/locks.h"
 #include "pg/base/settings.h"
 
 namespace idgen::pg {
 
 void DelayLog::Check(const Shared& shared) {
   const int64 boot_us = io::BootUs();
-  LWLockAcquire(shared.lock, LW_SHARED);
+  AcquireLock(shared.lock, LW_SHARED);
   const Totals totals = TotalsOfAll(shared);
   LWLockRelease(shared.lock);
   CheckDrift(shared, boot_us);

@@ -1,6 +1,7 @@
 // Log lines for events of the keeper: at acquisition, loss, the first failure and the recovery, not at every retry.
 #include "pg/worker/event_log.h"
 
+#include "pg/base/locks.h"
 #include "pg/base/settings.h"
 #include "pg/status/diagnosis.h"
 
@@ -18,7 +19,7 @@ using lease::Event;
 constexpr const char* kRetrying = "The worker retries until it succeeds; further failures are not logged.";
 
 void CountStepBack(Shared& shared, int64 by_us) {
-  LWLockAcquire(shared.lock, LW_EXCLUSIVE);
+  AcquireLock(shared.lock, LW_EXCLUSIVE);
   shared.status.steps_back++;
   shared.status.largest_step_back_us = Max(shared.status.largest_step_back_us, by_us);
   LWLockRelease(shared.lock);
@@ -51,7 +52,7 @@ const char* PastText(lease::Past past) {
 }  // namespace
 
 void RememberError(Shared& shared, const char* text) {
-  LWLockAcquire(shared.lock, LW_EXCLUSIVE);
+  AcquireLock(shared.lock, LW_EXCLUSIVE);
   strlcpy(shared.status.last_error, text, sizeof shared.status.last_error);
   shared.status.last_error_at = GetCurrentTimestamp();
   LWLockRelease(shared.lock);
@@ -77,7 +78,7 @@ void EventLog::Log(const Event& event) {
                     errdetail("New ids will be later than %s, above all ids that may have been issued before.",
                               TimeText(event.floor_ms))));
       RememberError(shared_, text);
-      LWLockAcquire(shared_.lock, LW_EXCLUSIVE);
+      AcquireLock(shared_.lock, LW_EXCLUSIVE);
       shared_.status.uncertain_past = event.past;
       shared_.status.uncertain_floor_ms = event.floor_ms;
       LWLockRelease(shared_.lock);

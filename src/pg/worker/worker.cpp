@@ -2,6 +2,7 @@
 // identity source, and sleep on the latch and the source's connection.
 #include "pg/worker/worker.h"
 
+#include "pg/base/locks.h"
 #include "pg/base/settings.h"
 #include "pg/base/shared_memory.h"
 #include "pg/base/wait.h"
@@ -175,7 +176,7 @@ long Service::Turn(bool stop) {
     wishes.settings.max_ahead_ms = Min(wishes.settings.max_ahead_ms, lease_config_.ttl_ms - lease_config_.window_ms);
   }
 
-  LWLockAcquire(shared_.lock, LW_EXCLUSIVE);
+  AcquireLock(shared_.lock, LW_EXCLUSIVE);
   const lease::SourceRequest request = keeper_.Advance(io::ReadInstant(), wishes);
   LWLockRelease(shared_.lock);
 
@@ -184,7 +185,7 @@ long Service::Turn(bool stop) {
   if (request.kind != lease::SourceRequest::Kind::kNone) source().Submit(request, io::ReadInstant());
   lease::SourceAnswer answer;
   while (source().Poll(io::ReadInstant(), &answer)) {
-    LWLockAcquire(shared_.lock, LW_EXCLUSIVE);
+    AcquireLock(shared_.lock, LW_EXCLUSIVE);
     keeper_.Receive(answer, io::ReadInstant());
     LWLockRelease(shared_.lock);
   }
@@ -220,7 +221,7 @@ void Service::NoteSince() {
 }
 
 void Service::ShowView() {
-  LWLockAcquire(shared_.lock, LW_EXCLUSIVE);
+  AcquireLock(shared_.lock, LW_EXCLUSIVE);
   WorkerStatus& status = shared_.status;
   status.view = keeper_.view();
   status.worker_id = worker_id_;
@@ -244,14 +245,14 @@ void Service::ShowView() {
 
 void Detach(int, Datum) {
   Shared* shared = SharedState();
-  LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+  AcquireLock(shared->lock, LW_EXCLUSIVE);
   shared->status.pid = 0;
   shared->status.latch = nullptr;
   LWLockRelease(shared->lock);
 }
 
 void Attach(Shared& shared) {
-  LWLockAcquire(shared.lock, LW_EXCLUSIVE);
+  AcquireLock(shared.lock, LW_EXCLUSIVE);
   shared.status.pid = MyProcPid;
   shared.status.latch = MyLatch;
   LWLockRelease(shared.lock);
@@ -294,7 +295,7 @@ void AskWorker() {
 void WakeWorker() {
   Shared& shared = *SharedState();
   if (!IsUnderPostmaster) return TurnInSingleUserMode(shared);
-  LWLockAcquire(shared.lock, LW_SHARED);
+  AcquireLock(shared.lock, LW_SHARED);
   if (shared.status.latch != nullptr) SetLatch(shared.status.latch);
   LWLockRelease(shared.lock);
 }
