@@ -79,7 +79,7 @@ $proxy->drop_replies;
 my $client = IPC::Run::start([ 'psql', '-XAtq', '-v', 'VERBOSITY=sqlstate', '-d', $node->connstr('postgres'), '-c', q(SELECT idgen_sequence_next('c', 'ordinary')) ],
     '<', '/dev/null', '>', \my $out, '2>', \my $error);
 ok($proxy->wait_until_dropped, 'a request is carried out, and its reply is lost');
-is($store->cli('GET', 'f:{1:c}'), 1, 'the store has counted the value');
+ok(wait_until { $store->cli('GET', 'f:{1:c}') eq '1' }, 'the store has counted the value');
 my $pid = ask(q(SELECT pid FROM pg_stat_activity WHERE query LIKE '%sequence_next%' AND state = 'active' AND pid <> pg_backend_pid()));
 is(ask("SELECT wait_event_type, state FROM pg_stat_activity WHERE pid = $pid"), 'Extension|active', 'pg_stat_activity shows the wait');
 $begun = time();
@@ -94,6 +94,7 @@ $proxy->drop_replies;
 $client = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('postgres'), '-c', q(SELECT idgen_sequence_next('c', 'ordinary')) ],
     '<', '/dev/null', '>', \$out, '2>', \$error);
 ok($proxy->wait_until_dropped, 'a second reply is lost');
+ok(wait_until { $store->cli('GET', 'f:{1:c}') eq '3' }, 'the store has counted that value, too');
 $pid = ask(q(SELECT pid FROM pg_stat_activity WHERE query LIKE '%sequence_next%' AND state = 'active' AND pid <> pg_backend_pid()));
 kill('KILL', $pid);
 eval { $client->finish };
