@@ -21,7 +21,7 @@ sub sql {
 sub ids { return split(/\s+/, sql(@_)) }
 
 # Sessions, [ database, expression ] each, that issue ids at the same time: repeats until each has issued some before any of them
-# was done. Adds all ids to the ledger.
+# was done. The pauses make that likely on a busy machine, too. Adds all ids to the ledger.
 sub at_once {
     my ($into, $name, @sessions) = @_;
     my $met = wait_until {
@@ -32,7 +32,7 @@ sub at_once {
             my $file = "$dir/at_once_" . @running;
             unlink("$file.sql");
             append_to_file("$file.sql", "DO 'BEGIN PERFORM pg_sleep($start - extract(epoch FROM clock_timestamp())); END';\n"
-              . "SELECT $expression FROM generate_series(1, 500);\n" x 20);
+              . "SELECT $expression FROM generate_series(1, 500);\nDO 'BEGIN PERFORM pg_sleep(0.02); END';\n" x 20);
             my @psql = ('psql', '-XAtq', '-F', "\n", '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($database), '-f', "$file.sql");
             push(@running, { out => "$file.out", psql => IPC::Run::start(\@psql, '>', "$file.out") });
         }

@@ -69,14 +69,15 @@ sub ceiling_file { return $_[0]->data_dir . '/idgen.ceiling' }
 
 # --- waiting
 
-# Polls until the block returns true. Returns false if it never did.
+# Polls until the block returns true. Returns false if it did not in time, however long a poll takes.
 sub wait_until(&) {
     my ($condition) = @_;
-    for (my $polls = 20 * $timeout_s; $polls > 0; --$polls) {
+    my $until = time + $timeout_s;
+    while (1) {
         return 1 if $condition->();
+        return 0 if time > $until;
         usleep(50_000);
     }
-    return 0;
 }
 
 # Runs `sql`, one idgen_next() by default, until it succeeds, since the server may be restarting. Returns its ids.
