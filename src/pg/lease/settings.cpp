@@ -26,7 +26,7 @@ bool durable = false;
 
 bool CheckPrefix(char** value, void**, GucSource) {
   if (**value != '\0' && strlen(*value) < sizeof LeaseConfig::prefix) return true;
-  GUC_check_errdetail("It must have between 1 and %zu bytes.", sizeof LeaseConfig::prefix - 1);
+  GUC_check_errdetail("The prefix must have 1 to %zu bytes.", sizeof LeaseConfig::prefix - 1);
   return false;
 }
 

@@ -1,8 +1,9 @@
-// Asking the lease store from a backend.
+// Requests of a backend to the lease store.
 #include "pg/lease/store_call.h"
 
 #include "io/clock.h"
 #include "lease/stores.h"
+#include "pg/base/sentence.h"
 #include "pg/base/wait.h"
 #include "pg/lease/settings.h"
 
@@ -35,7 +36,9 @@ void StoreCall::Run(lease::StoreRequest::Kind kind, Use use, void* context) {
                     errdetail("%s", problem), errhint("Set \"idgen.lease_store\" and reload the configuration.")));
   const uint32 wait_event = NewWaitEvent("IdgenLeaseStore");
   if (!AcquireExternalFD())
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("no file descriptor is left for a connection")));
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("could not connect to the lease store"),
+                    errdetail("There are too many open files on the local server."),
+                    errhint("Raise \"max_files_per_process\" or the operating system's limit on open files.")));
   PG_TRY();
   {
     client->store.Configure(client->config.StoreSettings());
@@ -46,8 +49,8 @@ void StoreCall::Run(lease::StoreRequest::Kind kind, Use use, void* context) {
     while (!client->store.Step(io::BootUs(), &reply)) Wait(client->store.wants(io::BootUs()), wait_event);
     if (reply.outcome == lease::StoreOutcome::kFailed)
       ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("the lease store does not answer"),
-                      errdetail("%s.", client->store.problem()),
-                      errhint("If the store is well, see \"idgen.lease_store\", \"idgen.lease_password_file\" and the "
+                      errdetail("%s", Sentence(client->store.problem())),
+                      errhint("If the store is up, check \"idgen.lease_store\", \"idgen.lease_password_file\" and the "
                               "\"idgen.lease_tls_...\" settings.")));
     use(client->store, reply, context);
   }

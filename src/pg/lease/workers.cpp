@@ -1,4 +1,4 @@
-// idgen_workers(): who holds which worker id; idgen_declare_new_prefix(): nobody ever has.
+// idgen_workers() lists worker ids and their holders; idgen_declare_new_prefix() declares that none was ever leased.
 #include "pg/base/pg.h"
 
 #include "pg/base/timestamp.h"
@@ -96,9 +96,10 @@ PGDLLEXPORT Datum idgen_sql_declare_new_prefix(PG_FUNCTION_ARGS) {
   lease::StoreReply reply;
   pg::StoreCall::Run(lease::StoreRequest::Kind::kDeclareNew, KeepReply, &reply);
   if (reply.outcome == lease::StoreOutcome::kInUse)
-    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("the prefix is not new"),
-                    errdetail("Worker ids have been leased under it."),
-                    errhint("idgen_workers() shows them. What a server waits for ends by itself.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("the prefix is not new"),
+             errdetail("Worker ids have already been leased under it."),
+             errhint("See idgen_workers(). A server that waits for a worker id gets one without this function.")));
   PG_RETURN_TIMESTAMPTZ(pg::TimestampOfUnixMs(reply.until_ms));
 }
 

@@ -3,6 +3,7 @@
 
 #include "io/clock.h"
 #include "pg/lease/store_access.h"
+#include "pg/base/sentence.h"
 #include "pg/base/monitor_role.h"
 #include "pg/base/wait.h"
 #include "sequencer/stores.h"
@@ -56,7 +57,9 @@ void Open() {
                     errdetail("Neither \"idgen.sequence_store\" nor \"idgen.lease_store\" is set."),
                     errhint("Set \"idgen.sequence_store\" and reload the configuration.")));
   if (!AcquireExternalFD())
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("no file descriptor is left for a connection")));
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("could not connect to the sequence store"),
+                    errdetail("There are too many open files on the local server."),
+                    errhint("Raise \"max_files_per_process\" or the operating system's limit on open files.")));
   own->is_open = true;
   own->config_count = store_access_count;
   ReadSequenceStoreAccess(&own->config);
@@ -92,22 +95,22 @@ void Wait(int64 now_us) {
 
 [[noreturn]] void RaiseNoAnswer() {
   const sequencer::SequenceStore& store = own->store;
-  const char* unsure = store.is_unsure() ? " It may have carried out what it was asked, and was not asked again: "
-                                           "values that it has given so are nobody's."
+  const char* unsure = store.is_unsure() ? " The store may have executed the request, which is not repeated. "
+                                           "Values that it returned are skipped."
                                          : "";
-  // Without the address it begins the sentence.
+  // Without an address before it, the reason begins the sentence.
   char* shown = pstrdup(MaySeeServer() ? store.problem() : store.reason());
   if (!MaySeeServer()) *shown = static_cast<char>(pg_toupper(static_cast<unsigned char>(*shown)));
   ereport(ERROR, (errcode(store.is_garbled() ? ERRCODE_PROTOCOL_VIOLATION : ERRCODE_CONNECTION_FAILURE),
-                  errmsg("the sequence store does not answer"), errdetail("%s.%s", shown, unsure),
-                  errdetail_log("%s.%s", store.problem(), unsure),
+                  errmsg("the sequence store does not answer"), errdetail("%s%s", Sentence(shown), unsure),
+                  errdetail_log("%s%s", Sentence(store.problem()), unsure),
                   errhint("See \"%s\" and \"idgen.sequence_timeout\".", StoreSetting())));
 }
 
-// Nothing is wrong with the connection, which stays.
+// The connection is fine, and stays open.
 [[noreturn]] void RaiseTimeIsUp() {
   ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("the sequence store does not answer in time"),
-                  errdetail("This call has to ask it once more, and its time is up."),
+                  errdetail("The call needs another request, but its time is up."),
                   errhint("See \"%s\" and \"idgen.sequence_timeout\".", StoreSetting())));
 }
 
