@@ -1,5 +1,5 @@
-// What is to happen, earliest first; at one time in the order in which it was put in. A heap of four children a node:
-// half as deep as one of two, and most of a simulation's time that is not the code that ships goes through here.
+// Events, earliest first; those of the same time in the order in which they were pushed. A heap with four children per
+// node, half as deep as a binary one: apart from the code that ships, a simulation spends most of its time here.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Switching stacks: ucontext makes one, setjmp goes to and fro, which spares the system calls.
+// Switching stacks: ucontext makes a stack, setjmp switches between them without system calls.
 #include "engine/fiber.h"
 
 namespace idgen::sim {
@@ -9,7 +9,7 @@ constexpr size_t kStackBytes = 128 * 1024;
 bool Fiber::Start(std::function<void()> function) {
   function_ = std::move(function);
   if (!stack_) stack_ = std::make_unique_for_overwrite<char[]>(kStackBytes);
-  // One that ended waits for more; one that was left for good begins anew.
+  // A fiber that has ended waits for its next function; one that was suspended for good starts again.
   const bool ended = made_ && !running_;
   running_ = true;
   if (ended) return Resume();

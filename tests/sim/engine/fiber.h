@@ -1,5 +1,5 @@
-// Functions that can be left in the middle and gone on with later, or never: how a simulated process is paused or
-// killed at a step of its own.
+// Functions that can be suspended and resumed later, or never: how a simulated process is paused or killed at one of
+// its steps.
 #pragma once
 
 #include <functional>
@@ -17,7 +17,7 @@ class Fiber {
   bool Start(std::function<void()> function);
   bool Resume();
 
-  // From inside: back to whoever started or resumed it.
+  // Called inside: returns to the caller of Start or Resume.
   static void Leave();
   static Fiber* Current() noexcept { return current_; }
 
@@ -35,8 +35,8 @@ class Fiber {
   bool running_ = false;
 };
 
-// Fibers that are not in use any more. One that is never gone on with is simply given back: what runs in a fiber has no
-// destructors to run.
+// Fibers for reuse. A suspended fiber can be given back without being resumed: what runs in a fiber has no destructors
+// to run.
 class FiberPool {
  public:
   Fiber* Take() {

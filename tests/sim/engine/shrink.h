@@ -1,4 +1,4 @@
-// The fewest faults that still show what was found.
+// Reduces the faults of a run to those that a violation needs.
 #pragma once
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 
 namespace idgen::sim {
 
-// Takes faults out, in halves, quarters and so on, until what is left no longer fails without any one of them.
+// Removes faults, in halves, quarters and so on, until the run no longer fails without any one of those left.
 template <class Fault, class Fails>
 std::vector<Fault> Shrink(std::vector<Fault> faults, const Fails& fails) {
   for (size_t size = std::max<size_t>(faults.size() / 2, 1);; size = std::max<size_t>(size / 2, 1)) {

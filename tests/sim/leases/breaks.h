@@ -1,5 +1,5 @@
-// What a simulation may break on purpose, in the stores and the network. What it breaks in the code that ships is a
-// textual change of a copy of it: see mutate.
+// What a simulation can break on purpose in the stores and the network. The code that ships is broken by textual
+// changes of a copy: see mutate.
 #pragma once
 
 #include <cstring>
@@ -9,15 +9,15 @@ namespace idgen::sim {
 struct Breaks {
   bool no_owner_check = false;  // renew and release don't compare the token
   bool stored_not_max = false;  // renew stores what is offered
-  bool release_lowers = false;  // release takes the ceiling away
+  bool release_lowers = false;  // release lowers the ceiling
   bool no_quarantine = false;   // rule (a)
   bool quarantine_only_when_empty = false;
-  bool no_time_bound = false;           // rule (b): a ceiling may be as far ahead as it likes
-  bool floor_from_record = false;       // rule (b): a record's floor may lie before TIME
+  bool no_time_bound = false;           // rule (b): a ceiling may be any time ahead
+  bool floor_from_record = false;       // rule (b): a record's floor may be before TIME
   bool no_reclaim = false;              // rule (c) taken out: a holder whose record is gone has lost
   bool reclaim_without_expiry = false;  // rule (c): at any time
   bool reclaim_with_offered = false;    // rule (c): with the ceiling offered
-  bool resurrected = false;             // a record that came back from before its holder's expiry is still its holder's
+  bool resurrected = false;             // a restored record from before its holder's expiry still belongs to the holder
   bool token_alone = false;             // renew doesn't compare the floor
   bool no_wait = false;                 // rule (d)
   bool wait_on_acquire_only = false;    // rule (d)
@@ -28,7 +28,7 @@ struct Breaks {
   struct Named {
     const char* name;
     bool Breaks::*flag;
-    bool repeats;  // ids can repeat without the rule; the others only make servers wait less, or longer
+    bool repeats;  // without the rule ids can repeat; other rules only affect how long servers wait
   };
   static constexpr Named kAll[] = {
       {"no-owner-check", &Breaks::no_owner_check, true},
@@ -49,7 +49,7 @@ struct Breaks {
       {"token-swap-on-redis", &Breaks::token_swap, true},
       {"any-worker", &Breaks::any_worker, false},
   };
-  // False for a name that is none.
+  // False if there is no break of that name.
   bool Set(const char* name) noexcept {
     for (const Named& named : kAll)
       if (strcmp(named.name, name) == 0) return this->*named.flag = true;

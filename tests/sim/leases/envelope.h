@@ -1,4 +1,4 @@
-// Where the promise ends, in numbers.
+// How the guarantees degrade outside of their conditions, in numbers.
 #pragma once
 
 #include <cstdint>

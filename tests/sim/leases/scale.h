@@ -5,7 +5,7 @@
 
 namespace idgen::sim {
 
-// 0 where nothing was violated. `svg`: a file to write the picture to, or nullptr.
+// Returns 0 if nothing was violated. `svg`: the file to write the picture to, or nullptr.
 int ShowScale(uint64_t seed, int servers, int64_t hours, const char* svg);
 
 }  // namespace idgen::sim

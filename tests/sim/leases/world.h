@@ -28,18 +28,18 @@ inline constexpr int64_t kBeginUs = 1795000000 * kSecond;  // November 2026
 
 enum class StoreKind : uint8_t {
   kLinearizable,  // keeps what it acknowledged, and the operator has said so
-  kKeeping,       // the same, without the word
+  kKeeping,       // the same, without the operator's declaration
   kForgetful,     // replicas, fail-overs, snapshots, FLUSHALL
 };
 
 // What a violation is about, the worst first.
 enum class Rule : uint8_t {
   kId,    // an id was given twice
-  kTime,  // a time was given to two holders of one worker id: an id would have been twice, had both been busy
-  kAny,   // anything else that must hold
+  kTime,  // a time was given to two holders of one worker id: an id would have been issued twice, had both been busy
+  kAny,   // any other invariant
 };
 
-// What a run is made of; all of it follows from the seed, or is set on the command line.
+// The parameters of a run, drawn from the seed or set on the command line.
 struct Plan {
   uint64_t seed = 0;
   int servers = 4;
@@ -58,14 +58,14 @@ struct Plan {
   double preempt = 0.02;              // of the steps that can be left in the middle
   int faults = 60;
   bool declared_new = false;       // the prefix, and each server; or by chance
-  int64_t skew_us = 15 * kSecond;  // of a server's wall clock from true time, at first, at the most
-  bool proxied = false;            // a proxy hides from servers that they talk to another process of the store
+  int64_t skew_us = 15 * kSecond;  // maximum initial error of a server's wall clock
+  bool proxied = false;            // behind a proxy servers don't notice that the store's process changes
   bool same_numbers = false;       // one server, whose static worker ids may be leased by it, too; and of two prefixes
   bool twins = false;              // two leased servers have one name for themselves: clones
   bool clocks_step = true;
   bool store_clock_steps = true;
-  int64_t store_clock_back_us = 0;  // the envelope: the store's clock is set back so far
-  Rule watched = Rule::kAny;        // what is less is passed over
+  int64_t store_clock_back_us = 0;  // for the envelope: how far the store's clock is set back
+  Rule watched = Rule::kAny;        // violations of lesser rules are ignored
   Breaks breaks;
 
   static Plan Of(uint64_t seed);
@@ -90,13 +90,13 @@ enum class FaultKind : uint8_t {
   kFailOver,      // after the replicas were cut off for `a`; the old master goes on for `b`
   kReplicaCut,    // for `a`
   kForget,        // FLUSHALL
-  kSettings,      // where `a` is 0 a server is sent from its lease to a static worker id or back, 1: it gets another
+  kSettings,      // if `a` is 0 a server is sent from its lease to a static worker id or back, 1: it gets another
                   // static one, 2: it leases anew, 3: its window and max_ahead change
   kFileLost,      // a static server's: at a crash
   kFileOld,       // likewise: an older copy
   kMoved,         // likewise: the directory is a copy
   kPromoted,      // likewise: another timeline
-  kHeldMessage,  // the next request of a server comes a second time after `a`; where `b` is 1 the server stops after it
+  kHeldMessage,   // the next request of a server comes a second time after `a`; if `b` is 1 the server stops after it
   kHeldClaim,  // a server acquires anew; the request comes a second time after `a`, while the server is stopped and the
                // others are restarted, the last time within `b` before
   kSetBack,  // a server is stopped for `a`; `b` before it goes on the store is restarted with what it had at the stop,
@@ -139,13 +139,13 @@ class World {
   static std::vector<Fault> FaultsOf(const Plan& plan);
   static std::vector<Fault> FaultsAtScale(const Plan& plan);
 
-  // True where nothing was violated.
+  // True if nothing was violated.
   bool Run();
-  // Of the server whose step is going on.
+  // Made by the server whose step is running.
   static void MakeToken(char (&text)[lease::kTokenBytes + 1]) noexcept;
   const std::string& violation() const noexcept { return violation_; }
   const Figures& figures() const noexcept { return figures_; }
-  // What happened, for people; only when asked for, as it is slow.
+  // Records what happens as text, which is slow.
   void KeepTimeline() { keep_timeline_ = true; }
   const std::vector<std::string>& timeline() const noexcept { return timeline_; }
 
@@ -167,7 +167,7 @@ class World {
     int64_t after_us = 0;  // 0: none does
     bool of_acquisition = false;
     bool stops_after = false;  // the server stops once it has come
-    int64_t pause_us = 0;      // where not 0 it is stopped so soon, until the copy has come
+    int64_t pause_us = 0;      // if not 0, it is paused after this time until the copy has arrived
   };
   struct Suspended {
     Fiber* fiber = nullptr;
@@ -195,7 +195,7 @@ class World {
   bool LinkBad() const;
   int64_t DelayUs(int server);
 
-  // Whatever may be left in the middle, with that probability.
+  // Runs a step that is suspended at each yield point with probability `leaves`.
   void RunStep(Server& server, int actor, double leaves, std::function<void()> step);
   void AtYield() {
     if (Fiber::Current() != nullptr) MayLeave();
@@ -241,7 +241,7 @@ class World {
   Figures figures_;
   bool keep_timeline_ = false;
   std::vector<std::string> timeline_;
-  Server* stepping_ = nullptr;  // whose step is going on
+  Server* stepping_ = nullptr;  // the server whose step is running
   int actor_ = 0;               // and which of its processes
   Suspended step_;
 };
