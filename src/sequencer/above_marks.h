@@ -122,18 +122,24 @@ Loss LossOf(Host& host, MarkCall* call, const StoreKey& key, const Known& known,
   return IsWriterOf(host, call, key, known.writer) ? Loss::kNone : Loss::kAfterCrash;
 }
 
-// Replaces the answer by one above what is known, or by one of a later generation. (leaves)
+// Replaces the answer by one above what is known, or by one of a later generation. `over`: the connection that it came
+// over. (leaves)
 template <MarkHost Host>
 void Raise(Host& host, MarkCall* call, const Operation& operation, const StoreKey& key, Loss loss, const Known& known,
-           Answer* answer) {
+           uint64_t over, Answer* answer) {
   Operation raise = operation;
   raise.kind = Operation::Kind::kRaise;
   raise.mark = {.generation = known.mark.generation, .value = known.ahead};
-  // The rejected values are lost. A store can give them again if they are its latest, but this request may go over a
-  // new connection, to another store whose latest value is the same and was given to somebody else.
-  raise.value = kNoValue;
+  // The rejected values, which the store may give again if they are its latest. But not another store, to which a new
+  // connection may lead: its latest value may be the same, and somebody else's.
+  raise.value = host.IsConnected(over) ? LastOf(*answer) : kNoValue;
   Answer raised;
   call->raised_over = call->latest_over = host.AskStore(raise, &key, &raised, 1, call->until_us);
+  if (raise.value != kNoValue && call->raised_over != over) {
+    raise.value = kNoValue;
+    raised = Answer();
+    call->raised_over = call->latest_over = host.AskStore(raise, &key, &raised, 1, call->until_us);
+  }
   if (raised.outcome != Answer::Outcome::kOk || raised.had) host.LogLoss(key, known, loss, answer->grant.Value(0));
   *answer = raised;
 }
@@ -142,8 +148,12 @@ void Raise(Host& host, MarkCall* call, const Operation& operation, const StoreKe
 template <MarkHost Host>
 void Accept(Host& host, MarkCall* call, const Operation& operation, const StoreKey& key, Known* known, Answer* answer) {
   int times = 0;
+  uint64_t over = call->answered_over;
   for (Loss loss = LossOf(host, call, key, *known, *answer);; loss = Loss::kDoubtful) {
-    if (loss != Loss::kNone) Raise(host, call, operation, key, loss, *known, answer);
+    if (loss != Loss::kNone) {
+      Raise(host, call, operation, key, loss, *known, over, answer);
+      over = call->raised_over;
+    }
     if (answer->outcome != Answer::Outcome::kOk) return;
     // The store may have lost the generation, but not the values: they lie above the mark under an earlier generation.
     const Mark mark = {.generation = std::max(answer->generation, known->mark.generation), .value = LastOf(*answer)};

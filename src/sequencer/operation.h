@@ -22,7 +22,7 @@ struct Operation {
   Kind kind = Kind::kNext;
   Definition definition;
   int64_t count = 1;
-  int64_t value = 0;  // of kRaise: the store gives values up to this one again if it is its latest; kNoValue: none
+  int64_t value = 0;  // of kRaise: the store gives rejected values again if this one is its latest; kNoValue: none
   bool with_generation = false;  // of kNext: the answer has the generation, too, as that of kSegment does
   int64_t number = 0;            // of kReturn: of the segment that the values belong to
   Mark mark = {};                // of kReturn the generation alone: of the values

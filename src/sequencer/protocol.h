@@ -73,6 +73,8 @@ concept MarkHost = requires(Host& host, const Operation& operation, const StoreK
   // the number of the connection that all answers came over, a number that no other connection of this process has had;
   // 0 if they came over several.
   { host.AskStore(operation, &key, answers, count, until_us) } -> std::same_as<uint64_t>;
+  // Whether the next request is expected to go over this connection: it is the latest, and is open.
+  { host.IsConnected(number) } -> std::same_as<bool>;
 
   { host.has_marks() } -> std::same_as<bool>;
   { host.HashOf(key) } -> std::same_as<KeyHash>;

@@ -32,6 +32,8 @@ class SequenceStore {
 
   // The number of the latest connection; no two connections of a process have the same.
   virtual uint64_t connection() const noexcept = 0;
+  // Whether that connection is open and in use, so that the next operation is expected to go over it.
+  virtual bool is_connected() noexcept = 0;
   // After kDone: whether every answer came over that connection.
   virtual bool came_from_one() const noexcept = 0;
   // The operation is being sent over that connection, or its reply awaited.

@@ -96,7 +96,7 @@ TEST(AboveMarks, AStoreThatHasLostValuesIsRaised) {
   EXPECT_EQ(marked.asked()[1].kind, Kind::kRaise);
   EXPECT_EQ(marked.asked()[1].mark.value, 100);
   EXPECT_EQ(marked.asked()[1].mark.generation, 7);
-  EXPECT_EQ(marked.asked()[1].value, kNoValue) << "another store may have given the rejected values";
+  EXPECT_EQ(marked.asked()[1].value, 53);
   EXPECT_EQ(marked.noted().value, 103);
   EXPECT_EQ(marked.host.losses, std::vector{Loss::kSure});
 }
@@ -174,6 +174,28 @@ TEST(AboveMarks, AWriterOverANewerConnectionIsNotNotedForTheValues) {
   const Known known = marked.host.LockMarks().Find(marked.host.HashOf(marked.key.key));
   marked.host.UnlockMarks();
   EXPECT_EQ(known.writer, marked.host.self() << 32 | 1) << "a number that no writer has";
+}
+
+// Another store's latest value may be the same, and somebody else's.
+TEST(AboveMarks, ARaiseOverANewConnectionDoesNotNameTheRejectedValues) {
+  Marked marked({{111, 7}, {133, 7}}, 132);
+  marked.host.on_ask = [&](const Operation& operation) {
+    if (operation.kind == Kind::kWriter) ++marked.host.connection;
+  };
+  EXPECT_EQ(marked.Take(3), 133);
+  ASSERT_EQ(marked.asked().size(), 2u);
+  EXPECT_EQ(marked.asked()[1].value, kNoValue);
+}
+
+TEST(AboveMarks, ARaiseThatWentOverANewConnectionAfterAllIsRepeated) {
+  Marked marked({{51, 7}, {101, 7}, {105, 7}});
+  marked.host.on_ask = [&](const Operation& operation) {
+    if (operation.kind == Kind::kRaise && marked.host.connection == 1) ++marked.host.connection;
+  };
+  EXPECT_EQ(marked.Take(3), 105);
+  ASSERT_EQ(marked.asked().size(), 3u);
+  EXPECT_EQ(marked.asked()[1].value, 53);
+  EXPECT_EQ(marked.asked()[2].value, kNoValue);
 }
 
 TEST(AboveMarks, TheWriterIsAskedOncePerConnection) {

@@ -42,6 +42,8 @@ class TestHost {
     return connection;
   }
 
+  bool IsConnected(uint64_t number) const noexcept { return connection == number; }
+
   bool has_marks() const noexcept { return true; }
   KeyHash HashOf(const StoreKey& key) noexcept { return sequencer::HashOf(key.value()); }
   uint64_t owner() const noexcept { return 1; }

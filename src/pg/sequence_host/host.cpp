@@ -63,6 +63,8 @@ uint64 Host::AskStore(const sequencer::Operation& operation, const StoreKey* key
   return count == 1 || was_one ? StoreConnection() : 0;
 }
 
+bool Host::IsConnected(uint64 connection) noexcept { return IsStoreConnected(connection); }
+
 uint64 Host::store() const noexcept { return StoreIdentity(); }
 
 // The owner of the database, who can create any number of databases, and the role that logged in, which no function
