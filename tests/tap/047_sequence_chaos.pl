@@ -58,7 +58,7 @@ sub stop_load {
     my ($load) = @_;
     append_to_file("$load->{dir}/stop", '');
     $_->finish foreach @{ $load->{runs} };
-    return scalar(map { grep { /may have carried out|server closed the connection|terminating connection/ } split(/\n/, slurp_file($_)) } glob("$load->{dir}/*.err"));
+    return scalar(map { grep { /may have executed|server closed the connection|terminating connection/ } split(/\n/, slurp_file($_)) } glob("$load->{dir}/*.err"));
 }
 
 # Waits for more rows on every server.
