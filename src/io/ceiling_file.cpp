@@ -1,4 +1,4 @@
-// Reading, judging and rewriting the local file.
+// Reading, validating and rewriting the local file.
 #include "io/ceiling_file.h"
 
 #include <algorithm>
@@ -15,14 +15,14 @@ namespace {
 
 constexpr size_t kSuffixBytes = 16;
 
-// A file begins with two records, and they are rewritten in turn: serials n and n - 1 stand in it at any time. Where
-// one can't be read it may have been the newer, so the other proves nothing.
+// A file begins with two records, which are rewritten in turn: it holds serials n and n - 1 at any time. A record that
+// cannot be read may have been the newer one, so the other one proves nothing.
 bool Whole(const std::optional<CeilingRecord> (&records)[2]) noexcept {
   return records[0] && records[1] &&
          (records[0]->serial + 1 == records[1]->serial || records[1]->serial + 1 == records[0]->serial);
 }
 
-// A time of birth that either side doesn't know says nothing.
+// A time of birth that either side does not know says nothing.
 bool SameFile(const FileIdentity& a, const FileIdentity& b) noexcept {
   return a.inode == b.inode && (a.born_ns == b.born_ns || a.born_ns == 0 || b.born_ns == 0);
 }
@@ -36,7 +36,7 @@ uint64_t BackupOf(Disk& disk, const char* directory) noexcept {
   std::snprintf(path, sizeof path, "%s/backup_label.old", directory);
   const int fd = disk.OpenExisting(path);
   if (fd == -ENOENT) return 0;
-  // What cannot be read is another backup than any that could.
+  // A file that cannot be read counts as a backup of its own.
   uint64_t hash = 0xcbf29ce484222325;
   uint8_t bytes[4096];
   const int64_t got = fd < 0 ? 0 : disk.ReadAt(fd, bytes, sizeof bytes, 0);
@@ -56,19 +56,19 @@ void CeilingFile::Close() noexcept {
 }
 
 FileView CeilingFile::Read(const ClusterId& cluster) noexcept {
-  // What is read may stand in the kernel's cache only, after a sync that failed, so the first write makes a new file:
-  // in place it could overwrite the one record that the disk has.
+  // After a failed sync, the bytes read here may exist only in the kernel's cache. So the first write makes a new file:
+  // a write in place could overwrite the only record on disk.
   Close();
   FileView view;
   const int fd = disk_.OpenExisting(path_);
   if (fd == -ENOENT) return view;
-  const int result = fd < 0 ? fd : Judge(fd, cluster, &view);
+  const int result = fd < 0 ? fd : Validate(fd, cluster, &view);
   if (fd >= 0) disk_.Close(fd);
   if (result < 0) view = {.state = FileState::kUnreadable, .error = -result};
   return view;
 }
 
-int CeilingFile::Judge(int fd, const ClusterId& cluster, FileView* view) noexcept {
+int CeilingFile::Validate(int fd, const ClusterId& cluster, FileView* view) noexcept {
   FileIdentity identity;
   if (const int result = disk_.Identify(fd, &identity); result < 0) return result;
   CeilingRecord newest;

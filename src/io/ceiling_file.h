@@ -9,14 +9,14 @@
 
 namespace idgen::io {
 
-// What this cluster is: a record that says otherwise was written elsewhere or before a promotion.
+// Identifies this cluster: a record with other values was written elsewhere, or before a promotion.
 struct ClusterId {
   uint64_t system_identifier = 0;
   uint32_t timeline = 0;
   uint64_t backup = 0;  // see BackupOf
 };
 
-// What is durable, and of whom: the fields of a record (src/wire/ceiling_record.h).
+// The durable ceiling and its source: fields of a record (src/wire/ceiling_record.h).
 struct Ceiling {
   int64_t ceiling_ms = 0;
   uint64_t source = 0;
@@ -25,14 +25,14 @@ struct Ceiling {
 
 enum class FileState : uint8_t {
   kOwn,  // written by this cluster on this timeline, in this very file
-  kNew,  // own, and it says that no ceiling was ever given
+  kNew,  // own, and no ceiling was ever written
   kMissing,
-  kDamaged,      // a record is missing or invalid that must have been there
+  kDamaged,      // a record is missing or invalid
   kCopy,         // written to another inode: the data directory is a copy
   kOtherSystem,  // another cluster's
   kPromoted,     // this cluster's, from another timeline: promoted, or recovered to a point in time
   kRestored,     // this cluster's, from before a backup was restored over it
-  kUnreadable,   // an operation failed: `error` says how; nothing may be concluded
+  kUnreadable,   // an operation failed with `error`; nothing may be concluded
 };
 
 struct FileView {
@@ -49,7 +49,7 @@ uint64_t BackupOf(Disk& disk, const char* directory) noexcept;
 
 class CeilingFile {
  public:
-  static constexpr int64_t kRecordSpacing = 4096;  // each in a sector of its own, also where sectors are large
+  static constexpr int64_t kRecordSpacing = 4096;  // each in a sector of its own, even if sectors are large
   static constexpr const char* kName = "idgen.ceiling";
 
   static constexpr size_t kPathBytes = 1024;
@@ -69,15 +69,14 @@ class CeilingFile {
     return Write(cluster, Ceiling{.ceiling_ms = ceiling_ms});
   }
 
-  // The last Write made its ceiling durable, and nobody has been seen to remove the file since.
+  // The last Write made its ceiling durable, and the file has not been found removed since.
   bool is_open() const noexcept { return fd_ >= 0; }
 
-  // True where the file that Write keeps open is not, or no longer, the one under its name: somebody has removed or
-  // replaced it. The next Write makes a new one.
+  // True if the file that Write keeps open has been removed or replaced. The next Write then makes a new one.
   bool CloseIfGone() noexcept;
 
-  // Declares the server new where there is no file: 0, -EEXIST where there is one, or a negative errno. May be called
-  // by any process while others read: the file appears whole or not at all. `unique` tells the caller from others.
+  // Declares the server new: 0, -EEXIST if there is a file, or another negative errno. Any process may call it while
+  // others read: the file appears complete or not at all. `unique` differs from that of concurrent callers.
   int CreateForNewServer(const ClusterId& cluster, int unique) noexcept;
 
   // Not a destructor: the object lives in frames that PostgreSQL may leave by longjmp.
@@ -86,7 +85,7 @@ class CeilingFile {
   const char* path() const noexcept { return path_; }
 
  private:
-  int Judge(int fd, const ClusterId& cluster, FileView* view) noexcept;
+  int Validate(int fd, const ClusterId& cluster, FileView* view) noexcept;
   int PutRecord(const ClusterId& cluster, const Ceiling& ceiling) noexcept;
   int WriteInPlace(const ClusterId& cluster, const Ceiling& ceiling) noexcept;
   int WriteNewFile(const char* path, const ClusterId& cluster, const Ceiling& ceiling) noexcept;

@@ -1,4 +1,4 @@
-// The machine's clocks, read.
+// Reading the machine's clocks.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +9,14 @@
 namespace idgen::io {
 
 // Counts on while the machine sleeps. Without CLOCK_BOOTTIME it is the monotonic clock, which stops: a suspend then
-// looks like a step forward of the wall clock, taken within half a second, or after 30 s where it is a large one.
+// looks like a step forward of the wall clock, taken within half a second, or after 30 s if it is a large one.
 #ifdef CLOCK_BOOTTIME
 inline constexpr clockid_t kBootClock = CLOCK_BOOTTIME;
 #else
 inline constexpr clockid_t kBootClock = CLOCK_MONOTONIC;
 #endif
 
-// Some milliseconds behind at the most, and four times cheaper to read.
+// A few milliseconds behind at most, and four times cheaper to read.
 #ifdef CLOCK_MONOTONIC_COARSE
 inline constexpr clockid_t kCoarseClock = CLOCK_MONOTONIC_COARSE;
 #else
@@ -31,7 +31,7 @@ inline int64_t ReadUs(clockid_t clock) noexcept {
 
 inline int64_t BootUs() noexcept { return ReadUs(kBootClock); }
 
-// In nanoseconds, as the kernel has it: a division would be half as dear as the reading.
+// In nanoseconds, as the kernel has it: a division would cost half as much as the reading.
 inline int64_t CoarseNs() noexcept {
   struct timespec time;
   clock_gettime(kCoarseClock, &time);
@@ -40,8 +40,8 @@ inline int64_t CoarseNs() noexcept {
 
 inline int64_t WallUs() noexcept { return ReadUs(CLOCK_REALTIME); }
 
-// Both clocks as of one instant: read again where something came between, which would look like a step of the wall
-// clock.
+// Both clocks at one instant. Reads them again if the process was interrupted in between, which would look like a step
+// of the wall clock.
 inline core::Instant ReadInstant() noexcept {
   constexpr int64_t kCloseEnoughUs = 200;
   core::Instant best;
@@ -59,8 +59,8 @@ inline core::Instant ReadInstant() noexcept {
   return best;
 }
 
-// The boot-time clock at a third of the price: read once per tick of the coarse clock, so up to a tick (4 ms, as a
-// rule) behind, never ahead. Of one process.
+// The boot-time clock at a third of the cost: read once per tick of the coarse clock, so up to a tick (usually 4 ms)
+// behind, never ahead. For one process.
 class TickClock {
  public:
   int64_t BootUs() noexcept {

@@ -1,4 +1,4 @@
-// The few file operations that the local file needs, as one seam, so that a test can make each of them fail.
+// The few file operations that the local file needs, as an interface, so that a test can make each of them fail.
 // Every call returns 0 or a value, or a negative errno.
 #pragma once
 
@@ -7,10 +7,10 @@
 
 namespace idgen::io {
 
-// Which file it is, for ever: the number of an inode is given out again once the file is gone.
+// Identifies a file for ever: an inode number alone is reused once the file is gone.
 struct FileIdentity {
   uint64_t inode = 0;
-  uint64_t born_ns = 0;  // Unix time; 0 where the file system doesn't tell
+  uint64_t born_ns = 0;  // Unix time; 0 if the file system does not say
 
   bool operator==(const FileIdentity&) const noexcept = default;
 };
@@ -33,7 +33,7 @@ class Disk {
   ~Disk() = default;  // never owned through this interface
 };
 
-// The real one. It syncs whatever the server's own fsync setting says.
+// The real one. It syncs even if the server's fsync setting is off.
 Disk& PosixDisk() noexcept;
 
 }  // namespace idgen::io

@@ -1,4 +1,4 @@
-// What the machine says of itself: its name and its addresses.
+// The machine's name and addresses.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@ inline constexpr size_t kMaxAddresses = 64;
 // 0, or a negative errno.
 int ReadHostname(char (&hostname)[kMaxHostname]) noexcept;
 
-// The IPv4 addresses of the interfaces that are up, in host byte order, without the loopback's; of one interface where
-// `interface` names it. Their number (at most kMaxAddresses), or a negative errno.
+// The IPv4 addresses, in host byte order, of the interfaces that are up, except the loopback's; of one interface only
+// if `interface` is not empty. Returns their number (at most kMaxAddresses) or a negative errno.
 int ReadAddresses(const char* interface, uint32_t (&addresses)[kMaxAddresses]) noexcept;
 
 }  // namespace idgen::io

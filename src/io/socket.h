@@ -1,4 +1,4 @@
-// A non-blocking stream socket, encrypted by OpenSSL where asked for and built with it.
+// A non-blocking stream socket, encrypted by OpenSSL if requested.
 #pragma once
 
 #include "io/transport.h"
@@ -7,7 +7,7 @@ namespace idgen::io {
 
 class Tls;
 
-// Memory and descriptors are given back by Close, not by a destructor: PostgreSQL may leave frames by longjmp.
+// Close frees memory and descriptors. There is no destructor, since PostgreSQL may leave frames by longjmp.
 class Socket final : public Transport {
  public:
   int Open(const Address& address) noexcept override;

@@ -1,4 +1,4 @@
-// How a store is reached, whichever store it is; and what kinds of stores tell about the URLs that name them.
+// How to reach a store, whichever store it is, and what a kind of store says about the URLs that name it.
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@ namespace idgen::io {
 struct StoreAccess {
   const char* url = "";
   const char* url_setting = "";  // that the URL came from, for messages
-  NamedFile
-      password_file;  // its first line replaces the URL's password; read at every log-in. No setting: there is none
+  // Its first line replaces the URL's password; read at every log-in. Without a setting such a file cannot be named.
+  NamedFile password_file = {};
   TlsFiles tls = {};
   int64_t connect_timeout_us = 0;  // of one attempt
   int64_t timeout_us = 0;          // of a whole exchange, unless the caller sets another limit

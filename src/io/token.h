@@ -1,4 +1,4 @@
-// Tokens that tell one acquisition of a lease from every other: random UUIDs, by libuuid.
+// Tokens that distinguish one acquisition of a lease from every other: random UUIDs, by libuuid.
 #pragma once
 
 namespace idgen::io {

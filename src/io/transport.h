@@ -1,5 +1,5 @@
-// A connection as its user sees it: nothing here waits or sleeps. What it waits for is told in Wants, and whoever owns
-// the outermost loop sleeps until then. The real one is a socket; tests have their own.
+// A connection as its user sees it. Nothing here waits or sleeps: Wants says what the connection needs next, and the
+// owner of the outermost loop sleeps until then. The real one is a socket; tests have their own.
 #pragma once
 
 #include <cstddef>
@@ -37,15 +37,15 @@ struct TlsFiles {
   NamedFile key = {};
 };
 
-// Calls that fail return a negative errno, and problem() says what was the matter.
+// Calls that fail return a negative errno and set problem().
 class Transport {
  public:
   virtual int Open(const Address& address) noexcept = 0;
-  // To be encrypted from the first byte on, with the certificate checked to be `host`'s. After Open.
+  // After Open: encrypts from the first byte on, and checks that the certificate is that of `host`.
   virtual int Encrypt(const TlsFiles& files, const char* host) noexcept = 0;
-  virtual int Connected() noexcept = 0;                                // 1, 0 where not yet
-  virtual int64_t Send(const char* bytes, size_t size) noexcept = 0;   // bytes taken, 0 where none can be
-  virtual int64_t Receive(char* bytes, size_t capacity) noexcept = 0;  // bytes given, 0 where there are none
+  virtual int Connected() noexcept = 0;                                // 1; 0 if not yet
+  virtual int64_t Send(const char* bytes, size_t size) noexcept = 0;   // bytes taken; 0 if none can be
+  virtual int64_t Receive(char* bytes, size_t capacity) noexcept = 0;  // bytes given; 0 if there are none
   virtual Wants wants(bool has_to_send) const noexcept = 0;
   virtual const char* problem() const noexcept = 0;
   virtual void Close() noexcept = 0;
@@ -74,7 +74,7 @@ class Resolver {
 
 // An address written in digits, IPv4 or IPv6 (a scope may follow a %). False for a name.
 bool AddressOfDigits(const char* host, uint16_t port, Address* address) noexcept;
-// False where the path is too long.
+// False if the path is too long.
 bool AddressOfPath(const char* path, Address* address) noexcept;
 
 }  // namespace idgen::io

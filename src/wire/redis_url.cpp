@@ -15,7 +15,7 @@ int HexDigit(char c) noexcept {
   return -1;
 }
 
-// Decodes percent signs. False where it doesn't fit, holds a zero byte or a percent sign that means nothing.
+// Decodes percent-encoding. False if the result does not fit or has a zero byte, or the encoding is invalid.
 bool Decode(const char* begin, const char* end, char* to, size_t capacity) noexcept {
   size_t size = 0;
   for (const char* from = begin; from != end; ++from) {

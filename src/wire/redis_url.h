@@ -1,4 +1,4 @@
-// Where a Redis is, as a URL says it:
+// The URL of a Redis:
 //   redis://[user[:password]@]host[:port][,host[:port]...][/db]              rediss:// likewise, with TLS
 //   redis+sentinel://[user[:password]@]host[:port][,host[:port]...]/master[/db]  rediss+sentinel:// likewise
 //   unix://[user[:password]@]/path/to/redis.sock[?db=n]
@@ -33,19 +33,19 @@ struct RedisUrl {
   char password[512] = {};
   char master[128] = {};  // the name that Sentinel knows it by
   int db = 0;
-  // Where the password stands in the text, to hide it.
+  // The password's position in the text, to hide it.
   size_t password_at = 0;
   size_t password_size = 0;
 };
 
-// nullptr, or what is wrong with `text`, which ends in a zero. An empty text is an error, too.
+// nullptr, or what is wrong with `text`. An empty text is an error, too.
 const char* ParseRedisUrl(const char* text, RedisUrl* url) noexcept;
 
-// Whether both may lead to one Redis: a socket, an endpoint or, at Sentinels that they have in common, a master. Names are
-// not resolved, and the databases of one Redis share its memory.
+// Whether both may lead to one Redis: by the same socket or endpoint, or by the same master at a common Sentinel. Names
+// are not resolved. Databases of one Redis share its memory, so they count as one.
 bool MayBeOneRedis(const RedisUrl& a, const RedisUrl& b) noexcept;
 
-// "host", "host:port", "[address]:port": what MOVED and a list of hosts hold. nullptr, or what is wrong with it.
+// "host", "host:port" or "[address]:port", as in MOVED and in a list of hosts. nullptr, or what is wrong with it.
 const char* ParseEndpoint(const char* begin, const char* end, uint16_t default_port, Endpoint* endpoint) noexcept;
 
 // Digits of a number from 1 to 65535, and nothing else.

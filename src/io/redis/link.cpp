@@ -25,8 +25,8 @@ bool IsError(const redisReply* reply) noexcept { return reply->type == REDIS_REP
 constexpr size_t kShown = 200;  // of an error of the store
 constexpr const char* kRestHidden = " (the rest is not shown, as it may repeat the password)";
 
-// How much of an error may be shown that came after AUTH: some servers repeat a command that they do not know, password
-// and all. Known texts of Redis, Valkey and their proxies are shown whole, of others the first word.
+// How many bytes of an error in reply to AUTH may be shown: some servers repeat an unknown command, password and all.
+// Known errors of Redis, Valkey and their proxies are shown in full, of others only the first word.
 size_t ShownAfterAuth(const char* error) noexcept {
   for (const char* safe : {"WRONGPASS ", "NOPERM ", "NOAUTH ", "DENIED ", "LOADING ", "ERR invalid password",
                            "ERR AUTH <password> called without", "ERR Client sent AUTH, but no password",
@@ -35,7 +35,7 @@ size_t ShownAfterAuth(const char* error) noexcept {
   return std::min(strcspn(error, " "), kShown - 1);
 }
 
-// The first line of a file. False where it can't be read or is too long.
+// The first line of a file. False if it cannot be read or is too long.
 bool ReadFirstLine(const char* path, char* line, size_t capacity) noexcept {
   const int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
@@ -83,14 +83,14 @@ void RedisLink::Begin(int64_t now_us, const ExchangeOptions& options) noexcept {
     return Fail();
   }
   if (!will_be_first()) return Send(commands_, Stage::kExchanging);
-  // Who is master may have changed while nobody looked.
+  // Another server may have become master meanwhile.
   if (url_.kind == RedisUrl::Kind::kSentinel) has_moved_ = false;
   Seek(now_us);
 }
 
 bool RedisLink::will_be_first() noexcept {
   if (stage_ != Stage::kReady) return true;
-  // A server that has gone since the last exchange is noticed before anything is sent to it.
+  // Notices a server that has closed the connection before anything is sent to it.
   char byte;
   if (transport_.Receive(&byte, 1) != 0) Disconnect();
   return stage_ != Stage::kReady || !used_;
@@ -127,7 +127,7 @@ RedisLink::State RedisLink::Step(int64_t now_us) noexcept {
   return state_;
 }
 
-// Sets out for the server that is to carry the exchange.
+// Begins to connect to the server that is to carry the exchange.
 void RedisLink::Seek(int64_t now_us) noexcept {
   Disconnect();
   const RedisUrl& url = url_;
@@ -168,7 +168,7 @@ void RedisLink::StepResolving(int64_t now_us) noexcept {
   }
 }
 
-// No name server answers, or none knows the host any more: the last address that was good.
+// No name server answers or knows the host any more: uses the last address that worked.
 void RedisLink::ConnectKnown(int64_t now_us) noexcept {
   const KnownAddress* known = Known(target_);
   if (known == nullptr) return NextSeed(now_us);
@@ -187,8 +187,8 @@ void RedisLink::Connect(const Address& address, int64_t now_us) noexcept {
   NextAddress(now_us);
 }
 
-// The address that was tried is of no use: the next one of the same host, until each has had its turn. A later exchange
-// begins with the one after it.
+// The address failed: tries the host's next one, until each has had its turn. A later exchange begins with the one
+// after it.
 void RedisLink::NextAddress(int64_t now_us) noexcept {
   transport_.Close();
   if (!resolved_) return NextSeed(now_us);
@@ -276,16 +276,16 @@ void RedisLink::Talk(int64_t now_us) noexcept {
     if (stage_ == Stage::kExchanging) may_have_run_ = true;
     sent_ += static_cast<size_t>(taken);
   }
-  // Nobody has answered yet what has just left.
+  // The reply to what was just sent cannot be there yet.
   if (has_to_send && sent_ == sending_->size()) return;
-  // So much at a step, so that whoever sends without end does not keep the caller from its latch.
+  // A limit per step, so that a server that sends without end does not keep the caller from its latch.
   char bytes[8192];
   for (int pieces = 0; pieces < 16; ++pieces) {
     const int64_t size = transport_.Receive(bytes, sizeof bytes);
     if (size == 0) return;
     if (size < 0) {
       Explain("%s", transport_.problem());
-      // What was sent may have been carried out, so that it is not sent again from here.
+      // What was sent may have been carried out, so it is not sent again.
       return stage_ == Stage::kExchanging ? Fail() : NextSeed(now_us);
     }
     bool good = reader_.Feed(bytes, static_cast<size_t>(size));
@@ -312,7 +312,7 @@ void RedisLink::TakeReplies(int64_t now_us) noexcept {
 }
 
 void RedisLink::TakeSentinel(int64_t now_us) noexcept {
-  // A Sentinel without a password calls AUTH an error, which means nothing.
+  // A Sentinel without a password answers AUTH with an error, which means nothing.
   const redisReply* reply = replies_[reply_count_ - 1];
   if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 && reply->element[0]->type == REDIS_REPLY_STRING &&
       reply->element[1]->type == REDIS_REPLY_STRING) {
@@ -343,7 +343,7 @@ void RedisLink::TakeLogin(int64_t now_us) noexcept {
             size < kShown ? kRestHidden : "");
     return Fail();
   }
-  if (reader_.has_more()) {  // it would be taken for the exchange's answer
+  if (reader_.has_more()) {  // it would be taken for the exchange's reply
     is_garbled_ = true;
     Explain("what answers does not speak Redis' protocol: a reply too many");
     return Fail();
@@ -374,9 +374,9 @@ void RedisLink::TakeExchange(int64_t now_us) noexcept {
   was_first_ = !used_;
   used_ = true;
   state_ = State::kDone;
-  if (reader_.has_more()) {  // answers to nothing that was asked: they must not be taken for the next one's
+  if (reader_.has_more()) {  // unrequested replies, which must not be taken for the next exchange's
     Disconnect();
-  } else if (asking_) {  // the key is about to move; until then the other server has it
+  } else if (asking_) {  // the key has not moved yet: the next exchange goes to the server that has it
     asking_ = false;
     has_moved_ = false;
     Disconnect();
@@ -425,7 +425,7 @@ bool RedisLink::Moved(const char* error, int64_t now_us) noexcept {
   return true;
 }
 
-// The server that was tried is of no use: the next of the list, until each has had its turn.
+// The server failed: tries the next of the list, until each has had its turn.
 void RedisLink::NextSeed(int64_t now_us) noexcept {
   Disconnect();
   asking_ = false;
@@ -450,7 +450,7 @@ void RedisLink::Distrust() noexcept {
 }
 
 void RedisLink::Fail() noexcept {
-  // A server that has not served yet may never do so: the next exchange begins with another.
+  // A server that has not answered any exchange may never do so: the next exchange begins with another.
   if (!used_) seed_ = (seed_ + 1) % SeedCount();
   Disconnect();
   asking_ = false;
@@ -465,7 +465,7 @@ void RedisLink::Explain(const char* format, ...) noexcept {
   va_start(arguments, format);
   vsnprintf(what, sizeof what, format, arguments);
   va_end(arguments);
-  wire::MakePrintable(what);  // a part of it is what a server said
+  wire::MakePrintable(what);  // may contain text from a server
   char with[128];
   if (target_.port != 0)
     snprintf(with, sizeof with, strchr(target_.host, ':') != nullptr ? "[%.100s]:%u: " : "%.100s:%u: ", target_.host,
