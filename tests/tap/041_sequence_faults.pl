@@ -117,11 +117,11 @@ $proxy->refuse;
 ok_error(q(SELECT idgen_sequence_next('p', 'ordinary')), qr/ERROR:  08006: .*refused\.\n/s, 'a store that is down: the error does not say that the request may have been carried out');
 $proxy->pass;
 my %pattern = (
-    (map { $_ => qr/ERROR:  08P01: .*does not speak Redis' protocol/s } qw(http ssh garbage nested huge)),
+    (map { $_ => qr/ERROR:  08P01: .*does not speak the Redis protocol/s } qw(http ssh garbage nested huge)),
     status => qr/ERROR:  08P01: unexpected reply from sequence store/,
     (map { $_ => qr/ERROR:  08006: .*no reply within/s } qw(silence partial)),
     # Which error these get depends on the speed of the machine.
-    (map { $_ => qr/ERROR:  08(P01|006): .*(does not speak Redis' protocol|no reply within)/s } qw(line bulk)),
+    (map { $_ => qr/ERROR:  08(P01|006): .*(does not speak the Redis protocol|no reply within)/s } qw(line bulk)),
     close => qr/ERROR:  08006: .*(closed|reset)/s,
 );
 foreach my $kind (sort keys %pattern) {
@@ -180,7 +180,7 @@ store_is($second->url);
 ok_error(q(SELECT idgen_sequence_next('p')), qr/^(?!.*idgen\.lease).*ERROR:  08006: .*requires a password: set one in "idgen\.sequence_store"\./s,
     'a missing password: the error names the setting that the URL came from, and no other');
 store_is($second->url(password => 'wrong'));
-ok_error(q(SELECT idgen_sequence_next('p')), qr/ERROR:  08006: .*log-in is refused: WRONGPASS invalid username-password pair/s, 'a wrong password: the error has Redis\' message');
+ok_error(q(SELECT idgen_sequence_next('p')), qr/ERROR:  08006: .*login is refused: WRONGPASS invalid username-password pair/s, 'a wrong password: the error has Redis\' message');
 # Without a setting of their own, sequences use the lease store with its password file.
 append_to_file($node->basedir . '/password', "p\@ss\n");
 store_is('', "idgen.lease_store = '" . $second->url . "'", "idgen.lease_password_file = '" . $node->basedir . "/password'");

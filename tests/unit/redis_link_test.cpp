@@ -139,13 +139,13 @@ TEST(RedisLink, ARefusedLogInFailsAndSendsNothingMore) {
   RedisWorld world("redis://:wrong@10.0.0.1");
   world.At(kFirst).answers["AUTH"] = "-WRONGPASS invalid username-password pair\r\n";
   EXPECT_EQ(world.Exchange(), State::kFailed);
-  EXPECT_EQ(world.Problem(), "10.0.0.1:6379: the log-in is refused: WRONGPASS invalid username-password pair");
+  EXPECT_EQ(world.Problem(), "10.0.0.1:6379: the login is refused: WRONGPASS invalid username-password pair");
   EXPECT_EQ(world.At(kFirst).Verbs(), "AUTH");
 }
 
 TEST(RedisLink, TellsWhyALogInIsRefusedButNotThePassword) {
-  const std::string refused = "10.0.0.1:6379: the log-in is refused: ";
-  const std::string hidden = " (the rest is not shown, as it may repeat the password)";
+  const std::string refused = "10.0.0.1:6379: the login is refused: ";
+  const std::string hidden = " (the rest is hidden because it may repeat the password)";
   for (const std::string told :
        {"ERR AUTH <password> called without any password configured for the default user. Are you sure?",
         "ERR Client sent AUTH, but no password is set", "ERR invalid password", "DENIED Redis is in protected mode"}) {
@@ -266,7 +266,7 @@ TEST(RedisLink, GarbageIsAFailure) {
     RedisWorld world;
     world.At(kFirst).unasked = garbage;
     EXPECT_EQ(world.Exchange(), State::kFailed);
-    EXPECT_NE(world.Problem().find("does not speak Redis' protocol"), std::string::npos) << world.Problem();
+    EXPECT_NE(world.Problem().find("does not speak the Redis protocol"), std::string::npos) << world.Problem();
     EXPECT_FALSE(world.transport.is_open());
   }
 }
@@ -313,7 +313,7 @@ TEST(RedisLink, EndsInTimeAtEveryStage) {
     const char* problem;
   } cases[] = {
       {"resolving", "redis://cache", [](RedisWorld& world) { world.resolver.silent = true; }, RedisWorld::kConnectUs,
-       "cache:6379: the host name is not resolved within 1.000 s"},
+       "cache:6379: the host name could not be resolved within 1.000 s"},
       {"connecting", "redis://10.0.0.1", [](RedisWorld& world) { world.At(kFirst).door = Door::kSilent; },
        RedisWorld::kConnectUs, "10.0.0.1:6379: no answer within 1.000 s"},
       {"logging in", "redis://:p@10.0.0.1", [](RedisWorld& world) { world.At(kFirst).mute = true; },
@@ -445,7 +445,7 @@ TEST(RedisLink, OnlyReplicasAreAFailure) {
   for (const char* host : {kFirst, kSecond}) world.At(host).answers["PING"] = "-READONLY No.\r\n";
   EXPECT_EQ(world.Exchange(), State::kFailed);
   EXPECT_EQ(world.transport.opened, (Names{kFirst, kSecond}));
-  EXPECT_EQ(world.Problem(), "10.0.0.2:6379: it is a replica: READONLY No.");
+  EXPECT_EQ(world.Problem(), "10.0.0.2:6379: the server is a replica: READONLY No.");
 }
 
 // ---- names
@@ -471,7 +471,7 @@ TEST(RedisLink, TriesEveryAddressOfANameOnce) {
 TEST(RedisLink, ANameThatIsNotResolvedIsAProblem) {
   RedisWorld world("redis://cache");
   EXPECT_EQ(world.Exchange(), State::kFailed);
-  EXPECT_EQ(world.Problem(), "cache:6379: the host name cannot be resolved: no such name");
+  EXPECT_EQ(world.Problem(), "cache:6379: the host name could not be resolved: no such name");
 }
 
 TEST(RedisLink, TheLastGoodAddressStandsInForANameThatIsNotResolved) {

@@ -23,7 +23,7 @@ bool StartsWith(const char* text, const char* prefix) noexcept { return strncmp(
 bool IsError(const redisReply* reply) noexcept { return reply->type == REDIS_REPLY_ERROR; }
 
 constexpr size_t kShown = 200;  // of an error of the store
-constexpr const char* kRestHidden = " (the rest is not shown, as it may repeat the password)";
+constexpr const char* kRestHidden = " (the rest is hidden because it may repeat the password)";
 
 // How many bytes of an error in reply to AUTH may be shown: some servers repeat an unknown command, password and all.
 // Known errors of Redis, Valkey and their proxies are shown in full, of others only the first word.
@@ -116,7 +116,8 @@ RedisLink::State RedisLink::Step(int64_t now_us) noexcept {
     Fail();
   } else if (!exchanging && now_us >= attempt_until_us_) {
     if (stage_ == Stage::kResolving) {
-      Explain("the host name is not resolved within %.3f s", static_cast<double>(access_.connect_timeout_us) / 1e6);
+      Explain("the host name could not be resolved within %.3f s",
+              static_cast<double>(access_.connect_timeout_us) / 1e6);
       resolver_.Cancel();
       ConnectKnown(now_us);
     } else {
@@ -161,7 +162,7 @@ void RedisLink::StepResolving(int64_t now_us) noexcept {
       address_ = first_address_ % resolver_.count();
       return Connect(resolver_.address(address_), now_us);
     case Resolver::State::kFailed:
-      Explain("the host name cannot be resolved: %s", resolver_.problem());
+      Explain("the host name could not be resolved: %s", resolver_.problem());
       return ConnectKnown(now_us);
     case Resolver::State::kBusy:
     case Resolver::State::kIdle: return;
@@ -296,7 +297,7 @@ void RedisLink::Talk(int64_t now_us) noexcept {
     }
     if (reader_.error() != nullptr) {
       is_garbled_ = true;
-      Explain("what answers does not speak Redis' protocol: %s", reader_.error());
+      Explain("the server does not speak the Redis protocol: %s", reader_.error());
       return Fail();
     }
     if (reply_count_ == awaited_) return TakeReplies(now_us);
@@ -339,13 +340,12 @@ void RedisLink::TakeLogin(int64_t now_us) noexcept {
   for (int i = 0; i < reply_count_; ++i) {
     if (!IsError(replies_[i])) continue;
     const size_t size = i == 0 && has_auth_ ? ShownAfterAuth(replies_[i]->str) : kShown;
-    Explain("the log-in is refused: %.*s%s", static_cast<int>(size), replies_[i]->str,
-            size < kShown ? kRestHidden : "");
+    Explain("the login is refused: %.*s%s", static_cast<int>(size), replies_[i]->str, size < kShown ? kRestHidden : "");
     return Fail();
   }
   if (reader_.has_more()) {  // it would be taken for the exchange's reply
     is_garbled_ = true;
-    Explain("what answers does not speak Redis' protocol: a reply too many");
+    Explain("the server does not speak the Redis protocol: it sent a reply too many");
     return Fail();
   }
   Send(commands_, Stage::kExchanging);
@@ -401,7 +401,7 @@ bool RedisLink::Moved(const char* error, int64_t now_us) noexcept {
   if ((!moved && !ask && !replica) || moves_ >= kMaxMoves) return false;
   ++moves_;
   if (replica) {
-    Explain("it is a replica: %.200s", error);
+    Explain("the server is a replica: %.200s", error);
     has_moved_ = false;
     NextSeed(now_us);
     return true;

@@ -1,4 +1,4 @@
-// Lease operations as calls of the script, and its answers as replies.
+// Lease requests as calls of the script, and its results as replies.
 #include "lease/redis/store.h"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace {
 using Kind = StoreRequest::Kind;
 using Why = StoreReply::Why;
 
-constexpr int64_t kReachMs = core::kMsPerMinute;  // a floor so far ahead of the store's clock is still taken
+constexpr int64_t kReachMs = core::kMsPerMinute;  // a floor up to so far ahead of the store's clock is accepted
 constexpr size_t kTimeDigits = 16;
 
 // Where the parts of a record begin: ceiling|expiry|token|floor|holder.
@@ -25,7 +25,7 @@ constexpr size_t kTokenAt = kExpiryAt + kTimeDigits + 1;
 constexpr size_t kFloorAt = kTokenAt + kTokenBytes + 1;
 constexpr size_t kHolderAt = kFloorAt + kTimeDigits + 1;
 
-// False for what is not `size` digits (any number of them for 0).
+// False if the text is not `size` digits (0: any number of digits).
 bool Parse(const char* text, size_t size, int64_t* number) noexcept {
   return core::ReadDigits({text, size == 0 ? strlen(text) : size}, INT64_MAX, number);
 }
@@ -36,7 +36,7 @@ const char* Text(const redisReply* reply, size_t index) noexcept {
   return element->type == REDIS_REPLY_STRING && element->str != nullptr ? element->str : "";
 }
 
-// False also for a time that no ceiling can be: what is reckoned with it in microseconds must not overflow.
+// False, too, for a time that cannot be a ceiling: arithmetic in microseconds must not overflow.
 bool ParseTime(const char* text, size_t size, int64_t* ms) noexcept {
   return Parse(text, size, ms) && *ms <= core::kMaxCeilingMs;
 }
@@ -59,7 +59,7 @@ StoreReply::Rival RivalOf(const char* text) noexcept {
   return StoreReply::Rival::kNone;
 }
 
-// Of a policy, as the script tells it. A volatile-... policy drops no record of a lease, since these have no TTL.
+// From the policy that the script reports. A volatile-... policy evicts no record of a lease: they have no TTL.
 StoreMemory MemoryOf(const char* policy) noexcept {
   if (*policy == '\0') return StoreMemory::kUnknown;
   if (strcmp(policy, "unlimited") == 0) return StoreMemory::kUnlimited;
@@ -181,10 +181,11 @@ bool RedisLeaseStore::Step(int64_t now_us, StoreReply* reply) noexcept {
     const redisReply* waited = link_.reply(1);
     if (waited->type != REDIS_REPLY_INTEGER || waited->integer < settings_.replicas) {
       if (waited->type == REDIS_REPLY_INTEGER)
-        snprintf(problem_, sizeof problem_, "only %lld of the %d replicas that idgen.redis_replicas asks for have it",
-                 waited->integer, settings_.replicas);
+        snprintf(problem_, sizeof problem_,
+                 "only %lld of %d replicas (\"idgen.redis_replicas\") have acknowledged the change", waited->integer,
+                 settings_.replicas);
       else
-        NoteWords("the store does not wait for replicas", waited);
+        NoteWords("the store could not wait for replicas", waited);
       *reply = StoreReply();
     }
   }
@@ -204,7 +205,7 @@ const char* RedisLeaseStore::advice() const noexcept {
 void RedisLeaseStore::NoteWords(const char* what, const redisReply* said) noexcept {
   snprintf(problem_, sizeof problem_, "%s: %.300s", what, said->str != nullptr ? said->str : "");
   wire::MakePrintable(problem_);
-  // Some of Redis' errors are sentences, and what is said here goes into one.
+  // Some of Redis' errors end with a full stop, and this text becomes part of a sentence.
   const size_t size = strlen(problem_);
   if (size > 0 && problem_[size - 1] == '.') problem_[size - 1] = '\0';
 }
@@ -213,7 +214,7 @@ StoreReply RedisLeaseStore::Misread(const redisReply* reply) noexcept {
   if (reply->type == REDIS_REPLY_ERROR)
     NoteWords("the store says", reply);
   else
-    snprintf(problem_, sizeof problem_, "the store's answer is not one of the lease's");
+    snprintf(problem_, sizeof problem_, "unexpected reply from the lease store");
   return {};
 }
 
