@@ -6,6 +6,8 @@
 #include <cstdio>
 #include <optional>
 
+#include "core/fnv.h"
+
 namespace idgen::io {
 
 using wire::CeilingRecord;
@@ -37,10 +39,10 @@ uint64_t BackupOf(Disk& disk, const char* directory) noexcept {
   const int fd = disk.OpenExisting(path);
   if (fd == -ENOENT) return 0;
   // A file that cannot be read counts as a backup of its own.
-  uint64_t hash = 0xcbf29ce484222325;
+  uint64_t hash = core::kFnvStart;
   uint8_t bytes[4096];
   const int64_t got = fd < 0 ? 0 : disk.ReadAt(fd, bytes, sizeof bytes, 0);
-  for (int64_t i = 0; i < got; ++i) hash = (hash ^ bytes[i]) * 0x100000001b3;  // FNV-1a
+  if (got > 0) hash = core::Fnv(hash, bytes, static_cast<size_t>(got));
   if (fd >= 0) disk.Close(fd);
   return hash;
 }

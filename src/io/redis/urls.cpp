@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "core/fnv.h"
 #include "io/tls.h"
 #include "wire/redis_url.h"
 
@@ -27,22 +28,19 @@ const char* Validate(const char* text, PasswordPosition* password) noexcept {
   return nullptr;
 }
 
-void Mix(uint64_t* hash, const void* bytes, size_t size) noexcept {  // FNV-1a
-  for (size_t i = 0; i < size; ++i) *hash = (*hash ^ static_cast<const unsigned char*>(bytes)[i]) * 0x100000001b3;
-}
-
 uint64_t Identify(const char* text) noexcept {
   RedisUrl url;
   wire::ParseRedisUrl(text, &url);
-  uint64_t hash = 0xcbf29ce484222325;
-  Mix(&hash, &url.kind, sizeof url.kind);
+  uint64_t hash = core::kFnvStart;
+  const auto mix = [&hash](const void* bytes, size_t size) { hash = core::Fnv(hash, bytes, size); };
+  mix(&url.kind, sizeof url.kind);
   for (int i = 0; i < url.endpoint_count; ++i) {
-    Mix(&hash, url.endpoints[i].host, strlen(url.endpoints[i].host) + 1);
-    Mix(&hash, &url.endpoints[i].port, sizeof url.endpoints[i].port);
+    mix(url.endpoints[i].host, strlen(url.endpoints[i].host) + 1);
+    mix(&url.endpoints[i].port, sizeof url.endpoints[i].port);
   }
-  Mix(&hash, url.path, strlen(url.path) + 1);
-  Mix(&hash, url.master, strlen(url.master) + 1);
-  Mix(&hash, &url.db, sizeof url.db);
+  mix(url.path, strlen(url.path) + 1);
+  mix(url.master, strlen(url.master) + 1);
+  mix(&url.db, sizeof url.db);
   return hash;
 }
 

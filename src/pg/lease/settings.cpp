@@ -1,6 +1,7 @@
 // Settings of the lease.
 #include "pg/lease/settings.h"
 
+#include "core/fnv.h"
 #include "core/layout.h"
 #include "io/host.h"
 #include "lease/stores.h"
@@ -37,10 +38,6 @@ bool Refuse(char* problem, size_t size, const char* format, ...) {
   vsnprintf(problem, size, format, arguments);
   va_end(arguments);
   return false;
-}
-
-void Mix(uint64* hash, const void* bytes, size_t size) noexcept {  // FNV-1a
-  for (size_t i = 0; i < size; ++i) *hash = (*hash ^ static_cast<const unsigned char*>(bytes)[i]) * 0x100000001b3;
 }
 
 }  // namespace
@@ -144,10 +141,11 @@ lease::LeaseStoreSettings LeaseConfig::StoreSettings() const noexcept {
 }
 
 uint64 LeaseConfig::Key() const noexcept {
-  uint64 hash = io::FindUrlKind(lease::LeaseUrlKind, access.url)->identify(access.url);
-  Mix(&hash, prefix, strlen(prefix) + 1);
-  Mix(&hash, &min_worker, sizeof min_worker);
-  Mix(&hash, &max_workers, sizeof max_workers);
+  uint64_t hash = io::FindUrlKind(lease::LeaseUrlKind, access.url)->identify(access.url);
+  const auto mix = [&hash](const void* bytes, size_t size) { hash = core::Fnv(hash, bytes, size); };
+  mix(prefix, strlen(prefix) + 1);
+  mix(&min_worker, sizeof min_worker);
+  mix(&max_workers, sizeof max_workers);
   return hash < kFirstKey ? kFirstKey : hash;
 }
 
