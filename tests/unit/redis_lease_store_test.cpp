@@ -266,7 +266,7 @@ TEST(RedisLeaseStore, TooFewReplicasAreAFailure) {
     for (const char* answer : {":1\r\n", ":0\r\n", ":-1\r\n"}) {
       world.At(kRedis).answers["WAIT"] = answer;
       EXPECT_EQ(world.Ask(kind).outcome, StoreOutcome::kFailed);
-      EXPECT_NE(std::string(world.store.problem()).find("of the 2 replicas"), std::string::npos);
+      EXPECT_NE(std::string(world.store.problem()).find("of 2 replicas"), std::string::npos);
     }
     for (const char* answer : {"+OK\r\n", "-ERR unknown command\r\n", "*0\r\n", "$1\r\n2\r\n", "$-1\r\n"}) {
       world.At(kRedis).answers["WAIT"] = answer;
