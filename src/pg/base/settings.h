@@ -1,4 +1,4 @@
-// The settings, idgen.*: defined here, read everywhere in src/pg.
+// The settings of ids and of the worker id; DefineSettings() also calls the other rooms, which define their own.
 #pragma once
 
 #include "lease/keeper.h"

@@ -61,8 +61,9 @@ void DefineLeaseSettings() {
       &ttl_ms, 30000, 1000, kMaxTtlMs, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
   DefineCustomIntVariable("idgen.lease_window",
                           "Sets how far ahead of use a leased worker id's ceiling is made durable.",
-                          "The store can be unavailable for this time less a renewal interval. -1 means two thirds of "
-                          "idgen.lease_ttl. Together with idgen.max_ahead it must not exceed idgen.lease_ttl.",
+                          "The store can be unavailable for this time less idgen.max_ahead and a renewal interval. -1 means "
+                          "two thirds of idgen.lease_ttl. At least 100 ms; together with idgen.max_ahead it must not "
+                          "exceed idgen.lease_ttl.",
                           &window_ms, -1, -1, kMaxTtlMs, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
   DefineCustomIntVariable("idgen.lease_timeout",
                           "Sets the maximum time for one request to the store, including the connection.",
