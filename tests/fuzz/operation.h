@@ -25,7 +25,7 @@ inline sequencer::Operation OperationOf(Input* input) {
   definition.max_value = (flags & 8) != 0 ? sequencer::kMaxValue : positive();
   definition.ttl_ms = (flags & 16) != 0 ? positive() : 0;
   definition.cache = static_cast<int32_t>(input->Number(2)) + 1;
-  if (sequencer::Judge(definition) != sequencer::Fault::kNone) definition = Definition();
+  if (sequencer::Validate(definition) != sequencer::Fault::kNone) definition = Definition();
   operation.count = positive() % sequencer::kMaxCount + 1;
   if (definition.cycle) operation.count = std::min(operation.count, sequencer::CountOf(definition));
   operation.value = positive();
