@@ -59,12 +59,12 @@ void DefineLeaseSettings() {
       "Must be the same on all servers of a prefix. A crashed server's worker id is free after this time. When the "
       "store may have lost data, no worker id is leased to a new holder for this time.",
       &ttl_ms, 30000, 1000, kMaxTtlMs, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
-  DefineCustomIntVariable("idgen.lease_window",
-                          "Sets how far ahead of use a leased worker id's ceiling is made durable.",
-                          "The store can be unavailable for this time less idgen.max_ahead and a renewal interval. -1 means "
-                          "two thirds of idgen.lease_ttl. At least 100 ms; together with idgen.max_ahead it must not "
-                          "exceed idgen.lease_ttl.",
-                          &window_ms, -1, -1, kMaxTtlMs, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+  DefineCustomIntVariable(
+      "idgen.lease_window", "Sets how far ahead of use a leased worker id's ceiling is made durable.",
+      "The store can be unavailable for this time less idgen.max_ahead and a renewal interval. -1 means "
+      "two thirds of idgen.lease_ttl. At least 100 ms; together with idgen.max_ahead it must not "
+      "exceed idgen.lease_ttl.",
+      &window_ms, -1, -1, kMaxTtlMs, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
   DefineCustomIntVariable("idgen.lease_timeout",
                           "Sets the maximum time for one request to the store, including the connection.",
                           "After that the request is retried over a new connection.", &timeout_ms, 2000, 10, 60 * 1000,
