@@ -3,7 +3,7 @@
 //
 //   field    value
 //   w<n>     the record of worker id n: ceiling | expiry | token | floor | holder; floor: of the last acquisition
-//   s<n>     the same of the server that last said that n is its static worker id; its floor is not used
+//   s<n>     the same, of the server that last announced n as its static worker id; its floor is not used
 //   born     since when the hash is known to be whole
 //   wrote    run id and replication id of the Redis that wrote the hash last
 //   ttl      the longest TTL in use: the quarantine
@@ -26,12 +26,12 @@ local function least(a, b) if a < b then return a end return b end
 local function most(a, b) if a > b then return a end return b end
 local function info(section, field)
   return string.match(redis.call('INFO', section), '\n' .. field .. ':([^\r\n]*)')
-      or error('INFO ' .. section .. ' tells no ' .. field)
+      or error('INFO ' .. section .. ' has no field ' .. field)
 end
 local now = digits(now_ms)
 
--- Notes who writes, and learns whether another did before: a Redis that was restarted, failed over to or emptied may
--- have forgotten some or all records. quarantine: what stands for the TTL wherever servers must agree on it. Returns
+-- Notes who writes, and finds out whether another writer did before: a Redis that was restarted, failed over to or
+-- emptied may have forgotten some or all records. quarantine: the TTL to use wherever servers must agree on one. Returns
 -- until when no worker id may go to another token, or nil.
 local quarantine = ttl
 local function open()
@@ -39,7 +39,7 @@ local function open()
   local born, wrote, new, longest = seen[1], seen[2], seen[3], seen[4]
   local writer = info('server', 'run_id') .. ' ' .. info('replication', 'master_replid')
   if wrote ~= writer or not born or born > now then
-    born, new = now, nil  -- what was declared may be all that was kept
+    born, new = now, nil  -- the declaration may be all that survived
     redis.call('HSET', key, 'born', born, 'wrote', writer)
     redis.call('HDEL', key, 'new')
   end
@@ -73,7 +73,7 @@ local function records()
   return found.w, found.s
 end
 
--- What the Redis does when its memory runs short: its policy; 'unlimited'; '' if it does not say.
+-- What the Redis does when it runs out of memory: its policy; 'unlimited'; '' if it does not say.
 local function policy()
   local memory = redis.call('INFO', 'memory')
   if string.find(memory, '\nmaxmemory:0\r') then return 'unlimited' end
@@ -103,8 +103,8 @@ local function acquire(token, holder, first, past, reach)
     elseif claim and claim.expiry > now then
       static_expiry = least(static_expiry or claim.expiry, claim.expiry)
     else
-      -- No holder starts before now: of a record from before something was forgotten the true ceiling isn't known,
-      -- but a quarantine has passed, and no ceiling was further ahead.
+      -- No holder starts before now: the true ceiling of a record from before a loss is unknown, but a quarantine has
+      -- passed since, and no ceiling was further ahead than that.
       local floor = most(most(record and record.ceiling or NEVER, claim and claim.ceiling or NEVER), now)
       if not lowest or floor < lowest then chosen, lowest = worker, floor end
     end
@@ -119,18 +119,20 @@ local function acquire(token, holder, first, past, reach)
     local until_ms = tonumber(lowest) - reach
     return {'busy', least(digits(until_ms), first_expiry or digits(until_ms)), 'ahead', now}
   end
-  -- A shorter TTL counts once nobody can be further ahead than it allows.
+  -- A shorter TTL counts once no server can be further ahead than it allows.
   if not first_expiry and highest <= digits(now_ms + ttl) then redis.call('HSET', key, 'ttl', digits(ttl)) end
   write(chosen, lowest, expiry, token, lowest, holder)
   return {'ok', tostring(chosen), lowest, expiry, now, policy()}
 end
 
--- worker, token, holder, ceiling, the expiry of the last reply, durable, first, floor -> ok, granted, expiry, now, rival, policy
---                                                                                     | lost, why, now
--- rival: another server that says that this is its static worker id; or ''.
--- The floor tells one acquisition with a token from another: a copy of the request for it may land long after, when
--- others have had the worker id in between. What is stored is never lowered. `granted` is what may be used of `ceiling`. Only the first renewal over a connection
--- asks who wrote last, a third of the work: acquire asks always, so this decides no more than when a quarantine begins.
+-- worker, token, holder, ceiling, the expiry of the last reply, durable, first, floor
+-- -> ok, granted, expiry, now, rival, policy | lost, why, now
+-- rival: another server with this as its static worker id; or ''. granted: the part of the ceiling that may be used. The
+-- stored ceiling is never lowered.
+-- The floor distinguishes two acquisitions with the same token: a copy of the request may arrive late, when others have
+-- had the worker id in between.
+-- Only the first renewal over a connection asks who wrote last, which is a third of the work. acquire always asks, so
+-- this only decides when a quarantine begins.
 local function renew(worker, token, holder, ceiling, last_expiry, durable, first, floor)
   local seen = redis.call('HMGET', key, 'ttl', 'w' .. worker, 's' .. worker)
   local longest = seen[1] and tonumber(seen[1])
@@ -141,7 +143,7 @@ local function renew(worker, token, holder, ceiling, last_expiry, durable, first
   if granted > highest and durable ~= '1' then granted = highest end
   local stored
   if record and record.token == token and record.floor == floor then
-    -- Past its expiry another may have had the worker id, and have been forgotten since.
+    -- After the expiry, another server may have had the worker id, and its record may have been lost since.
     if now >= last_expiry then
       open()
       if redis.call('HGET', key, 'born') >= last_expiry then return {'lost', 'forgotten', now} end
@@ -149,7 +151,7 @@ local function renew(worker, token, holder, ceiling, last_expiry, durable, first
     stored = most(record.ceiling, granted)
   elseif durable ~= '1' and now < last_expiry and (not record or record.token == FREE or record.expiry <= now) and
          not (record and record.token == token) then
-    -- Nobody else can have had it since: its record is forgotten, or an older one has come back.
+    -- No other server can have had it since: the record was lost, or replaced by an older one.
     open()
     stored = most(most(granted, highest), record and record.ceiling or NEVER)
   elseif record then
@@ -165,10 +167,11 @@ local function renew(worker, token, holder, ceiling, last_expiry, durable, first
   return {'ok', granted, expiry, now, rival, first == '1' and policy() or ''}
 end
 
--- A server says that it is there with a static worker id. It takes nothing by that, and leaves leases alone; but a
--- worker id that is somebody's static one is not leased, and whoever leases it later starts above `ceiling`.
--- worker, token, holder, ceiling -> ok, now, what the rival has the worker id by ('', 'static', 'lease'), rival
--- Each writes over what the other wrote, so whoever finds another's token where it wrote its own has company.
+-- A server announces its static worker id. This acquires nothing and leaves leases alone; but a worker id that is static
+-- somewhere is not leased, and a server that leases it later starts above `ceiling`.
+-- worker, token, holder, ceiling -> ok, now, how the rival has the worker id ('', 'static', 'lease'), rival
+-- Rivals overwrite each other's record, so a server that finds another token in its record knows that another server
+-- uses the worker id.
 local function present(worker, token, holder, ceiling)
   local seen = redis.call('HMGET', key, 's' .. worker, 'w' .. worker)
   local claim, lease = seen[1] and parse(seen[1]), seen[2] and parse(seen[2])
@@ -180,7 +183,7 @@ local function present(worker, token, holder, ceiling)
   return {'ok', now, '', ''}
 end
 
--- worker ('' where the answer to acquire is not known), token -> ok | lost
+-- worker ('' if the answer to acquire is unknown), token -> ok | lost
 local function release(worker, token)
   open()
   if worker == '' then
@@ -194,7 +197,7 @@ local function release(worker, token)
   return {'ok', now}
 end
 
--- -> ok, now, then a field and its value for each record
+-- -> ok, now, then each record's field and value
 local function list()
   local answer, all = {'ok', now}, redis.call('HGETALL', key)
   for i = 1, #all, 2 do

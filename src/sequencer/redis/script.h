@@ -1,14 +1,14 @@
 // Operations on a sequence that need more than one command, as one Lua script, which Redis runs as one step. Its keys
-// are the value, the generation and, where there are segments, the number of the one that was taken last, in one slot
-// of a Redis Cluster.
+// are the value, the generation and, if there are segments, the number of the latest one, all in one slot of a Redis
+// Cluster.
 //
 // The value is the last one given, in plain decimal, as INCRBY has it; missing before the first. The generation,
-// missing for 0, is raised by every set, drop and beginning anew, and outlives the value. It is a time, in Unix
-// milliseconds, unless that would not raise it: so a generation is a later one also where the store has forgotten those
-// before. A segment's number is the time, too, in microseconds: so no other has it, whatever the store forgets.
+// missing for 0, is raised by every set, drop and restart of the cycle, and outlives the value. It is a time, in Unix
+// milliseconds, unless that would not raise it: so a new generation is later even if the store has forgotten the
+// earlier ones. A segment's number is a time as well, in microseconds: so it is unique, whatever the store forgets.
 //
-// Numbers in Lua are doubles, wrong above 2^53. So no value is ever one: sums are INCRBY's, which is exact and takes
-// texts; comparisons are of digits, whose texts are in the order of their lengths and then of their characters.
+// Numbers in Lua are doubles, inexact above 2^53, so values are never numbers in Lua: INCRBY adds them, which is exact
+// and takes texts, and they are compared as digits, by length and then by characters.
 #pragma once
 
 namespace idgen::sequencer {
@@ -23,8 +23,8 @@ local function is_value(text)
 end
 local last = redis.call('GET', K)
 
--- A key that was made lives for the TTL from now on; one that should have a TTL and has none, too. The generation lives
--- at least as long as the value.
+-- A new key gets the TTL, as does one that should have a TTL and has none. The generation lives at least as long as the
+-- value.
 local function keep_time(made)
   if ttl ~= '0' and (made or sliding or redis.call('PTTL', K) == -1) then
     redis.call('PEXPIRE', K, ttl)
@@ -39,16 +39,16 @@ local function raise_generation()
   if ttl ~= '0' then redis.call('PEXPIRE', M, ttl) end
 end
 
--- Puts the value to a text, and keeps what is left of its life: SET would end that.
+-- Sets the value and keeps its remaining TTL, which SET would remove.
 local function assign(text)
   if last then redis.call('DECRBY', K, redis.call('GET', K)) end
   redis.call('INCRBY', K, text)
 end
 
--- start, start - step ('' where that is negative), the amount that n values add to a value ('' where it is no bigint), the
--- highest value at which all n fit ('' for none), what n - 1 values add to start ('' where n never fit), whether it begins
--- anew, n, then for each power of two below n: so many steps, and the highest value at which they fit
--- -> ok, last | around, before, how many came before the new beginning, last | full, last | bad
+-- start, start - step ('' if that is negative), the amount that n values add to a value ('' if it exceeds bigint), the
+-- highest value at which all n fit ('' if there is none), what n - 1 values add to start ('' if n never fit), whether it
+-- cycles, n, then for each power of two below n: that many steps, and the highest value at which they fit
+-- -> ok, last | around, before, how many came before the restart, last | full, last | bad
 local function next_values(start, before, amount, limit, rest, cycle, n)
   if last and not is_value(last) then return {'bad'} end
   local fresh = not last or (before ~= '' and last ~= before and at_most(last, before))
@@ -88,7 +88,7 @@ local function next_values(start, before, amount, limit, rest, cycle, n)
   return {'around', last, string.format('%.0f', given), redis.call('GET', K)}
 end
 
--- value, whether only where there is none -> ok, 1 or 0, generation
+-- value, whether only if there is none -> ok, 1 or 0, generation
 local function set(value, if_none)
   if last and if_none then return {'ok', '0', redis.call('GET', M) or '0'} end
   local left = last and redis.call('PTTL', K) or -1
@@ -99,14 +99,14 @@ local function set(value, if_none)
   return {'ok', '1', redis.call('GET', M)}
 end
 
--- -> ok, 1 or 0, generation. What was forgotten has been dropped all the same, so the generation is raised in any case.
+-- -> ok, 1 or 0, generation. A key that the store has forgotten counts as dropped, so the generation is raised in any case.
 local function drop()
   raise_generation()
   redis.call('DEL', K)
   return {'ok', last and '1' or '0', redis.call('GET', M)}
 end
 
--- Of a segment that was given: its number, and that of the one before ('' for none).
+-- Adds a given segment's number, and that of the previous one ('' if there is none).
 local function number_segment(answer)
   if not S or answer[1] ~= 'ok' then return answer end
   local time, before = redis.call('TIME'), redis.call('GET', S)
@@ -115,13 +115,13 @@ local function number_segment(answer)
   return answer
 end
 
--- A server knows that a value was given under a generation, and was told a lower one. Unless a later generation has come,
--- the store has forgotten, and goes on above what the server knows. What it was told is given back where nobody has come
--- since, unless a later generation has: then the same value may be another's. -> as next_values, with the generation
-local function raise(generation, value, told, ...)
+-- A server knows that `value` was given under `generation`, and received a lower one, `received`. Unless there is a later
+-- generation, the store has lost data and continues above `value`; the received values are issued again if no other was
+-- issued since. Under a later generation they may be another server's. -> as next_values, with the generation
+local function raise(generation, value, received, ...)
   local now = redis.call('GET', M) or '0'
   if at_most(now, generation) then
-    if not last or last == told or (is_value(last) and at_most(last, value)) then
+    if not last or last == received or (is_value(last) and at_most(last, value)) then
       assign(value)
       last = value
     end
@@ -133,9 +133,9 @@ local function raise(generation, value, told, ...)
   return answer
 end
 
--- the last of values that nobody got, the amount that they make, their generation, the number of their segment -> ok, 1, or
--- 0 where others came after, generation. That the last value is the same again proves nothing: a store that forgot may have
--- come so far once more.
+-- the last of the unused values, the amount that they add, their generation, the number of their segment -> ok, 1, or 0 if
+-- others were given after them, generation. The same last value alone proves nothing: a store that has lost data may have
+-- reached it again.
 local function give_back(latest, amount, generation, number)
   if last ~= latest or (redis.call('GET', M) or '0') ~= generation or redis.call('GET', S) ~= number then
     return {'ok', '0', generation}
@@ -144,12 +144,12 @@ local function give_back(latest, amount, generation, number)
   return {'ok', '1', generation}
 end
 
--- which server answers, and since when it has had one history: a restart changes the one, a fail-over and a synchronization
--- anew the other
+-- the server that answers, and its replication history: a restart changes the first, a fail-over or a resynchronization
+-- the second
 local function writer()
   local function info(section, field)
     return string.match(redis.call('INFO', section), '\n' .. field .. ':([^\r\n]+)')
-        or error('INFO ' .. section .. ' tells no ' .. field)
+        or error('INFO ' .. section .. ' has no field ' .. field)
   end
   return info('server', 'run_id') .. ' ' .. info('replication', 'master_replid')
 end

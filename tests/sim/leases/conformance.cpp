@@ -157,7 +157,7 @@ class Control {
   void NoteWriter() {
     const auto value = [](const std::string& info, const std::string& field) {
       const size_t at = info.find("\n" + field + ":");
-      if (at == std::string::npos) Die("INFO tells no %s", field.c_str());
+      if (at == std::string::npos) Die("INFO has no field %s", field.c_str());
       const size_t begin = at + field.size() + 2;
       return info.substr(begin, info.find('\r', begin) - begin);
     };
