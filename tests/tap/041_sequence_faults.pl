@@ -118,7 +118,7 @@ ok_error(q(SELECT idgen_sequence_next('p', 'ordinary')), qr/ERROR:  08006: .*ref
 $proxy->pass;
 my %pattern = (
     (map { $_ => qr/ERROR:  08P01: .*does not speak the Redis protocol/s } qw(http ssh garbage nested huge)),
-    status => qr/ERROR:  08P01: unexpected reply from sequence store/,
+    status => qr/ERROR:  08P01: unexpected reply from the sequence store/,
     (map { $_ => qr/ERROR:  08006: .*no reply within/s } qw(silence partial)),
     # Which error these get depends on the speed of the machine.
     (map { $_ => qr/ERROR:  08(P01|006): .*(does not speak the Redis protocol|no reply within)/s } qw(line bulk)),
@@ -209,8 +209,8 @@ like(ask(q(SELECT idgen_sequence_next('p', 'ordinary'))), qr/^\d+$/, 'the master
 $replica->kill9;    # a Redis that has just become a replica may be too busy for a shutdown
 store_is($store->url);
 $store->cli('CONFIG', 'SET', 'maxmemory', '1');
-ok_error(q(SELECT idgen_sequence_next('p', 'ordinary')), qr/ERROR:  55000: sequence store refused key "p".*OOM/s, 'out of memory: a plain command is refused');
-ok_error(q(SELECT idgen_sequence_next('p', 'scripted')), qr/ERROR:  55000: sequence store refused key "p".*OOM/s, 'out of memory: the script is refused');
+ok_error(q(SELECT idgen_sequence_next('p', 'ordinary')), qr/ERROR:  55000: the sequence store refused key "p".*OOM/s, 'out of memory: a plain command is refused');
+ok_error(q(SELECT idgen_sequence_next('p', 'scripted')), qr/ERROR:  55000: the sequence store refused key "p".*OOM/s, 'out of memory: the script is refused');
 ok_error(q(SELECT * FROM idgen_sequence_next_keys(ARRAY['p', 'q'], 'scripted')), qr/ERROR:  55000: .*OOM/s, 'out of memory: several keys are refused');
 like(ask(q(SELECT idgen_sequence_peek('p', 'ordinary'))), qr/^\d+$/, 'out of memory: a value can still be read');
 $store->cli('CONFIG', 'SET', 'maxmemory', '0');

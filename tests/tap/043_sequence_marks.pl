@@ -345,7 +345,7 @@ is(take_all('lie', 5), '1|5|5', 'five values of the real store');
 change_settings($node, "idgen.sequence_store = '" . $repeater->url . "'");
 ok(wait_until { ask('SHOW idgen.sequence_store') eq $repeater->url }, 'the repeating store is in use');
 like(error_of($node, q(SELECT idgen_sequence_next('lie'))),
-    qr/ERROR:  08P01: sequence store repeats values\nDETAIL:  It returned values of "[^"]*\{3:lie\}" that were issued before \d+ times in a row, most recently 1,/, 'the error says that values are repeated');
+    qr/ERROR:  08P01: the sequence store repeats values\nDETAIL:  It returned values of "[^"]*\{3:lie\}" that were issued before \d+ times in a row, most recently 1,/, 'the error says that values are repeated');
 cmp_ok($repeater->commands, '>', 1, 'the store was asked again');
 cmp_ok($repeater->commands, '<', 100, 'there were pauses between the requests');
 $repeater->stop;

@@ -25,7 +25,7 @@ constexpr int64 kMinAskUs = 2 * core::kUsPerMs;
 [[noreturn]] void RaiseRepeats(const StoreKey& key, int64 value, int times) {
   const std::string_view name = key.value();
   ereport(ERROR,
-          (errcode(ERRCODE_PROTOCOL_VIOLATION), errmsg("sequence store repeats values"),
+          (errcode(ERRCODE_PROTOCOL_VIOLATION), errmsg("the sequence store repeats values"),
            errdetail("It returned values of \"%.*s\" that were issued before %d times in a row, most recently %lld, "
                      "although it was raised above them each time.",
                      static_cast<int>(name.size()), name.data(), times, static_cast<long long>(value)),
@@ -101,7 +101,7 @@ void Host::LogLoss(const StoreKey& key, const sequencer::Known& known, Loss loss
   const char* more =
       suppressed > 0 ? psprintf(" %lld similar events were not logged.", static_cast<long long>(suppressed)) : "";
   const std::string_view name = key.value();
-  ereport(LOG, (errmsg("idgen: sequence store %s forgotten values of \"%.*s\"",
+  ereport(LOG, (errmsg("idgen: the sequence store %s forgotten values of \"%.*s\"",
                        loss == Loss::kSure ? "had" : "may have", static_cast<int>(name.size()), name.data()),
                 errdetail(why, static_cast<long long>(value), static_cast<long long>(known.ahead), more)));
 }

@@ -58,7 +58,8 @@ Size MemorySize() { return sizeof(SharedMarks) + sequencer::Marks::Bytes(static_
 void Load() {
   FILE* stream = AllocateFile(kFile, PG_BINARY_R);
   if (stream == nullptr) {
-    if (errno != ENOENT) ereport(LOG, (errcode_for_file_access(), errmsg("could not read file \"%s\": %m", kFile)));
+    if (errno != ENOENT)
+      ereport(LOG, (errcode_for_file_access(), errmsg("idgen: could not read file \"%s\": %m", kFile)));
     return;
   }
   FileHead head;
@@ -114,8 +115,11 @@ bool Save(bool at_end, int level) {
   else
     errno = saved_errno;
   if (!written) {
-    ereport(level, (errcode_for_file_access(), errmsg("could not write file \"%s\": %m", kNewFile),
-                    errdetail("This file keeps the high-water marks of sequences.")));
+    ereport(level,
+            (errcode_for_file_access(),
+             errmsg(level == ERROR ? "could not write file \"%s\": %m" : "idgen: could not write file \"%s\": %m",
+                    kNewFile),
+             errdetail("This file keeps the high-water marks of sequences.")));
     return false;
   }
   if (durable_rename(kNewFile, kFile, level) != 0) return false;

@@ -47,7 +47,8 @@ bool Attempt(char* problem, Size problem_size, bool at_stop, const Call& call) {
   {
     // Set before the flag is read, so that a signal either finds it or is found.
     pg_memory_barrier();
-    if (ShutdownRequestPending && !at_stop) ereport(ERROR, (errmsg("server is shutting down")));
+    if (ShutdownRequestPending && !at_stop)
+      ereport(ERROR, (errcode(ERRCODE_ADMIN_SHUTDOWN), errmsg("server is shutting down")));
     call();
   }
   PG_CATCH();

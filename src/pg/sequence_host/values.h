@@ -28,7 +28,7 @@ struct LatestSlot {
   uint64 tenure;
   int64 step;
   uint64 access_count;       // store_access_count at that time
-  uint64 definitions_count;  // likewise sequencers.count
+  uint64 definitions_count;  // sequencers.entries_count at that time
   Size sequencer_size, key_size;
   char sequencer[NAMEDATALEN];
   char key[sequencer::kMaxKeyBytes];
@@ -44,7 +44,7 @@ inline bool IsText(const text* given, const char* bytes, Size size) {
 
 // The next value, if the names are those of the latest slot and the slot has one. Otherwise TakeValues() has to find
 // it.
-inline bool TakeAtOnce(const text* key, const text* sequencer, int64* value) {
+inline bool TryTakeFromLatestSlot(const text* key, const text* sequencer, int64* value) {
   const LatestSlot& latest = latest_slot;
   if (latest.slot == nullptr || latest.definitions_count != sequencers.count ||
       latest.access_count != store_access_count || !IsText(key, latest.key, latest.key_size) ||

@@ -85,12 +85,12 @@ void CheckAnswer(const pg::Sequencer& sequencer, const Operation& operation, con
                       errhint("Use a \"key_prefix\" that nothing else uses.")));
     case Outcome::kRefused:
       ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                      errmsg("sequence store refused key \"%s\"", text_to_cstring(key)),
+                      errmsg("the sequence store refused key \"%s\"", text_to_cstring(key)),
                       errdetail("The store reported: %s", answer.problem)));
     case Outcome::kUnasked:
     case Outcome::kMisread: break;
   }
-  elog(ERROR, "idgen: unexpected answer of the sequence store");
+  elog(ERROR, "unexpected reply from the sequence store");
 }
 
 // One operation on the key in argument 0 of the sequencer in argument `argument`.
@@ -193,7 +193,7 @@ PGDLLEXPORT Datum idgen_sql_sequence(PG_FUNCTION_ARGS) {
 PG_FUNCTION_INFO_V1(idgen_sql_sequence_next);
 PGDLLEXPORT Datum idgen_sql_sequence_next(PG_FUNCTION_ARGS) {
   int64 value;
-  if (likely(pg::TakeAtOnce(PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1), &value))) PG_RETURN_INT64(value);
+  if (likely(pg::TryTakeFromLatestSlot(PG_GETARG_TEXT_PP(0), PG_GETARG_TEXT_PP(1), &value))) PG_RETURN_INT64(value);
   RequirePreload();
   if (!pg::FetchSequencer(fcinfo, 1).definition.HasSegments())
     PG_RETURN_INT64(Ask(fcinfo, 1, {.kind = Operation::Kind::kNext, .definition = {}}).grant.Value(0));

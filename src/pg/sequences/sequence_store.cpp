@@ -157,7 +157,7 @@ bool AskStore(const sequencer::Operation& operation, const sequencer::StoreKey* 
   for (int i = 0; i < count; ++i) {
     if (answers[i].outcome != sequencer::Answer::Outcome::kMisread) continue;
     Close();
-    ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION), errmsg("unexpected reply from sequence store"),
+    ereport(ERROR, (errcode(ERRCODE_PROTOCOL_VIOLATION), errmsg("unexpected reply from the sequence store"),
                     errdetail("The server that answered is not a sequence store, or cannot run this request."),
                     errhint("See \"%s\".", StoreSetting())));
   }
