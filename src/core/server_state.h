@@ -1,5 +1,5 @@
 // The state that the processes of one server share, and the worker's operations on it. There is one line per bit
-// layout. Making a line and folding a floor require the lines lock, which belongs to the caller (an LWLock in
+// layout. Making a line and folding a floor require the server lock, which belongs to the caller (an LWLock in
 // PostgreSQL).
 #pragma once
 
@@ -82,7 +82,7 @@ Line* FindLine(ServerState& server, const Layout& layout) noexcept {
   return nullptr;
 }
 
-// Makes the line if there is none; nullptr if there are `max` lines already. The caller holds the lines lock.
+// Makes the line if there is none; nullptr if there are `max` lines already. The caller holds the server lock.
 template <class Memory>
 Line* FindOrMakeLine(ServerState& server, const Layout& layout, uint64_t max = kMaxLines) noexcept {
   IDGEN_CHECK(max <= kMaxLines);
@@ -98,7 +98,7 @@ Line* FindOrMakeLine(ServerState& server, const Layout& layout, uint64_t max = k
 }
 
 // Sets the floor and folds it into every line, after the id clock was raised to it and before an identity is published.
-// A line made later starts at the floor. The caller holds the lines lock.
+// A line made later starts at the floor. The caller holds the server lock.
 template <class Memory>
 void FoldFloor(ServerState& server, int64_t floor_ms) noexcept {
   Memory::Store(server.floor_ms, static_cast<uint64_t>(std::max<int64_t>(floor_ms, 0)), Step::kSetFloor);

@@ -1,5 +1,5 @@
-// A table of kinds of stores, and room for a store of any of them: a store is made in memory that its owner has anyway,
-// because what a backend holds has no destructor and no heap.
+// A table of kinds of stores, and storage for a store of any of them: a store is made in its owner's memory, because
+// what a backend holds has no destructor and uses no heap.
 #pragma once
 
 #include <cstddef>
@@ -29,11 +29,11 @@ constexpr StoreKind<Store> KindOf(const UrlKind& urls) noexcept {
 
 // The store that the latest URL names. Until then, and if no kind has its scheme, the store that fails every request.
 template <class Store>
-class StoreRoom {
+class StoreHolder {
  public:
-  explicit StoreRoom(Store& none) noexcept : none_(none), store_(&none) {}
-  StoreRoom(const StoreRoom&) = delete;
-  StoreRoom& operator=(const StoreRoom&) = delete;
+  explicit StoreHolder(Store& none) noexcept : none_(none), store_(&none) {}
+  StoreHolder(const StoreHolder&) = delete;
+  StoreHolder& operator=(const StoreHolder&) = delete;
 
   Store& store() const noexcept { return *store_; }
 

@@ -1,4 +1,4 @@
-// Encryption of a socket, by OpenSSL (1.1.1 or later). Without it at build time, Make fails and says so.
+// Encryption of a socket, by OpenSSL (1.1.1 or later). In a build without it, Tls::Make() fails and says so.
 #pragma once
 
 #include <cstddef>

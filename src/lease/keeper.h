@@ -1,6 +1,6 @@
 // The keeper of a server's identity: what the background worker does, without its I/O. Its inputs are time, wishes and
 // answers; its outputs are requests to the identity source, changes of the shared state and events to log. The caller
-// holds the lines lock during every call, and calls Advance again after at most `View::sleep_us`.
+// holds the server lock during every call, and calls Advance again after at most `View::sleep_us`.
 #pragma once
 
 #include <algorithm>

@@ -12,7 +12,6 @@ namespace idgen::lease {
 inline constexpr size_t kTokenBytes = 36;  // a UUID's text
 inline constexpr size_t kHolderBytes = 1400;
 
-// Compared by the store, never interpreted: host|port|directory. Zero-terminated.
 struct StoreRequest {
   enum class Kind : uint8_t { kAcquire, kRenew, kRelease, kList, kDeclareNew, kPresent };
   Kind kind = Kind::kList;
@@ -89,7 +88,7 @@ class LeaseStore {
 struct LeaseStoreSettings {
   io::StoreAccess access;
   const char* prefix = "";
-  const char* holder = "";
+  const char* holder = "";  // host|port|directory; the store only compares it
   uint32_t min_worker = 0;  // worker ids in [min_worker, max_workers) are leased
   uint32_t max_workers = 0;
   int64_t ttl_ms = 0;

@@ -38,10 +38,10 @@ const io::UrlKind* LeaseUrlKind(int index) noexcept {
   return index < static_cast<int>(std::size(kStores)) ? kStores[index].urls : nullptr;
 }
 
-ConfiguredLeaseStore::ConfiguredLeaseStore() noexcept : room_(no_store) {}
+ConfiguredLeaseStore::ConfiguredLeaseStore() noexcept : holder_(no_store) {}
 
 void ConfiguredLeaseStore::Configure(const LeaseStoreSettings& settings) noexcept {
-  room_.Choose(kStores, settings.access.url);
+  holder_.Choose(kStores, settings.access.url);
   store().Configure(settings);
 }
 

@@ -26,9 +26,9 @@ class ConfiguredLeaseStore final : public LeaseBackend {
   const char* advice() const noexcept override { return store().advice(); }
 
  private:
-  LeaseBackend& store() const noexcept { return room_.store(); }
+  LeaseBackend& store() const noexcept { return holder_.store(); }
 
-  io::StoreRoom<LeaseBackend> room_;
+  io::StoreHolder<LeaseBackend> holder_;
 };
 
 }  // namespace idgen::lease

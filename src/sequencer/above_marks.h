@@ -122,8 +122,8 @@ Loss LossOf(Host& host, MarkCall* call, const StoreKey& key, const Known& known,
   return IsWriterOf(host, call, key, known.writer) ? Loss::kNone : Loss::kAfterCrash;
 }
 
-// Replaces the answer by one above what is known, or by one of a later generation. `over`: the connection that it came
-// over. (leaves)
+// Replaces the answer by one above what is known, or by one of a later generation: see raise() in redis/script.h.
+// `over`: the connection that it came over. (leaves)
 template <MarkHost Host>
 void Raise(Host& host, MarkCall* call, const Operation& operation, const StoreKey& key, Loss loss, const Known& known,
            uint64_t over, Answer* answer) {
@@ -214,15 +214,15 @@ Answer AskForChange(Host& host, const Operation& operation, const StoreKey& key,
   return answer;
 }
 
-// Before the store is asked to take back values that nobody took: if it gives them again, it has not lost them.
+// Before unused values are returned to the store: if it then gives them again, it has not lost them.
 // (leaves)
 template <MarkHost Host>
-void TakeBackMark(Host& host, const Operation& operation, const StoreKey& key, int64_t until_us) {
+void LowerMark(Host& host, const Operation& operation, const StoreKey& key, int64_t until_us) {
   if (!host.has_marks()) return;
   const Mark noted = {.generation = operation.mark.generation, .value = operation.value};
   const int64_t value = operation.value - operation.count * operation.definition.step;
   const KeyHash hash = host.HashOf(key);
-  const uint64_t write = host.BeginMarkChange().TakeBack(hash, noted, value).write;
+  const uint64_t write = host.BeginMarkChange().Lower(hash, noted, value).write;
   host.EndMarkChange();
   WriteMarks(host, write, until_us);
 }

@@ -1,5 +1,5 @@
-// Writing and syncing the records of marks, as little as possible: one process at a time, the keeper, does it for all
-// marks that were noted until then. The others wait for it. No lock is held while the file is written.
+// Writing and syncing the records of marks, as little as possible: one process at a time, the marks keeper, does it
+// for all marks that were noted until then. The others wait for it. No lock is held while the file is written.
 #pragma once
 
 #include "sequencer/protocol.h"
@@ -24,7 +24,7 @@ void WriteRecords(Host& host) {
     size_t slot;
     MarkRecord record;
     Marks marks = host.LockMarks();
-    const bool is_there = marks.TakeUnwritten(&slot);
+    const bool is_there = marks.NextUnwritten(&slot);
     if (is_there) record = marks.Record(slot, false);
     writes = marks.writes();
     host.UnlockMarks();
@@ -37,7 +37,7 @@ void WriteRecords(Host& host) {
   host.mark_progress().written.store(writes);
 }
 
-// Returns when `write` is in the file, or on disk: written by this process, or by the keeper. (leaves)
+// Returns when `write` is in the file, or on disk: written by this process, or by the marks keeper. (leaves)
 template <MarkHost Host>
 void KeepMarks(Host& host, uint64_t write, bool on_disk, int64_t until_us) {
   MarkProgress& progress = host.mark_progress();

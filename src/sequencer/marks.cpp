@@ -113,7 +113,7 @@ void Marks::Queue(size_t slot) noexcept {
   next_unwritten_[slot] = kLast;
 }
 
-bool Marks::TakeUnwritten(size_t* slot) noexcept {
+bool Marks::NextUnwritten(size_t* slot) noexcept {
   if (header_->first_unwritten == 0) return false;
   *slot = header_->first_unwritten - 1;
   const uint32_t next = next_unwritten_[*slot];
@@ -255,7 +255,7 @@ bool Marks::NoteSimply(const Known& known, const Given& given, uint64_t* write) 
   return true;
 }
 
-Marks::Noted Marks::TakeBack(const KeyHash& key, const Mark& noted, int64_t value) noexcept {
+Marks::Noted Marks::Lower(const KeyHash& key, const Mark& noted, int64_t value) noexcept {
   Entry* entry = FindEntry(key);
   if (entry == nullptr || entry->record.generation != noted.generation || entry->value != noted.value)
     return {.is_written_ahead = true, .slot = 0, .write = 0};

@@ -119,10 +119,10 @@ class Marks {
   // The same if nothing has to be written or doubted; otherwise false, and nothing has changed. `write` as in Noted.
   bool NoteSimply(const Known& known, const Given& given, uint64_t* write) noexcept;
   // Values down to `value` were given to nobody, and are returned to the store: lowers the mark if it is still `noted`.
-  Noted TakeBack(const KeyHash& key, const Mark& noted, int64_t value) noexcept;
+  Noted Lower(const KeyHash& key, const Mark& noted, int64_t value) noexcept;
 
-  // Takes a slot out of the queue of those whose records have to be written. False if it is empty.
-  bool TakeUnwritten(size_t* slot) noexcept;
+  // Removes a slot from the queue of those whose records have to be written. False if the queue is empty.
+  bool NextUnwritten(size_t* slot) noexcept;
   // Its record could not be written: queues it again.
   void NoteUnwritten(size_t slot) noexcept { Queue(slot); }
 

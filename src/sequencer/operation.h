@@ -12,10 +12,10 @@ struct Operation {
     kNext,       // gives `count` values
     kSegment,    // gives a segment of `count` values, with a number
     kSet,        // the last value is `value` from now on, under a new generation
-    kSetIfNone,  // likewise, if the key has no value
-    kPeek,       // tells the last value
+    kSetIfNone,  // the same, if the key has no value
+    kPeek,       // returns the last value
     kDrop,       // deletes the key, under a new generation
-    kWriter,     // tells the writer: the store's process
+    kWriter,     // returns the writer: the store's process
     kRaise,      // unless a later generation has come: raises the value to `mark`; then gives as kNext or kSegment does
     kReturn,     // takes back `count` values that end with `value`, if the store has given none after them
   };

@@ -7,11 +7,11 @@
 //   2. FetchSegment    (take_values.h)  fetches a segment, for everybody who waits for values of the key
 //   3. AskAboveMarks   (above_marks.h)  asks the store, validates the answer against the key's high-water mark, and
 //                                       raises the store if it has lost values
-//   4. Host::AskStore                   sends the request, and waits for the answer
-//   5. AddRequest      (redis/request.h) writes the Redis commands
+//   4. Host::AskStore                   hands the operation to the store, and waits for the answer
+//   5. AddRequest      (redis/request.h) within step 4: composes the Redis commands that are then sent
 //
-// A sequencer without a cache has no segments: its values begin at step 3. Beside that way: prefetch.h fetches segments
-// before they are used up, keep_marks.h writes and syncs the records of high-water marks.
+// A sequencer without a cache has no segments: its calls begin at step 3. Outside these steps, prefetch.h fetches
+// segments before they are used up, and keep_marks.h writes and syncs the records of high-water marks.
 //
 // Errors. A host operation marked (leaves) may not return: in PostgreSQL it raises an error, which is a longjmp; in the
 // simulator it throws. So the frames of the protocol hold only trivially destructible objects, no lock is held across
@@ -52,7 +52,7 @@ struct Session {
 struct MarkProgress {
   Word written;  // writes up to this one are in the file
   Word synced;   // writes up to this one are on disk
-  Word keeper;   // the process that writes and syncs; 0: none
+  Word keeper;   // the marks keeper: the process that writes and syncs; 0: none
 };
 
 enum class Loss : uint8_t;
@@ -94,13 +94,13 @@ concept MarkHost = requires(Host& host, const Operation& operation, const StoreK
   host.PauseBeforeRaise(key, until_us, count, until_us);
 
   { host.mark_progress() } -> std::same_as<MarkProgress&>;
-  // (leaves) For the keeper: opens the file, writes a record (false if that failed; then FailWrite() raises why),
+  // (leaves) For the marks keeper: opens the file, writes a record (false if that failed; then FailWrite() raises why),
   // syncs.
   host.OpenMarkFile();
   { host.WriteMark(size_t{0}, record) } -> std::same_as<bool>;
   host.FailWrite();
   host.SyncMarkFile();
-  // (leaves) Until the keeper has ended or `done` covers the write, or earlier: the caller checks again.
+  // (leaves) Until the marks keeper has ended or `done` covers the write, or earlier: the caller checks again.
   host.WaitForKeeper(done, number, until_us);
   host.WakeKeepers();
   // False if no process can be asked to sync soon.

@@ -39,11 +39,11 @@ const io::UrlKind* SequenceUrlKind(int index) noexcept {
   return index < static_cast<int>(std::size(kStores)) ? kStores[index].urls : nullptr;
 }
 
-ConfiguredSequenceStore::ConfiguredSequenceStore() noexcept : room_(no_store) {}
+ConfiguredSequenceStore::ConfiguredSequenceStore() noexcept : holder_(no_store) {}
 
 void ConfiguredSequenceStore::Configure(const io::StoreAccess& access) noexcept {
   const uint64_t connections = store().connection();
-  if (room_.Choose(kStores, access.url)) connections_before_ += connections;
+  if (holder_.Choose(kStores, access.url)) connections_before_ += connections;
   store().Configure(access);
 }
 

@@ -32,9 +32,9 @@ class ConfiguredSequenceStore final : public SequenceStore {
   void Close() noexcept override { store().Close(); }
 
  private:
-  SequenceStore& store() const noexcept { return room_.store(); }
+  SequenceStore& store() const noexcept { return holder_.store(); }
 
-  io::StoreRoom<SequenceStore> room_;
+  io::StoreHolder<SequenceStore> holder_;
   uint64_t connections_before_ = 0;  // of stores that were there before
 };
 

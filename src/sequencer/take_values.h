@@ -39,7 +39,7 @@ template <SlotHost Host>
 void GiveBack(Host& host, const ReturnedRemainder& remainder, int64_t until_us) {
   if (remainder.operation.count == 0 || remainder.store != host.store()) return;
   const StoreKey key = remainder.store_key();
-  TakeBackMark(host, remainder.operation, key, until_us);
+  LowerMark(host, remainder.operation, key, until_us);
   Answer answer;
   host.AskStore(remainder.operation, &key, &answer, 1, until_us);
 }

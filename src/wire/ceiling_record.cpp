@@ -7,7 +7,7 @@ namespace idgen::wire {
 namespace {
 
 constexpr char kMagic[8] = {'i', 'd', 'g', 'e', 'n', 'c', 'l', '2'};
-constexpr size_t kChecked = kCeilingRecordBytes - 4;  // the checksum covers all that stands before it
+constexpr size_t kChecked = kCeilingRecordBytes - 4;  // the checksum covers everything before it
 
 // CRC-32C (Castagnoli, RFC 3720 appendix B.4), bit by bit: 96 bytes a few times a minute need no table.
 uint32_t Crc32c(const uint8_t* bytes, size_t size) noexcept {

@@ -1,4 +1,4 @@
-# Which store returned a value: two that both act as master are told apart, also if the connection to one of them is gone; and
+# Which store returned a value: two that both act as master are distinguished even if the connection to one of them is gone;
 # after a crash only the store that returned the last value is trusted.
 use strict;
 use warnings;

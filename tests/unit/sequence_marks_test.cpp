@@ -30,9 +30,9 @@ struct Table {
   void Use(const std::string& key, uint64_t owner = 0) { Note(key, 0, Find(key).mark.value + 1, kWriter, owner); }
   bool Has(const std::string& key) { return Find(key).found; }
   // The slots in the queue, which is empty afterwards.
-  std::vector<size_t> TakeUnwritten() {
+  std::vector<size_t> AllUnwritten() {
     std::vector<size_t> slots;
-    for (size_t slot; marks.TakeUnwritten(&slot);) slots.push_back(slot);
+    for (size_t slot; marks.NextUnwritten(&slot);) slots.push_back(slot);
     return slots;
   }
   // A value that has just been noted: what its record says.
@@ -99,16 +99,16 @@ TEST(SequenceMarks, WhatWasUsedLastStays) {
 TEST(SequenceMarks, GoesBackWithValuesThatNobodyGot) {
   Table table(16);
   table.Note("a", 2, 90);
-  const Marks::Noted back = table.marks.TakeBack(HashOf("a"), {.generation = 2, .value = 90}, 70);
+  const Marks::Noted back = table.marks.Lower(HashOf("a"), {.generation = 2, .value = 90}, 70);
   EXPECT_FALSE(back.is_written_ahead) << "a store at 70 has not forgotten, after a crash either";
   EXPECT_EQ(table.marks.Record(back.slot, false).value, 70);
   EXPECT_EQ(table.Find("a").mark.value, 70);
   // Others have been noted since.
   table.Note("a", 2, 95);
-  EXPECT_TRUE(table.marks.TakeBack(HashOf("a"), {.generation = 2, .value = 90}, 70).is_written_ahead);
-  EXPECT_TRUE(table.marks.TakeBack(HashOf("a"), {.generation = 1, .value = 95}, 70).is_written_ahead);
+  EXPECT_TRUE(table.marks.Lower(HashOf("a"), {.generation = 2, .value = 90}, 70).is_written_ahead);
+  EXPECT_TRUE(table.marks.Lower(HashOf("a"), {.generation = 1, .value = 95}, 70).is_written_ahead);
   EXPECT_EQ(table.Find("a").mark.value, 95);
-  EXPECT_TRUE(table.marks.TakeBack(HashOf("b"), {.generation = 0, .value = 0}, 0).is_written_ahead);
+  EXPECT_TRUE(table.marks.Lower(HashOf("b"), {.generation = 0, .value = 0}, 0).is_written_ahead);
   EXPECT_FALSE(table.Find("b").found);
 }
 
@@ -231,21 +231,21 @@ TEST(SequenceMarks, NothingIsAheadOfTheMaximum) {
 
 TEST(SequenceMarks, WhatIsToBeWrittenIsQueuedOnce) {
   Table table(64);
-  EXPECT_TRUE(table.TakeUnwritten().empty());
+  EXPECT_TRUE(table.AllUnwritten().empty());
   const size_t a = table.Note("a", 0, 1).slot, b = table.Note("b", 0, 1).slot, c = table.Note("c", 0, 1).slot;
   table.Note("a", 0, 100);
-  EXPECT_EQ(table.TakeUnwritten(), (std::vector{a, b, c})) << "in order, and once each";
-  EXPECT_TRUE(table.TakeUnwritten().empty());
+  EXPECT_EQ(table.AllUnwritten(), (std::vector{a, b, c})) << "in order, and once each";
+  EXPECT_TRUE(table.AllUnwritten().empty());
   table.Note("a", 0, 101);
-  EXPECT_TRUE(table.TakeUnwritten().empty()) << "what is written ahead is not written again";
+  EXPECT_TRUE(table.AllUnwritten().empty()) << "what is written ahead is not written again";
   table.marks.NoteUnwritten(b);
   table.Note("a", 0, 200);
-  EXPECT_EQ(table.TakeUnwritten(), (std::vector{b, a})) << "what could not be written is";
+  EXPECT_EQ(table.AllUnwritten(), (std::vector{b, a})) << "what could not be written is";
   size_t slot;
   table.Note("c", 0, 100);
-  ASSERT_TRUE(table.marks.TakeUnwritten(&slot));
+  ASSERT_TRUE(table.marks.NextUnwritten(&slot));
   table.Note("c", 0, 200);
-  EXPECT_EQ(table.TakeUnwritten(), (std::vector{c})) << "while it is being written it can be queued again";
+  EXPECT_EQ(table.AllUnwritten(), (std::vector{c})) << "while it is being written it can be queued again";
 }
 
 // --- which mark makes room. All keys of these are in one bucket, of eight.

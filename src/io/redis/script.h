@@ -1,5 +1,5 @@
-// A Lua script that a Redis keeps: sent whole until a server has told its SHA-1, called by that from then on, and sent
-// whole again to a server that has forgotten it. Used by every store in Redis.
+// A Lua script that a Redis keeps: sent whole until a server has returned its SHA-1, called by that from then on, and
+// sent whole again to a server that has forgotten it. Used by every store in Redis.
 #pragma once
 
 #include <cstring>

@@ -14,7 +14,7 @@
 
 namespace idgen::pg {
 
-// The state that the background worker last reported. Guarded by Shared::lock.
+// The state that the background worker last reported. Guarded by the server lock.
 struct WorkerStatus {
   lease::View view;
   int pid;       // 0 while none runs
@@ -49,7 +49,7 @@ struct Shared {
   uint32 since_worker;
   int64_t since_floor_ms;
   uint64 source;  // the source of the identity and the memo; used by the worker only
-  LWLock* lock;   // guards creating lines, `status` and `totals_at_reset`
+  LWLock* lock;   // the server lock: guards making lines, folding floors, and what is below up to the slots
   WorkerStatus status;
   core::LineTotals totals_at_reset[core::kMaxLines];
   Oid line_database[core::kMaxLines];  // the database that first used the line; guarded by `lock`

@@ -52,7 +52,7 @@ bool IsSame(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor) {
 
 // Raises if the table's layouts would exceed the database's share, so that every generator can issue ids after a
 // restart. The table may still have any number of rows, because a restored dump may insert them.
-void CheckShare(FunctionCallInfo fcinfo, const core::Layout& line) {
+void CheckShare(FunctionCallInfo fcinfo, const core::Layout& line_layout) {
   int count;
   const pg::Generator* all = pg::AllGenerators(fcinfo, &count);
   const int share = pg::MaxGeneratorsPerDatabase();
@@ -61,7 +61,7 @@ void CheckShare(FunctionCallInfo fcinfo, const core::Layout& line) {
   for (int i = 0; i < count; ++i) {
     CHECK_FOR_INTERRUPTS();
     const core::Layout other = core::LineLayout(all[i].definition.layout);
-    if (other == line) return;
+    if (other == line_layout) return;
     const bool is_counted = used_count == share || other == core::LineLayout(core::kDefaultLayout) ||
                             std::find(used, used + used_count, other) != used + used_count;
     if (!is_counted) used[used_count++] = other;
@@ -78,11 +78,11 @@ void CheckShare(FunctionCallInfo fcinfo, const core::Layout& line) {
 }
 
 void CheckCapacity(FunctionCallInfo fcinfo, const core::Layout& layout) {
-  const core::Layout line = core::LineLayout(layout);
-  if (line == core::LineLayout(core::kDefaultLayout)) return;
-  CheckShare(fcinfo, line);
+  const core::Layout line_layout = core::LineLayout(layout);
+  if (line_layout == core::LineLayout(core::kDefaultLayout)) return;
+  CheckShare(fcinfo, line_layout);
   pg::Shared* shared = pg::SharedState();
-  if (shared == nullptr || core::FindLine<core::PlainMemory>(shared->server, line) != nullptr) return;
+  if (shared == nullptr || core::FindLine<core::PlainMemory>(shared->server, line_layout) != nullptr) return;
   if (shared->server.line_count.load() >= static_cast<uint64>(pg::MaxGenerators()))
     ereport(ERROR,
             (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED), errmsg("too many layouts on this server"),

@@ -31,7 +31,7 @@ void EndMarkChange();
 // Whether a loss may be logged: at most ten per second are. `suppressed`: how many were not logged since the last one.
 bool MayLogLoss(int64* suppressed);
 
-// For the keeper, the one process that writes the file. Raise what the system says.
+// For the marks keeper, the one process that writes the file. Raise what the system says.
 void OpenMarkFile();
 bool WriteMarkRecord(size_t slot, const sequencer::MarkRecord& record);
 [[noreturn]] void FailMarkWrite();  // after WriteMarkRecord() has returned false

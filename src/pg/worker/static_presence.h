@@ -1,5 +1,5 @@
-// The background worker's line to the store for a static worker id: to say that it is in use here, and to learn who
-// else has it. Apart from the line of leases, since a server may change from one to the other.
+// The background worker's connection to the store for a static worker id: announces that the id is in use here, and
+// learns who else has it. Separate from the connection for leases, since a server may change from one to the other.
 #pragma once
 
 #include "pg/lease/settings.h"

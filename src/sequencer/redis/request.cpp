@@ -46,7 +46,7 @@ void AddNext(const Operation& operation, wire::Words* words) noexcept {
     words->Add("");
   words->AddFlag(definition.cycle);
   words->AddNumber(count);
-  // A raise goes round nowhere: the script would take these for what the raise says.
+  // A raise never cycles: the script would take these arguments for those of the raise.
   if (!definition.cycle || count > CountOf(definition) || operation.kind == Kind::kRaise) return;
   for (int64_t power = 1; power < count; power *= 2) {
     words->AddNumber(power * definition.step);
@@ -114,7 +114,7 @@ Outcome ReadNext(const Operation& operation, const redisReply* reply, Answer* an
   const Definition& definition = operation.definition;
   if (reply->type == REDIS_REPLY_INTEGER) {
     if (!IsPlain(operation, answer->by_script)) return Outcome::kMisread;
-    // A value that was below 0 is no sequence's.
+    // A value below 0 is not a sequence's.
     return GrantUpTo(definition, operation.count, reply->integer, &answer->grant) ? Outcome::kOk : Outcome::kNotAValue;
   }
   int64_t last, before, unbroken;
@@ -147,12 +147,12 @@ Outcome ReadSegment(const Operation& operation, const redisReply* reply, Answer*
              : Outcome::kMisread;
 }
 
-// One that can't be read is none: what is known under a generation holds for no earlier one.
+// An unreadable generation counts as 0: what is known under a generation holds for no earlier one.
 void ReadGeneration(const redisReply* reply, Answer* answer) noexcept {
   if (!ParseValue(reply, &answer->generation)) answer->generation = 0;
 }
 
-// Of a text a number that is no other one's by accident.
+// Hashes the text; collisions are negligible.
 Outcome ReadWriter(const redisReply* reply, Answer* answer) noexcept {
   if (reply->type != REDIS_REPLY_STRING || reply->len == 0) return Outcome::kMisread;
   answer->writer = std::max(HashOf(string_view(reply->str, static_cast<size_t>(reply->len))).low, uint64_t{1});

@@ -11,7 +11,7 @@ using Outcome = Answer::Outcome;
 
 namespace {
 
-// Of one key: with the script by its sum, with the whole script, and once more for an INCRBY that would overflow.
+// For one key: with the script's SHA-1, with the whole script, and once more for an INCRBY that would overflow.
 constexpr int kMaxTurns = 4;
 
 }  // namespace
@@ -43,11 +43,11 @@ void RedisSequenceStore::Ask(int64_t now_us) noexcept {
     case Mode::kTogether: AskTogether(&commands); break;
     case Mode::kSingly: {
       const bool by_script = answers_[index_].by_script;
-      // Both would be sent elsewhere where one has to be: that one is left to the script.
+      // A redirect would resend both commands although only one needs it, so the script handles that one.
       follows = CommandCount(operation_, by_script) == 1;
       const bool scripted = !IsPlain(operation_, by_script);
       AddRequest(operation_, keys_[index_], by_script, script_.Call(whole_), &commands);
-      // Last, so that ASKING goes before what it is for.
+      // Last, so that ASKING directly precedes the command that it is for.
       loads_ = scripted && !script_.is_loaded();
       if (loads_) script_.AddLoad(&commands);
       ++turns_;
@@ -65,7 +65,7 @@ SequenceStore::State RedisSequenceStore::Step(int64_t now_us) noexcept {
           if (first_connection_ == 0) first_connection_ = link_.connection();
           if (first_connection_ != link_.connection()) came_from_one_ = false;
         }
-        if (TakeReplies()) return State::kDone;
+        if (HandleReplies()) return State::kDone;
         Ask(now_us);
         break;
       case io::RedisLink::State::kFailed:
@@ -79,7 +79,7 @@ SequenceStore::State RedisSequenceStore::Step(int64_t now_us) noexcept {
 }
 
 // True when there is nothing left to ask.
-bool RedisSequenceStore::TakeReplies() noexcept {
+bool RedisSequenceStore::HandleReplies() noexcept {
   switch (mode_) {
     case Mode::kLoadingScript:
       script_.NoteLoaded(link_.reply(0));
@@ -87,7 +87,7 @@ bool RedisSequenceStore::TakeReplies() noexcept {
       mode_ = script_.is_loaded() ? Mode::kTogether : Mode::kSingly;
       return false;
     case Mode::kTogether:
-      TakeTogether();
+      HandleTogether();
       mode_ = Mode::kSingly;
       break;
     case Mode::kSingly: {
@@ -122,7 +122,7 @@ void RedisSequenceStore::AskTogether(wire::Commands* commands) noexcept {
   }
 }
 
-void RedisSequenceStore::TakeTogether() noexcept {
+void RedisSequenceStore::HandleTogether() noexcept {
   if (!AsksForGenerationsTogether()) {
     for (int i = 0, at = 0; i < count_; ++i) at += Read(at, &answers_[i]);
     return;
@@ -132,7 +132,7 @@ void RedisSequenceStore::TakeTogether() noexcept {
   bool is_spread = false;
   for (int i = 0, at = 0; i < count_; ++i) {
     if (i % kMaxGenerations == 0) {
-      // Where they are not told, the values are taken to be of the generation that is known.
+      // If they are missing, the values are assumed to be of the known generation.
       const redisReply* const generations = link_.reply(at++);
       ReadGenerations(generations, answers_ + i, std::min(count_ - i, kMaxGenerations));
       is_spread = is_spread || RefusesMany(generations);

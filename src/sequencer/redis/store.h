@@ -34,8 +34,8 @@ class RedisSequenceStore : public SequenceStore {
   void Ask(int64_t now_us) noexcept;
   bool AsksForGenerationsTogether() const noexcept;
   void AskTogether(wire::Commands* commands) noexcept;
-  bool TakeReplies() noexcept;
-  void TakeTogether() noexcept;
+  bool HandleReplies() noexcept;
+  void HandleTogether() noexcept;
   int Read(int at, Answer* answer) noexcept;
 
   io::RedisLink& link_;
@@ -47,7 +47,7 @@ class RedisSequenceStore : public SequenceStore {
   Mode mode_ = Mode::kSingly;
   bool whole_ = false;      // the script is sent whole: the server has just said that it does not have it
   bool is_spread_ = false;  // the keys are on several nodes: a command for many is refused
-  bool loads_ = false;      // the exchange asks for the script's sum, too
+  bool loads_ = false;      // the exchange loads the script, too
   int turns_ = 0;           // of one key
   bool unsure_ = false;
   uint64_t first_connection_ = 0;  // over which the first answers came

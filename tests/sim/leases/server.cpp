@@ -260,7 +260,7 @@ core::ReservationOutcome Server::TakeIds(int backend) {
   core::BackendSlot& slot = life_->slots[static_cast<size_t>(backend)];
   const int64_t count = random.Chance(0.003) ? random.LogBetween(100, 20000) : random.LogBetween(1, 12);
   uint32_t line = random.Chance(0.7) ? 0 : 1;
-  // The lines lock, which the worker holds in its turns.
+  // The server lock, which the worker holds in its turns.
   if (random.Chance(0.05) && !worker_busy_ && !making_line_) {
     making_line_ = true;
     core::FindOrMakeLine<SimMemory>(state, kSimLayouts[random.Between(2, 3)]);

@@ -88,7 +88,7 @@ void World::Handle(const Event& event) {
       Server& server = *servers_[who];
       if (!server.up() || server.wake_tag_ != event.tag || stopped(server)) return;
       server.wake_armed_ = false;
-      if (server.making_line_) {  // it waits for the lines lock, whose holder wakes it
+      if (server.making_line_) {  // it waits for the server lock, whose holder wakes it
         server.turn_waits_ = true;
         return;
       }

@@ -294,7 +294,7 @@ void Server::CallExact(Actor& actor, const int* keys, int key_count, int64_t cou
 
 void Server::CallSegments(Actor& actor, int key, int64_t count) {
   actor.given.clear();
-  if (count == 1 && TakeAtOnce(actor, key)) return GiveAll(actor);
+  if (count == 1 && TryTakeFromLatestSlot(actor, key)) return GiveAll(actor);
   const Answer answer = TakeValues(actor, key, count);
   if (answer.outcome != Outcome::kOk) throw CallFailed{"full"};
   GiveAll(actor);
@@ -342,7 +342,7 @@ sequencer::SlotName Server::NameOf(int key) const noexcept {
 }
 
 // As pg/sequence_host/values.h.
-bool Server::TakeAtOnce(Actor& actor, int key) {
+bool Server::TryTakeFromLatestSlot(Actor& actor, int key) {
   if (actor.latest == nullptr || actor.latest_key != key) return false;
   SimHost host(*this, actor);
   const int64_t step = world_.plan_.keys[static_cast<size_t>(key)].step;

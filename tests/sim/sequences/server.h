@@ -145,7 +145,7 @@ class Server {
 
   sequencer::SlotName NameOf(int key) const noexcept;
   sequencer::Answer TakeValues(Actor& actor, int key, int64_t count);
-  bool TakeAtOnce(Actor& actor, int key);
+  bool TryTakeFromLatestSlot(Actor& actor, int key);
 
   World& world_;
   const int index_;
