@@ -39,7 +39,7 @@ struct FileView {
   FileState state = FileState::kMissing;
   int64_t ceiling_ms = 0;  // the highest of any readable record, its past included; 0 without one
   uint64_t source = 0;     // of the newest record
-  int64_t past_ms = 0;     // likewise
+  int64_t past_ms = 0;     // of the newest record
   int error = 0;           // errno, for kUnreadable
 };
 

@@ -59,7 +59,7 @@ class Posix final : public Disk {
     const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return -errno;
     int result = ResultOf(fsync(fd));
-    if (result == -EINVAL || result == -EBADF) result = 0;  // a file system that can't sync directories doesn't need to
+    if (result == -EINVAL || result == -EBADF) result = 0;  // a file system that cannot sync directories need not
     close(fd);
     return result;
   }

@@ -1,4 +1,4 @@
-// c-ares, stepped by whoever sleeps.
+// Host names by c-ares, stepped by the caller's loop.
 #include "io/name_resolver.h"
 
 #include <cstdio>

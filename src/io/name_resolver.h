@@ -1,5 +1,5 @@
-// Host names to addresses without waiting, by c-ares: the C library's way blocks for as long as a name server is
-// silent. It reads /etc/hosts and /etc/resolv.conf; other sources of names (mDNS, LDAP) it doesn't know.
+// Host names to addresses without waiting, by c-ares: the C library blocks while a name server is silent. c-ares
+// reads /etc/hosts and /etc/resolv.conf, and knows no other sources of names (mDNS, LDAP).
 #pragma once
 
 #include "io/transport.h"

@@ -38,7 +38,7 @@ struct UrlKind {
   bool (*has_scheme)(const char* url) noexcept;
   // nullptr, or what is wrong with the URL.
   const char* (*validate)(const char* url, PasswordPosition* password) noexcept;
-  // The place the URL leads to, as a number: credentials don't count. It is part of records on disk.
+  // A number that identifies the store that the URL names, ignoring credentials. It is part of records on disk.
   uint64_t (*identify)(const char* url) noexcept;
   // Whether both URLs may lead to one store.
   bool (*may_be_same)(const char* a, const char* b) noexcept;

@@ -97,7 +97,7 @@ struct LeaseStoreSettings {
   bool durable = false;  // the operator's word that the store keeps whatever it has acknowledged
 };
 
-// A lease store as whoever opens it sees it.
+// A lease store for the code that opens it.
 class LeaseBackend : public LeaseStore {
  public:
   // Closes what was open.

@@ -6,8 +6,8 @@
 // is written once for many values. After a crash only the records are left: between a record's `value` and its `ahead`,
 // nobody knows what was given.
 //
-// A key is found by a 128-bit hash under a secret of the server. Two keys with the same hash would share a mark, and
-// whoever sets one would set the other: nobody must be able to choose such keys.
+// A key is found by a 128-bit hash under a secret of the server. Two keys with the same hash would share a mark, so
+// that setting one would set the other: nobody must be able to choose such keys.
 //
 // A new key that finds no free slot in its bucket evicts a key that was used only once, so that any number of such keys
 // cost no key in use its mark. A key that is used again is protected; if too many of a bucket are, one of them loses

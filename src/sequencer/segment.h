@@ -131,7 +131,7 @@ bool IsLow(const Segments& segments) noexcept {
 }
 
 // Puts a segment from the store as the next one; there must be none. It is announced only when it is complete, because
-// whoever sees it ready reads it. Returns its serial.
+// any process that sees it ready reads it. Returns its serial.
 template <class Memory>
 uint64_t Put(Segments& segments, int64_t first, int64_t count) noexcept {
   const uint64_t serial = Cursor::Serial(Memory::Load(segments.cursor, Step::kLoadCursor)) + 1;

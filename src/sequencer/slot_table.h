@@ -47,7 +47,7 @@ struct Slot {
   int64_t fetched_at_us;
   int64_t fetches;
   int64_t generations[2];  // of the segments, by serial
-  int64_t numbers[2];      // likewise: the store's numbers
+  int64_t numbers[2];      // the same segments' numbers in the store
   bool follows;            // the store gave the latest segment right after the one before it
   uint32_t database;
   char sequencer[kSequencerNameBytes];

@@ -43,7 +43,7 @@ const char* FindLast(const char* begin, const char* end, char c) noexcept {
   return end;
 }
 
-bool TakePrefix(const char** text, const char* prefix) noexcept {
+bool ConsumePrefix(const char** text, const char* prefix) noexcept {
   const size_t size = strlen(prefix);
   if (strncmp(*text, prefix, size) != 0) return false;
   *text += size;
@@ -66,7 +66,7 @@ const char* ParseHosts(const char* begin, const char* end, uint16_t default_port
     const char* comma = Find(begin, end, ',');
     if (url->endpoint_count == kMaxEndpoints) return "it names more than 8 hosts";
     if (begin != comma && *begin != '[' && Find(begin, comma, ':') != FindLast(begin, comma, ':'))
-      return "an IPv6 address must stand in brackets";
+      return "an IPv6 address must be in brackets";
     if (const char* problem = ParseEndpoint(begin, comma, default_port, &url->endpoints[url->endpoint_count++]))
       return problem;
     if (comma == end) return nullptr;
@@ -88,7 +88,7 @@ const char* ParseUnix(const char* begin, const char* end, RedisUrl* url) noexcep
   if (!Decode(begin, question, url->path, sizeof url->path)) return "the path of the socket is too long";
   if (question == end) return nullptr;
   const char* value = question + 1;
-  if (!TakePrefix(&value, "db=") || !ReadDb(value, end, &url->db))
+  if (!ConsumePrefix(&value, "db=") || !ReadDb(value, end, &url->db))
     return "after the path only ?db= and a number may follow";
   return nullptr;
 }
@@ -144,17 +144,17 @@ const char* ParseEndpoint(const char* begin, const char* end, uint16_t default_p
 const char* ParseRedisUrl(const char* text, RedisUrl* url) noexcept {
   *url = RedisUrl();
   const char* begin = text;
-  if (TakePrefix(&begin, "redis://")) {
+  if (ConsumePrefix(&begin, "redis://")) {
     url->kind = RedisUrl::Kind::kTcp;
-  } else if (TakePrefix(&begin, "rediss://")) {
+  } else if (ConsumePrefix(&begin, "rediss://")) {
     url->kind = RedisUrl::Kind::kTcp;
     url->tls = true;
-  } else if (TakePrefix(&begin, "redis+sentinel://")) {
+  } else if (ConsumePrefix(&begin, "redis+sentinel://")) {
     url->kind = RedisUrl::Kind::kSentinel;
-  } else if (TakePrefix(&begin, "rediss+sentinel://")) {
+  } else if (ConsumePrefix(&begin, "rediss+sentinel://")) {
     url->kind = RedisUrl::Kind::kSentinel;
     url->tls = true;
-  } else if (TakePrefix(&begin, "unix://")) {
+  } else if (ConsumePrefix(&begin, "unix://")) {
     url->kind = RedisUrl::Kind::kUnix;
   } else {
     return "it must begin with redis://, rediss://, redis+sentinel://, rediss+sentinel:// or unix://";

@@ -1,8 +1,8 @@
 // The URL of a Redis:
-//   redis://[user[:password]@]host[:port][,host[:port]...][/db]              rediss:// likewise, with TLS
-//   redis+sentinel://[user[:password]@]host[:port][,host[:port]...]/master[/db]  rediss+sentinel:// likewise
+//   redis://[user[:password]@]host[:port][,host[:port]...][/db]              rediss://: with TLS
+//   redis+sentinel://[user[:password]@]host[:port][,host[:port]...]/master[/db]  rediss+sentinel://: with TLS
 //   unix://[user[:password]@]/path/to/redis.sock[?db=n]
-// IPv6 addresses stand in brackets; user, password and master may be percent-encoded (RFC 3986). ":password@" has no
+// IPv6 addresses are in brackets; user, password and master may be percent-encoded (RFC 3986). ":password@" has no
 // user.
 #pragma once
 

@@ -204,7 +204,7 @@ TEST(CeilingFile, CutShortAnywhereIsDamaged) {
   }
 }
 
-// The record that can't be read may have been the newer, however young the file is.
+// The record that cannot be read may have been the newer, however young the file is.
 TEST(CeilingFile, WithOneRecordOfTwoUnreadableIsDamaged) {
   for (int writes = 1; writes <= 5; ++writes) {
     for (const size_t slot : {0, 1}) {

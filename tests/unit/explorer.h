@@ -8,7 +8,7 @@
 //  - A state seen before is not explored again. A state is every shared word and, for every actor, all that it has
 //    read and written, which decides what it does next. It is kept and compared whole, not as a fingerprint.
 //  - An access to a word that one actor alone uses, or that nobody writes, needs no turn. Which words these are is
-//    found out: a word that turns out to be shared starts the exploration anew.
+//    found out: a word that turns out to be shared restarts the exploration.
 #pragma once
 
 #include <ucontext.h>
@@ -119,7 +119,7 @@ inline const char* NameOf(Step step) {
 }
 
 struct Findings {
-  std::string violation;  // empty where there is none
+  std::string violation;  // empty if there is none
   std::string timeline;   // the schedule that leads to it
   double schedules = 0;   // how many there are: paths through the states
   size_t runs = 0;        // how many were run to cover them

@@ -526,11 +526,11 @@ TEST(KeeperLease, AnOldFloorIsNoReasonToDoubtTheClock) {
   Alone world;
   const SourceRequest claim = world.keeper->Advance(world.Now(), world.wishes);
   world.keeper->Receive({.request = claim,
-                      .outcome = SourceOutcome::kOk,
-                      .past = Past::kKnown,
-                      .floor_ms = kNowMs - 400 * kMsPerDay,
-                      .source_now_ms = kNowMs},
-                     world.Now());
+                         .outcome = SourceOutcome::kOk,
+                         .past = Past::kKnown,
+                         .floor_ms = kNowMs - 400 * kMsPerDay,
+                         .source_now_ms = kNowMs},
+                        world.Now());
   EXPECT_EQ(world.keeper->Advance(world.Now(), world.wishes).kind, Kind::kRaise);
 }
 
@@ -769,7 +769,7 @@ TEST(KeeperLease, AKeeperMadeAnewGoesOnWithItsIdentity) {
   world.RestartKeeper(/*of_identity=*/true);
   EXPECT_TRUE(world.Published());
   world.Turn();
-  EXPECT_EQ(world.lease.requests.back().kind, Kind::kRaise) << "how old the lease is, it can't know";
+  EXPECT_EQ(world.lease.requests.back().kind, Kind::kRaise) << "it cannot know how old the lease is";
   EXPECT_EQ(world.Asked(Kind::kClaim), 1);
   EXPECT_EQ(world.Reserve().start, last.start + last.count);
   world.Run(kMsPerMinute);

@@ -17,7 +17,7 @@ TEST(Layout, DefaultUsesSixtyThreeBitsWithoutOverlap) {
   EXPECT_EQ(time & sequence, 0u);
 }
 
-// Ids made with it are decoded for ever: whoever changes this test changes what stored ids mean.
+// Ids made with it are decoded for ever: a change to this test changes what stored ids mean.
 TEST(Layout, DefaultNeverChanges) {
   EXPECT_EQ(kDefaultLayout.epoch_ms, 1704067200000);  // 2024-01-01 00:00 UTC
   EXPECT_EQ(kDefaultLayout.unit_ms, 1);

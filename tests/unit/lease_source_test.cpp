@@ -419,7 +419,7 @@ TEST(LeaseSource, RenewsEveryTwoSecondsOrOftenerWhereTheTtlOrTheWindowIsShort) {
   EXPECT_EQ(LeaseSource::RenewEveryUs(30000, 1000), 250 * kUsPerMs);
 }
 
-// ---- a store that is set up anew
+// ---- a store that is set up again
 
 TEST(LeaseSource, ResubmitRepeatsTheRequestUnderWay) {
   SourceWorld world;

@@ -281,7 +281,7 @@ void RedisLink::Talk(int64_t now_us) noexcept {
   if (has_to_send && sent_ == sending_->size()) return;
   // A limit per step, so that a server that sends without end does not keep the caller from its latch.
   char bytes[8192];
-  for (int pieces = 0; pieces < 16; ++pieces) {
+  for (int reads = 0; reads < 16; ++reads) {
     const int64_t size = transport_.Receive(bytes, sizeof bytes);
     if (size == 0) return;
     if (size < 0) {
@@ -300,19 +300,19 @@ void RedisLink::Talk(int64_t now_us) noexcept {
       Explain("the server does not speak the Redis protocol: %s", reader_.error());
       return Fail();
     }
-    if (reply_count_ == awaited_) return TakeReplies(now_us);
+    if (reply_count_ == awaited_) return HandleReplies(now_us);
   }
 }
 
-void RedisLink::TakeReplies(int64_t now_us) noexcept {
+void RedisLink::HandleReplies(int64_t now_us) noexcept {
   switch (stage_) {
-    case Stage::kAskingSentinel: return TakeSentinel(now_us);
-    case Stage::kLoggingIn: return TakeLogin(now_us);
-    default: return TakeExchange(now_us);
+    case Stage::kAskingSentinel: return HandleSentinel(now_us);
+    case Stage::kLoggingIn: return HandleLogin(now_us);
+    default: return HandleExchange(now_us);
   }
 }
 
-void RedisLink::TakeSentinel(int64_t now_us) noexcept {
+void RedisLink::HandleSentinel(int64_t now_us) noexcept {
   // A Sentinel without a password answers AUTH with an error, which means nothing.
   const redisReply* reply = replies_[reply_count_ - 1];
   if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 && reply->element[0]->type == REDIS_REPLY_STRING &&
@@ -336,7 +336,7 @@ void RedisLink::TakeSentinel(int64_t now_us) noexcept {
   NextSeed(now_us);
 }
 
-void RedisLink::TakeLogin(int64_t now_us) noexcept {
+void RedisLink::HandleLogin(int64_t now_us) noexcept {
   for (int i = 0; i < reply_count_; ++i) {
     if (!IsError(replies_[i])) continue;
     const size_t size = i == 0 && has_auth_ ? ShownAfterAuth(replies_[i]->str) : kShown;
@@ -352,7 +352,7 @@ void RedisLink::TakeLogin(int64_t now_us) noexcept {
   Talk(now_us);
 }
 
-void RedisLink::TakeExchange(int64_t now_us) noexcept {
+void RedisLink::HandleExchange(int64_t now_us) noexcept {
   may_have_run_ = false;
   for (int i = 0; i < reply_count_; ++i) may_have_run_ = may_have_run_ || !IsError(replies_[i]);
   for (int i = 0; follows_ && i < reply_count_; ++i) {

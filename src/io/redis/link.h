@@ -75,10 +75,10 @@ class RedisLink {
   void StepResolving(int64_t now_us) noexcept;
   void StepConnecting(int64_t now_us) noexcept;
   void Talk(int64_t now_us) noexcept;
-  void TakeReplies(int64_t now_us) noexcept;
-  void TakeSentinel(int64_t now_us) noexcept;
-  void TakeLogin(int64_t now_us) noexcept;
-  void TakeExchange(int64_t now_us) noexcept;
+  void HandleReplies(int64_t now_us) noexcept;
+  void HandleSentinel(int64_t now_us) noexcept;
+  void HandleLogin(int64_t now_us) noexcept;
+  void HandleExchange(int64_t now_us) noexcept;
   bool Moved(const char* error, int64_t now_us) noexcept;
   void LogIn(int64_t now_us) noexcept;
   bool AddAuth() noexcept;
@@ -109,11 +109,11 @@ class RedisLink {
   wire::Replies reader_;
   static constexpr int kFewReplies = 4;
   redisReply* few_replies_[kFewReplies] = {};
-  redisReply** replies_ = few_replies_;  // the C library's where they are more
+  redisReply** replies_ = few_replies_;  // allocated if there are more
   int reply_count_ = 0;
   int awaited_ = 0;
 
-  wire::Endpoint target_;  // whom the connection is to
+  wire::Endpoint target_;  // the server at the other end
   bool at_sentinel_ = false;
   bool has_moved_ = false;  // `moved_` says who has the key, by MOVED or Sentinel
   wire::Endpoint moved_;

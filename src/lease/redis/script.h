@@ -9,7 +9,7 @@
 //   ttl      the longest TTL in use: the quarantine
 //   new      until when the prefix is declared new
 //
-// Times are Unix milliseconds in 16 digits, zero-padded, and are compared as texts; tokens are 36 characters, '-' where
+// Times are Unix milliseconds in 16 digits, zero-padded, and are compared as texts; tokens are 36 characters, '-' if
 // the worker id is free. Numbers in Lua are doubles: only sums with TIME are made of them, exact below 2^53.
 #pragma once
 

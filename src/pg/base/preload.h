@@ -1,4 +1,4 @@
-// What users are told if the library is not in shared_preload_libraries.
+// The errors that users get if the library is not in shared_preload_libraries.
 #pragma once
 
 #include "pg/base/pg.h"

@@ -43,7 +43,7 @@ struct Shared {
   core::Word asked_for;                         // a backend has requested an id
   core::Word forget_floor;                      // an operator wants to forget the floor that is waited for
   lease::LeaseMemo lease_memo;                  // used by the worker only
-  char presence_token[lease::kTokenBytes + 1];  // likewise, for a static worker id
+  char presence_token[lease::kTokenBytes + 1];  // used by the worker only, for a static worker id
   // Since when this server has its worker id, by the id clock, and what that is based on. Set by the worker.
   core::Word worker_since_ms;
   uint32 since_worker;

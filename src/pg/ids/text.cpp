@@ -1,5 +1,5 @@
-// Text forms: idgen_to_base32() and idgen_from_base32(), likewise base58, base62, hex and unsigned; uuid_to_ulid() and
-// uuid_from_ulid().
+// Text forms: idgen_to_base32() and idgen_from_base32(), the same for base58, base62, hex and unsigned; uuid_to_ulid()
+// and uuid_from_ulid().
 #include "pg/base/pg.h"
 
 #include "core/text_form.h"

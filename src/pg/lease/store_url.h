@@ -1,5 +1,5 @@
 // The two settings that are the URL of a store. A URL may hold a password, and PostgreSQL writes a changed value to the
-// log and shows it to whoever may read settings: so the value that PostgreSQL keeps is empty, the URL is the check
+// log and shows it to users who may read settings. So the value that PostgreSQL keeps is empty, the URL is the check
 // hook's "extra", and what is shown has the password hidden.
 #pragma once
 

@@ -66,7 +66,7 @@ void Open() {
   own->store.Configure(own->config.Access(0));
 }
 
-// Waits for the reply over a connection that stands.
+// Waits for the reply over an open connection.
 void WaitForReply(const io::Wants& wants, long ms) {
   if (own->events != nullptr && own->events_of != own->store.connection()) FreeEvents();
   if (own->events == nullptr) {

@@ -12,7 +12,7 @@ namespace idgen::pg {
 struct Diagnosis {
   const char* state;   // one word or two
   const char* reason;  // sentences, palloc'ed or constant; nullptr if all is well
-  const char* advice;  // likewise
+  const char* advice;  // the same
 };
 
 // The risk of a lease store that runs short of memory; `reason` is nullptr if there is none.

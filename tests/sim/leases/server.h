@@ -96,7 +96,7 @@ class Server {
   bool up() const noexcept { return life_ != nullptr; }
   core::Instant Now() const noexcept;
   void StepClock(int64_t by_us) noexcept {
-    // Back, before a server whose file is lost has begun anew: outside the promise.
+    // Back, before a server whose file is lost has started again: outside the promise.
     if (by_us > 0 || !past_uncertain_) skew_us_ += by_us;
   }
   int prefix() const noexcept { return static_cast<int>(source_ % kPrefixes); }

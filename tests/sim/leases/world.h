@@ -91,14 +91,14 @@ enum class FaultKind : uint8_t {
   kReplicaCut,    // for `a`
   kForget,        // FLUSHALL
   kSettings,      // if `a` is 0 a server is sent from its lease to a static worker id or back, 1: it gets another
-                  // static one, 2: it leases anew, 3: its window and max_ahead change
+                  // static one, 2: it leases again, 3: its window and max_ahead change
   kFileLost,      // a static server's: at a crash
   kFileOld,       // likewise: an older copy
   kMoved,         // likewise: the directory is a copy
   kPromoted,      // likewise: another timeline
   kHeldMessage,   // the next request of a server comes a second time after `a`; if `b` is 1 the server stops after it
-  kHeldClaim,  // a server acquires anew; the request comes a second time after `a`, while the server is stopped and the
-               // others are restarted, the last time within `b` before
+  kHeldClaim,     // a server acquires again; the request comes a second time after `a`, while the server is stopped and
+               // the others are restarted, the last time within `b` before
   kSetBack,  // a server is stopped for `a`; `b` before it goes on the store is restarted with what it had at the stop,
              // or with nothing; meanwhile the others are restarted
   kReset,    // a server's connections for `a`: its requests may yet arrive, the replies do not

@@ -14,7 +14,7 @@ struct KeyState {
   int64_t value = 0;
   int64_t generation = 0;  // 0: missing
   int64_t number = 0;      // of the segment that was taken last; 0: missing
-  uint64_t reset = 0;      // which event set or dropped it last, or began it anew: no script knows that
+  uint64_t reset = 0;      // which event set or dropped it last, or restarted its cycle: no script knows that
 
   bool operator==(const KeyState&) const = default;
 };
