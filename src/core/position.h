@@ -1,6 +1,6 @@
 // The position line: `tick << sequence bits | sequence`, one number that only increases. Times are converted to
-// positions here and nowhere else, so that clocks, floors and ceilings are rounded alike: if a floor were rounded down
-// and a ceiling up, the tick between them would be issued twice.
+// positions here and nowhere else, so that clocks, floors and ceilings are rounded the same way: if a floor were
+// rounded down and a ceiling up, the tick between them would be issued twice.
 #pragma once
 
 #include <cstdint>

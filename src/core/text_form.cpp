@@ -114,13 +114,14 @@ void WriteHex(uint64_t id, char* out) noexcept {
   for (size_t i = 0; i < kHexChars; ++i) out[i] = kHexDigits.digits[id >> (kHexChars - 1 - i) * 4 & 15];
 }
 
-struct Fault {
+struct FaultAndPosition {
   TextFault what = TextFault::kNone;
   size_t position = 0;
 };
 
 // Only for invalid texts. Characters are checked before the length, so that a wrong length is one in characters, too.
-[[gnu::cold, gnu::noinline]] Fault FaultOf(const Alphabet& alphabet, std::string_view text, bool fixed) noexcept {
+[[gnu::cold, gnu::noinline]] FaultAndPosition FaultOf(const Alphabet& alphabet, std::string_view text,
+                                                      bool fixed) noexcept {
   for (size_t i = 0; i < text.size(); ++i)
     if (alphabet.Value(text[i]) == kNoDigit) return {TextFault::kCharacter, i};
   if (!fixed && text.size() > 1 && alphabet.Value(text[0]) == 0) return {TextFault::kLeadingZero, 0};
@@ -128,7 +129,7 @@ struct Fault {
 }
 
 ReadId Refused(const Alphabet& alphabet, std::string_view text, bool fixed) noexcept {
-  const Fault fault = FaultOf(alphabet, text, fixed);
+  const FaultAndPosition fault = FaultOf(alphabet, text, fixed);
   return {.fault = fault.what, .position = fault.position};
 }
 
@@ -233,7 +234,7 @@ ReadUuid ReadUlid(std::string_view text) noexcept {
     second = ReadThirteen(text.data() + kBase32Chars);
   }
   if (text.size() != kUlidChars || (first.seen | second.seen) & 0x80) {
-    const Fault fault = FaultOf(kCrockford, text, true);
+    const FaultAndPosition fault = FaultOf(kCrockford, text, true);
     return {.fault = fault.what, .position = fault.position};
   }
   if (first.upper > 7) return {.fault = TextFault::kTooLarge};

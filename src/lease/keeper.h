@@ -27,7 +27,7 @@ enum class Phase : uint8_t {
   kStopped,
 };
 
-struct Settings {
+struct IdSettings {
   int64_t max_ahead_ms = 1000;
   int64_t window_ms = 10000;
   int64_t max_clock_step_ms = 60000;
@@ -37,7 +37,7 @@ struct Settings {
 
 // What the operator, the settings and the backends want; read at every turn.
 struct Wishes {
-  Settings settings;
+  IdSettings settings;
   uint64_t source = 0;        // number of the source that the settings name
   bool leased = false;        // the source assigns the worker id, and has a clock of its own
   bool has_worker = false;    // the settings give a worker id, or a store to lease one from
@@ -465,7 +465,7 @@ class Keeper {
   bool leased_;
   core::IdClock clock_;
   core::Persistence wall_;
-  Settings settings_;
+  IdSettings settings_;
   View view_;
   bool established_ = false;  // the id clock was raised to a floor: from then on it is followed, not set
   bool asking_ = false;

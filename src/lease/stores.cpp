@@ -15,7 +15,7 @@ constexpr io::StoreKind<LeaseBackend> kStores[] = {
     io::KindOf<LeaseBackend, io::OverOwnConnection<RedisLeaseStore>>(io::kRedisUrls),
 };
 
-class NoStore final : public LeaseBackend {
+class NoLeaseStore final : public LeaseBackend {
  public:
   void Configure(const LeaseStoreSettings&) noexcept override {}
   void Begin(const StoreRequest&, int64_t) noexcept override {}
@@ -30,7 +30,7 @@ class NoStore final : public LeaseBackend {
   bool Record(size_t, StoreRecord*) const noexcept override { return false; }
   const char* advice() const noexcept override { return nullptr; }
 };
-constinit NoStore no_store;
+constinit NoLeaseStore no_store;
 
 }  // namespace
 

@@ -17,7 +17,7 @@ enum class Loss : uint8_t {
   kSure,        // the value is at or below the mark
   kAfterCrash,  // the value is at or below what may have been given before a crash, and another store's process gave it
   kDoubtful,    // somebody else received a value this high concurrently: before or after the store lost it, or from
-                // another store that takes itself for the master
+                // another store that acts as master
 };
 
 // One call: over which connections its answers came, and the write of marks that has to be on disk before it counts.

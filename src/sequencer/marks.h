@@ -107,7 +107,7 @@ class Marks {
   };
   struct Noted {
     // Nothing was noted: the values are not above what was noted last, and so somebody else may have been given them,
-    // before or after the store lost them, or by another store that takes itself for the master.
+    // before or after the store lost them, or by another store that acts as master.
     bool is_doubtful = false;
     bool is_written_ahead = false;  // the record covers it already
     size_t slot = 0;

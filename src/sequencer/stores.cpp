@@ -15,7 +15,7 @@ constexpr io::StoreKind<SequenceStore> kStores[] = {
     io::KindOf<SequenceStore, io::OverOwnConnection<RedisSequenceStore>>(io::kRedisUrls),
 };
 
-class NoStore final : public SequenceStore {
+class NoSequenceStore final : public SequenceStore {
  public:
   void Configure(const io::StoreAccess&) noexcept override {}
   void Begin(const Operation&, const StoreKey*, Answer*, int, int64_t, int64_t) noexcept override {}
@@ -31,7 +31,7 @@ class NoStore final : public SequenceStore {
   bool is_exchanging() const noexcept override { return false; }
   void Close() noexcept override {}
 };
-constinit NoStore no_store;
+constinit NoSequenceStore no_store;
 
 }  // namespace
 

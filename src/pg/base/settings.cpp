@@ -111,7 +111,7 @@ uint32_t StaticWorkerId() noexcept { return worker_id == kNoWorkerId ? 0 : stati
 
 bool WorkerIdIsChosen() noexcept { return worker_id != kNoWorkerId; }
 
-lease::Settings CurrentSettings() noexcept {
+lease::IdSettings CurrentIdSettings() noexcept {
   return {.max_ahead_ms = max_ahead_ms,
           .window_ms = ceiling_window_ms,
           .max_clock_step_ms = max_clock_step_ms,

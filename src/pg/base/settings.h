@@ -23,6 +23,6 @@ uint32_t StaticWorkerId() noexcept;
 // False if idgen.worker_id is not set, so nobody has promised that no other server uses StaticWorkerId().
 bool WorkerIdIsChosen() noexcept;
 
-lease::Settings CurrentSettings() noexcept;
+lease::IdSettings CurrentIdSettings() noexcept;
 
 }  // namespace idgen::pg

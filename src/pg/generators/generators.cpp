@@ -149,8 +149,8 @@ void CheckServerCanIssue(const core::GeneratorDefinition& definition) {
                     errdetail("The layout's worker field has %d bits and holds worker ids from 0 to %llu.",
                               layout.worker.width, static_cast<unsigned long long>(layout.worker.MaxValue())),
                     errhint("Give the field more bits, or the server a smaller \"idgen.worker_id\".")));
-  const int64 window_ms = leases ? config.window_ms : CurrentSettings().window_ms;
-  const int64 longest_ms = window_ms / 2 + CurrentSettings().max_ahead_ms;
+  const int64 window_ms = leases ? config.window_ms : CurrentIdSettings().window_ms;
+  const int64 longest_ms = window_ms / 2 + CurrentIdSettings().max_ahead_ms;
   if (layout.unit_ms > longest_ms)
     ereport(ERROR,
             (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

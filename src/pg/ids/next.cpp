@@ -36,7 +36,7 @@ Datum TextOf(core::TextForm form, int64 id) {
   PG_RETURN_TEXT_P(cstring_to_text_with_len(characters, static_cast<int>(length)));
 }
 
-struct Batch {
+struct IdBatch {
   core::BackendSlot* slot;
   bool by_default;
   pg::Generator generator;
@@ -52,7 +52,7 @@ FuncCallContext* StartBatch(FunctionCallInfo fcinfo, int argument) {
   const pg::Generator generator = argument != 0 ? pg::FetchGenerator(fcinfo, argument, true) : pg::Generator{};
   FuncCallContext* call = SRF_FIRSTCALL_INIT();
   call->max_calls = static_cast<uint64>(count);
-  auto* batch = static_cast<Batch*>(MemoryContextAlloc(call->multi_call_memory_ctx, sizeof(Batch)));
+  auto* batch = static_cast<IdBatch*>(MemoryContextAlloc(call->multi_call_memory_ctx, sizeof(IdBatch)));
   *batch = {.slot = &slot, .by_default = argument == 0, .generator = generator};
   call->user_fctx = batch;
   return call;
@@ -63,7 +63,7 @@ Datum NextOfBatch(FunctionCallInfo fcinfo, int argument) {
   FuncCallContext* call = SRF_PERCALL_SETUP();
   if (call->call_cntr >= call->max_calls) SRF_RETURN_DONE(call);
   CHECK_FOR_INTERRUPTS();
-  const auto& batch = *static_cast<const Batch*>(call->user_fctx);
+  const auto& batch = *static_cast<const IdBatch*>(call->user_fctx);
   // Reading the clock is half the cost of an id. A table function runs to its end without pause, so only every fourth
   // id checks the block's age; in a select list the next row may be requested an hour later.
   const auto* rows = reinterpret_cast<const ReturnSetInfo*>(fcinfo->resultinfo);

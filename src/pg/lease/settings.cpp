@@ -107,7 +107,7 @@ bool ReadPresenceConfig(LeaseConfig* config) {
 bool ReadLeaseConfig(LeaseConfig* config, char* problem, size_t problem_size) {
   if (!lease_store_url.is_set()) return Refuse(problem, problem_size, "\"idgen.lease_store\" is not set.");
   const int64 window = window_ms < 0 ? int64{ttl_ms} * 2 / 3 : window_ms;
-  const int64 max_ahead_ms = CurrentSettings().max_ahead_ms;
+  const int64 max_ahead_ms = CurrentIdSettings().max_ahead_ms;
   if (window < kMinWindowMs)
     return Refuse(problem, problem_size, "\"idgen.lease_window\" (%lld ms) is less than %d ms.",
                   static_cast<long long>(window), kMinWindowMs);

@@ -141,7 +141,7 @@ void Take(FunctionCallInfo fcinfo, int argument, int64 count, pg::Ranges* taken)
 }
 
 // The values that a call of idgen_sequence() still has to return.
-struct Batch {
+struct ValueBatch {
   bool in_ranges;
   sequencer::Grant grant;
   pg::Ranges taken;
@@ -168,7 +168,7 @@ PGDLLEXPORT Datum idgen_sql_sequence(PG_FUNCTION_ARGS) {
     RequirePreload();
     FuncCallContext* call = SRF_FIRSTCALL_INIT();
     const MemoryContext caller = MemoryContextSwitchTo(call->multi_call_memory_ctx);
-    auto* batch = static_cast<Batch*>(palloc0(sizeof(Batch)));
+    auto* batch = static_cast<ValueBatch*>(palloc0(sizeof(ValueBatch)));
     const sequencer::Definition definition = pg::FetchSequencer(fcinfo, 2).definition;
     batch->in_ranges = definition.HasSegments();
     if (batch->in_ranges) {
@@ -186,7 +186,7 @@ PGDLLEXPORT Datum idgen_sql_sequence(PG_FUNCTION_ARGS) {
   FuncCallContext* call = SRF_PERCALL_SETUP();
   if (call->call_cntr >= call->max_calls) SRF_RETURN_DONE(call);
   CHECK_FOR_INTERRUPTS();
-  const int64 value = static_cast<Batch*>(call->user_fctx)->Next();
+  const int64 value = static_cast<ValueBatch*>(call->user_fctx)->Next();
   SRF_RETURN_NEXT(call, Int64GetDatum(value));  // the macro increments call_cntr before it evaluates its argument
 }
 

@@ -9,7 +9,7 @@ using namespace idgen;
 
 namespace {
 
-struct Seen {
+struct SlotSnapshot {
   char sequencer[NAMEDATALEN];
   char key[sequencer::kMaxKeyBytes + 1];
   bool has_next;
@@ -25,17 +25,18 @@ void CopyKey(const sequencer::Slot& slot, char* key) {
   key[name.size()] = '\0';
 }
 
-// The caller holds the lock; values may be taken meanwhile nevertheless.
-Seen Look(const sequencer::Slot& slot) {
-  Seen seen = {};
-  strlcpy(seen.sequencer, slot.sequencer, sizeof seen.sequencer);
-  CopyKey(slot, seen.key);
-  seen.has_next = sequencer::NextValue<core::PlainMemory>(slot.segments, slot.definition.step, &seen.next_value);
-  seen.left = sequencer::CountLeft<core::PlainMemory>(slot.segments);
-  seen.size = slot.size;
-  seen.fetches = slot.fetches;
-  seen.waits = static_cast<int64>(slot.waits.load());
-  return seen;
+// The caller holds the lock; values may still be taken meanwhile.
+SlotSnapshot SnapshotOf(const sequencer::Slot& slot) {
+  SlotSnapshot snapshot = {};
+  strlcpy(snapshot.sequencer, slot.sequencer, sizeof snapshot.sequencer);
+  CopyKey(slot, snapshot.key);
+  snapshot.has_next =
+      sequencer::NextValue<core::PlainMemory>(slot.segments, slot.definition.step, &snapshot.next_value);
+  snapshot.left = sequencer::CountLeft<core::PlainMemory>(slot.segments);
+  snapshot.size = slot.size;
+  snapshot.fetches = slot.fetches;
+  snapshot.waits = static_cast<int64>(slot.waits.load());
+  return snapshot;
 }
 
 }  // namespace
@@ -51,18 +52,18 @@ PGDLLEXPORT Datum idgen_sql_stat_get_sequences(PG_FUNCTION_ARGS) {
     pg::AcquireLock(pg::prefetcher->lock, LW_SHARED);
     const bool is_past = i >= table->used_count();
     const bool is_here = !is_past && table->slot(i).database == MyDatabaseId;
-    const Seen seen = is_here ? Look(table->slot(i)) : Seen();
+    const SlotSnapshot snapshot = is_here ? SnapshotOf(table->slot(i)) : SlotSnapshot();
     LWLockRelease(pg::prefetcher->lock);
     if (is_past) break;
     if (!is_here) continue;
     pg::Row<7> row;
-    row.AddText(seen.sequencer);
-    row.AddText(seen.key);
-    seen.has_next ? row.AddInt(seen.next_value) : row.AddNull();
-    row.AddInt(seen.left);
-    row.AddInt(seen.size);
-    row.AddInt(seen.fetches);
-    row.AddInt(seen.waits);
+    row.AddText(snapshot.sequencer);
+    row.AddText(snapshot.key);
+    snapshot.has_next ? row.AddInt(snapshot.next_value) : row.AddNull();
+    row.AddInt(snapshot.left);
+    row.AddInt(snapshot.size);
+    row.AddInt(snapshot.fetches);
+    row.AddInt(snapshot.waits);
     row.Store(fcinfo);
   }
   return Datum{0};

@@ -47,7 +47,7 @@ Diagnosis DiagnoseWait(const lease::View& view) {
               floor),
           psprintf("The server issues ids after at most %.0f s (\"idgen.max_ahead\" + \"idgen.ceiling_window\"), even "
                    "if the clock has not reached that time. If the clock is wrong, set it.",
-                   ceil(static_cast<double>(CurrentSettings().max_ahead_ms + CurrentSettings().window_ms) / 1000))};
+                   ceil(static_cast<double>(CurrentIdSettings().max_ahead_ms + CurrentIdSettings().window_ms) / 1000))};
     case Verdict::kFloorFarAhead:
       return {"refused",
               psprintf("Ids up to %s, more than a day ahead of the wall clock, may already have been issued.", floor),
@@ -235,7 +235,7 @@ Diagnosis Diagnose(const WorkerStatus& status, bool in_full) {
 TimestampTz ClockRightAt(int64 ahead_us) {
   // The worker slews by a fraction of the elapsed time, but by at most half of max_ahead per turn.
   using Keeper = lease::Keeper<core::PlainMemory>;
-  const int64_t max_us = CurrentSettings().max_ahead_ms * core::kUsPerMs / 2;
+  const int64_t max_us = CurrentIdSettings().max_ahead_ms * core::kUsPerMs / 2;
   const auto slew_us = [max_us](int64 by_us, int64 divisor) {
     return by_us / Min(Keeper::kFollowEveryUs / divisor, max_us) * Keeper::kFollowEveryUs;
   };

@@ -37,7 +37,7 @@ void DelayLog::CheckDrift(const Shared& shared, int64 boot_us) {
            errdetail("The next id is %lld ms ahead. Callers wait when it is more than \"idgen.max_ahead\" (%lld ms) "
                      "ahead.",
                      static_cast<long long>(drift_us / core::kUsPerMs),
-                     static_cast<long long>(CurrentSettings().max_ahead_ms))));
+                     static_cast<long long>(CurrentIdSettings().max_ahead_ms))));
 }
 
 void DelayLog::CheckWaits(const Totals& totals, int64 boot_us) {

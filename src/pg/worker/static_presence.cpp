@@ -35,7 +35,7 @@ void StaticPresence::Turn(bool is_static) noexcept {
     return;
   }
   // What this server can issue until what it says now runs out, if it is not heard of again.
-  const int64 ceiling_ms = identity.ceiling_ms() + config_.ttl_ms + CurrentSettings().window_ms;
+  const int64 ceiling_ms = identity.ceiling_ms() + config_.ttl_ms + CurrentIdSettings().window_ms;
   presence_.Turn(io::ReadInstant(), identity.worker(), ceiling_ms);
 }
 

@@ -16,7 +16,7 @@ class StaticPresence {
 
   // The settings may have changed.
   void ReadSettings();
-  // A turn of the worker. `is_static`: the worker id is, or would be, a static one, and goes on being used.
+  // A turn of the worker. `is_static`: the worker id is, or would be, a static one, and stays in use.
   void Turn(bool is_static) noexcept;
   io::Wants wants(int64 now_us) const noexcept { return presence_.wants(now_us); }
   const lease::PresenceView& view() const noexcept { return presence_.view(); }

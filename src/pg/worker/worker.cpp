@@ -140,7 +140,7 @@ void Service::UseSource() {
   store_.Close();
   if (!leased() || source_ == kNoSource) return noted_source_.SetRules({});
   lease_config_ = wanted_config_;
-  const lease::Settings settings = CurrentSettings();
+  const lease::IdSettings settings = CurrentIdSettings();
   const lease::StartRule rule{.max_ahead_ms = settings.max_ahead_ms,
                               .window_ms = Max(settings.window_ms, lease_config_.window_ms)};
   noted_source_.SetRules(
@@ -161,7 +161,7 @@ long Service::Turn(bool stop) {
 
   if (keeper_.view().source != source_) UseSource();
   lease::Wishes wishes;
-  wishes.settings = CurrentSettings();
+  wishes.settings = CurrentIdSettings();
   wishes.source = wanted_;
   wishes.leased = IsLease(wanted_);
   wishes.has_worker = worker_id_.had;
