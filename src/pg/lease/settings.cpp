@@ -1,6 +1,7 @@
 // Settings of the lease.
 #include "pg/lease/settings.h"
 
+#include "core/check.h"
 #include "core/fnv.h"
 #include "core/layout.h"
 #include "io/host.h"
@@ -101,7 +102,8 @@ bool ReadPresenceConfig(LeaseConfig* config) {
   if (!HasSequenceStore()) return false;
   lease_store_url.is_set() ? ReadLeaseStoreAccess(&config->access) : ReadSequenceStoreAccess(&config->access);
   NameServer(config);
-  return true;
+  // A store may be one for sequences only.
+  return io::FindUrlKind(lease::LeaseUrlKind, config->access.url) != nullptr;
 }
 
 bool ReadLeaseConfig(LeaseConfig* config, char* problem, size_t problem_size) {
@@ -142,7 +144,9 @@ lease::LeaseStoreSettings LeaseConfig::StoreSettings() const noexcept {
 }
 
 uint64 LeaseConfig::Key() const noexcept {
-  uint64_t hash = io::FindUrlKind(lease::LeaseUrlKind, access.url)->identify(access.url);
+  const io::UrlKind* kind = io::FindUrlKind(lease::LeaseUrlKind, access.url);
+  IDGEN_CHECK(kind != nullptr);  // the setting accepts no other URL
+  uint64_t hash = kind->identify(access.url);
   const auto mix = [&hash](const void* bytes, size_t size) { hash = core::Fnv(hash, bytes, size); };
   mix(prefix, strlen(prefix) + 1);
   mix(&min_worker, sizeof min_worker);
