@@ -17,7 +17,7 @@ struct Told {
 
 constexpr uint64_t kWriter = 11;
 
-// One key, with a mark of 100 under generation 7, and a store that gives what it is told to.
+// One key, with a mark of 100 under generation 7, and a store that gives what the test says.
 class Marked {
  public:
   explicit Marked(std::deque<Told> answers, int64_t ahead = 100) : answers_(std::move(answers)) {

@@ -27,7 +27,7 @@
 #include "core/memory.h"
 
 extern "C" {
-// What the sanitizers want to be told of fibers; absent without them.
+// How the sanitizers learn about fibers; absent without them.
 [[gnu::weak]] void __sanitizer_start_switch_fiber(void** fake_stack, const void* bottom, size_t bytes);
 [[gnu::weak]] void __sanitizer_finish_switch_fiber(void* fake_stack, const void** bottom, size_t* bytes);
 [[gnu::weak]] void* __tsan_get_current_fiber();
@@ -129,7 +129,7 @@ struct Findings {
 class Explorer {
  public:
   // `setup` puts the world into its first state, at the same addresses every time, and adds the actors. `describe`
-  // tells a word and its value in a timeline, or what was noted where there is no word.
+  // prints a word and its value in a timeline, or what was noted if there is no word.
   Explorer(std::function<void(Explorer&)> setup, std::function<std::string(const Word*, uint64_t)> describe)
       : setup_(std::move(setup)), describe_(std::move(describe)) {}
 
@@ -180,7 +180,7 @@ class Explorer {
     return word.load();
   }
 
-  // The calling actor forgets what it has read since it last settled, except for `kept`. Only where that is all it
+  // The calling actor forgets what it has read since it last settled, except for `kept`. Only if that is all it
   // keeps, in variables as in words of its own: two states that differ in the rest then count as one.
   void Settle(std::initializer_list<uint64_t> kept) {
     if (running_ == kNobody) return;

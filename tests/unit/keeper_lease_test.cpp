@@ -521,7 +521,7 @@ TEST(KeeperLease, APersistingClockCountsOnWhileAnotherSourceIsTaken) {
   EXPECT_EQ(world.phase(), Phase::kHolding);
 }
 
-// The store's clock tells what the time is, whenever the worker id was last used.
+// The store's clock shows the time, whenever the worker id was last used.
 TEST(KeeperLease, AnOldFloorIsNoReasonToDoubtTheClock) {
   Alone world;
   const SourceRequest claim = world.keeper->Advance(world.Now(), world.wishes);

@@ -18,7 +18,7 @@ inline constexpr int64_t kWindowMs = 10000;
 inline constexpr int64_t kLeadMs = kMaxAheadMs + kWindowMs;  // of a fresh ceiling ahead of the id clock
 inline constexpr int64_t kHourMs = 60 * core::kMsPerMinute;
 
-// Remembers what it was asked; answers unless it is silent, with `error` where that is set.
+// Remembers what it was asked; answers unless it is silent, with `error` if that is set.
 class FakeSource final : public IdentitySource {
  public:
   void Submit(const SourceRequest& request, const core::Instant&) noexcept override {
@@ -119,7 +119,7 @@ class World : public Server {
   int Count(Event::Kind kind) const {
     return static_cast<int>(std::count_if(events.begin(), events.end(), [kind](auto& e) { return e.kind == kind; }));
   }
-  // Of that kind; one without contents where there was none.
+  // Of that kind; an empty one if there was none.
   Event Last(Event::Kind kind) const {
     const auto last = std::find_if(events.rbegin(), events.rend(), [kind](auto& e) { return e.kind == kind; });
     return last == events.rend() ? Event{.kind = kind} : *last;

@@ -186,7 +186,7 @@ TEST(LeaseSource, TheLastExpiryIsOfThisAcquisition) {
   world.Ask(Kind::kRaise, SourceWorld::Renewed(kNowMs));
   EXPECT_EQ(world.memo.last_expiry_ms, kNowMs + 2 * kTtlMs);
   world.Ask(Kind::kRaise, {});
-  EXPECT_EQ(world.memo.last_expiry_ms, kNowMs + 2 * kTtlMs) << "a failure tells nothing";
+  EXPECT_EQ(world.memo.last_expiry_ms, kNowMs + 2 * kTtlMs) << "a failure changes nothing";
   world.Ask(Kind::kRelease, SourceWorld::Done());
   world.Submit(Kind::kClaim);
   EXPECT_EQ(world.memo.last_expiry_ms, 0);

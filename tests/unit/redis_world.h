@@ -77,8 +77,8 @@ struct FakeRedis {
   Door door = Door::kOpen;
   bool mute = false;                                      // takes commands and says nothing
   bool reset = false;                                     // the connection is reset when something is sent
-  std::map<std::string, std::string> answers;             // by the command's first word; "+OK" where there is none
-  std::function<std::string(const Command&)> answers_by;  // instead, where it is set
+  std::map<std::string, std::string> answers;             // by the command's first word; "+OK" if there is none
+  std::function<std::string(const Command&)> answers_by;  // instead, if it is set
   std::string unasked;                                    // said before anything is asked
   std::vector<Command> heard;
 

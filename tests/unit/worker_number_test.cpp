@@ -23,7 +23,7 @@ TEST(WorkerNumber, TakesADecimalNumberAndNothingElse) {
 TEST(WorkerNumber, RefusesWhatNoIdentityCanHoldInsteadOfMaskingIt) {
   EXPECT_EQ(NumberOfText("1048575"), 1048575u);
   EXPECT_FALSE(NumberOfText("1048576"));
-  EXPECT_FALSE(NumberOfText("4294967296"));  // 2^32: 0 where it wraps
+  EXPECT_FALSE(NumberOfText("4294967296"));  // 2^32: 0 if it wraps
   EXPECT_FALSE(NumberOfText("99999999999999999999999"));
 }
 

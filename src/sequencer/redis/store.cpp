@@ -31,16 +31,16 @@ void RedisSequenceStore::Begin(const Operation& operation, const StoreKey* keys,
   whole_ = false;
   mode_ = count == 1 ? Mode::kSingly : Mode::kTogether;
   if (mode_ == Mode::kTogether && !script_.is_loaded() && !IsPlain(operation_, false)) mode_ = Mode::kLoadingScript;
-  Ask(now_us);
+  BeginExchange(now_us);
 }
 
-void RedisSequenceStore::Ask(int64_t now_us) noexcept {
+void RedisSequenceStore::BeginExchange(int64_t now_us) noexcept {
   wire::Commands& commands = link_.NewExchange();
   loads_ = false;
   bool follows = mode_ != Mode::kTogether;
   switch (mode_) {
     case Mode::kLoadingScript: script_.AddLoad(&commands); break;
-    case Mode::kTogether: AskTogether(&commands); break;
+    case Mode::kTogether: AddTogether(&commands); break;
     case Mode::kSingly: {
       const bool by_script = answers_[index_].by_script;
       // A redirect would resend both commands although only one needs it, so the script handles that one.
@@ -66,7 +66,7 @@ SequenceStore::State RedisSequenceStore::Step(int64_t now_us) noexcept {
           if (first_connection_ != link_.connection()) came_from_one_ = false;
         }
         if (HandleReplies()) return State::kDone;
-        Ask(now_us);
+        BeginExchange(now_us);
         break;
       case io::RedisLink::State::kFailed:
         unsure_ = link_.may_have_run() && mode_ != Mode::kLoadingScript && ChangesSomething(operation_);
@@ -112,7 +112,7 @@ bool RedisSequenceStore::AsksForGenerationsTogether() const noexcept {
   return CommandCount(operation_, false) > 1 && !is_spread_;
 }
 
-void RedisSequenceStore::AskTogether(wire::Commands* commands) noexcept {
+void RedisSequenceStore::AddTogether(wire::Commands* commands) noexcept {
   Operation operation = operation_;
   if (AsksForGenerationsTogether()) operation.with_generation = false;
   for (int i = 0; i < count_; ++i) {

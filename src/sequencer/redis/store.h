@@ -31,9 +31,9 @@ class RedisSequenceStore : public SequenceStore {
  private:
   enum class Mode : uint8_t { kLoadingScript, kTogether, kSingly };
 
-  void Ask(int64_t now_us) noexcept;
+  void BeginExchange(int64_t now_us) noexcept;
   bool AsksForGenerationsTogether() const noexcept;
-  void AskTogether(wire::Commands* commands) noexcept;
+  void AddTogether(wire::Commands* commands) noexcept;
   bool HandleReplies() noexcept;
   void HandleTogether() noexcept;
   int Read(int at, Answer* answer) noexcept;

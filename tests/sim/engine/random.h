@@ -1,5 +1,5 @@
 // Everything random in a simulation comes from one seed. xoshiro256** (Blackman and Vigna), seeded by splitmix64.
-// Whoever draws has a stream of its own, so that a fault that is taken out changes nothing for those it didn't meet.
+// Each user has its own stream, so that removing a fault changes nothing for those that it did not affect.
 #pragma once
 
 #include <cmath>

@@ -1,4 +1,4 @@
-// What the runner of seeds does that doesn't depend on the world.
+// What the runner of seeds does that does not depend on the world.
 #include "engine/runner.h"
 
 #include <unistd.h>

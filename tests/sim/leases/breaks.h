@@ -7,7 +7,7 @@
 namespace idgen::sim {
 
 struct Breaks {
-  bool no_owner_check = false;  // renew and release don't compare the token
+  bool no_owner_check = false;  // renew and release do not compare the token
   bool stored_not_max = false;  // renew stores what is offered
   bool release_lowers = false;  // release lowers the ceiling
   bool no_quarantine = false;   // rule (a)
@@ -18,7 +18,7 @@ struct Breaks {
   bool reclaim_without_expiry = false;  // rule (c): at any time
   bool reclaim_with_offered = false;    // rule (c): with the ceiling offered
   bool resurrected = false;             // a restored record from before its holder's expiry still belongs to the holder
-  bool token_alone = false;             // renew doesn't compare the floor
+  bool token_alone = false;             // renew does not compare the floor
   bool no_wait = false;                 // rule (d)
   bool wait_on_acquire_only = false;    // rule (d)
   bool any_number_of_records = false;   // rule (e)

@@ -1,5 +1,5 @@
-// What a server may do, noted from what its store or its file told it, beside the code that is to keep to it; and
-// whether it does.
+// What a server may do, according to the answers of its store or file, tracked independently of the code under test;
+// and whether it keeps to that.
 #include <cstdio>
 #include <cstdlib>
 

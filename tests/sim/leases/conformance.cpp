@@ -242,7 +242,7 @@ bool Same(const StoreReply& a, const StoreReply& b) {
          strcmp(a.rival_holder, b.rival_holder) == 0;
 }
 
-// A socket that remembers what was sent over it: of what the script was told, one thing follows from the connection.
+// A socket that remembers what was sent over it: one of the script's arguments depends on the connection.
 class Tap final : public io::Transport {
  public:
   int Open(const io::Address& address) noexcept override { return socket_.Open(address); }
@@ -344,7 +344,7 @@ class Client {
 
   void Close() { store_.Close(); }
   const char* problem() const { return store_.problem(); }
-  // The last renewal didn't say that it was the first over its connection.
+  // The last renewal did not say that it was the first over its connection.
   bool kept_quiet() const { return kept_quiet_; }
 
  private:
@@ -354,7 +354,7 @@ class Client {
   io::NameResolver resolver_;
   io::RedisLink link_{tap_, resolver_};
   lease::RedisLeaseStore store_{link_};
-  // Over this connection: who wrote last. A list doesn't ask, but those who list have a connection of their own.
+  // Over this connection: who wrote last. A list does not ask, but those that list have their own connection.
   bool asked_ = false;
   bool kept_quiet_ = false;
 };
@@ -382,7 +382,7 @@ class Sequence {
   }
   ~Sequence() { run_.control.Do({"DEL", key_}); }
 
-  // False after a mismatch, which is told.
+  // False after a mismatch, which is reported.
   bool Step() {
     ++step_;
     while (random_.Chance(faulty_)) Fault();
@@ -428,7 +428,7 @@ class Sequence {
     const int64_t latest_ms = run_.control.NowMs();
     const Fields hash = run_.control.Hash(key_);
 
-    // The time that the script read is told by nearly every answer. Where it is not, it is one of these.
+    // Nearly every answer contains the time that the script read. If not, it is one of these.
     int64_t from_ms = earliest_ms, to_ms = latest_ms;
     if (real.store_now_ms != 0)
       from_ms = to_ms = real.store_now_ms;
@@ -468,8 +468,8 @@ class Sequence {
     return true;
   }
 
-  // The model knows nothing of memory. An acquisition tells, but for the answer to a lost answer; and the first renewal
-  // over a connection.
+  // The model knows nothing of memory. An acquisition reports it, except when it repeats a lost answer, and so does the
+  // first renewal over a connection.
   StoreMemory MemoryOf(const RedisState& before, const Call& call, const StoreReply& modelled) const {
     if (modelled.outcome != StoreOutcome::kOk) return StoreMemory::kUnknown;
     if (call.request.kind == Kind::kRenew) return call.first ? run_.control.memory() : StoreMemory::kUnknown;
@@ -817,7 +817,7 @@ int main(int argc, char** argv) {
   const char* problem = wire::ParseRedisUrl(text.c_str(), &url);
   if (problem != nullptr) Die("%s: %s", where.c_str(), problem);
 
-  signal(SIGPIPE, SIG_IGN);  // hiredis doesn't
+  signal(SIGPIPE, SIG_IGN);  // hiredis does not
   const auto begun = std::chrono::steady_clock::now();
   Control control(url);
   Run run{.url = text, .control = control, .breaks = breaks};

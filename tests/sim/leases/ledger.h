@@ -22,7 +22,7 @@ struct Issue {
 
 class Ledger {
  public:
-  // Positions [start, end) that were handed out. False where one of them was issued before; `*before` is that issue.
+  // Positions [start, end) that were handed out. False if one of them was issued before; `*before` is that issue.
   bool Add(size_t line, core::Position start, core::Position end, int server, int life, int64_t at_us, Issue* before) {
     std::vector<Issue>& issues = LineOf(line).issues;
     const auto goes_on = [&](const Issue& issue) {
@@ -55,7 +55,7 @@ class Ledger {
     return true;
   }
 
-  // Positions [start, end) that were reserved, all under one acquisition of the worker id. False where they lie within
+  // Positions [start, end) that were reserved, all under one acquisition of the worker id. False if they lie within
   // what was reserved under another, which is then in `*other`.
   bool Reserve(size_t line, core::Position start, core::Position end, int server, int life, uint64_t acquisition,
                int64_t at_us, Issue* other) {

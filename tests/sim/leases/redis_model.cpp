@@ -150,7 +150,7 @@ class Script {
   }
 
  private:
-  // Until when no worker id may go to another token; -1 where it may.
+  // Until when no worker id may go to another token; -1 if it may.
   int64_t Open() noexcept {
     const bool missing = state_.born_ms < 0;
     const bool other_writer = state_.writer != writer_ && !breaks_.quarantine_only_when_empty;

@@ -106,8 +106,8 @@ class Server {
   friend class World;
   friend class SimStore;
 
-  // What the server may reserve under, as its store or its file has told it: kept beside the code that is to keep to
-  // it.
+  // What the server may reserve under, according to its store or its file: tracked independently of the code under
+  // test.
   struct Held {
     bool any = false;  // a ceiling is durable, and the worker id not given up or lost
     uint32_t worker = 0;

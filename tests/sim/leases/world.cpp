@@ -92,7 +92,7 @@ void World::Handle(const Event& event) {
         server.turn_waits_ = true;
         return;
       }
-      // Whoever is in the middle of a turn looks again at its end.
+      // A worker in the middle of a turn looks again at its end.
       if (!server.worker_busy_) server.Turn();
       return;
     }
@@ -151,7 +151,7 @@ void World::RunStep(Server& server, int actor, double leaves, std::function<void
     if (mine.fiber->Start(std::move(step))) {
       fibers_.Give(mine.fiber);
     } else {
-      // It left: killed where no time is set for going on, paused otherwise.
+      // It left: killed if no time is set for continuing, paused otherwise.
       step_ = mine;
       ResumeSuspended(suspended_.size());
     }
@@ -281,7 +281,7 @@ void World::Arrive(const Event& event) {
   if (now_us_ < store_paused_until_us_) return Push(store_paused_until_us_, EventKind::kArrive, event.who, event.tag);
   message.node = RouteOf(message.server);
   if (message.node < 0 || !store_.up(message.node)) {
-    // Refused, or nobody there: mostly it is told, sometimes not.
+    // Refused, or nobody there: usually reported, sometimes not.
     message.reply = lease::StoreReply();
     if (message.node == -2 || random.Chance(0.3)) return free_messages_.push_back(event.tag);
     return Reply(event.tag, DelayUs(message.server));

@@ -59,7 +59,7 @@ struct Plan {
   int faults = 60;
   bool declared_new = false;       // the prefix, and each server; or by chance
   int64_t skew_us = 15 * kSecond;  // maximum initial error of a server's wall clock
-  bool proxied = false;            // behind a proxy servers don't notice that the store's process changes
+  bool proxied = false;            // behind a proxy servers do not notice that the store's process changes
   bool same_numbers = false;       // one server, whose static worker ids may be leased by it, too; and of two prefixes
   bool twins = false;              // two leased servers have one name for themselves: clones
   bool clocks_step = true;
@@ -93,12 +93,12 @@ enum class FaultKind : uint8_t {
   kSettings,      // if `a` is 0 a server is sent from its lease to a static worker id or back, 1: it gets another
                   // static one, 2: it leases again, 3: its window and max_ahead change
   kFileLost,      // a static server's: at a crash
-  kFileOld,       // likewise: an older copy
-  kMoved,         // likewise: the directory is a copy
-  kPromoted,      // likewise: another timeline
+  kFileOld,       // the same, but with an older copy
+  kMoved,         // the same, but the directory is a copy
+  kPromoted,      // the same, but on another timeline
   kHeldMessage,   // the next request of a server comes a second time after `a`; if `b` is 1 the server stops after it
   kHeldClaim,     // a server acquires again; the request comes a second time after `a`, while the server is stopped and
-               // the others are restarted, the last time within `b` before
+                  // the others are restarted, the last time within `b` before
   kSetBack,  // a server is stopped for `a`; `b` before it goes on the store is restarted with what it had at the stop,
              // or with nothing; meanwhile the others are restarted
   kReset,    // a server's connections for `a`: its requests may yet arrive, the replies do not

@@ -135,7 +135,7 @@ void SimHost::OnFetched(const sequencer::Slot& slot, const Answer& answer) {
   fetched_ = AddGrant(Server::NumberOf(slot.store_key()), answer);
 }
 
-// Under the serial that the segment will have: whoever sees it ready may take of it at once.
+// Under the serial that the segment will have: any process that sees it ready may take from it at once.
 void SimHost::OnPut(const sequencer::Slot& slot) {
   std::vector<size_t>& grants = GrantsOf(slot);
   grants.resize(sequencer::Cursor::Serial(slot.segments.cursor.load()) + 2);

@@ -40,7 +40,7 @@ uint64_t Ledger::ForgotBetween(int key, uint64_t from, uint64_t to) const {
 
 bool Ledger::Knows(const Gift& gift, const Grant& later) const {
   const Grant& grant = grants_[gift.grant];
-  // Of two that were under way at the same time the second is told apart by who gave it, unless a set came in between.
+  // Of two that were under way at the same time the second is identified by who gave it, unless a set came in between.
   if (grant.noted >= later.found &&
       (grant.process == later.process || IsReset(grant.key, grant.ran, std::max(grant.noted, later.noted), INT64_MAX)))
     return false;

@@ -46,8 +46,8 @@ class Ledger {
   size_t Add(const Grant& grant);
   const Grant& grant(size_t index) const { return grants_[index]; }
 
-  // `value` was given; `order` where it is of a segment: when it was taken. Empty where nothing is wrong. Returns what
-  // Commit() is to be told.
+  // `value` was given; `order`, if it is of a segment: when it was taken. Empty if nothing is wrong. Returns the
+  // argument for Commit().
   size_t Give(size_t grant, int64_t value, uint64_t order, uint64_t now, std::string* problem);
   void Commit(size_t gift, uint64_t now) { gifts_[gift].committed = now; }
 
@@ -70,7 +70,7 @@ class Ledger {
     std::vector<Reset> resets;
     std::vector<uint64_t> losses;
     std::vector<uint64_t> evicted;  // by server: when last
-    std::vector<bool> has_given;    // likewise
+    std::vector<bool> has_given;    // by server
     std::vector<size_t> grants;
     std::unordered_map<int64_t, std::vector<size_t>> gifts;
     // Of a server, with its life: by when they were taken.
