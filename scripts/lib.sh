@@ -71,7 +71,7 @@ prepare_demo() {  # PACKAGE...
     local major
     major=$(pg_major)
     install_packages "postgresql-$major" "postgresql-server-dev-$major" libhiredis-dev libc-ares-dev uuid-dev libssl-dev \
-        make g++ "$@"
+        libcurl4-openssl-dev libjansson-dev make g++ "$@"
     bin=/usr/lib/postgresql/$major/bin
     pg_config=$bin/pg_config
 
