@@ -4,7 +4,7 @@ CREATE FUNCTION @extschema@.idgen_status(
     OUT state text, OUT reason text, OUT advice text, OUT worker_id integer, OUT worker_source text,
     OUT ceiling timestamptz, OUT ceiling_left interval, OUT drift interval, OUT clock_ahead interval,
     OUT ids_issued bigint,
-    OUT lease_holder text, OUT lease_expires_at timestamptz, OUT last_renewal_at timestamptz,
+    OUT lease_holder text, OUT lease_fence bigint, OUT lease_expires_at timestamptz, OUT last_renewal_at timestamptz,
     OUT renewal_latency interval, OUT renewal_failures integer,
     OUT last_error text, OUT last_error_at timestamptz, OUT worker_pid integer,
     OUT server_version text, OUT library_version text)

@@ -11,7 +11,7 @@
 namespace idgen::io {
 
 using wire::CeilingRecord;
-using wire::kCeilingRecordBytes;
+using wire::kLeasedCeilingRecordBytes;
 
 namespace {
 
@@ -77,7 +77,7 @@ int CeilingFile::Validate(int fd, const ClusterId& cluster, FileView* view) noex
   std::optional<CeilingRecord> records[2];
   bool foreign = false;
   for (int64_t i = 0; i < 2; ++i) {
-    uint8_t bytes[kCeilingRecordBytes];
+    uint8_t bytes[kLeasedCeilingRecordBytes];
     const int64_t got = disk_.ReadAt(fd, bytes, sizeof bytes, i * kRecordSpacing);
     if (got < 0) return static_cast<int>(got);
     records[i] = wire::DecodeCeilingRecord(bytes, static_cast<size_t>(got));
@@ -100,6 +100,7 @@ int CeilingFile::Validate(int fd, const ClusterId& cluster, FileView* view) noex
     view->state = newest.ceiling_ms == 0 ? FileState::kNew : FileState::kOwn;
   view->source = newest.source;
   view->past_ms = newest.past_ms;
+  view->lease = newest.lease;
   // A clean stop writes a lower ceiling than the record before it, so for the file's own server the newest counts.
   if (view->state == FileState::kOwn) view->ceiling_ms = std::max(newest.ceiling_ms, newest.past_ms);
   return 0;
@@ -137,7 +138,7 @@ int CeilingFile::WriteInPlace(const ClusterId& cluster, const Ceiling& ceiling) 
 }
 
 int CeilingFile::PutRecord(const ClusterId& cluster, const Ceiling& ceiling) noexcept {
-  uint8_t bytes[kCeilingRecordBytes];
+  uint8_t bytes[kLeasedCeilingRecordBytes];
   const CeilingRecord record{.serial = serial_++,
                              .ceiling_ms = ceiling.ceiling_ms,
                              .system_identifier = cluster.system_identifier,
@@ -146,9 +147,10 @@ int CeilingFile::PutRecord(const ClusterId& cluster, const Ceiling& ceiling) noe
                              .born_ns = identity_.born_ns,
                              .source = ceiling.source,
                              .past_ms = ceiling.past_ms,
-                             .backup = cluster.backup};
-  wire::EncodeCeilingRecord(record, bytes);
-  return disk_.WriteAt(fd_, bytes, sizeof bytes, static_cast<int64_t>(record.serial % 2) * kRecordSpacing);
+                             .backup = cluster.backup,
+                             .lease = ceiling.lease};
+  const size_t size = wire::EncodeCeilingRecord(record, bytes);
+  return disk_.WriteAt(fd_, bytes, size, static_cast<int64_t>(record.serial % 2) * kRecordSpacing);
 }
 
 int CeilingFile::WriteNewFile(const char* path, const ClusterId& cluster, const Ceiling& ceiling) noexcept {

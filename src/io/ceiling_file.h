@@ -21,6 +21,7 @@ struct Ceiling {
   int64_t ceiling_ms = 0;
   uint64_t source = 0;
   int64_t past_ms = 0;
+  wire::RecordedLease lease = {};
 };
 
 enum class FileState : uint8_t {
@@ -37,10 +38,11 @@ enum class FileState : uint8_t {
 
 struct FileView {
   FileState state = FileState::kMissing;
-  int64_t ceiling_ms = 0;  // the highest of any readable record, its past included; 0 without one
-  uint64_t source = 0;     // of the newest record
-  int64_t past_ms = 0;     // of the newest record
-  int error = 0;           // errno, for kUnreadable
+  int64_t ceiling_ms = 0;          // the highest of any readable record, its past included; 0 without one
+  uint64_t source = 0;             // of the newest record
+  int64_t past_ms = 0;             // of the newest record
+  wire::RecordedLease lease = {};  // of the newest record
+  int error = 0;                   // errno, for kUnreadable
 };
 
 // A number for the backup that the data directory was restored from, if any: every restored backup leaves another

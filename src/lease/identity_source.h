@@ -2,11 +2,24 @@
 // answers at once, a lease once the store's reply has arrived.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "core/time.h"
 
 namespace idgen::lease {
+
+inline constexpr size_t kTokenBytes = 36;  // a UUID's text
+
+// A lease from a store that fences: enough to show, later or after a crash, that it is this server's own.
+struct FencedLease {
+  int64_t fence = 0;  // greater for each later holder of the worker id; 0: no lease, or a store that does not fence
+  uint32_t worker = 0;
+  int64_t ceiling_ms = 0;  // no id under it is later
+  char token[kTokenBytes + 1] = {};
+
+  bool known() const noexcept { return fence != 0; }
+};
 
 struct SourceRequest {
   enum class Kind : uint8_t {
@@ -17,6 +30,8 @@ struct SourceRequest {
   };
   Kind kind = Kind::kNone;
   int64_t ceiling_ms = 0;
+  FencedLease previous =
+      {};  // of a claim: this server's last lease from the same store, if its own file or memory has it
 };
 
 // What is known of the worker id's past when it is claimed.
@@ -48,6 +63,7 @@ struct SourceAnswer {
   int64_t granted_ms = 0;      // of a raise: the ceiling that is durable, which may be lower than requested
   int64_t source_now_ms = 0;   // the source's own clock; 0 if it has none
   int64_t retry_after_us = 0;  // send no request earlier than this from now
+  FencedLease lease = {};      // of a claim or raise that succeeded
 
   bool ok() const noexcept { return outcome == SourceOutcome::kOk; }
 };

@@ -35,8 +35,12 @@ void LeaseSource::Submit(const SourceRequest& request, const core::Instant& now)
         memo_.token[0] = '\0';
         memo_.worker_known = false;
         memo_.last_expiry_ms = 0;
+        memo_.fence = 0;
         memcpy(memo_.token, token, sizeof token);
       }
+      asking.previous = request.previous;
+      asking.revision = std::max(memo_.revision, request.previous.fence);
+      asking.wall_ms = core::MsOf(now.wall_us);
       for (const char* c = memo_.token; *c != '\0'; ++c) jitter_ = (jitter_ ^ static_cast<uint8_t>(*c)) * 0x100000001b3;
       break;
     case Kind::kRaise:
@@ -47,6 +51,8 @@ void LeaseSource::Submit(const SourceRequest& request, const core::Instant& now)
       asking.ceiling_ms = request.ceiling_ms;
       asking.last_expiry_ms = memo_.last_expiry_ms;
       asking.floor_ms = memo_.floor_ms;
+      asking.fence = memo_.fence;
+      asking.revision = memo_.revision;
       break;
     case Kind::kRelease: return BeginRelease(now.boot_us);
   }
@@ -98,6 +104,7 @@ void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, So
   view_.failing_since_ms = 0;
   view_.latency_us = now.boot_us - began_at_us_;
   view_.busy = StoreReply::Why::kNone;
+  NoteRevision(reply);
   if (reply.store_now_ms > 0) view_.store_lags_us = now.wall_us - reply.store_now_ms * core::kUsPerMs;
   switch (reply.outcome) {
     case StoreOutcome::kBusy:
@@ -112,6 +119,7 @@ void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, So
       memo_.worker_known = false;
       view_.lost = reply.why;
       view_.expiry_ms = 0;
+      view_.fence = 0;
       answer->outcome = SourceOutcome::kLost;
       losses_ = now.boot_us - acquired_at_us_ < kSettledUs ? std::min(losses_ + 1, 100) : 1;
       answer->retry_after_us = BackoffUs(losses_);
@@ -124,6 +132,7 @@ void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, So
   if (request_.kind == Kind::kRelease) {
     rivals_.Forget(&view_.rival);
     view_.expiry_ms = 0;
+    view_.fence = 0;
     return;
   }
   if (reply.memory != StoreMemory::kUnknown) view_.memory = reply.memory;
@@ -132,6 +141,7 @@ void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, So
   if (request_.kind == Kind::kClaim) {
     memo_.worker = reply.worker;
     memo_.floor_ms = reply.floor_ms;
+    memo_.fence = reply.fence;
     memo_.worker_known = true;
     acquired_at_us_ = now.boot_us;
     rivals_.Forget(&view_.rival);
@@ -142,6 +152,18 @@ void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, So
     rivals_.Note(reply, memo_.worker, rules_.ttl_ms, now, &view_.rival);
     answer->granted_ms = std::min(reply.granted_ms, request_.ceiling_ms);
   }
+  view_.fence = memo_.fence;
+  answer->lease = {
+      .fence = memo_.fence, .worker = memo_.worker, .ceiling_ms = std::max(answer->granted_ms, answer->floor_ms)};
+  memcpy(answer->lease.token, memo_.token, sizeof answer->lease.token);
+}
+
+// A store that went back in time counts from where it is now: the lease is lost, and the next acquisition makes up for
+// what the store forgot. Only a request that compared the revisions may lower it.
+void LeaseSource::NoteRevision(const StoreReply& reply) noexcept {
+  const bool compared = request_.kind == Kind::kClaim || reply.why == StoreReply::Why::kForgotten;
+  if (compared && reply.revision != 0) memo_.revision = reply.revision;
+  memo_.revision = std::max(memo_.revision, reply.revision);
 }
 
 void LeaseSource::NoteFailure(const core::Instant& now) noexcept {

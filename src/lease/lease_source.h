@@ -19,6 +19,8 @@ struct LeaseMemo {
   uint32_t worker;
   int64_t last_expiry_ms;  // by the store's clock
   int64_t floor_ms;        // of the acquisition
+  int64_t fence;           // of the acquisition; 0 from a store that does not fence
+  int64_t revision;        // the highest of the store's replies; 0 from a store that has none
 };
 
 // The initial state of a worker process that finds `memo`, and perhaps an identity, of an earlier process. That one's
@@ -47,6 +49,7 @@ struct LeaseView {
   StoreReply::Why lost = StoreReply::Why::kNone;  // why the last lease was lost
   StoreMemory memory = StoreMemory::kUnknown;     // as of the last reply that says
   RivalView rival;                                // a server that has the leased worker id as its static one
+  int64_t fence = 0;                              // of the lease; 0: none, or a store that does not fence
   char problem[512] = {};                         // the last failure
 };
 
@@ -81,6 +84,7 @@ class LeaseSource final : public IdentitySource {
 
   void BeginRelease(int64_t now_us) noexcept;
   void Conclude(const StoreReply& reply, const core::Instant& now, SourceAnswer* answer) noexcept;
+  void NoteRevision(const StoreReply& reply) noexcept;
   void NoteFailure(const core::Instant& now) noexcept;
   int64_t BackoffUs(int times) noexcept;
   int64_t BusyForUs(const StoreReply& reply) noexcept;

@@ -1,6 +1,7 @@
 // A lease whose ceilings are recorded in the local file, too. The store keeps ids of different holders of a lease
 // apart; the file keeps them apart from ids that the same server issues earlier or later under a static worker id, or
-// under another store or prefix. Every ceiling is durable in the file before it is granted.
+// under another store or prefix. Every ceiling is durable in the file before it is granted. With it goes the lease
+// itself, if its store fences: after a crash the server swaps it for a new one instead of waiting until it expires.
 #pragma once
 
 #include "io/ceiling_file.h"
@@ -17,8 +18,8 @@ struct NoteRules {
 
 class NotedSource final : public IdentitySource {
  public:
-  NotedSource(IdentitySource& lease, io::CeilingFile& file, const io::ClusterId& cluster) noexcept
-      : lease_(lease), file_(file), cluster_(cluster) {}
+  NotedSource(IdentitySource& source, io::CeilingFile& file, const io::ClusterId& cluster) noexcept
+      : source_(source), file_(file), cluster_(cluster) {}
 
   // If the source changes, the file is read again before the next claim.
   void SetRules(const NoteRules& rules) noexcept;
@@ -28,11 +29,12 @@ class NotedSource final : public IdentitySource {
 
  private:
   bool Read(const core::Instant& now) noexcept;
+  void KeepLease(const SourceAnswer& answer) noexcept;
   void Note(const SourceAnswer& raised, const core::Instant& now) noexcept;
   void NoteRelease(int64_t ceiling_ms) noexcept;
   int Write(int64_t ceiling_ms) noexcept;
 
-  IdentitySource& lease_;
+  IdentitySource& source_;
   io::CeilingFile& file_;
   io::ClusterId cluster_;
   NoteRules rules_;
@@ -43,6 +45,8 @@ class NotedSource final : public IdentitySource {
   int64_t past_ms_ = 0;       // the ceiling of other sources: no ids are issued below it
   int64_t former_ms_ = 0;     // this source's ceiling in an earlier run; the store keeps those ids apart
   int64_t noted_ms_ = 0;      // durable in the file; 0: nothing was recorded yet
+  int64_t noted_fence_ = 0;   // of the lease in the file
+  FencedLease lease_;         // the last one from this source that is known to be this server's
   SourceRequest unread_;      // a claim that fails at once, because the file could not be read
 };
 

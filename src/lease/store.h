@@ -6,10 +6,10 @@
 #include <cstdint>
 
 #include "io/store_access.h"
+#include "lease/identity_source.h"
 
 namespace idgen::lease {
 
-inline constexpr size_t kTokenBytes = 36;  // a UUID's text
 inline constexpr size_t kHolderBytes = 1400;
 
 struct StoreRequest {
@@ -21,6 +21,11 @@ struct StoreRequest {
   int64_t ceiling_ms = 0;      // of a renewal, or of a server with a static worker id
   int64_t last_expiry_ms = 0;  // of a renewal: the expiry in the last reply
   int64_t floor_ms = 0;        // of a renewal: the floor in the reply to the acquisition
+  // For stores that fence.
+  int64_t fence = 0;     // of a renewal: the one in the reply to the acquisition
+  int64_t revision = 0;  // the highest in any reply to this server: a lower one means that the store went back in time
+  FencedLease previous = {};  // of an acquisition: may be swapped for the new lease, without waiting until it expires
+  int64_t wall_ms = 0;        // of an acquisition: this server's wall clock. Advice, as is the store's clock
 };
 
 // What happens to the store's records when it runs out of memory.
@@ -48,9 +53,11 @@ struct StoreReply {
   uint32_t worker = 0;
   int64_t floor_ms = 0;                        // of an acquisition
   int64_t granted_ms = 0;                      // of a renewal: the ceiling that is durable
-  int64_t expiry_ms = 0;                       // by the store's clock
-  int64_t until_ms = 0;                        // busy until, or declared new until; by the store's clock
+  int64_t expiry_ms = 0;                       // by the store's clock; 0 if unknown
+  int64_t until_ms = 0;                        // busy until (0 if unknown), or declared new until; by the store's clock
   int64_t store_now_ms = 0;                    // the store's clock; 0 if unknown
+  int64_t fence = 0;                           // of an acquisition; 0 from a store that does not fence
+  int64_t revision = 0;                        // of the store's data; grows with every change. 0 if it has none
   StoreMemory memory = StoreMemory::kUnknown;  // of an acquisition, and of the first renewal over a connection
   // Of a renewal, and of a server with a static worker id.
   Rival rival = Rival::kNone;
@@ -61,8 +68,9 @@ struct StoreReply {
 struct StoreRecord {
   uint32_t worker = 0;
   int64_t ceiling_ms = 0;
-  int64_t expiry_ms = 0;
+  int64_t expiry_ms = 0;  // 0 if unknown: then the record disappears when the lease expires
   int64_t floor_ms = 0;
+  int64_t fence = 0;  // 0 from a store that does not fence
   bool free = false;
   bool is_static = false;        // not a lease: a server announced it as its static worker id
   const char* token = nullptr;   // kTokenBytes
@@ -92,7 +100,7 @@ struct LeaseStoreSettings {
   uint32_t min_worker = 0;  // worker ids in [min_worker, max_workers) are leased
   uint32_t max_workers = 0;
   int64_t ttl_ms = 0;
-  // For stores that acknowledge a change before all of their servers have it.
+  // For stores that may forget a change that they have acknowledged; others ignore both.
   int replicas = 0;      // that must have a change before it counts
   bool durable = false;  // the operator's word that the store keeps whatever it has acknowledged
 };
@@ -107,6 +115,8 @@ class LeaseBackend : public LeaseStore {
   virtual bool Record(size_t index, StoreRecord* record) const noexcept = 0;
   // What the operator should change so that the store keeps its promises, as full sentences; nullptr if nothing.
   virtual const char* advice() const noexcept = 0;
+  // The same about the last failure; nullptr if only general advice applies. A literal.
+  virtual const char* failure_advice() const noexcept { return nullptr; }
 
  protected:
   ~LeaseBackend() = default;

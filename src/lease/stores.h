@@ -24,6 +24,7 @@ class ConfiguredLeaseStore final : public LeaseBackend {
   size_t record_count() const noexcept override { return store().record_count(); }
   bool Record(size_t index, StoreRecord* record) const noexcept override { return store().Record(index, record); }
   const char* advice() const noexcept override { return store().advice(); }
+  const char* failure_advice() const noexcept override { return store().failure_advice(); }
 
  private:
   LeaseBackend& store() const noexcept { return holder_.store(); }

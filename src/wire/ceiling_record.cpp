@@ -7,9 +7,14 @@ namespace idgen::wire {
 namespace {
 
 constexpr char kMagic[8] = {'i', 'd', 'g', 'e', 'n', 'c', 'l', '2'};
-constexpr size_t kChecked = kCeilingRecordBytes - 4;  // the checksum covers everything before it
+constexpr char kLeasedMagic[8] = {'i', 'd', 'g', 'e', 'n', 'c', 'l', '3'};
+constexpr size_t kChecksumBytes = 4;  // at the end, of everything before it
 
-// CRC-32C (Castagnoli, RFC 3720 appendix B.4), bit by bit: 96 bytes a few times a minute need no table.
+// Of the form with a lease; the rest is as in the other form.
+constexpr size_t kWorkerAt = 76, kFenceAt = 80, kTokenAt = 88;
+static_assert(kTokenAt + RecordedLease::kTokenBytes + kChecksumBytes == kLeasedCeilingRecordBytes);
+
+// CRC-32C (Castagnoli, RFC 3720 appendix B.4), bit by bit: a hundred bytes a few times a minute need no table.
 uint32_t Crc32c(const uint8_t* bytes, size_t size) noexcept {
   uint32_t crc = 0xFFFFFFFF;
   for (size_t i = 0; i < size; ++i) {
@@ -31,9 +36,11 @@ uint64_t Get(const uint8_t* in, size_t bytes) noexcept {
 
 }  // namespace
 
-void EncodeCeilingRecord(const CeilingRecord& record, uint8_t* out) noexcept {
-  std::memset(out, 0, kCeilingRecordBytes);
-  std::memcpy(out, kMagic, sizeof kMagic);
+size_t EncodeCeilingRecord(const CeilingRecord& record, uint8_t* out) noexcept {
+  const bool leased = record.lease.fence != 0;
+  const size_t size = leased ? kLeasedCeilingRecordBytes : kCeilingRecordBytes;
+  std::memset(out, 0, size);
+  std::memcpy(out, leased ? kLeasedMagic : kMagic, sizeof kMagic);
   Put(out + 8, record.serial, 8);
   Put(out + 16, static_cast<uint64_t>(record.ceiling_ms), 8);
   Put(out + 24, record.system_identifier, 8);
@@ -43,12 +50,23 @@ void EncodeCeilingRecord(const CeilingRecord& record, uint8_t* out) noexcept {
   Put(out + 52, record.source, 8);
   Put(out + 60, static_cast<uint64_t>(record.past_ms), 8);
   Put(out + 68, record.backup, 8);
-  Put(out + kChecked, Crc32c(out, kChecked), 4);
+  if (leased) {
+    Put(out + kWorkerAt, record.lease.worker, 4);
+    Put(out + kFenceAt, record.lease.fence, 8);
+    std::memcpy(out + kTokenAt, record.lease.token, RecordedLease::kTokenBytes);
+  }
+  Put(out + size - kChecksumBytes, Crc32c(out, size - kChecksumBytes), kChecksumBytes);
+  return size;
 }
 
-std::optional<CeilingRecord> DecodeCeilingRecord(const uint8_t* bytes, size_t size) noexcept {
-  if (size < kCeilingRecordBytes || std::memcmp(bytes, kMagic, sizeof kMagic) != 0) return std::nullopt;
-  if (Get(bytes + kChecked, 4) != Crc32c(bytes, kChecked)) return std::nullopt;
+std::optional<CeilingRecord> DecodeCeilingRecord(const uint8_t* bytes, size_t available) noexcept {
+  if (available < sizeof kMagic) return std::nullopt;
+  const bool leased = std::memcmp(bytes, kLeasedMagic, sizeof kLeasedMagic) == 0;
+  if (!leased && std::memcmp(bytes, kMagic, sizeof kMagic) != 0) return std::nullopt;
+  const size_t size = leased ? kLeasedCeilingRecordBytes : kCeilingRecordBytes;
+  if (available < size) return std::nullopt;
+  if (Get(bytes + size - kChecksumBytes, kChecksumBytes) != Crc32c(bytes, size - kChecksumBytes)) return std::nullopt;
+  if (leased && Get(bytes + kFenceAt, 8) == 0) return std::nullopt;
   CeilingRecord record;
   record.serial = Get(bytes + 8, 8);
   record.ceiling_ms = static_cast<int64_t>(Get(bytes + 16, 8));
@@ -59,6 +77,11 @@ std::optional<CeilingRecord> DecodeCeilingRecord(const uint8_t* bytes, size_t si
   record.source = Get(bytes + 52, 8);
   record.past_ms = static_cast<int64_t>(Get(bytes + 60, 8));
   record.backup = Get(bytes + 68, 8);
+  if (leased) {
+    record.lease.worker = static_cast<uint32_t>(Get(bytes + kWorkerAt, 4));
+    record.lease.fence = Get(bytes + kFenceAt, 8);
+    std::memcpy(record.lease.token, bytes + kTokenAt, RecordedLease::kTokenBytes);
+  }
   return record;
 }
 

@@ -1,4 +1,5 @@
 // One record of the local file as bytes: little-endian, fixed size, checksummed. See docs/architecture/ids.md.
+// There are two forms: a record with a lease whose store fences it is longer than one without.
 #pragma once
 
 #include <cstddef>
@@ -6,6 +7,18 @@
 #include <optional>
 
 namespace idgen::wire {
+
+// The lease under which a ceiling was granted, if its store fences leases: what a server needs to prove, after a crash,
+// that the lease is its own.
+struct RecordedLease {
+  static constexpr size_t kTokenBytes = 36;
+
+  uint32_t worker = 0;
+  uint64_t fence = 0;  // 0: no lease
+  char token[kTokenBytes] = {};
+
+  bool operator==(const RecordedLease&) const noexcept = default;
+};
 
 struct CeilingRecord {
   uint64_t serial = 0;     // grows with every write; the higher of two valid records is the newer
@@ -18,16 +31,18 @@ struct CeilingRecord {
   uint64_t source = 0;   // whose ceiling it is: 0 a static worker id's, else the number of a lease's store and prefix
   int64_t past_ms = 0;   // the highest ceiling that other sources have had; no id under `source` lies below
   uint64_t backup = 0;   // of the backup that the data directory was restored from; 0: of none
+  RecordedLease lease = {};
 
   bool operator==(const CeilingRecord&) const noexcept = default;
 };
 
-inline constexpr size_t kCeilingRecordBytes = 96;
+inline constexpr size_t kCeilingRecordBytes = 96;         // without a lease
+inline constexpr size_t kLeasedCeilingRecordBytes = 128;  // with one
 
-// `out` has room for kCeilingRecordBytes.
-void EncodeCeilingRecord(const CeilingRecord& record, uint8_t* out) noexcept;
+// `out` has room for kLeasedCeilingRecordBytes. Returns the record's size, which is one of these two.
+size_t EncodeCeilingRecord(const CeilingRecord& record, uint8_t* out) noexcept;
 
-// Nothing if the bytes are not a complete record of this format.
-std::optional<CeilingRecord> DecodeCeilingRecord(const uint8_t* bytes, size_t size) noexcept;
+// Nothing if the bytes do not begin with a complete record of either form.
+std::optional<CeilingRecord> DecodeCeilingRecord(const uint8_t* bytes, size_t available) noexcept;
 
 }  // namespace idgen::wire

@@ -7,7 +7,7 @@ namespace {
 
 using namespace idgen;
 using fuzz::Require;
-using Bytes = uint8_t[wire::kCeilingRecordBytes];
+using Bytes = uint8_t[wire::kLeasedCeilingRecordBytes];
 
 // A second implementation of the checksum: the polynomial of RFC 3720, reflected, bit by bit.
 uint32_t Checksum(const uint8_t* bytes, size_t size) {
@@ -22,12 +22,25 @@ uint32_t Checksum(const uint8_t* bytes, size_t size) {
 
 void CheckRecord(const wire::CeilingRecord& record, size_t bit) {
   Bytes bytes;
-  wire::EncodeCeilingRecord(record, bytes);
-  Require(wire::DecodeCeilingRecord(bytes, sizeof bytes) == record, "a record reads as it was written");
-  Require(!wire::DecodeCeilingRecord(bytes, sizeof bytes - 1), "fewer bytes than a record are not a record");
-  bit %= sizeof bytes * 8;
+  const size_t size = wire::EncodeCeilingRecord(record, bytes);
+  Require(wire::DecodeCeilingRecord(bytes, size) == record, "a record reads as it was written");
+  Require(!wire::DecodeCeilingRecord(bytes, size - 1), "fewer bytes than a record are not a record");
+  bit %= size * 8;
   bytes[bit / 8] ^= static_cast<uint8_t>(1 << bit % 8);
-  Require(!wire::DecodeCeilingRecord(bytes, sizeof bytes), "a record with a flipped bit is not a record");
+  Require(!wire::DecodeCeilingRecord(bytes, size), "a record with a flipped bit is not a record");
+}
+
+// Any bytes with the right magic number and checksum are a record.
+void CheckAnyBytes(const uint8_t* bytes, size_t size, const char* magic, size_t record_size, size_t bit) {
+  Bytes made = {};
+  std::copy_n(bytes, std::min(size, record_size), made);
+  memcpy(made, magic, 8);
+  if (record_size == wire::kLeasedCeilingRecordBytes) made[80] |= 1;  // a fence is not 0
+  const uint32_t checksum = Checksum(made, record_size - 4);
+  for (size_t i = 0; i < 4; ++i) made[record_size - 4 + i] = static_cast<uint8_t>(checksum >> 8 * i);
+  const auto read = wire::DecodeCeilingRecord(made, record_size);
+  Require(read.has_value(), "any bytes under the format's magic number and checksum are a record");
+  CheckRecord(*read, bit);
 }
 
 }  // namespace
@@ -48,16 +61,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   record.past_ms = static_cast<int64_t>(input.Number());
   record.backup = input.Number();
   CheckRecord(record, bit);
+  record.lease.worker = static_cast<uint32_t>(input.Number(4));
+  record.lease.fence = std::max(input.Number(), uint64_t{1});
+  for (char& c : record.lease.token) c = static_cast<char>(input.Number(1));
+  CheckRecord(record, bit);
 
-  // Any bytes with the right magic number and checksum are a record.
-  Bytes made = {};
-  std::copy_n(bytes, std::min(size, sizeof made), made);
-  memcpy(made, "idgencl2", 8);
-  constexpr size_t kChecked = sizeof made - 4;
-  const uint32_t checksum = Checksum(made, kChecked);
-  for (size_t i = 0; i < 4; ++i) made[kChecked + i] = static_cast<uint8_t>(checksum >> 8 * i);
-  const auto read = wire::DecodeCeilingRecord(made, sizeof made);
-  Require(read.has_value(), "any bytes under the format's magic number and checksum are a record");
-  CheckRecord(*read, bit);
+  CheckAnyBytes(bytes, size, "idgencl2", wire::kCeilingRecordBytes, bit);
+  CheckAnyBytes(bytes, size, "idgencl3", wire::kLeasedCeilingRecordBytes, bit);
   return 0;
 }

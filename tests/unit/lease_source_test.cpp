@@ -153,6 +153,79 @@ TEST(LeaseSource, EachAcquisitionHasATokenOfItsOwn) {
   EXPECT_EQ(std::unique(tokens.begin(), tokens.end()), tokens.end());
 }
 
+// ---- stores that fence
+
+constexpr FencedLease kPrevious{.fence = 900, .worker = 3, .ceiling_ms = kNowMs + 21000, .token = "previous"};
+
+StoreReply Fenced(StoreReply reply, int64_t fence, int64_t revision) {
+  reply.fence = fence;
+  reply.revision = revision;
+  return reply;
+}
+
+TEST(LeaseSource, TheFenceOfTheAcquisitionGoesWithEachRenewal) {
+  SourceWorld world;
+  world.Ask(Kind::kClaim, Fenced(SourceWorld::Claimed(), 1000, 1000));
+  EXPECT_EQ(world.answer.lease.fence, 1000);
+  EXPECT_EQ(world.answer.lease.worker, 7u);
+  EXPECT_EQ(world.answer.lease.token, world.Token());
+  EXPECT_EQ(world.source.view().fence, 1000);
+  world.Ask(Kind::kRaise, Fenced(SourceWorld::Renewed(kNowMs + 5000), 0, 1010), kNowMs + 5000);
+  EXPECT_EQ(world.store.requests.back().fence, 1000);
+  EXPECT_EQ(world.answer.lease.fence, 1000);
+  EXPECT_EQ(world.answer.lease.ceiling_ms, kNowMs + 5000);
+  LeaseSource successor(world.store, world.memo, MakeToken);
+  successor.Submit({.kind = Kind::kRaise, .ceiling_ms = kNowMs}, world.Now());
+  EXPECT_EQ(world.store.requests.back().fence, 1000);
+  EXPECT_EQ(world.store.requests.back().revision, 1010);
+}
+
+TEST(LeaseSource, ThePreviousLeaseAndThisServersClockGoWithAClaim) {
+  SourceWorld world;
+  world.source.Submit({.kind = Kind::kClaim, .previous = kPrevious}, world.Now());
+  const StoreRequest& request = world.store.requests.back();
+  EXPECT_EQ(request.previous.fence, 900);
+  EXPECT_EQ(request.previous.ceiling_ms, kNowMs + 21000);
+  EXPECT_STREQ(request.previous.token, "previous");
+  EXPECT_EQ(request.revision, 900) << "the store had that revision when it granted the lease";
+  EXPECT_EQ(request.wall_ms, core::MsOf(world.Now().wall_us));
+}
+
+TEST(LeaseSource, TheHighestRevisionIsRemembered) {
+  SourceWorld world;
+  world.Ask(Kind::kClaim, Fenced(SourceWorld::Claimed(), 1000, 1000));
+  for (const int64_t revision : {1010, 1005, 0}) {
+    world.Ask(Kind::kRaise, Fenced(SourceWorld::Renewed(kNowMs), 0, revision));
+    EXPECT_EQ(world.memo.revision, 1010);
+  }
+  world.Ask(Kind::kRaise, Fenced(SourceWorld::Lost(Why::kTaken), 0, 1020));
+  EXPECT_EQ(world.memo.revision, 1020);
+}
+
+// The store counts from where it is: otherwise every later lease would be lost as well.
+TEST(LeaseSource, ARevisionThatWentBackIsTakenOverWithTheLossOfTheLease) {
+  SourceWorld world;
+  world.Ask(Kind::kClaim, Fenced(SourceWorld::Claimed(), 1000, 1000));
+  world.Ask(Kind::kRaise, Fenced(SourceWorld::Lost(Why::kForgotten), 0, 600));
+  EXPECT_EQ(world.memo.revision, 600);
+  EXPECT_EQ(world.source.view().fence, 0);
+  world.source.Submit({.kind = Kind::kClaim, .previous = kPrevious}, world.Now());
+  EXPECT_EQ(world.store.requests.back().revision, 900);
+  world.store.reply = Fenced(SourceWorld::Claimed(), 610, 610);
+  ASSERT_TRUE(world.Poll());
+  EXPECT_EQ(world.memo.revision, 610);
+}
+
+TEST(LeaseSource, AStoreThatDoesNotFenceHasNoFence) {
+  SourceWorld world;
+  world.Claim();
+  EXPECT_FALSE(world.answer.lease.known());
+  world.Ask(Kind::kRaise, SourceWorld::Renewed(kNowMs), kNowMs);
+  EXPECT_FALSE(world.answer.lease.known());
+  EXPECT_EQ(world.store.requests.back().fence, 0);
+  EXPECT_EQ(world.store.requests.back().revision, 0);
+}
+
 TEST(LeaseSource, ALostTokenIsForgotten) {
   SourceWorld world;
   world.Claim();

@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
+#include <string>
 #include <vector>
 
 #include "lease/static_source.h"
@@ -23,7 +26,10 @@ constexpr uint64_t kOtherStore = 78;
 constexpr int64_t kMarginMs = 10000;
 constexpr int64_t kUncertainLeadMs = 81000;
 
-// Grants whatever it is asked for, unless it is silent; its floor is the clock.
+constexpr char kToken[] = "11111111-2222-3333-4444-555555555555";
+
+// Grants whatever it is asked for, unless it is silent; its floor is the clock. With a fence, it is a store that
+// fences.
 class FakeLease final : public IdentitySource {
  public:
   void Submit(const SourceRequest& request, const core::Instant&) noexcept override { requests.push_back(request); }
@@ -35,12 +41,17 @@ class FakeLease final : public IdentitySource {
                .past = Past::kKnown,
                .floor_ms = kNowMs,
                .granted_ms = requests.back().ceiling_ms};
+    if (fence != 0 && outcome == SourceOutcome::kOk) {
+      answer->lease = {.fence = fence, .worker = 7, .ceiling_ms = std::max(answer->granted_ms, kNowMs)};
+      memcpy(answer->lease.token, kToken, sizeof kToken);
+    }
     return true;
   }
 
   std::vector<SourceRequest> requests;
   size_t answered = 0;
   bool silent = false;
+  int64_t fence = 0;
   SourceOutcome outcome = SourceOutcome::kOk;
 };
 
@@ -229,6 +240,142 @@ TEST(NotedSource, AFloorThatTheOperatorGaveUpIsForgotten) {
     source.Raise(kNowMs + 21000);
   }
   EXPECT_EQ(Source(disk).Claim().floor_ms, kNowMs);
+}
+
+// ---- the lease itself
+
+// What the next process of the same server offers to swap.
+FencedLease Offered(MemoryDisk& disk, const io::ClusterId& cluster = kCluster, uint64_t source = kStore) {
+  Source next(disk, cluster, source);
+  next.Claim();
+  return next.lease.requests.back().previous;
+}
+
+void LeaseFenced(MemoryDisk& disk, int64_t fence = 41) {
+  Source source(disk);
+  source.lease.fence = fence;
+  source.Claim();
+  source.Raise(kNowMs + 21000);
+}
+
+TEST(NotedSource, ALeaseIsOfferedAfterACrash) {
+  MemoryDisk disk;
+  LeaseFenced(disk);
+  disk.Crash(MemoryDisk::Unsynced::kLost, /*names_kept=*/false);
+  const FencedLease offered = Offered(disk);
+  EXPECT_EQ(offered.fence, 41);
+  EXPECT_EQ(offered.worker, 7u);
+  EXPECT_STREQ(offered.token, kToken);
+  EXPECT_GE(offered.ceiling_ms, kNowMs + 21000);
+}
+
+TEST(NotedSource, NoLeaseOfACopyIsOffered) {
+  MemoryDisk disk;
+  LeaseFenced(disk);
+  EXPECT_TRUE(Offered(disk).known());
+  EXPECT_FALSE(Offered(disk, kPromotedCluster).known()) << "promoted";
+  EXPECT_FALSE(Offered(disk, {.system_identifier = 1, .timeline = 1}).known()) << "another cluster's";
+  EXPECT_FALSE(Offered(disk, {.system_identifier = kCluster.system_identifier, .timeline = 1, .backup = 5}).known())
+      << "restored from a backup";
+  disk.ReplaceByCopy("data/idgen.ceiling");
+  EXPECT_FALSE(Offered(disk).known()) << "copied";
+}
+
+TEST(NotedSource, NoLeaseOfAnotherStoreIsOffered) {
+  MemoryDisk disk;
+  LeaseFenced(disk);
+  EXPECT_FALSE(Offered(disk, kCluster, kOtherStore).known());
+}
+
+TEST(NotedSource, ADamagedFileOffersNothing) {
+  MemoryDisk disk;
+  LeaseFenced(disk);
+  disk.SetContents("data/idgen.ceiling", disk.Contents("data/idgen.ceiling").substr(0, 100));
+  EXPECT_FALSE(Offered(disk).known());
+}
+
+// The store may not have heard of the release.
+TEST(NotedSource, AReleasedLeaseIsOfferedAgain) {
+  MemoryDisk disk;
+  Source source(disk);
+  source.lease.fence = 41;
+  source.Claim();
+  source.Raise(kNowMs + 21000);
+  source.Ask(Kind::kRelease, kNowMs + 300);
+  EXPECT_EQ(Offered(disk).fence, 41);
+}
+
+TEST(NotedSource, ALeaseThatWasLostIsOfferedToTheStoreThatForgotIt) {
+  MemoryDisk disk;
+  Source source(disk);
+  source.lease.fence = 41;
+  source.Claim();
+  source.Raise(kNowMs + 21000);
+  source.lease.outcome = SourceOutcome::kLost;
+  source.Raise(kNowMs + 23000);
+  source.lease.outcome = SourceOutcome::kOk;
+  source.Claim();
+  const FencedLease offered = source.lease.requests.back().previous;
+  EXPECT_EQ(offered.fence, 41);
+  EXPECT_EQ(offered.ceiling_ms, kNowMs + 21000);
+}
+
+// Before an id is issued under it, though the recorded ceiling is high enough.
+TEST(NotedSource, AnotherLeaseIsRecordedWithItsFirstCeiling) {
+  MemoryDisk disk;
+  Source source(disk);
+  source.lease.fence = 41;
+  source.Claim();
+  source.Raise(kNowMs + 21000);
+  source.lease.fence = 42;
+  source.Claim();
+  EXPECT_EQ(source.Raise(kNowMs + 21000).granted_ms, kNowMs + 21000);
+  EXPECT_EQ(Offered(disk).fence, 42);
+  source.lease.fence = 43;
+  source.Claim();
+  disk.FailAt(1, EIO, /*and_all_after=*/true);
+  EXPECT_EQ(source.Raise(kNowMs + 21000).outcome, SourceOutcome::kFailed);
+  disk.FailNothing();
+  EXPECT_TRUE(source.Raise(kNowMs + 21000).ok());
+  EXPECT_EQ(Offered(disk).fence, 43);
+}
+
+TEST(NotedSource, AWorkerProcessThatGoesOnRecordsItsLeaseAgain) {
+  MemoryDisk disk;
+  LeaseFenced(disk);
+  Source next(disk);
+  next.lease.fence = 41;
+  next.Raise(kNowMs + 50000);
+  EXPECT_EQ(Offered(disk).fence, 41);
+  EXPECT_GE(Offered(disk).ceiling_ms, kNowMs + 50000);
+}
+
+// Files of stores that do not fence stay as they were, byte by byte.
+TEST(NotedSource, WithoutAFenceTheFileIsTheOldOne) {
+  MemoryDisk disk;
+  {
+    Source source(disk);
+    source.Claim();
+    source.Raise(kNowMs + 21000);
+  }
+  EXPECT_EQ(disk.Contents("data/idgen.ceiling").substr(0, 8), "idgencl2");
+  EXPECT_EQ(disk.Contents("data/idgen.ceiling").size(),
+            static_cast<size_t>(io::CeilingFile::kRecordSpacing) + wire::kCeilingRecordBytes);
+  EXPECT_FALSE(Offered(disk).known());
+}
+
+TEST(NotedSource, AStaticPastBoundsAFencedLeaseAndTheOtherWayRound) {
+  MemoryDisk disk;
+  RaiseStatic(disk, kNowMs + 60000);
+  {
+    Source source(disk);
+    source.lease.fence = 41;
+    EXPECT_EQ(source.Claim().floor_ms, kNowMs + 60000);
+    source.Raise(kNowMs + 81000);
+  }
+  EXPECT_GE(ClaimStatic(disk).floor_ms, kNowMs + 81000);
+  RaiseStatic(disk, kNowMs + 99000);
+  EXPECT_FALSE(Offered(disk).known());
 }
 
 // ---- the disk

@@ -23,7 +23,8 @@ struct WorkerStatus {
   bool worker_id_chosen;
   bool leased;  // the settings select a lease
   int64 lease_ttl_ms;
-  char store_advice[256];  // what to change about the lease store; empty if nothing
+  char store_advice[256];          // what to change about the lease store; empty if nothing
+  char store_failure_advice[256];  // the same about its last failure
   lease::LeaseView lease;
   lease::RivalView rival;      // another server with the worker id that is published
   bool presence_fails;         // the static worker id could not be announced to the store

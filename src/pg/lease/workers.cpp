@@ -13,7 +13,7 @@ using namespace idgen;
 
 namespace {
 
-constexpr int kColumns = 8;
+constexpr int kColumns = 9;
 
 // Null for what cannot be a port.
 void AddPort(pg::Row<kColumns>& row, const char* digits) {
@@ -23,6 +23,10 @@ void AddPort(pg::Row<kColumns>& row, const char* digits) {
 }
 
 void AddHolder(pg::Row<kColumns>& row, const char* holder) {
+  if (*holder == '\0') {  // a store need not keep the last holder of a free worker id
+    for (int i = 0; i < 3; ++i) row.AddNull();
+    return;
+  }
   // host|port|directory: a host name holds no bar, and what follows the second is the directory's.
   char* host = pstrdup(holder);
   char* port = strchr(host, '|');
@@ -62,14 +66,15 @@ void StoreRecords(const lease::LeaseBackend& store, const lease::StoreReply& rep
   const pg::Shared* shared = pg::SharedState();
   for (size_t i = 0; i < found; ++i) {
     const lease::StoreRecord& record = records[i];
-    const bool live = !record.free && record.expiry_ms > reply.store_now_ms;
+    const bool live = !record.free && (record.expiry_ms == 0 || record.expiry_ms > reply.store_now_ms);
     if (record.is_static && !live) continue;
     pg::Row<kColumns> row;
     row.Add(Int32GetDatum(static_cast<int32>(record.worker)));
     row.AddText(record.is_static ? "static" : record.free ? "free" : live ? "held" : "expired");
     AddHolder(row, record.holder);
-    row.AddTime(pg::TimestampOfUnixMs(record.ceiling_ms));
-    record.free ? row.AddNull() : row.AddTime(pg::TimestampOfUnixMs(record.expiry_ms));
+    row.AddTime(record.ceiling_ms != 0 ? pg::TimestampOfUnixMs(record.ceiling_ms) : 0);
+    record.fence != 0 ? row.AddInt(record.fence) : row.AddNull();
+    row.AddTime(record.free || record.expiry_ms == 0 ? 0 : pg::TimestampOfUnixMs(record.expiry_ms));
     row.Add(BoolGetDatum(shared != nullptr && IsOwn(*shared, record)));
     row.Store(fcinfo);
   }

@@ -19,6 +19,7 @@ const char* LocalTimeText(const WorkerStatus& status, int64 store_ms) {
 }
 
 Diagnosis DiagnoseBusy(const WorkerStatus& status) {
+  const bool is_until_known = status.lease.busy_until_ms != 0;
   const char* until = LocalTimeText(status, status.lease.busy_until_ms);
   switch (status.lease.busy) {
     case Why::kQuarantine:
@@ -34,8 +35,9 @@ Diagnosis DiagnoseBusy(const WorkerStatus& status) {
       return {
           "waiting",
           psprintf("This server already holds leases of three worker ids, as after three crashes within "
-                   "\"idgen.lease_ttl\". The first of them expires at %s at the earliest.",
-                   until),
+                   "\"idgen.lease_ttl\". %s",
+                   is_until_known ? psprintf("The first of them expires at %s at the earliest.", until)
+                                  : "They expire one \"idgen.lease_ttl\" after the crashes."),
           "After crashes the wait ends by itself; see the server log for their cause. Servers that have the same host "
           "name, port and data directory count as one: idgen_workers() shows them, and a different port separates "
           "them."};
@@ -49,10 +51,9 @@ Diagnosis DiagnoseBusy(const WorkerStatus& status) {
           "The wait ends by itself. To have more worker ids, raise \"idgen.max_workers\" on all servers."};
     default:
       return {"waiting",
-              psprintf(
-                  "All worker ids from \"idgen.min_worker\" to below \"idgen.max_workers\" are leased. The first lease "
-                  "expires at %s unless it is renewed.",
-                  until),
+              psprintf("All worker ids from \"idgen.min_worker\" to below \"idgen.max_workers\" are leased. %s",
+                       is_until_known ? psprintf("The first lease expires at %s unless it is renewed.", until)
+                                      : "A lease expires one \"idgen.lease_ttl\" after its last renewal."),
               "idgen_workers() shows their holders. Raise \"idgen.max_workers\" on all servers, or stop a server."};
   }
 }
@@ -63,9 +64,13 @@ const char* Failure(const lease::LeaseView& view, bool in_full) {
                   Sentence(in_full ? view.problem : ""));
 }
 
-constexpr const char* kFailingAdvice =
+constexpr const char* kGeneralAdvice =
     "The server keeps retrying. If the store is up, check \"idgen.lease_store\", \"idgen.lease_password_file\" and the "
     "\"idgen.lease_tls_...\" settings, and reload the configuration.";
+
+const char* FailingAdvice(const WorkerStatus& status) {
+  return *status.store_failure_advice != '\0' ? pstrdup(status.store_failure_advice) : kGeneralAdvice;
+}
 
 Diagnosis DiagnoseRefused(const WorkerStatus& status) {
   const char* floor = TimeText(status.view.floor_ms);
@@ -99,7 +104,7 @@ Diagnosis DiagnoseLease(const WorkerStatus& status, bool in_full) {
             kClockFarAheadAdvice};
   if (status.view.source_error != 0) return {"failing", FileFailure(status.view.source_error, in_full), kFileAdvice};
   if (status.view.phase != Phase::kHolding) {
-    if (view.failures > 0) return {"failing", Failure(view, in_full), kFailingAdvice};
+    if (view.failures > 0) return {"failing", Failure(view, in_full), FailingAdvice(status)};
     if (view.busy != Why::kNone) return DiagnoseBusy(status);
     return {"starting", "The background worker is leasing a worker id.", nullptr};
   }
@@ -109,7 +114,7 @@ Diagnosis DiagnoseLease(const WorkerStatus& status, bool in_full) {
             psprintf(id_clock_ms < status.view.ceiling_ms ? "%s Ids can be issued until %s."
                                                           : "%s No ids could be issued since %s.",
                      Failure(view, in_full), TimeText(status.view.ceiling_ms)),
-            kFailingAdvice};
+            FailingAdvice(status)};
   // Ids issued under an earlier worker id by a clock that was ahead: a line never goes back.
   if (status.view.short_of_ceiling && view.store_lags_us < core::kUsPerSecond)
     return {

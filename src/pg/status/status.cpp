@@ -84,6 +84,7 @@ void AddLease(pg::Row<N>& row, const Status& status) {
   const bool leased = status.worker.leased && status.identity;
   const bool known = leased && pg::ReadLeaseConfig(&config, problem, sizeof problem);
   known&& status.in_full ? row.AddPrintable(config.holder) : row.AddNull();
+  leased&& view.fence != 0 ? row.AddInt(view.fence) : row.AddNull();
   row.AddTime(leased && view.expiry_ms != 0 ? pg::TimestampOfUnixMs(view.expiry_ms) : 0);
   row.AddTime(view.renewed_at_ms != 0 ? pg::TimestampOfUnixMs(view.renewed_at_ms) : 0);
   view.latency_us != 0 ? row.Add(pg::IntervalOfUs(view.latency_us)) : row.AddNull();
@@ -107,7 +108,7 @@ extern "C" {
 PG_FUNCTION_INFO_V1(idgen_sql_status);
 PGDLLEXPORT Datum idgen_sql_status(PG_FUNCTION_ARGS) {
   const Status status = ReadStatus();
-  pg::Row<20> row;
+  pg::Row<21> row;
   AddHead(row, status);
   if (status.identity) {
     const int64 id_clock_us = io::WallUs() + status.worker.view.clock_ahead_us;

@@ -230,6 +230,9 @@ void Service::ShowView() {
   status.lease_ttl_ms = lease_config_.ttl_ms;
   const char* advice = store_.advice();
   strlcpy(status.store_advice, advice != nullptr ? advice : "", sizeof status.store_advice);
+  const char* failure_advice = store_.failure_advice();
+  strlcpy(status.store_failure_advice, failure_advice != nullptr ? failure_advice : "",
+          sizeof status.store_failure_advice);
   status.lease = lease_source_.view();
   status.rival = leased() ? status.lease.rival : presence_.view().rival;
   status.presence_fails = !leased() && presence_.view().failures > 0;
