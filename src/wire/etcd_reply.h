@@ -49,10 +49,12 @@ enum EtcdCode : int {
   kEtcdOk = 0,
   kEtcdInvalidArgument = 3,
   kEtcdNotFound = 5,  // a lease that has expired or been revoked, among others
+  kEtcdAlreadyExists = 6,
   kEtcdPermissionDenied = 7,
   kEtcdResourceExhausted = 8,   // no space, or too many requests
   kEtcdFailedPrecondition = 9,  // a lease id that is in use, among others
   kEtcdOutOfRange = 11,         // a revision that was compacted
+  kEtcdUnimplemented = 12,
   kEtcdUnavailable = 14,
   kEtcdUnauthenticated = 16,
 };

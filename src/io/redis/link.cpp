@@ -8,9 +8,7 @@
 #include <cstring>
 #include <initializer_list>
 
-#include <fcntl.h>
-#include <unistd.h>
-
+#include "io/first_line.h"
 #include "wire/printable.h"
 
 namespace idgen::io {
@@ -33,20 +31,6 @@ size_t ShownAfterAuth(const char* error) noexcept {
                            "ERR wrong number of arguments", "ERR max number of clients", "ERR No such master"})
     if (StartsWith(error, safe)) return kShown;
   return std::min(strcspn(error, " "), kShown - 1);
-}
-
-// The first line of a file. False if it cannot be read or is too long.
-bool ReadFirstLine(const char* path, char* line, size_t capacity) noexcept {
-  const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  const ssize_t size = read(fd, line, capacity - 1);
-  close(fd);
-  if (size < 0) return false;
-  line[size] = '\0';
-  const size_t length = strcspn(line, "\r\n");
-  if (length + 1 == capacity) return false;
-  line[length] = '\0';
-  return true;
 }
 
 }  // namespace

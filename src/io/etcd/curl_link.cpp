@@ -1,0 +1,447 @@
+// Attempts at an exchange: which endpoint, when to leave it, and what may be sent again.
+#include "io/etcd/curl_link.h"
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+
+#include "core/check.h"
+#include "core/time.h"
+#include "io/first_line.h"
+#include "wire/printable.h"
+
+namespace idgen::io {
+namespace {
+
+using wire::EtcdReply;
+
+// Between two rounds over all endpoints.
+constexpr int64_t kFirstPauseUs = 50 * core::kUsPerMs;
+constexpr int64_t kMaxPauseUs = 400 * core::kUsPerMs;
+
+bool Says(const EtcdReply& reply, const char* text) noexcept { return strstr(reply.error(), text) != nullptr; }
+
+// The token has expired, or the cluster has been told to ask for one.
+bool IsAboutLogin(const EtcdReply& reply) noexcept {
+  return reply.error_code() == wire::kEtcdUnauthenticated || Says(reply, "revision of auth store is old") ||
+         Says(reply, "user name is empty");
+}
+
+// etcd has looked at the call and not carried it out. Other errors leave that open.
+bool IsRefusal(const EtcdReply& reply) noexcept {
+  switch (reply.error_code()) {
+    case wire::kEtcdInvalidArgument:
+    case wire::kEtcdNotFound:
+    case wire::kEtcdAlreadyExists:
+    case wire::kEtcdPermissionDenied:
+    case wire::kEtcdResourceExhausted:
+    case wire::kEtcdFailedPrecondition:
+    case wire::kEtcdOutOfRange:
+    case wire::kEtcdUnimplemented:
+    case wire::kEtcdUnauthenticated: return true;
+    default: return false;
+  }
+}
+
+double Seconds(int64_t us) noexcept { return static_cast<double>(us) / 1e6; }
+
+}  // namespace
+
+void CurlEtcdLink::Configure(const StoreAccess& access) noexcept {
+  Close();
+  access_ = access;
+  wire::ParseEtcdUrl(access.url, &url_);
+  endpoint_ = 0;
+  for (Address& known : known_) known = Address();
+}
+
+void CurlEtcdLink::NewExchange() noexcept {
+  if (state_ == State::kBusy) Disconnect();
+  state_ = State::kIdle;
+  for (Call& call : calls_) {
+    call.reply.Free();
+    call.body.Clear();
+  }
+  call_count_ = 0;
+}
+
+wire::EtcdBody& CurlEtcdLink::AddCall(const char* path, bool is_repeatable) noexcept {
+  IDGEN_CHECK(call_count_ < kMaxCalls);
+  Call& call = calls_[call_count_++];
+  call.path = path;
+  call.is_repeatable = is_repeatable;
+  call.was_lost = false;
+  call.verdict = Verdict::kPending;
+  return call.body;
+}
+
+void CurlEtcdLink::Begin(int64_t now_us, int64_t until_us) noexcept {
+  state_ = State::kBusy;
+  problem_[0] = '\0';
+  reason_at_ = 0;
+  begun_us_ = now_us;
+  until_us_ = until_us != 0 ? until_us : now_us + access_.timeout_us;
+  pause_us_ = kFirstPauseUs;
+  endpoints_tried_ = 0;
+  is_alive_ = has_renewed_ = may_have_run_ = is_garbled_ = false;
+  for (int i = 0; i < call_count_; ++i) {
+    if (calls_[i].body.problem() == nullptr) continue;
+    Explain("%s", calls_[i].body.problem());
+    return Fail();
+  }
+  if (!http_.is_open()) return Approach(now_us);
+  is_kept_ = true;
+  Start(now_us);
+}
+
+CurlEtcdLink::State CurlEtcdLink::Step(int64_t now_us) noexcept {
+  // An attempt that fails at once is followed by the next one. Each round over the endpoints has a pause.
+  uint64_t attempts;
+  do {
+    if (state_ != State::kBusy) return state_;
+    attempts = attempts_;
+    switch (stage_) {
+      case Stage::kResolving: StepResolving(now_us); break;
+      case Stage::kLoggingIn: StepLogin(now_us); break;
+      case Stage::kCalling: StepCalls(now_us); break;
+      case Stage::kIdle:
+      case Stage::kPausing: break;
+    }
+    if (state_ == State::kBusy) CheckTime(now_us);
+  } while (attempts != attempts_);
+  return state_;
+}
+
+// Begins to find the endpoint's addresses.
+void CurlEtcdLink::Approach(int64_t now_us) noexcept {
+  ++attempts_;
+  is_kept_ = false;
+  address_count_ = address_ = 0;
+  if (AddressOfDigits(target().host, target().port, &addresses_[0])) {
+    address_count_ = 1;
+    return Connect(now_us);
+  }
+  stage_ = Stage::kResolving;
+  attempt_until_us_ = now_us + access_.connect_timeout_us;
+  resolver_.Begin(target().host, target().port);
+}
+
+void CurlEtcdLink::StepResolving(int64_t now_us) noexcept {
+  switch (resolver_.Step()) {
+    case Resolver::State::kDone:
+      address_count_ = std::min(resolver_.count(), Resolver::kMaxAddresses);
+      for (int i = 0; i < address_count_; ++i) addresses_[i] = resolver_.address(i);
+      return Connect(now_us);
+    case Resolver::State::kFailed:
+      Explain("the host name could not be resolved: %s", resolver_.problem());
+      return ConnectKnown(now_us);
+    case Resolver::State::kBusy:
+    case Resolver::State::kIdle: return;
+  }
+}
+
+// No name server answers or knows the host any more: uses the last address that worked.
+void CurlEtcdLink::ConnectKnown(int64_t now_us) noexcept {
+  if (known_[endpoint_].size == 0) return NextEndpoint(now_us);
+  addresses_[0] = known_[endpoint_];
+  address_count_ = 1;
+  Connect(now_us);
+}
+
+void CurlEtcdLink::Connect(int64_t now_us) noexcept {
+  const HttpClient::Target there = {.address = addresses_[address_],
+                                    .host = target().host,
+                                    .port = target().port,
+                                    .is_encrypted = url_.tls,
+                                    .files = access_.tls};
+  if (http_.Open(there)) return Start(now_us);
+  Explain("out of memory");
+  Fail();
+}
+
+void CurlEtcdLink::Start(int64_t now_us) noexcept {
+  ++attempts_;
+  attempt_until_us_ = now_us + access_.connect_timeout_us;
+  if (*url_.user == '\0') has_token_ = true;
+  if (has_token_) return StartCalls(now_us);
+  stage_ = Stage::kLoggingIn;
+  if (!WriteLogin()) return Fail();
+  if (Post(kLogin, now_us)) return;
+  Explain("out of memory");
+  Fail();
+}
+
+bool CurlEtcdLink::WriteLogin() noexcept {
+  char line[512];
+  const char* password = url_.password;
+  if (*access_.password_file.path != '\0') {
+    if (!ReadFirstLine(access_.password_file.path, line, sizeof line)) {
+      Explain("the password file (\"%s\") cannot be read, or its first line is too long",
+              access_.password_file.setting);
+      return false;
+    }
+    password = line;
+  }
+  Call& call = calls_[kLogin];
+  call.path = kEtcdAuthenticate;
+  call.is_repeatable = true;
+  call.body.Clear();
+  call.body.Authenticate(url_.user, password);
+  return true;
+}
+
+void CurlEtcdLink::StartCalls(int64_t now_us) noexcept {
+  stage_ = Stage::kCalling;
+  is_sent_ = has_answered_ = false;
+  for (int i = 0; i < call_count_; ++i) {
+    if (calls_[i].verdict == Verdict::kReplied) continue;
+    calls_[i].verdict = Verdict::kPending;
+    if (Post(i, now_us)) continue;
+    Explain("out of memory");
+    return Fail();
+  }
+}
+
+bool CurlEtcdLink::Post(int index, int64_t now_us) noexcept {
+  const Call& call = calls_[index];
+  return http_.Post(index, call.path, call.body.text(), call.is_repeatable, now_us);
+}
+
+void CurlEtcdLink::StepLogin(int64_t now_us) noexcept {
+  http_.Step(now_us);
+  const HttpClient::Outcome outcome = http_.outcome(kLogin);
+  if (outcome == HttpClient::Outcome::kRunning) return;
+  is_garbled_ = outcome == HttpClient::Outcome::kGarbled;
+  if (outcome != HttpClient::Outcome::kReplied) {
+    Explain("%s", http_.text());
+    return NextAddress(now_us);
+  }
+  EtcdReply& reply = calls_[kLogin].reply;
+  if (!reply.Parse(http_.status(kLogin), http_.body(kLogin))) {
+    // Not shown, since it may repeat the password.
+    Explain("unexpected reply to the log-in (HTTP status %d)", http_.status(kLogin));
+    is_garbled_ = true;
+    return NextEndpoint(now_us);
+  }
+  const bool is_needless = Says(reply, "authentication is not enabled");
+  if (reply.error_code() == wire::kEtcdOk || is_needless) {
+    has_token_ = is_needless || (!reply.auth_token().empty() && http_.Authorize(reply.auth_token()));
+    reply.Free();
+    if (has_token_) {
+      ++attempts_;
+      attempt_until_us_ = now_us + access_.connect_timeout_us;
+      return StartCalls(now_us);
+    }
+    Explain("the log-in returned no token");
+    is_garbled_ = true;
+    return Fail();
+  }
+  const bool is_shown = strncmp(reply.error(), "etcdserver: ", strlen("etcdserver: ")) == 0;
+  Explain("log-in failed: %s", is_shown ? reply.error() : "unknown error");
+  if (IsRefusal(reply)) return Fail();
+  is_alive_ = true;
+  NextEndpoint(now_us);
+}
+
+void CurlEtcdLink::StepCalls(int64_t now_us) noexcept {
+  http_.Step(now_us);
+  bool all_ended = true, all_sent = true;
+  for (int i = 0; i < call_count_; ++i) {
+    Call* call = &calls_[i];
+    if (call->verdict != Verdict::kPending) continue;
+    if (http_.outcome(i) == HttpClient::Outcome::kRunning) {
+      all_ended = false;
+      all_sent = all_sent && http_.is_sent(i);
+      continue;
+    }
+    Judge(call, i);
+    if (call->verdict == Verdict::kLost && !call->is_repeatable) return Fail();
+  }
+  if (all_ended) return EndAttempt(now_us);
+  if (is_sent_ || !all_sent) return;
+  is_sent_ = true;
+  // An endpoint that stays silent has its share of the time, if the others could do what this one was asked.
+  const int left = url_.endpoint_count - endpoints_tried_;
+  attempt_until_us_ = now_us + (until_us_ - now_us) / std::max(left, 1);
+}
+
+void CurlEtcdLink::Judge(Call* call, int index) noexcept {
+  const HttpClient::Outcome outcome = http_.outcome(index);
+  const bool was_sent = http_.is_sent(index);
+  is_garbled_ = outcome == HttpClient::Outcome::kGarbled;
+  call->verdict = was_sent ? Verdict::kLost : Verdict::kNotRun;
+  if (outcome != HttpClient::Outcome::kReplied) {
+    Explain("%s", http_.text());
+  } else if (!call->reply.Parse(http_.status(index), http_.body(index))) {
+    const std::string_view body = http_.body(index);
+    const size_t size = std::min(body.find_first_of("\r\n"), std::min(body.size(), size_t{120}));
+    Explain("unexpected reply (HTTP status %d): %.*s", http_.status(index), static_cast<int>(size), body.data());
+    is_garbled_ = true;
+  } else {
+    has_answered_ = true;
+    const EtcdReply& reply = call->reply;
+    if (IsAboutLogin(reply))
+      call->verdict = Verdict::kNotLoggedIn;
+    else if (reply.error_code() == wire::kEtcdOk || IsRefusal(reply))
+      call->verdict = Verdict::kReplied;
+    else if (Says(reply, "no leader"))
+      call->verdict = Verdict::kNotRun;
+    if (call->verdict != Verdict::kReplied) Explain("%s", reply.error());
+  }
+  if (call->verdict == Verdict::kLost) call->was_lost = true;
+}
+
+// No call of the attempt is under way any more, and what was lost may be repeated.
+void CurlEtcdLink::EndAttempt(int64_t now_us) noexcept {
+  bool all_replied = true, needs_login = false;
+  for (int i = 0; i < call_count_; ++i) {
+    all_replied = all_replied && calls_[i].verdict == Verdict::kReplied;
+    needs_login = needs_login || calls_[i].verdict == Verdict::kNotLoggedIn;
+    is_alive_ = is_alive_ || calls_[i].verdict == Verdict::kLost;
+  }
+  if (all_replied) {
+    known_[endpoint_] = addresses_[address_];
+    state_ = State::kDone;
+    stage_ = Stage::kIdle;
+    return;
+  }
+  if (needs_login) {
+    if (has_renewed_ || *url_.user == '\0' || !http_.Authorize({})) return Fail();
+    has_renewed_ = true;
+    has_token_ = false;
+    return Start(now_us);
+  }
+  if (has_answered_) {
+    is_alive_ = true;
+    return NextEndpoint(now_us);
+  }
+  if (!is_kept_) return NextAddress(now_us);
+  // What was kept from the last exchange is of no use any more.
+  Disconnect();
+  Approach(now_us);
+}
+
+// A call that must not be repeated is on its way.
+bool CurlEtcdLink::IsWaitingForUnrepeatable() const noexcept {
+  for (int i = 0; i < call_count_ && stage_ == Stage::kCalling; ++i)
+    if (calls_[i].verdict == Verdict::kPending && !calls_[i].is_repeatable && http_.is_sent(i)) return true;
+  return false;
+}
+
+void CurlEtcdLink::CheckTime(int64_t now_us) noexcept {
+  if (now_us >= until_us_) {
+    if (problem_[0] == '\0' || (stage_ == Stage::kCalling && is_sent_))
+      Explain(stage_ == Stage::kCalling && is_sent_ ? "no reply within %.3f s" : "no connection within %.3f s",
+              Seconds(until_us_ - begun_us_));
+    return Fail();
+  }
+  if (now_us < attempt_until_us_) return;
+  switch (stage_) {
+    case Stage::kResolving:
+      Explain("the host name could not be resolved within %.3f s", Seconds(access_.connect_timeout_us));
+      resolver_.Cancel();
+      return ConnectKnown(now_us);
+    case Stage::kLoggingIn:
+      Explain("no answer within %.3f s", Seconds(access_.connect_timeout_us));
+      return NextAddress(now_us);
+    case Stage::kCalling:
+      if (IsWaitingForUnrepeatable()) {
+        attempt_until_us_ = until_us_;
+        return;
+      }
+      Explain("no answer within %.3f s", Seconds(is_sent_ ? now_us - begun_us_ : access_.connect_timeout_us));
+      for (int i = 0; i < call_count_; ++i) {
+        if (calls_[i].verdict != Verdict::kPending || !http_.is_sent(i)) continue;
+        calls_[i].was_lost = true;
+        is_alive_ = true;
+      }
+      return is_sent_ ? NextEndpoint(now_us) : NextAddress(now_us);
+    case Stage::kPausing: return Approach(now_us);
+    case Stage::kIdle: return;
+  }
+}
+
+// Tries the host's next address, until each has had its turn.
+void CurlEtcdLink::NextAddress(int64_t now_us) noexcept {
+  if (++address_ >= address_count_) return NextEndpoint(now_us);
+  Connect(now_us);
+}
+
+// Tries the next endpoint, until each has had its turn. Another round makes sense only if one of them is alive.
+void CurlEtcdLink::NextEndpoint(int64_t now_us) noexcept {
+  Disconnect();
+  endpoint_ = (endpoint_ + 1) % url_.endpoint_count;
+  if (++endpoints_tried_ < url_.endpoint_count) return Approach(now_us);
+  if (!is_alive_) return Fail();
+  is_alive_ = false;
+  endpoints_tried_ = 0;
+  stage_ = Stage::kPausing;
+  attempt_until_us_ = now_us + pause_us_;
+  pause_us_ = std::min(2 * pause_us_, kMaxPauseUs);
+}
+
+void CurlEtcdLink::Fail() noexcept {
+  for (int i = 0; i < call_count_; ++i) {
+    const Call& call = calls_[i];
+    const bool is_under_way = stage_ == Stage::kCalling && call.verdict == Verdict::kPending && http_.is_sent(i);
+    if (call.was_lost || is_under_way) may_have_run_ = true;
+  }
+  Disconnect();
+  // Nothing says that this endpoint will do better next time.
+  endpoint_ = (endpoint_ + 1) % std::max(url_.endpoint_count, 1);
+  state_ = State::kFailed;
+}
+
+void CurlEtcdLink::Explain(const char* format, ...) noexcept {
+  char what[360];
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(what, sizeof what, format, arguments);
+  va_end(arguments);
+  wire::MakePrintable(what);  // may contain text from a server
+  char with[128];
+  snprintf(with, sizeof with, strchr(target().host, ':') != nullptr ? "[%.100s]:%u: " : "%.100s:%u: ", target().host,
+           static_cast<unsigned>(target().port));
+  wire::MakePrintable(with);
+  reason_at_ = strlen(with);
+  snprintf(problem_, sizeof problem_, "%s%s", with, what);
+}
+
+bool CurlEtcdLink::is_connected() noexcept {
+  if (state_ == State::kBusy || !http_.is_open()) return false;
+  if (http_.is_connected()) return true;
+  http_.Disconnect();
+  return false;
+}
+
+Wants CurlEtcdLink::wants(int64_t now_us) const noexcept {
+  if (state_ != State::kBusy) return {};
+  Wants wants;
+  if (stage_ == Stage::kResolving)
+    wants = resolver_.wants(now_us);
+  else if (stage_ != Stage::kPausing)
+    wants = http_.wants(now_us);
+  wants.wake_boot_us = std::min({wants.wake_boot_us, attempt_until_us_, until_us_});
+  return wants;
+}
+
+void CurlEtcdLink::Disconnect() noexcept {
+  http_.Disconnect();
+  resolver_.Cancel();
+  stage_ = Stage::kIdle;
+}
+
+void CurlEtcdLink::Close() noexcept {
+  Disconnect();
+  http_.Close();
+  for (Call& call : calls_) {
+    call.reply.Free();
+    call.body.Free();
+  }
+  call_count_ = 0;
+  has_token_ = false;
+  state_ = State::kIdle;
+}
+
+}  // namespace idgen::io

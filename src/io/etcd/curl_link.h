@@ -1,0 +1,114 @@
+// The link to a real etcd: finding an endpoint that answers, logging in, and what becomes of lost replies. HTTP is
+// HttpClient's.
+#pragma once
+
+#include "io/etcd/http_client.h"
+#include "io/etcd/link.h"
+#include "wire/etcd_url.h"
+
+namespace idgen::io {
+
+class CurlEtcdLink final : public EtcdLink {
+ public:
+  explicit CurlEtcdLink(Resolver& resolver) noexcept : resolver_(resolver) {}
+  CurlEtcdLink(const CurlEtcdLink&) = delete;
+  CurlEtcdLink& operator=(const CurlEtcdLink&) = delete;
+
+  // Whether this build has etcd as a store.
+  static bool Built() noexcept { return HttpClient::Built(); }
+
+  void Configure(const StoreAccess& access) noexcept override;
+  std::string_view key_prefix() const noexcept override { return url_.prefix; }
+  void NewExchange() noexcept override;
+  wire::EtcdBody& AddCall(const char* path, bool is_repeatable) noexcept override;
+  void Begin(int64_t now_us, int64_t until_us) noexcept override;
+  State Step(int64_t now_us) noexcept override;
+  const wire::EtcdReply& reply(int index) const noexcept override { return calls_[index].reply; }
+  int64_t store_now_ms() const noexcept override { return http_.date_ms(); }
+  bool may_have_run() const noexcept override { return may_have_run_; }
+  bool is_garbled() const noexcept override { return is_garbled_; }
+  uint64_t connection() const noexcept override { return http_.connection(); }
+  bool is_connected() noexcept override;
+  bool is_exchanging() const noexcept override { return state_ == State::kBusy && stage_ == Stage::kCalling; }
+  Wants wants(int64_t now_us) const noexcept override;
+  const char* problem() const noexcept override { return problem_; }
+  const char* reason() const noexcept override { return problem_ + reason_at_; }
+  void Close() noexcept override;
+
+ private:
+  enum class Stage : uint8_t { kIdle, kResolving, kLoggingIn, kCalling, kPausing };
+  // What became of one attempt at a call.
+  enum class Verdict : uint8_t {
+    kPending,
+    kReplied,
+    kNotRun,       // it did not reach an etcd that could carry it out
+    kNotLoggedIn,  // it needs a new token first
+    kLost,         // it may have been carried out
+  };
+  struct Call {
+    const char* path = "";
+    bool is_repeatable = false;
+    bool was_lost = false;  // in some attempt of the exchange
+    Verdict verdict = Verdict::kPending;
+    wire::EtcdBody body;
+    wire::EtcdReply reply;
+  };
+  static constexpr int kLogin = kMaxCalls;  // the index of the link's own call
+  static_assert(kLogin < HttpClient::kMaxRequests);
+
+  void Approach(int64_t now_us) noexcept;
+  void StepResolving(int64_t now_us) noexcept;
+  void ConnectKnown(int64_t now_us) noexcept;
+  void Connect(int64_t now_us) noexcept;
+  void Start(int64_t now_us) noexcept;
+  bool WriteLogin() noexcept;
+  void StartCalls(int64_t now_us) noexcept;
+  bool Post(int index, int64_t now_us) noexcept;
+  void StepLogin(int64_t now_us) noexcept;
+  void StepCalls(int64_t now_us) noexcept;
+  void Judge(Call* call, int index) noexcept;
+  void EndAttempt(int64_t now_us) noexcept;
+  void CheckTime(int64_t now_us) noexcept;
+  bool IsWaitingForUnrepeatable() const noexcept;
+  void NextAddress(int64_t now_us) noexcept;
+  void NextEndpoint(int64_t now_us) noexcept;
+  void Fail() noexcept;
+  void Disconnect() noexcept;
+  void Explain(const char* format, ...) noexcept __attribute__((format(printf, 2, 3)));
+
+  const wire::Endpoint& target() const noexcept { return url_.endpoints[endpoint_]; }
+
+  Resolver& resolver_;
+  HttpClient http_;
+  StoreAccess access_;
+  wire::EtcdUrl url_;  // of access_
+  State state_ = State::kIdle;
+  Stage stage_ = Stage::kIdle;
+  Call calls_[kMaxCalls + 1];
+  int call_count_ = 0;
+
+  int endpoint_ = 0;
+  int endpoints_tried_ = 0;
+  // The addresses of the endpoint that are to be tried, and those with which each endpoint worked last.
+  Address addresses_[Resolver::kMaxAddresses];
+  int address_count_ = 0;
+  int address_ = 0;
+  Address known_[wire::kMaxEndpoints];
+  bool is_kept_ = false;       // the attempt uses what an earlier exchange has opened
+  bool is_sent_ = false;       // every call of the attempt was sent
+  bool has_answered_ = false;  // the endpoint, in this attempt, though not with what was asked
+  bool is_alive_ = false;      // some endpoint of the round has answered or may have received a call
+  bool has_token_ = false;     // or needs none
+  bool has_renewed_ = false;   // the token, in this exchange
+  bool may_have_run_ = false;
+  bool is_garbled_ = false;
+  uint64_t attempts_ = 0;
+  int64_t attempt_until_us_ = 0;
+  int64_t pause_us_ = 0;
+  int64_t begun_us_ = 0;
+  int64_t until_us_ = 0;
+  char problem_[512] = {};
+  size_t reason_at_ = 0;
+};
+
+}  // namespace idgen::io
