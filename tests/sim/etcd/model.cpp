@@ -51,7 +51,7 @@ enum class Operation { kNone, kRange, kPut, kDelete, kTxn };
 
 // [key, end), or the key alone if `end` is empty. An end of one zero byte: without end.
 struct Interval {
-  std::string key, end;
+  std::string key = {}, end = {};
 
   bool Contains(std::string_view other) const {
     if (end.empty()) return other == key;
@@ -67,24 +67,24 @@ struct Compare {
   Target target = Target::kVersion;
   Relation relation = Relation::kEqual;
   int64_t number = 0;
-  std::string value;
+  std::string value = {};
 };
 
 struct Request;
 
 struct Txn {
-  std::vector<Compare> compares;
+  std::vector<Compare> compares = {};
   std::vector<Request> success, failure;
 };
 
 struct Request {
   Operation operation = Operation::kNone;
-  Interval keys;
-  std::string value;
+  Interval keys = {};
+  std::string value = {};
   int64_t lease = 0;
   int64_t limit = 0;
   bool keys_only = false, count_only = false;
-  Txn txn;
+  Txn txn = {};
 };
 
 // A transaction's branches as the compares before it choose them; nested ones in the order of the operations.
