@@ -276,7 +276,8 @@ void CurlEtcdLink::Judge(Call* call, int index) noexcept {
   } else if (!call->reply.Parse(http_.status(index), http_.body(index))) {
     const std::string_view body = http_.body(index);
     const size_t size = std::min(body.find_first_of("\r\n"), std::min(body.size(), size_t{120}));
-    Explain("unexpected reply (HTTP status %d): %.*s", http_.status(index), static_cast<int>(size), body.data());
+    Explain("unexpected reply (HTTP status %d)%s%.*s", http_.status(index), size > 0 ? ": " : "",
+            static_cast<int>(size), size > 0 ? body.data() : "");
     is_garbled_ = true;
   } else {
     has_answered_ = true;
