@@ -16,8 +16,7 @@ size_t SizeOf(const EtcdOp& op, int depth) {
   wire::EtcdKv kv;
   for (int i = 0; i < op.kv_count(); ++i) {
     Require(op.kv(i, &kv), "a record that is counted is there");
-    for (const char c : kv.key) size += static_cast<unsigned char>(c) != 256;
-    for (const char c : kv.value) size += static_cast<unsigned char>(c) != 256;
+    size += std::string(kv.key).size() + std::string(kv.value).size();  // reads every byte
   }
   Require(!op.kv(op.kv_count(), &kv) && !op.kv(-1, &kv), "no record is beyond the last");
   for (int i = 0; i < op.op_count(); ++i) {
@@ -41,7 +40,7 @@ void Read(int status, std::string_view body) {
   wire::EtcdKv kv;
   for (int i = 0; i < reply.kv_count(); ++i) {
     Require(reply.kv(i, &kv), "a record that is counted is there");
-    size += kv.key.size() + kv.value.size();
+    size += std::string(kv.key).size() + std::string(kv.value).size();
   }
   for (int i = 0; i < reply.op_count(); ++i) size += SizeOf(reply.op(i), 1);
   Require(size <= body.size(), "what was decoded is not longer than the reply");
