@@ -15,6 +15,7 @@
 #include <string>
 #include <type_traits>
 
+#include "certificate.h"
 #include "core/time.h"
 #include "fake_http.h"
 #include "io/clock.h"
@@ -114,8 +115,10 @@ class EtcdLinks : public testing::Test {
                         .events = static_cast<short>((wants.read ? POLLIN : 0) | (wants.write ? POLLOUT : 0)),
                         .revents = 0});
     for (const FakeHttp& server : servers_) server.AddTo(&polled);
+    if (own_ != nullptr) own_->AddTo(&polled);
     bool happened = wants.wake_boot_us <= Now();
     for (FakeHttp& server : servers_) happened = server.Step() || happened;
+    if (own_ != nullptr) happened = own_->Step() || happened;
     // On a busy machine the loopback takes its time, too.
     const bool is_withheld = std::any_of(std::begin(servers_), std::end(servers_),
                                          [](const FakeHttp& server) { return server.is_withholding(); });
@@ -145,6 +148,7 @@ class EtcdLinks : public testing::Test {
 
   NamedHosts hosts_;
   FakeHttp servers_[3];
+  FakeHttp* own_ = nullptr;  // of a test, besides
   std::string url_;
   StoreAccess access_;
   CurlEtcdLink link_;
@@ -616,6 +620,89 @@ TEST_F(EtcdLogins, TheTokenIsGoodForOtherEndpoints) {
   ASSERT_EQ(Call(true), State::kDone) << link_.problem();
   EXPECT_EQ(logins_, 1);
 }
+
+#ifdef IDGEN_TLS
+class EtcdTls : public EtcdLinks {
+ protected:
+  State CallOver(Certificate* certificate, const TlsFiles& files, const std::string& host = "127.0.0.1") {
+    FakeHttp server(certificate->context());
+    server.handle = [](const FakeRequest&) { return FakeReply{.bytes = Ok()}; };
+    own_ = &server;
+    access_.tls = files;
+    Configure("etcds://" + host + ":" + std::to_string(server.port()));
+    const State state = Call(false);
+    requests_ = server.requests;
+    link_.Close();
+    own_ = nullptr;
+    return state;
+  }
+  Certificate good_{"IP:127.0.0.1"};
+  std::vector<FakeRequest> requests_;
+};
+
+TEST_F(EtcdTls, ATrustedCertificateOfTheHostIsAccepted) {
+  EXPECT_EQ(CallOver(&good_, {.ca = {.path = good_.path()}}), State::kDone) << link_.problem();
+  Certificate named("DNS:store.example");
+  hosts_.addresses["store.example"] = {"127.0.0.1"};
+  EXPECT_EQ(CallOver(&named, {.ca = {.path = named.path()}}, "store.example"), State::kDone) << link_.problem();
+}
+
+TEST_F(EtcdTls, NothingIsSentToAServerThatIsNotTrusted) {
+  EXPECT_EQ(CallOver(&good_, {}), State::kFailed);
+  EXPECT_EQ(std::string(link_.reason()).find("the TLS certificate is not trusted: self"), 0u) << link_.reason();
+  Certificate other("IP:127.0.0.1");
+  EXPECT_EQ(CallOver(&other, {.ca = {.path = good_.path()}}), State::kFailed);
+  Certificate elsewhere("IP:127.0.0.2");
+  EXPECT_EQ(CallOver(&elsewhere, {.ca = {.path = elsewhere.path()}}), State::kFailed);
+  EXPECT_STREQ(link_.reason(), "the TLS certificate is not trusted: hostname mismatch");
+  Certificate expired("IP:127.0.0.1", -3600);
+  EXPECT_EQ(CallOver(&expired, {.ca = {.path = expired.path()}}), State::kFailed);
+  EXPECT_STREQ(link_.reason(), "the TLS certificate is not trusted: certificate has expired");
+  EXPECT_TRUE(requests_.empty());
+  EXPECT_FALSE(link_.may_have_run());
+}
+
+TEST_F(EtcdTls, TlsBefore12IsRefused) {
+  SSL_CTX_set_max_proto_version(good_.context(), TLS1_1_VERSION);
+  SSL_CTX_set_min_proto_version(good_.context(), TLS1_VERSION);
+  SSL_CTX_set_cipher_list(good_.context(), "ALL:@SECLEVEL=0");
+  EXPECT_EQ(CallOver(&good_, {.ca = {.path = good_.path()}}), State::kFailed);
+  EXPECT_EQ(std::string(link_.reason()).find("TLS: "), 0u) << link_.reason();
+}
+
+TEST_F(EtcdTls, TheClientShowsItsCertificate) {
+  Certificate client("DNS:client");
+  good_.Demand(client);
+  EXPECT_EQ(CallOver(&good_, {.ca = {.path = good_.path()},
+                              .certificate = {.path = client.path()},
+                              .key = {.path = client.key_path()}}),
+            State::kDone)
+      << link_.problem();
+  EXPECT_EQ(CallOver(&good_, {.ca = {.path = good_.path()}}), State::kFailed);
+  EXPECT_TRUE(requests_.empty());
+}
+
+TEST_F(EtcdTls, AFileThatCannotBeReadIsNamedByItsSetting) {
+  EXPECT_EQ(CallOver(&good_, {.ca = {.path = "/nonexistent", .setting = "a_ca"}}), State::kFailed);
+  EXPECT_STREQ(link_.reason(), "could not load the TLS authorities (\"a_ca\")");
+  EXPECT_EQ(CallOver(&good_, {.ca = {.path = good_.path()},
+                              .certificate = {.path = "/nonexistent", .setting = "a_certificate"},
+                              .key = {.path = good_.key_path(), .setting = "a_key"}}),
+            State::kFailed);
+  EXPECT_STREQ(link_.reason(), "could not load the TLS certificate (\"a_certificate\") or its key (\"a_key\")");
+}
+
+TEST_F(EtcdTls, AServerWithoutTlsIsRefused) {
+  Configure("etcds://" + Endpoint(0));
+  servers_[0].handle = [](const FakeRequest&) { return FakeReply{.bytes = Ok()}; };
+  link_.NewExchange();
+  link_.AddCall(kEtcdPut, false).Put("k", "");
+  link_.Begin(Now(), 0);
+  EXPECT_EQ(Finish(), State::kFailed);
+  EXPECT_FALSE(link_.may_have_run());
+  EXPECT_TRUE(servers_[0].requests.empty());
+}
+#endif
 
 }  // namespace
 }  // namespace idgen::io

@@ -50,7 +50,7 @@ class FakeHttp {
   int port() const { return port_; }
   int open() const { return static_cast<int>(connections_.size()); }
 
-  // A reply waits for requests that have not come.
+  // A reply waits for requests that have not come, or a request for the rest of itself.
   bool is_withholding() const {
     for (const Connection& connection : connections_)
       if (!connection.out.empty() && static_cast<int>(requests.size()) < connection.out.front().reply.after)

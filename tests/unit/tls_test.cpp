@@ -4,18 +4,15 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <unistd.h>
 
+#include "certificate.h"
 #include "io/socket.h"
 
 namespace idgen::io {
@@ -25,30 +22,6 @@ namespace {
 class Server {
  public:
   Server() {
-    EVP_PKEY* key = EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256");
-    X509* certificate = X509_new();
-    X509_set_version(certificate, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-    X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-    X509_set_pubkey(certificate, key);
-    X509_NAME* name = X509_get_subject_name(certificate);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("store"), -1, -1, 0);
-    X509_set_issuer_name(certificate, name);
-    X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "IP:127.0.0.1");
-    X509_add_ext(certificate, extension, -1);
-    X509_EXTENSION_free(extension);
-    X509_sign(certificate, key, EVP_sha256());
-    const int file = mkstemp(path_);
-    FILE* stream = fdopen(file, "w");
-    PEM_write_X509(stream, certificate);
-    fclose(stream);
-    context_ = SSL_CTX_new(TLS_server_method());
-    SSL_CTX_use_certificate(context_, certificate);
-    SSL_CTX_use_PrivateKey(context_, key);
-    X509_free(certificate);
-    EVP_PKEY_free(key);
-
     listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     auto* own = reinterpret_cast<sockaddr_in*>(&address_.storage);
     own->sin_family = AF_INET;
@@ -62,16 +35,14 @@ class Server {
   Server& operator=(const Server&) = delete;
   ~Server() {
     SSL_free(session_);
-    SSL_CTX_free(context_);
     close(fd_);
     close(listener_);
-    unlink(path_);
   }
 
   void Accept() {
     fd_ = accept(listener_, nullptr, nullptr);
     fcntl(fd_, F_SETFL, O_NONBLOCK);
-    session_ = SSL_new(context_);
+    session_ = SSL_new(certificate_.context());
     SSL_set_fd(session_, fd_);
     SSL_set_accept_state(session_);
   }
@@ -79,11 +50,10 @@ class Server {
   int Write(const std::string& bytes) { return SSL_write(session_, bytes.data(), static_cast<int>(bytes.size())); }
 
   const Address& address() const { return address_; }
-  const char* certificate() const { return path_; }
+  const char* certificate() const { return certificate_.path(); }
 
  private:
-  char path_[32] = "/tmp/idgen_tls_test.XXXXXX";
-  SSL_CTX* context_ = nullptr;
+  Certificate certificate_{"IP:127.0.0.1"};
   SSL* session_ = nullptr;
   Address address_;
   int listener_ = -1;
