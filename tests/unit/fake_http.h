@@ -53,7 +53,8 @@ class FakeHttp {
   // A reply waits for requests that have not come, or a request for the rest of itself.
   bool is_withholding() const {
     for (const Connection& connection : connections_)
-      if (!connection.out.empty() && static_cast<int>(requests.size()) < connection.out.front().reply.after)
+      if (!connection.in.empty() ||
+          (!connection.out.empty() && static_cast<int>(requests.size()) < connection.out.front().reply.after))
         return true;
     return false;
   }

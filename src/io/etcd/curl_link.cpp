@@ -90,6 +90,8 @@ void CurlEtcdLink::Begin(int64_t now_us, int64_t until_us) noexcept {
     Explain("%s", calls_[i].body.problem());
     return Fail();
   }
+  // Some versions of libcurl do not look whether the other side has closed a connection before they use it again.
+  if (http_.is_open() && !http_.is_connected()) http_.Disconnect();
   if (!http_.is_open()) return Approach(now_us);
   is_kept_ = true;
   Start(now_us);
@@ -374,7 +376,8 @@ void CurlEtcdLink::NextEndpoint(int64_t now_us) noexcept {
   Disconnect();
   endpoint_ = (endpoint_ + 1) % url_.endpoint_count;
   if (++endpoints_tried_ < url_.endpoint_count) return Approach(now_us);
-  if (!is_alive_) return Fail();
+  // A round that begins just before the time is up would only leave it open whether a call was carried out.
+  if (!is_alive_ || now_us + pause_us_ >= until_us_) return Fail();
   is_alive_ = false;
   endpoints_tried_ = 0;
   stage_ = Stage::kPausing;
