@@ -139,7 +139,7 @@ TEST(AboveMarks, AGenerationThatTheStoreHasLostStaysKnown) {
   EXPECT_EQ(marked.noted().generation, 7);
 }
 
-TEST(AboveMarks, AfterACrashTheWriterThatGaveWhatIsKnownIsBelieved) {
+TEST(AboveMarks, AfterACrashTheWriterThatGaveTheKnownValuesIsTrusted) {
   Marked marked({{110, 7}}, 132);
   EXPECT_EQ(marked.Take(), 110);
   EXPECT_TRUE(marked.host.losses.empty());
@@ -155,7 +155,7 @@ TEST(AboveMarks, AfterACrashAnotherWriterIsRaisedAboveWhatMayHaveBeenGiven) {
 
 // The values came over a connection that is gone, and the new one leads to the writer that is known: nobody knows who
 // gave the values.
-TEST(AboveMarks, AWriterOverANewerConnectionSaysNothingOfTheValues) {
+TEST(AboveMarks, AWriterOverANewerConnectionSaysNothingAboutTheValues) {
   Marked marked({{111, 7}, {133, 7}}, 132);
   marked.host.on_ask = [&](const Operation& operation) {
     if (operation.kind == Kind::kWriter) ++marked.host.connection;

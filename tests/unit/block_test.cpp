@@ -99,7 +99,7 @@ TEST(Block, OfASizeOfOneNeverGrows) {
   }
 }
 
-TEST(Block, HasWhatIsNeededAlsoBeyondTheSizeSetting) {
+TEST(Block, HasWhatIsNeededEvenBeyondTheSizeSetting) {
   Backend backend;
   backend.server.state->block_size = 4;
   EXPECT_EQ(backend.Refill(1000).count, 1000u);
@@ -147,7 +147,7 @@ TEST(Block, IsStaleFromItsExpiryOnTheCoarseClock) {
 }
 
 // It is half the price of an id: neither a used-up block nor one of a single position costs it.
-TEST(Block, ReadsTheCoarseClockOnlyWhereAgeMatters) {
+TEST(Block, ReadsTheCoarseClockOnlyIfAgeMatters) {
   Backend backend;
   Position position = 0;
   backend.Refill(1);
@@ -181,7 +181,7 @@ TEST(Block, WhatIsDroppedIsCountedAsLost) {
   EXPECT_EQ(backend.slot.lost, 4u);
 }
 
-TEST(Block, ARefillDropsTheRestOfTheBlockBefore) {
+TEST(Block, ARefillDropsTheRestOfThePreviousBlock) {
   Backend backend;
   const Reservation first = backend.Refill(5);
   EXPECT_GE(backend.Refill().start, first.start + 5);
@@ -246,7 +246,7 @@ TEST(Block, SettlingMovesEveryCounterToTheLinesTotals) {
   EXPECT_EQ(totals.waits, 2u);
 }
 
-TEST(Block, AClaimedSlotKeepsNothingOfItsFormerProcess) {
+TEST(Block, AClaimedSlotKeepsNothingOfItsPreviousProcess) {
   Backend backend;
   backend.Refill(5);
   backend.slot.waits = 2;

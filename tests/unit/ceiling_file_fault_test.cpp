@@ -176,7 +176,7 @@ TEST(CeilingFile, ADeclarationCutShortCanBeRepeated) {
   }
 }
 
-TEST(CeilingFile, ALeftoverThatCannotBeRemovedIsNotTakenForTheFile) {
+TEST(CeilingFile, ALeftoverThatCannotBeRemovedIsNotMistakenForTheFile) {
   MemoryDisk disk;
   disk.SetContents(kTemporary, "left over");
   CeilingFile file(disk, kDirectory, 0600);

@@ -40,14 +40,14 @@ void FlipBit(MemoryDisk& disk, size_t offset) {
   disk.SetContents(kPath, bytes);
 }
 
-TEST(CeilingFile, IsMissingWhereThereIsNone) {
+TEST(CeilingFile, IsMissingIfThereIsNone) {
   MemoryDisk disk;
   const FileView view = ReadAfresh(disk);
   EXPECT_EQ(view.state, FileState::kMissing);
   EXPECT_EQ(view.ceiling_ms, 0);
 }
 
-TEST(CeilingFile, SaysWhatWasWrittenLast) {
+TEST(CeilingFile, ReturnsWhatWasWrittenLast) {
   MemoryDisk disk;
   CeilingFile file(disk, kDirectory, 0600);
   for (int64_t ceiling_ms = 1000; ceiling_ms < 10000; ceiling_ms += 1000) {
@@ -60,7 +60,7 @@ TEST(CeilingFile, SaysWhatWasWrittenLast) {
   file.Close();
 }
 
-TEST(CeilingFile, GoesOnFromWhatItRead) {
+TEST(CeilingFile, ContinuesFromWhatItRead) {
   MemoryDisk disk;
   for (int64_t ceiling_ms = 1000; ceiling_ms < 6000; ceiling_ms += 1000) {
     CeilingFile file(disk, kDirectory, 0600);
@@ -74,13 +74,13 @@ TEST(CeilingFile, GoesOnFromWhatItRead) {
 }
 
 // A clean stop releases less than the ceiling before.
-TEST(CeilingFile, TheNewerRecordCountsAlsoWhenItIsLower) {
+TEST(CeilingFile, TheNewerRecordCountsEvenIfItIsLower) {
   MemoryDisk disk;
   WriteAll(disk, {3000, 4000, 1000});
   EXPECT_EQ(ReadAfresh(disk).ceiling_ms, 1000);
 }
 
-TEST(CeilingFile, IsNewWhileNoCeilingWasEverGiven) {
+TEST(CeilingFile, IsNewUntilACeilingIsRecorded) {
   MemoryDisk disk;
   WriteAll(disk, {0});
   EXPECT_EQ(ReadAfresh(disk).state, FileState::kNew);
@@ -98,7 +98,7 @@ TEST(CeilingFile, InAnotherInodeIsACopy) {
 }
 
 // The number of an inode is given out again when its file is gone.
-TEST(CeilingFile, UnderTheInodeNumberThatItNamesButBornAtAnotherTimeIsACopy) {
+TEST(CeilingFile, WithTheSameInodeNumberButAnotherBirthTimeIsACopy) {
   MemoryDisk disk;
   disk.born_ns = 1700000000000000001;
   WriteAll(disk, {3000, 4000});
@@ -106,7 +106,7 @@ TEST(CeilingFile, UnderTheInodeNumberThatItNamesButBornAtAnotherTimeIsACopy) {
   EXPECT_EQ(ReadAfresh(disk).state, FileState::kCopy);
 }
 
-TEST(CeilingFile, WhereTheFileSystemTellsNoTimeOfBirthTheInodeDecides) {
+TEST(CeilingFile, WithoutBirthTimesTheInodeDecides) {
   for (const bool told_when_written : {false, true}) {
     MemoryDisk disk;
     disk.born_ns = told_when_written ? 1700000000000000001 : 0;
@@ -131,7 +131,7 @@ TEST(CeilingFile, OfAnotherSystemIsNotOurs) {
   EXPECT_EQ(view.ceiling_ms, 4000);
 }
 
-TEST(CeilingFile, FromAnotherTimelineTellsAPromotion) {
+TEST(CeilingFile, FromAnotherTimelineShowsAPromotion) {
   MemoryDisk disk;
   WriteAll(disk, {3000, 4000, 1000});
   const FileView view = ReadAfresh(disk, kPromotedCluster);
@@ -140,7 +140,7 @@ TEST(CeilingFile, FromAnotherTimelineTellsAPromotion) {
 }
 
 // A backup copied over the file leaves inode and timeline as they were, but brings another label.
-TEST(CeilingFile, FromBeforeAnotherBackupTellsARestore) {
+TEST(CeilingFile, FromBeforeAnotherBackupShowsARestore) {
   MemoryDisk disk;
   constexpr const char* kLabel = "data/backup_label.old";
   const auto cluster = [&disk] {
@@ -163,7 +163,7 @@ TEST(CeilingFile, FromBeforeAnotherBackupTellsARestore) {
   EXPECT_EQ(ReadAfresh(disk, kCluster).state, FileState::kOwn) << "a label that was tidied away proves nothing";
 }
 
-TEST(CeilingFile, KeepsWhoseCeilingItIsAndWhatOthersHad) {
+TEST(CeilingFile, RecordsWhoseCeilingItIsAndWhatOthersHad) {
   MemoryDisk disk;
   CeilingFile file(disk, kDirectory, 0600);
   ASSERT_EQ(file.Write(kCluster, Ceiling{.ceiling_ms = 5000, .source = 77, .past_ms = 3000}), 0);
@@ -252,7 +252,7 @@ TEST(CeilingFile, WithRecordsThatAreNotNeighboursIsDamaged) {
   EXPECT_EQ(view.ceiling_ms, 5000);
 }
 
-TEST(CeilingFile, ThatWasDamagedIsWrittenAnew) {
+TEST(CeilingFile, ThatWasDamagedIsWrittenAgain) {
   MemoryDisk disk;
   WriteAll(disk, {1000, 2000, 3000});
   FlipBit(disk, 20);
@@ -292,7 +292,7 @@ TEST(CeilingFile, IsNeverReplacedByANewServersDeclaration) {
   }
 }
 
-TEST(CeilingFile, ADeclarationSaysThatThereIsAFile) {
+TEST(CeilingFile, ADeclarationReportsAnExistingFile) {
   MemoryDisk disk;
   WriteAll(disk, {1000});
   CeilingFile file(disk, kDirectory, 0600);

@@ -25,7 +25,7 @@ TEST(Ceiling, IsDueWhenHalfTheWindowIsUsedUp) {
   EXPECT_TRUE(kRule.Due(ceiling_ms, kNowMs + 5001));
 }
 
-TEST(Ceiling, IsDueWhereThereIsNone) { EXPECT_TRUE(kRule.Due(0, kNowMs)); }
+TEST(Ceiling, IsDueIfThereIsNone) { EXPECT_TRUE(kRule.Due(0, kNowMs)); }
 
 // A unit is at most window / 2 + max_ahead: as long as no raise is due, the running tick lies below the ceiling.
 TEST(Ceiling, LeavesTheRunningTickOfTheLongestUnitUntilItIsDue) {

@@ -62,14 +62,14 @@ TEST(GeneratorDefinition, FieldsAreReadFromTheHighestBitDown) {
   EXPECT_EQ(Of("datacenter:4,time:3").layout, Of(" region : 4 ,\ttime:3\n").layout);
 }
 
-TEST(GeneratorDefinition, ParsingLeavesNothingOfAFormerLayout) {
+TEST(GeneratorDefinition, ParsingLeavesNothingOfAPreviousLayout) {
   Layout layout = Of("time:41,region:5,worker:5,sequence:12").layout;
   layout.fixed = 77;
   ASSERT_EQ(ParseLayout("time:41,worker:10", &layout).kind, Kind::kNone);
   EXPECT_EQ(layout, Of("time:41,worker:10").layout);
 }
 
-TEST(GeneratorDefinition, RefusesWhatIsNoLayout) {
+TEST(GeneratorDefinition, RefusesInvalidLayouts) {
   for (const char* text : {"", "   ", "\t"}) EXPECT_EQ(Parse(text).kind, Kind::kEmpty) << text;
   for (const char* text : {"time", "time:", "time:x", "time:4x", "time:-1", "time:+1", "time:1000", ",", "time:41,",
                            "time:41,,worker:3", "time:4 1", "time:41;worker:3"})
@@ -101,7 +101,7 @@ TEST(GeneratorDefinition, WhatIsWrittenIsReadAsTheSame) {
     EXPECT_EQ(Written(Of(text).layout), text);
 }
 
-TEST(GeneratorDefinition, IssuesOnlyWhereTimeComesFirstAndWorkersDiffer) {
+TEST(GeneratorDefinition, IssuesOnlyIfTimeComesFirstAndWorkersDiffer) {
   EXPECT_EQ(Issuable(Of("worker:10,time:41")), Obstacle::kTimeNotFirst);
   EXPECT_EQ(Issuable(Of("time:41,sequence:12")), Obstacle::kNoWorker);
   EXPECT_EQ(Issuable(Of("time:41,worker:5", 0, 999)), Obstacle::kUnit);
@@ -123,7 +123,7 @@ TEST(GeneratorDefinition, A64BitLayoutIssuesWhileItsHighestBitIsZero) {
   EXPECT_EQ(LineLayout(kDefaultLayout), kDefaultLayout);
 }
 
-TEST(GeneratorDefinition, TheLastTickIsThatOfTheTimeFieldWhereverItStands) {
+TEST(GeneratorDefinition, TheLastTickIsThatOfTheTimeFieldWhereverItIs) {
   for (const char* text : {"sequence:32,time:32", "worker:31,sequence:1,time:32", "sequence:31,time:32,worker:1"}) {
     const GeneratorDefinition last = Of(text);
     EXPECT_EQ(LastTick(last.layout), (uint64_t{1} << 32) - 1) << text;
@@ -183,7 +183,7 @@ TEST(GeneratorDefinition, ReadsTicksThatAreShorterThanAMillisecond) {
   EXPECT_EQ(Decode(cockroach.layout, id).worker, 7u);
 }
 
-TEST(GeneratorDefinition, ATimeThatNoNumberSaysIsNone) {
+TEST(GeneratorDefinition, ATimeThatNoNumberRepresentsIsNone) {
   EXPECT_EQ(TimestampUs(Of("time:63", 0, 86400000000), INT64_MAX), std::nullopt);
   EXPECT_EQ(TimestampUs(Of("time:63", 1, 1), INT64_MAX), std::nullopt);
   EXPECT_EQ(TimestampUs(Of("time:63", 0, 1), INT64_MAX), INT64_MAX);

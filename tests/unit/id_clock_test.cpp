@@ -96,7 +96,7 @@ TEST(IdClock, TwoLargeStepsDoNotShareTheirWait) {
   EXPECT_TRUE(machine.Pass(kPersistUs - 1).taken);
 }
 
-TEST(IdClock, SaysOnceThatAStepIsHeld) {
+TEST(IdClock, ReportsOnceThatAStepIsHeld) {
   Machine machine;
   EXPECT_TRUE(machine.Step(kTenYearsUs).held);
   EXPECT_FALSE(machine.Pass(kUsPerSecond).held);
@@ -111,7 +111,7 @@ TEST(IdClock, IsNotPulledBackAtOnce) {
   EXPECT_EQ(machine.Ahead(), 3600 * kUsPerSecond);
 }
 
-TEST(IdClock, IsSlewedByATenthOfTheTimeGoneBy) {
+TEST(IdClock, IsSlewedByATenthOfTheElapsedTime) {
   Machine machine;
   machine.Step(-60 * kUsPerSecond);
   machine.Pass(kUsPerSecond);
@@ -120,7 +120,7 @@ TEST(IdClock, IsSlewedByATenthOfTheTimeGoneBy) {
   EXPECT_EQ(machine.Ahead(), 60 * kUsPerSecond - kUsPerSecond * 3 / 20);
 }
 
-TEST(IdClock, IsSlewedByHalfOfTheTimeGoneByWhileAMinuteAhead) {
+TEST(IdClock, IsSlewedByHalfOfTheElapsedTimeWhileAMinuteAhead) {
   Machine machine;
   machine.Step(-71 * kUsPerSecond);
   for (int i = 0; i < 44; ++i) machine.Pass(kUsPerSecond / 2);
@@ -129,7 +129,7 @@ TEST(IdClock, IsSlewedByHalfOfTheTimeGoneByWhileAMinuteAhead) {
   EXPECT_EQ(machine.Ahead(), 60 * kUsPerSecond - kUsPerSecond / 20);
 }
 
-TEST(IdClock, IsSlewedByHalfOfMaxAheadAtTheMost) {
+TEST(IdClock, IsSlewedByAtMostHalfOfMaxAhead) {
   for (const int64_t ahead_s : {60, 3600}) {
     Machine machine;
     machine.Step(-ahead_s * kUsPerSecond);
@@ -147,7 +147,7 @@ TEST(IdClock, IsSlewedDownToTheWallClockAndNoFurther) {
   EXPECT_EQ(machine.Ahead(), 0);
 }
 
-TEST(IdClock, DoesNotSlewWhereNoTimeHasGoneBy) {
+TEST(IdClock, DoesNotSlewIfNoTimeHasPassed) {
   Machine machine;
   machine.Step(-kUsPerSecond);
   machine.Step(0);
@@ -179,7 +179,7 @@ TEST(IdClock, IsRaisedToAFloorAndNeverLoweredToOne) {
   EXPECT_EQ(machine.Ahead(), 9 * kUsPerSecond);
 }
 
-TEST(IdClock, GoesOnWithAPublishedOffset) {
+TEST(IdClock, ContinuesWithAPublishedOffset) {
   Machine machine;
   machine.clock.Resume(kWallUs - kBootUs + 9 * kUsPerSecond, machine.now);
   EXPECT_EQ(machine.Ahead(), 9 * kUsPerSecond);
@@ -196,7 +196,7 @@ TEST(IdClock, ADifferenceOfTwoMillisecondsIsNoStep) {
   EXPECT_EQ(machine.Step(-2 * kUsPerMs - 1).back_us, 2 * kUsPerMs + 1);
 }
 
-TEST(Persistence, HoldsAfterThirtySecondsOfOneStory) {
+TEST(Persistence, HoldsAfterThirtySecondsOfTheSameDifference) {
   Persistence persistence;
   EXPECT_FALSE(persistence.Holds(100, 0, 10));
   EXPECT_TRUE(persistence.pending());
@@ -204,7 +204,7 @@ TEST(Persistence, HoldsAfterThirtySecondsOfOneStory) {
   EXPECT_TRUE(persistence.Holds(90, 30 * kUsPerSecond, 10));
 }
 
-TEST(Persistence, StartsAgainWhenTheStoryWandersEitherWay) {
+TEST(Persistence, StartsAgainWhenTheDifferenceChangesEitherWay) {
   for (const int64_t other : {111, 89}) {
     Persistence persistence;
     persistence.Holds(100, 0, 10);

@@ -42,7 +42,7 @@ TEST(KeepMarks, ARecordThatCouldNotBeWrittenIsWrittenLater) {
   TestHost host;
   const uint64_t write = NoteValue(host, "a", 5);
   host.writes_that_fail = 1;
-  EXPECT_THROW(SyncMarks(host, write, INT64_MAX), Raised);
+  EXPECT_THROW(SyncMarks(host, write, INT64_MAX), CallFailed);
   EXPECT_EQ(host.progress.keeper.load(), host.self());
   Abandon(host);
   EXPECT_EQ(host.progress.keeper.load(), 0u);
@@ -56,7 +56,7 @@ TEST(KeepMarks, AFileThatCannotBeOpenedSyncsNothing) {
   TestHost host;
   const uint64_t write = NoteValue(host, "a", 5);
   host.is_disk_broken = true;
-  EXPECT_THROW(SyncMarks(host, write, INT64_MAX), Raised);
+  EXPECT_THROW(SyncMarks(host, write, INT64_MAX), CallFailed);
   Abandon(host);
   EXPECT_EQ(host.progress.synced.load(), 0u);
 }
@@ -65,7 +65,7 @@ TEST(KeepMarks, ACancelEndsTheWait) {
   TestHost host;
   const uint64_t write = NoteValue(host, "a", 5);
   host.is_cancelled = true;
-  EXPECT_THROW(SyncMarks(host, write, INT64_MAX), Raised);
+  EXPECT_THROW(SyncMarks(host, write, INT64_MAX), CallFailed);
   EXPECT_EQ(host.progress.keeper.load(), 0u);
 }
 

@@ -265,7 +265,7 @@ TEST(KeeperLease, AFailureDoesNotWithdraw) {
 }
 
 // Not only at the next interval: the time until the ceiling is what there is.
-TEST(KeeperLease, AFailedRenewalIsTriedAgainAsSoonAsTheSourceSays) {
+TEST(KeeperLease, AFailedRenewalIsRetriedAsSoonAsTheSourceSays) {
   Alone world;
   world.Start();
   world.lease.fails = true;
@@ -314,7 +314,7 @@ TEST(KeeperLease, WaitsAsLongAsTheSourceSays) {
   }
 }
 
-TEST(KeeperLease, AStopDoesNotWaitForTheNextTry) {
+TEST(KeeperLease, AStopDoesNotWaitForTheNextRetry) {
   Alone world;
   world.Start();
   world.lease.fails = true;
@@ -325,7 +325,7 @@ TEST(KeeperLease, AStopDoesNotWaitForTheNextTry) {
   EXPECT_TRUE(world.keeper->stopped());
 }
 
-TEST(KeeperLease, NoWorkerToBeHadIsNoFailure) {
+TEST(KeeperLease, NoAvailableWorkerIsNotAFailure) {
   Alone world;
   world.book.workers = 0;
   world.Run(kMsPerMinute);
@@ -360,7 +360,7 @@ TEST(KeeperLease, ALostLeaseIsWithdrawnAndSealedBeforeAnythingIsAsked) {
   EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kNoIdentity);
 }
 
-TEST(KeeperLease, ALostLeaseIsClaimedAnew) {
+TEST(KeeperLease, ALostLeaseIsClaimedAgain) {
   Alone world;
   world.Start();
   world.lease.Deprive();
@@ -373,7 +373,7 @@ TEST(KeeperLease, ALostLeaseIsClaimedAnew) {
   EXPECT_EQ(world.Reserve().worker, 1u);
 }
 
-TEST(KeeperLease, ALeaseThatIsLostBeforeItsFirstRaiseIsClaimedAnew) {
+TEST(KeeperLease, ALeaseThatIsLostBeforeItsFirstRaiseIsClaimedAgain) {
   Alone world;
   world.wishes.asked_for = false;
   world.Turn();
@@ -397,7 +397,7 @@ TEST(KeeperLease, ALeaseThatIsLostAgainAndAgainNeverPublishesTheOldWorker) {
   EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kNoIdentity);
 }
 
-TEST(KeeperLease, IdsDoNotGoBackOverALoss) {
+TEST(KeeperLease, IdsDoNotGoBackAfterALoss) {
   Alone world;
   world.Start();
   world.UseUp();
@@ -409,7 +409,7 @@ TEST(KeeperLease, IdsDoNotGoBackOverALoss) {
 
 // ---- clocks
 
-TEST(KeeperLease, IsShortOfCeilingWhereItsClockLeadsTheStores) {
+TEST(KeeperLease, IsShortOfCeilingIfItsClockLeadsTheStores) {
   Alone world;
   world.wall_ms += kQuarantineMs + kMsPerMinute;
   world.Start();
@@ -470,7 +470,7 @@ TEST(KeeperLease, ARefusedLeaseIsGivenBackAndAnotherIsClaimed) {
   EXPECT_EQ(world.FirstIdMs(), world.wall_ms);
 }
 
-TEST(KeeperLease, ARefusedLeaseIsTakenWhenTheOperatorGivesItsFloorUp) {
+TEST(KeeperLease, ARefusedLeaseIsTakenWhenTheOperatorGivesUpItsFloor) {
   for (const int64_t after_ms : {int64_t{100}, int64_t{kHourMs}}) {
     Alone world;
     world.book.records[0].ceiling_ms = kNowMs + 2 * kMsPerDay;
@@ -512,7 +512,7 @@ TEST(KeeperLease, AWallClockFarAheadOfTheStoreMustPersist) {
   EXPECT_TRUE(world.keeper->view().short_of_ceiling);
 }
 
-TEST(KeeperLease, APersistingClockCountsOnWhileAnotherSourceIsTaken) {
+TEST(KeeperLease, AChangeOfTheSourceDoesNotRestartTheWaitForAClock) {
   Alone world;
   world.wall_ms += 31 * kMsPerDay;
   world.Run(29900);
@@ -535,7 +535,7 @@ TEST(KeeperLease, AnOldFloorIsNoReasonToDoubtTheClock) {
 }
 
 // No id was given while the store refused its time, so that nothing is lost.
-TEST(KeeperLease, AClockThatLedNothingAnywhereIsSetRightAtOnce) {
+TEST(KeeperLease, AClockThatNoIdHasFollowedIsCorrectedAtOnce) {
   Alone world;
   world.wall_ms += 365 * kMsPerDay;
   world.Run(kMsPerMinute);
@@ -572,7 +572,7 @@ TEST(KeeperLease, AClockThatIsAheadWhileIdsFlowIsSlewed) {
 }
 
 // Its line goes only forward, whatever the clocks say by now.
-TEST(KeeperLease, IsShortOfCeilingWhereItsIdsOfBeforeAreAheadOfTheStore) {
+TEST(KeeperLease, IsShortOfCeilingIfItsEarlierIdsAreAheadOfTheStore) {
   Alone world;
   world.wall_ms = world.book.now_ms += kHourMs;
   world.Start();
@@ -618,7 +618,7 @@ TEST(KeeperLease, AnotherSourceIsClaimedFromAfterTheOldWasReleasedTo) {
   EXPECT_EQ(world.Asked(Kind::kRelease), 1);
 }
 
-TEST(KeeperLease, AReleaseThatFailsDoesNotKeepFromTheNewSource) {
+TEST(KeeperLease, AFailedReleaseDoesNotPreventTheNewSource) {
   Alone world;
   world.Start();
   world.wishes.source = 78;
@@ -762,7 +762,7 @@ TEST(KeeperLease, AStopThatCannotReachTheStoreStops) {
   EXPECT_EQ(world.Count(Event::Kind::kReleased), 0);
 }
 
-TEST(KeeperLease, AKeeperMadeAnewGoesOnWithItsIdentity) {
+TEST(KeeperLease, ANewKeeperContinuesWithItsIdentity) {
   Alone world;
   world.Start();
   const core::Reservation last = world.Reserve();
@@ -776,7 +776,7 @@ TEST(KeeperLease, AKeeperMadeAnewGoesOnWithItsIdentity) {
   EXPECT_EQ(world.FirstIdMs(), world.wall_ms);
 }
 
-TEST(KeeperLease, AKeeperMadeAnewWithdrawsAnIdentityThatIsNotItsOwn) {
+TEST(KeeperLease, ANewKeeperWithdrawsAnIdentityThatIsNotItsOwn) {
   Alone world;
   world.Start();
   const core::Position last = world.Reserve().start;

@@ -129,7 +129,7 @@ TEST(Keeper, StartsAtTheFloorAndNotAtTheClock) {
             core::PositionAt(kTenMs, kNowMs + 30000));
 }
 
-TEST(Keeper, StartsAtTheClockWhereThatIsPastTheFloor) {
+TEST(Keeper, StartsAtTheClockIfThatIsPastTheFloor) {
   World world(Past::kKnown, kNowMs - 1);
   world.Start();
   EXPECT_EQ(world.FirstIdMs(), kNowMs);
@@ -165,7 +165,7 @@ TEST(Keeper, WaitsForAFloorFurtherAheadUntilItIsAMinute) {
   EXPECT_EQ(world.FirstIdMs(), kNowMs + kMsPerMinute + 1000);
 }
 
-TEST(Keeper, WaitsMaxAheadAndTheWindowAtTheMost) {
+TEST(Keeper, WaitsAtMostMaxAheadAndTheWindow) {
   World world(Past::kKnown, kNowMs + kHourMs);
   world.Run(kLeadMs - 1);
   EXPECT_FALSE(world.Published());
@@ -205,7 +205,7 @@ TEST(Keeper, RefusesAFloorMoreThanADayAhead) {
   EXPECT_EQ(world.Reserve().outcome, ReservationOutcome::kNoIdentity);
 }
 
-TEST(Keeper, ARefusedFloorIsRunFromWhenTheClockIsCorrected) {
+TEST(Keeper, ARefusedFloorIsUsedOnceTheClockIsCorrected) {
   World world(Past::kKnown, kNowMs + 2 * kMsPerDay);
   world.Run(kMsPerMinute);
   world.wall_ms += 2 * kMsPerDay;
@@ -228,7 +228,7 @@ TEST(Keeper, ARefusedFloorIsGivenUpWhenTheOperatorSaysSo) {
   EXPECT_EQ(world.Last(Event::Kind::kFloorForgotten).floor_ms, floor_ms);
 }
 
-TEST(Keeper, AFloorThatIsRunFromIsNotGivenUp) {
+TEST(Keeper, AFloorInUseIsNotGivenUp) {
   World world(Past::kKnown, kNowMs + 30000);
   world.wishes.forget_floor = true;
   world.Start();
@@ -258,7 +258,7 @@ TEST(Keeper, AWallClockTenYearsAheadAtTheStartLeavesNoTraceOnceCorrected) {
   EXPECT_EQ(world.source.ceiling_ms, kNowMs + 20000 + kLeadMs);
 }
 
-TEST(Keeper, OneWhoGivesUpAFloorIsNotBelievedOverADoubtedClock) {
+TEST(Keeper, GivingUpAFloorDoesNotSettleADoubtedClock) {
   World world(Past::kKnown, kNowMs - 31 * kMsPerDay);
   world.wishes.forget_floor = true;
   world.Run(29999);

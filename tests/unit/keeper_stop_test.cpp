@@ -67,7 +67,7 @@ TEST(Keeper, AServerThatWasUpForLongWithoutAnIdStartsAtOnceAfterACleanRestart) {
   EXPECT_TRUE(restarted.Published()) << "held back by the floor " << world.source.ceiling_ms;
 }
 
-TEST(Keeper, AStopReleasesToTheFloorWhereNothingWasReserved) {
+TEST(Keeper, AStopReleasesToTheFloorIfNothingWasReserved) {
   World world(Past::kKnown, kNowMs + 30000);
   core::FindOrMakeLine<core::PlainMemory>(*world.state, kOneSecond);
   world.Start();
@@ -87,7 +87,7 @@ TEST(Keeper, AStopNeverReleasesAboveTheCeiling) {
   EXPECT_EQ(world.source.ceiling_ms, kNowMs + kLeadMs);
 }
 
-TEST(Keeper, AStopThatCannotBeWrittenStopsAllTheSame) {
+TEST(Keeper, AStopThatCannotBeWrittenStopsAnyway) {
   World world;
   world.Start();
   world.source.error = EIO;
@@ -99,7 +99,7 @@ TEST(Keeper, AStopThatCannotBeWrittenStopsAllTheSame) {
   EXPECT_EQ(world.Count(Event::Kind::kReleased), 0);
 }
 
-TEST(Keeper, AStopDoesNotWaitForTheRaiseThatIsUnderWay) {
+TEST(Keeper, AStopDoesNotWaitForARaiseInProgress) {
   World world;
   world.Start();
   world.source.silent = true;
@@ -152,7 +152,7 @@ TEST(Keeper, AStoppedKeeperStaysStopped) {
   EXPECT_EQ(world.source.requests.size(), asked);
 }
 
-TEST(Keeper, ACleanRestartGoesOnWithoutAWaitAndWithoutARepeat) {
+TEST(Keeper, ACleanRestartContinuesWithoutAWaitOrARepeat) {
   World world;
   world.Start();
   const core::Reservation last = world.Reserve(1, 100);
@@ -187,7 +187,7 @@ TEST(Keeper, ACrashedServersSuccessorStartsAtItsCeiling) {
   EXPECT_GE(successor.line.next, world.line.next);
 }
 
-TEST(Keeper, ASecondKeeperGoesOnWithAPublishedIdentity) {
+TEST(Keeper, ASecondKeeperContinuesWithAPublishedIdentity) {
   World world;
   world.Start();
   const core::Reservation last = world.Reserve(1, 10);

@@ -125,7 +125,7 @@ TEST(LeaseSource, AClaimThatFailedOrWasBusyIsRepeatedWithItsToken) {
   EXPECT_EQ(world.store.requests.size(), 4u);
 }
 
-TEST(LeaseSource, AnotherWorkerProcessGoesOnWithTheToken) {
+TEST(LeaseSource, AnotherWorkerProcessContinuesWithTheToken) {
   SourceWorld world;
   world.Claim();
   LeaseSource successor(world.store, world.memo, MakeToken);
@@ -266,7 +266,7 @@ TEST(LeaseSource, TheLastExpiryIsOfThisAcquisition) {
 }
 
 // Goes on only with a published identity that came, by an answered token, from where the settings still point.
-TEST(LeaseSource, AnotherWorkerProcessGoesOnWithNothingElse) {
+TEST(LeaseSource, AnotherWorkerProcessContinuesWithNothingElse) {
   const struct {
     bool has_identity, same_source, leased, has_token, worker_known, goes_on, keeps_token;
   } cases[] = {
@@ -348,7 +348,7 @@ TEST(LeaseSource, ARequestThatIsSupersededIsNotAnswered) {
 
 // ---- releases
 
-TEST(LeaseSource, AReleaseNamesTheWorkerWhereItIsKnown) {
+TEST(LeaseSource, AReleaseNamesTheWorkerIfItIsKnown) {
   SourceWorld world;
   world.Submit(Kind::kClaim);
   world.Submit(Kind::kRelease);
@@ -412,7 +412,7 @@ TEST(LeaseSource, BacksOffWithJitterAndABound) {
   EXPECT_GT(std::unique(waits.begin() + 6, waits.end()) - waits.begin(), 30) << "it has no jitter";
 }
 
-TEST(LeaseSource, BacksOffLessWhereTheTtlIsShort) {
+TEST(LeaseSource, BacksOffLessIfTheTtlIsShort) {
   SourceWorld world;
   world.source.SetRules({.ttl_ms = 3000, .release_within_us = kReleaseWithinUs});
   for (int i = 0; i < 40; ++i) EXPECT_LE(world.Ask(Kind::kClaim, {}).retry_after_us, 200 * kUsPerMs);
@@ -447,7 +447,7 @@ TEST(LeaseSource, WaitsUntilTheStoreSaid) {
 }
 
 // A worker id may be released, or the prefix declared new, before then.
-TEST(LeaseSource, WaitsForABusyStoreAboutASecondAtTheMost) {
+TEST(LeaseSource, WaitsForABusyStoreForAboutASecondAtMost) {
   SourceWorld world;
   for (const int64_t for_ms : {int64_t{30000}, int64_t{1001}, int64_t{0}, int64_t{-5000}, kNowMs}) {
     const int64_t wait_us = world.Ask(Kind::kClaim, SourceWorld::Busy(Why::kQuarantine, for_ms)).retry_after_us;
@@ -456,7 +456,7 @@ TEST(LeaseSource, WaitsForABusyStoreAboutASecondAtTheMost) {
   }
 }
 
-TEST(LeaseSource, ClaimsAnewSoonAfterALoss) {
+TEST(LeaseSource, ClaimsAgainSoonAfterALoss) {
   SourceWorld world;
   world.Claim();
   const int64_t wait_us = world.Ask(Kind::kRaise, SourceWorld::Lost(Why::kForgotten)).retry_after_us;
@@ -464,7 +464,7 @@ TEST(LeaseSource, ClaimsAnewSoonAfterALoss) {
   EXPECT_LE(wait_us, 20 * kUsPerMs);
 }
 
-TEST(LeaseSource, BacksOffWhereEachLeaseIsLostAgain) {
+TEST(LeaseSource, BacksOffIfEachLeaseIsLostAgain) {
   SourceWorld world;
   const auto lose = [&world] {
     world.Claim();
@@ -485,7 +485,7 @@ TEST(LeaseSource, BacksOffWhereEachLeaseIsLostAgain) {
       << "that one had lasted";
 }
 
-TEST(LeaseSource, RenewsEveryTwoSecondsOrOftenerWhereTheTtlOrTheWindowIsShort) {
+TEST(LeaseSource, RenewsEveryTwoSecondsOrMoreOftenIfTheTtlOrTheWindowIsShort) {
   EXPECT_EQ(LeaseSource::RenewEveryUs(60000, 40000), 2 * kUsPerSecond);
   EXPECT_EQ(LeaseSource::RenewEveryUs(30000, 20000), 2 * kUsPerSecond);
   EXPECT_EQ(LeaseSource::RenewEveryUs(3000, 2000), 200 * kUsPerMs);
@@ -494,7 +494,7 @@ TEST(LeaseSource, RenewsEveryTwoSecondsOrOftenerWhereTheTtlOrTheWindowIsShort) {
 
 // ---- a store that is set up again
 
-TEST(LeaseSource, ResubmitRepeatsTheRequestUnderWay) {
+TEST(LeaseSource, ResubmitRepeatsTheRequestInProgress) {
   SourceWorld world;
   world.store.silent = true;
   world.Submit(Kind::kClaim);
@@ -511,7 +511,7 @@ TEST(LeaseSource, ResubmitRepeatsTheRequestUnderWay) {
   EXPECT_EQ(world.store.requests.back().token, world.Token());
 }
 
-TEST(LeaseSource, ResubmitDoesNothingWhenNoRequestIsUnderWay) {
+TEST(LeaseSource, ResubmitDoesNothingIfNoRequestIsInProgress) {
   SourceWorld world;
   world.source.Resubmit(world.Now());
   world.Claim();
@@ -578,7 +578,7 @@ TEST(LeaseSource, ShowsFailuresSinceTheFirst) {
   EXPECT_EQ(view.failing_since_ms, 0);
 }
 
-TEST(LeaseSource, ShowsWhyNoWorkerIsToBeHad) {
+TEST(LeaseSource, ShowsWhyNoWorkerIsAvailable) {
   SourceWorld world;
   world.Ask(Kind::kClaim, SourceWorld::Busy(Why::kFull, 3000));
   EXPECT_EQ(world.source.view().busy, Why::kFull);
@@ -601,7 +601,7 @@ TEST(LeaseSource, ShowsWhyTheLastLeaseWasLost) {
 
 // ---- a server that has the leased worker id as its static one
 
-TEST(LeaseSource, ARenewalTellsOfAServerWithTheSameStaticWorkerId) {
+TEST(LeaseSource, ARenewalReportsAServerWithTheSameStaticWorkerId) {
   SourceWorld world;
   world.Claim(7);
   StoreReply renewed = SourceWorld::Renewed(kNowMs + 5000);

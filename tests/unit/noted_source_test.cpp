@@ -104,7 +104,7 @@ TEST(NotedSource, WithoutAFileTheLeasesFloorIsEnough) {
   EXPECT_EQ(answer.floor_ms, kNowMs);
 }
 
-TEST(NotedSource, ALeaseBeginsAboveWhatWasIssuedUnderAStaticWorkerId) {
+TEST(NotedSource, ALeaseStartsAboveWhatWasIssuedUnderAStaticWorkerId) {
   MemoryDisk disk;
   RaiseStatic(disk, kNowMs + 60000);
   const SourceAnswer answer = Source(disk).Claim();
@@ -112,7 +112,7 @@ TEST(NotedSource, ALeaseBeginsAboveWhatWasIssuedUnderAStaticWorkerId) {
   EXPECT_EQ(answer.past, Past::kKnown);
 }
 
-TEST(NotedSource, AStaticWorkerIdBeginsAboveWhatWasLeased) {
+TEST(NotedSource, AStaticWorkerIdStartsAboveWhatWasLeased) {
   MemoryDisk disk;
   {
     Source source(disk);
@@ -124,7 +124,7 @@ TEST(NotedSource, AStaticWorkerIdBeginsAboveWhatWasLeased) {
   EXPECT_EQ(ClaimStatic(disk).past, Past::kKnown);
 }
 
-TEST(NotedSource, AnotherStoresLeaseBeginsAboveTheFirsts) {
+TEST(NotedSource, AnotherStoresLeaseStartsAboveTheFirstOnes) {
   MemoryDisk disk;
   RaiseStatic(disk, kNowMs + 60000);
   {
@@ -136,7 +136,7 @@ TEST(NotedSource, AnotherStoresLeaseBeginsAboveTheFirsts) {
 }
 
 // The store sees to that, and a crash loop must not lead further and further.
-TEST(NotedSource, TheSameLeaseIsBoundByOtherSourcesAlone) {
+TEST(NotedSource, TheSameLeaseIsBoundOnlyByOtherSources) {
   MemoryDisk disk;
   RaiseStatic(disk, kNowMs + 5000);
   for (int life = 0; life < 5; ++life) {
@@ -147,7 +147,7 @@ TEST(NotedSource, TheSameLeaseIsBoundByOtherSourcesAlone) {
   EXPECT_EQ(ClaimStatic(disk).floor_ms, kNowMs + 26000 + kMarginMs);
 }
 
-TEST(NotedSource, WhatWasLeasedInALifeBeforeStaysNoted) {
+TEST(NotedSource, WhatWasLeasedInAnEarlierLifeStaysNoted) {
   MemoryDisk disk;
   for (const int64_t ceiling_ms : {kNowMs + 90000, kNowMs + 20000}) {
     Source source(disk);
@@ -158,7 +158,7 @@ TEST(NotedSource, WhatWasLeasedInALifeBeforeStaysNoted) {
   EXPECT_EQ(ClaimStatic(disk).floor_ms, kNowMs + 90000 + kMarginMs);
 }
 
-TEST(NotedSource, AReleaseLetsAStaticWorkerIdGoOnAtOnce) {
+TEST(NotedSource, AfterAReleaseAStaticWorkerIdStartsAtOnce) {
   MemoryDisk disk;
   Source source(disk);
   source.Claim();
@@ -175,7 +175,7 @@ TEST(NotedSource, AReleaseOfNothingWritesNothing) {
   EXPECT_TRUE(disk.Names().empty());
 }
 
-TEST(NotedSource, AnotherSourceIsReadForAgain) {
+TEST(NotedSource, AnotherSourceReadsTheFileAgain) {
   MemoryDisk disk;
   Source source(disk);
   source.Claim();
@@ -208,7 +208,7 @@ TEST(NotedSource, APromotedStandbyOfTheSameLeaseWaitsForNothing) {
 }
 
 // The original may have gone on under its static worker id, which may be leased now.
-TEST(NotedSource, OfAForeignStaticPastTheWorstIsTaken) {
+TEST(NotedSource, AForeignStaticPastIsAssumedToBeTheWorst) {
   MemoryDisk disk;
   RaiseStatic(disk, kNowMs - 100000);
   Source source(disk, kPromotedCluster);
@@ -222,7 +222,7 @@ TEST(NotedSource, OfAForeignStaticPastTheWorstIsTaken) {
   EXPECT_EQ(Source(disk, kPromotedCluster).Claim().floor_ms, kNowMs + kUncertainLeadMs) << "and it is remembered";
 }
 
-TEST(NotedSource, ADamagedFileIsTakenForTheWorst) {
+TEST(NotedSource, ADamagedFileIsAssumedToBeTheWorst) {
   MemoryDisk disk;
   RaiseStatic(disk, kNowMs + 5000);
   disk.SetContents("data/idgen.ceiling", "");
@@ -380,7 +380,7 @@ TEST(NotedSource, AStaticPastBoundsAFencedLeaseAndTheOtherWayRound) {
 
 // ---- the disk
 
-TEST(NotedSource, NothingIsGrantedThatTheFileDoesNotHold) {
+TEST(NotedSource, NothingIsGrantedBeyondWhatTheFileSays) {
   MemoryDisk disk;
   Source source(disk);
   source.Claim();

@@ -65,13 +65,13 @@ TEST(Position, TimeOfGivesTheStartOfTheTick) {
   EXPECT_EQ(TimeOf(kTenMs, PositionAt(kTenMs, tick_ms) + 256), tick_ms + 10);
 }
 
-TEST(Position, NextTickStaysOnlyWhereTheTickHasNotBegun) {
+TEST(Position, NextTickStaysOnlyIfTheTickHasNotBegun) {
   EXPECT_EQ(NextTick(kTenMs, 256), 256u);
   EXPECT_EQ(NextTick(kTenMs, 257), 512u);
   EXPECT_EQ(NextTick(kTenMs, 511), 512u);
 }
 
-TEST(Position, ALayoutWithoutSequenceHasOnePositionATick) {
+TEST(Position, ALayoutWithoutSequenceHasOnePositionPerTick) {
   Layout layout = kTenMs;
   layout.sequence = {};
   EXPECT_EQ(PositionAt(layout, layout.epoch_ms + 25), 2u);
@@ -79,7 +79,7 @@ TEST(Position, ALayoutWithoutSequenceHasOnePositionATick) {
   EXPECT_EQ(TimeOf(layout, 2), layout.epoch_ms + 20);
 }
 
-TEST(Position, ComposePutsTimeWorkerAndSequenceWhereTheLayoutSays) {
+TEST(Position, ComposePutsTimeWorkerAndSequenceAsTheLayoutSays) {
   const Position position = PositionOfTick(kDefaultLayout, 1) + 5;
   EXPECT_EQ(Compose(kDefaultLayout, position, 3), (1 << 22) + (3 << 12) + 5);
 }

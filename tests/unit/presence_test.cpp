@@ -62,7 +62,7 @@ struct PresenceWorld {
   Presence presence{store, token, MakeToken};
 };
 
-TEST(Presence, SaysItsWorkerIdAndCeilingWithOneToken) {
+TEST(Presence, AnnouncesItsWorkerIdAndCeilingWithOneToken) {
   PresenceWorld world;
   world.Beat();
   world.ceiling_ms = 4712;
@@ -76,7 +76,7 @@ TEST(Presence, SaysItsWorkerIdAndCeilingWithOneToken) {
   EXPECT_STREQ(world.store.requests[1].token, world.token);
 }
 
-TEST(Presence, SaysItNoMoreOftenThanItIsTold) {
+TEST(Presence, AnnouncesNoMoreOftenThanTold) {
   PresenceWorld world;
   world.Beat();
   for (int i = 0; i < 10; ++i) world.presence.Turn(world.Now(), world.worker, world.ceiling_ms);
@@ -84,7 +84,7 @@ TEST(Presence, SaysItNoMoreOftenThanItIsTold) {
   EXPECT_EQ(world.presence.wants(world.boot_us).wake_boot_us, world.boot_us + kEveryUs);
 }
 
-TEST(Presence, AProcessThatIsStartedAgainKeepsTheToken) {
+TEST(Presence, ARestartedProcessKeepsTheToken) {
   PresenceWorld world;
   world.Beat();
   const std::string before = world.token;
@@ -162,7 +162,7 @@ TEST(Presence, AnotherWorkerIdHasNoRivalYet) {
   EXPECT_TRUE(world.rival().seen());
 }
 
-TEST(Presence, StoppedItAsksNothing) {
+TEST(Presence, AsksNothingWhenStopped) {
   PresenceWorld world;
   world.store.silent = true;
   world.Beat();

@@ -46,7 +46,7 @@ TEST(Printable, IsCutBeforeAnEscapeThatDoesNotFit) {
   EXPECT_EQ(Printable("abc", 1), "");
 }
 
-TEST(Printable, TheRoomForAnyTextSuffices) {
+TEST(Printable, TheSizeForAnyTextSuffices) {
   const std::string worst(100, '\xff');
   EXPECT_EQ(Printable(worst, PrintableBytes(worst.size())).size(), 400u);
 }

@@ -120,7 +120,7 @@ TEST(RedisLeaseStore, AForgottenScriptIsSentWhole) {
   EXPECT_EQ(world.At(kRedis).Verbs(), "EVALSHA EVAL");
 }
 
-TEST(RedisLeaseStore, WithoutLeaveToLoadTheScriptIsSentWholeEachTime) {
+TEST(RedisLeaseStore, WithoutPermissionToLoadTheScriptIsSentWholeEachTime) {
   StoreWorld world;
   world.At(kRedis).answers["SCRIPT"] = "-NOPERM this user has no permissions\r\n";
   world.Says(kAcquired);
@@ -137,7 +137,7 @@ TEST(RedisLeaseStore, AServerWithoutScriptsIsAFailure) {
 }
 
 // ASKING holds for the command that follows it, which has to be the one with the key.
-TEST(RedisLeaseStore, AKeyThatIsAboutToMoveIsAskedForWithoutACommandBetween) {
+TEST(RedisLeaseStore, AskingDirectlyPrecedesTheScriptOfAKeyThatIsBeingMoved) {
   StoreWorld world;
   world.Says("-ASK 1 10.0.0.2:6379\r\n");
   FakeRedis& other = world.At("10.0.0.2:6379");
@@ -186,7 +186,7 @@ TEST(RedisLeaseStore, SendsEachVerbsArguments) {
   EXPECT_EQ(world.LastArguments(), (Command{"declare new", ttl}));
 }
 
-TEST(RedisLeaseStore, OnlyTheOperatorsWordMakesAStoreDurable) {
+TEST(RedisLeaseStore, OnlyTheOperatorDeclaresAStoreDurable) {
   StoreWorld world;
   world.Says(kRenewed);
   world.Ask(Kind::kRenew);
@@ -199,7 +199,7 @@ TEST(RedisLeaseStore, OnlyTheOperatorsWordMakesAStoreDurable) {
 std::string First(const Command& command) { return command.at(command.size() - 2); }
 std::string First(StoreWorld& world) { return First(world.LastArguments()); }
 
-TEST(RedisLeaseStore, TellsTheFirstRenewalOverAConnection) {
+TEST(RedisLeaseStore, MarksTheFirstRenewalOverAConnection) {
   StoreWorld world;
   world.Says(kRenewed);
   for (const char* first : {"1", "0"}) {
@@ -212,7 +212,7 @@ TEST(RedisLeaseStore, TellsTheFirstRenewalOverAConnection) {
 }
 
 // A server that was restarted knows no script: that renewal is the one that must say it.
-TEST(RedisLeaseStore, TellsTheFirstRenewalAlsoWhereTheScriptIsForgotten) {
+TEST(RedisLeaseStore, MarksTheFirstRenewalEvenIfTheScriptIsForgotten) {
   StoreWorld world;
   world.Says(kRenewed);
   world.Ask(Kind::kRenew);
@@ -224,7 +224,7 @@ TEST(RedisLeaseStore, TellsTheFirstRenewalAlsoWhereTheScriptIsForgotten) {
 }
 
 // After a fail-over the old master says MOVED, and the new one must hear it at the latest in the next renewal.
-TEST(RedisLeaseStore, TellsTheFirstRenewalAlsoWhereTheKeyHasMoved) {
+TEST(RedisLeaseStore, MarksTheFirstRenewalEvenIfTheKeyHasMoved) {
   StoreWorld world;
   world.Says(kRenewed);
   for (int i = 0; i < 2; ++i) world.Ask(Kind::kRenew);
@@ -299,7 +299,7 @@ TEST(RedisLeaseStore, ReadsAnAcquisition) {
   EXPECT_EQ(reply.memory, StoreMemory::kLimited);
 }
 
-TEST(RedisLeaseStore, NoticesWhatBecomesOfRecordsWhenMemoryRunsShort) {
+TEST(RedisLeaseStore, ReadsWhetherRecordsMayBeEvicted) {
   StoreWorld world;
   for (const auto& [policy, memory] : {std::pair{"allkeys-lru", StoreMemory::kEvicts},
                                        {"allkeys-random", StoreMemory::kEvicts},
@@ -324,7 +324,7 @@ TEST(RedisLeaseStore, ReadsARenewal) {
   EXPECT_EQ(reply.store_now_ms, kNowMs);
 }
 
-TEST(RedisLeaseStore, ReadsWhyNoWorkerIsToBeHad) {
+TEST(RedisLeaseStore, ReadsWhyNoWorkerIsAvailable) {
   StoreWorld world;
   for (const auto& [text, why] : {std::pair{"quarantine", Why::kQuarantine},
                                   {"crashes", Why::kCrashes},
@@ -462,7 +462,7 @@ TEST(RedisLeaseStore, ControlCharactersDoNotReachTheProblem) {
   EXPECT_TRUE(clean()) << world.store.problem();
 }
 
-TEST(RedisLeaseStore, ATimeThatNoCeilingCanBeIsAFailure) {
+TEST(RedisLeaseStore, ATimeThatIsNoPossibleCeilingIsAFailure) {
   StoreWorld world;
   for (const char* time : {"0017592186044416", "9999999999999999"}) {
     world.Says(Array({"ok", "5", time, kNow, kNow, ""}));
@@ -504,7 +504,7 @@ TEST(RedisLeaseStore, AnEmptyPrefixHasNoRecords) {
   EXPECT_EQ(world.store.record_count(), 0u);
 }
 
-TEST(RedisLeaseStore, ARecordThatIsNoneIsLeftOut) {
+TEST(RedisLeaseStore, AnUnreadableRecordIsLeftOut) {
   const std::string good = "0001767225621000|0001767225630000|" + std::string(kToken) + "|0001767225600000|holder";
   StoreWorld world;
   StoreRecord record;

@@ -123,7 +123,7 @@ TEST(RedisLink, ThePasswordFileGoesBeforeTheUrl) {
   EXPECT_EQ(world.At(kFirst).heard[0], (Command{"AUTH", "app", "from the file"}));
 }
 
-TEST(RedisLink, APasswordFileThatIsOfNoUseIsAProblem) {
+TEST(RedisLink, AnUnusablePasswordFileIsAProblem) {
   const PasswordFile large(std::string(512, 'x'));
   for (const char* path : {"/nonexistent/password", "/tmp", large.path()}) {
     RedisWorld world;
@@ -143,7 +143,7 @@ TEST(RedisLink, ARefusedLogInFailsAndSendsNothingMore) {
   EXPECT_EQ(world.At(kFirst).Verbs(), "AUTH");
 }
 
-TEST(RedisLink, TellsWhyALogInIsRefusedButNotThePassword) {
+TEST(RedisLink, ReportsWhyALoginIsRefusedButNotThePassword) {
   const std::string refused = "10.0.0.1:6379: the login is refused: ";
   const std::string hidden = " (the rest is hidden because it may repeat the password)";
   for (const std::string told :
@@ -170,7 +170,7 @@ TEST(RedisLink, ErrorsAreRepliesToo) {
   EXPECT_EQ(world.link.reply(0)->type, REDIS_REPLY_ERROR);
 }
 
-TEST(RedisLink, AnErrorThatPassesIsAFailure) {
+TEST(RedisLink, ATransientErrorIsAFailure) {
   for (const char* error : {"LOADING Redis is loading", "CLUSTERDOWN The cluster is down", "NOREPLICAS Not enough",
                             "MISCONF Errors writing", "MASTERDOWN Link", "BUSY Redis is busy"}) {
     RedisWorld world;
@@ -191,8 +191,9 @@ TEST(RedisLink, NamesTheSettingsWhenAPasswordIsRequired) {
     world.access.password_file.setting = "the.file";
     world.link.Configure(world.access);
     EXPECT_EQ(world.Exchange(), State::kFailed);
-    EXPECT_EQ(world.Problem(),
-              "10.0.0.1:6379: the store requires a password: set one in \"the.url\", or in the file that \"the.file\" names");
+    EXPECT_EQ(
+        world.Problem(),
+        "10.0.0.1:6379: the store requires a password: set one in \"the.url\", or in the file that \"the.file\" names");
   }
 }
 
@@ -221,7 +222,7 @@ TEST(RedisLink, AFailedExchangeIsFollowedByAnotherOverANewConnection) {
   EXPECT_EQ(world.Problem(), "");
 }
 
-TEST(RedisLink, GivesUpWhatIsUnderWay) {
+TEST(RedisLink, GivesUpAnExchangeInProgress) {
   RedisWorld world;
   world.At(kFirst).mute = true;
   world.Begin({"OLD"});
@@ -234,7 +235,7 @@ TEST(RedisLink, GivesUpWhatIsUnderWay) {
 
 // ---- what a server says too much
 
-TEST(RedisLink, AReplyTooManyIsNotTakenForTheNext) {
+TEST(RedisLink, AnExtraReplyIsNotMistakenForTheNext) {
   RedisWorld world;
   world.At(kFirst).answers["ONE"] = "+one\r\n+one\r\n";
   world.At(kFirst).answers["TWO"] = "+two\r\n";
@@ -243,7 +244,7 @@ TEST(RedisLink, AReplyTooManyIsNotTakenForTheNext) {
   EXPECT_EQ(world.Reply(), "two");
 }
 
-TEST(RedisLink, AReplyThatComesLaterIsNotTakenForTheNext) {
+TEST(RedisLink, ALateReplyIsNotMistakenForTheNext) {
   RedisWorld world;
   ASSERT_EQ(world.Exchange(), State::kDone);
   world.transport.inbox = "+late\r\n";
@@ -252,7 +253,7 @@ TEST(RedisLink, AReplyThatComesLaterIsNotTakenForTheNext) {
   EXPECT_EQ(world.Reply(), "two");
 }
 
-TEST(RedisLink, AReplyToTheLogInTooManyIsNotTakenForTheExchanges) {
+TEST(RedisLink, AnExtraReplyToTheLoginIsNotMistakenForTheExchanges) {
   RedisWorld world("redis://:p@10.0.0.1");
   world.At(kFirst).answers["AUTH"] = "+OK\r\n+OK\r\n";
   world.At(kFirst).answers["ONE"] = "+one\r\n";
@@ -355,7 +356,7 @@ TEST(RedisLink, AConnectTimeoutAboveTheExchangesDoesNotExtendIt) {
   EXPECT_EQ(world.Problem(), "10.0.0.1:6379: no connection within 5.000 s");
 }
 
-TEST(RedisLink, WantsNothingWhileNothingIsUnderWay) {
+TEST(RedisLink, WantsNothingWhileNothingIsInProgress) {
   RedisWorld world;
   EXPECT_EQ(world.link.wants(world.now_us).wake_boot_us, kNever);
   ASSERT_EQ(world.Exchange(), State::kDone);
@@ -413,7 +414,7 @@ TEST(RedisLink, AHostThatAnswersNothingIsLeftAtTheNextExchange) {
   EXPECT_EQ(world.transport.opened.back(), kSecond);
 }
 
-TEST(RedisLink, AHostThatIsOfNoUseIsLeftAtTheNextExchange) {
+TEST(RedisLink, AnUnusableHostIsLeftAtTheNextExchange) {
   for (const char* answer :
        {"-LOADING Redis is loading\r\n", "-MASTERDOWN Link with MASTER is down\r\n", "garbage\r\n"}) {
     RedisWorld world("redis://10.0.0.1,10.0.0.2");
@@ -431,7 +432,7 @@ TEST(RedisLink, AReplicaIsLeftForTheNextHost) {
 }
 
 // What Redis before 7 answers where a script writes.
-TEST(RedisLink, AReplicaOfOldIsLeftForTheNextHost) {
+TEST(RedisLink, AReplicaOfAnOldVersionIsLeftForTheNextHost) {
   RedisWorld world("redis://10.0.0.1,10.0.0.2");
   world.At(kFirst).answers["EVAL"] =
       "-ERR Error running script (call to f_0123): @user_script:31: @user_script: 31: -READONLY You can't write "
@@ -555,7 +556,7 @@ TEST(RedisLink, FollowsMovedAndStaysThere) {
   EXPECT_EQ(world.At(kSecond).Verbs(), "PING PING");
 }
 
-TEST(RedisLink, LogsInWhereItIsMovedTo) {
+TEST(RedisLink, LogsInToTheServerThatItIsMovedTo) {
   RedisWorld world("redis://app:secret@10.0.0.1");
   world.At(kFirst).answers["PING"] = "-MOVED 1234 10.0.0.2:6379\r\n";
   EXPECT_EQ(world.Exchange(), State::kDone);
@@ -605,7 +606,7 @@ TEST(RedisLink, EndlessMovedIsAFailure) {
   EXPECT_LE(world.transport.opened.size(), 6u);
 }
 
-TEST(RedisLink, AMovedToADeadServerIsAFailureAndTheNextExchangeBeginsAnew) {
+TEST(RedisLink, AMovedToADeadServerIsAFailureAndTheNextExchangeStartsOver) {
   RedisWorld world;
   world.At(kFirst).answers["PING"] = "-MOVED 1 10.0.0.2:6379\r\n";
   world.At(kSecond).door = Door::kRefuses;
@@ -616,7 +617,7 @@ TEST(RedisLink, AMovedToADeadServerIsAFailureAndTheNextExchangeBeginsAnew) {
   EXPECT_EQ(world.transport.opened.back(), kFirst);
 }
 
-TEST(RedisLink, AServerThatFailsAfterAMoveIsLookedForAnew) {
+TEST(RedisLink, AServerThatFailsAfterAMoveIsLookedUpAgain) {
   RedisWorld world;
   world.At(kFirst).answers["PING"] = "-MOVED 1 10.0.0.2:6379\r\n";
   ASSERT_EQ(world.Exchange(), State::kDone);

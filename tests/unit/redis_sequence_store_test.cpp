@@ -51,7 +51,7 @@ class World : public RedisWorld {
   std::vector<Answer> answers;
 };
 
-TEST(RedisSequenceStore, AsksAPlainIncrbyWhereNoRuleNeedsMore) {
+TEST(RedisSequenceStore, AsksAPlainIncrbyIfNoRuleNeedsMore) {
   World world;
   world.At(kFirst).answers["INCRBY"] = Int(5);
   ASSERT_EQ(world.Ask({.definition = {}, .count = 3}), State::kDone);
@@ -102,7 +102,7 @@ TEST(RedisSequenceStore, AsksForASegmentWithItsGenerationAndNumber) {
   EXPECT_EQ(world.answers[0].number_before, 1763650000000000);
 }
 
-TEST(RedisSequenceStore, ASegmentWithoutAGenerationOrNumberIsNone) {
+TEST(RedisSequenceStore, ASegmentWithoutAGenerationOrNumberIsRejected) {
   for (const std::string& reply : {Array({"ok", "100"}), Array({"ok", "100", "x"}), Int(100), Array({"ok", "100", "7"}),
                                    Array({"ok", "100", "7", "", ""}), Array({"ok", "100", "7", "8", "x"})}) {
     World world;
@@ -112,7 +112,7 @@ TEST(RedisSequenceStore, ASegmentWithoutAGenerationOrNumberIsNone) {
   }
 }
 
-TEST(RedisSequenceStore, GivesBackWhatNobodyGot) {
+TEST(RedisSequenceStore, ReturnsUnusedValues) {
   World world;
   world.At(kFirst).answers["EVAL"] = Array({"ok", "1", "7"});
   const Operation operation = {.kind = Kind::kReturn,
@@ -129,7 +129,7 @@ TEST(RedisSequenceStore, GivesBackWhatNobodyGot) {
   EXPECT_TRUE(world.answers[0].had);
 }
 
-TEST(RedisSequenceStore, AsksTheScriptBySumOnceItIsKnown) {
+TEST(RedisSequenceStore, CallsTheScriptByItsSumOnceItIsLoaded) {
   World world;
   world.At(kFirst).answers["EVAL"] = world.At(kFirst).answers["EVALSHA"] = Array({"ok", "1"});
   ASSERT_EQ(world.Ask({.definition = kCounted}), State::kDone);
@@ -159,7 +159,7 @@ TEST(RedisSequenceStore, WhatTheStoreSaysIsPrintable) {
   }
 }
 
-TEST(RedisSequenceStore, AsksTheScriptWhereAnIncrbyWouldOverflow) {
+TEST(RedisSequenceStore, CallsTheScriptIfAnIncrbyWouldOverflow) {
   World world;
   world.At(kFirst).answers["INCRBY"] = "-ERR increment or decrement would overflow\r\n";
   world.At(kFirst).answers["EVAL"] = Array({"full", "9223372036854775806"});
@@ -212,7 +212,7 @@ TEST(RedisSequenceStore, FollowsOnlyTheKeysThatAreElsewhere) {
   EXPECT_EQ(world.At(kSecond).heard.size(), 1u);
 }
 
-TEST(RedisSequenceStore, SaysWhatTheStoreSays) {
+TEST(RedisSequenceStore, ReportsTheStoresErrors) {
   const struct {
     const char* reply;
     Outcome outcome;
@@ -236,7 +236,7 @@ TEST(RedisSequenceStore, SaysWhatTheStoreSays) {
   }
 }
 
-TEST(RedisSequenceStore, BelievesNoAnswerThatCannotBe) {
+TEST(RedisSequenceStore, RejectsImpossibleAnswers) {
   const Definition definition = {.start = 3, .step = 4, .max_value = 20, .cycle = true};
   for (const std::string& reply :
        {Array({"ok", "2"}), Array({"ok", "21"}), Array({"ok", "07"}), Array({"ok", "-1"}), Array({"ok"}), Int(7),
@@ -248,7 +248,7 @@ TEST(RedisSequenceStore, BelievesNoAnswerThatCannotBe) {
   }
 }
 
-TEST(RedisSequenceStore, NeverAsksAgainWhatMayHaveBeenCarriedOut) {
+TEST(RedisSequenceStore, NeverRepeatsARequestThatMayHaveBeenCarriedOut) {
   World world;
   world.At(kFirst).mute = true;
   EXPECT_EQ(world.Ask({.definition = {}}), State::kFailed);
@@ -256,7 +256,7 @@ TEST(RedisSequenceStore, NeverAsksAgainWhatMayHaveBeenCarriedOut) {
   EXPECT_EQ(world.At(kFirst).heard.size(), 1u);
 }
 
-TEST(RedisSequenceStore, KnowsThatSomeKeysHaveTheirValuesWhereAnotherFails) {
+TEST(RedisSequenceStore, KnowsThatSomeKeysHaveTheirValuesIfAnotherFails) {
   World world;
   world.At(kSecond).door = FakeRedis::Door::kRefuses;
   world.At(kFirst).answers_by = [](const Command& command) {
@@ -289,7 +289,7 @@ TEST(RedisSequenceStore, EndsWhenItsTimeIsUp) {
   EXPECT_EQ(mute.now_us - begun_us, core::kUsPerSecond);
 }
 
-TEST(RedisSequenceStore, LooksForAnotherServerWhereThisOneIsAReplica) {
+TEST(RedisSequenceStore, LooksForAnotherServerIfThisOneIsAReplica) {
   World world("redis://10.0.0.1,10.0.0.2");
   world.At(kFirst).answers["INCRBY"] = "-READONLY You can't write against a read only replica.\r\n";
   world.At(kSecond).answers["INCRBY"] = Int(1);
@@ -352,7 +352,7 @@ TEST(RedisSequenceStore, AsksForManyGenerationsAtOnce) {
   }
 }
 
-TEST(RedisSequenceStore, AsksForGenerationsOfVeryManyKeysByParts) {
+TEST(RedisSequenceStore, AsksForGenerationsOfVeryManyKeysInParts) {
   World world;
   std::string all = "*" + std::to_string(kMaxGenerations) + "\r\n";
   for (int i = 0; i < kMaxGenerations; ++i) all += Bulk("7");
@@ -369,7 +369,7 @@ TEST(RedisSequenceStore, AsksForGenerationsOfVeryManyKeysByParts) {
   }
 }
 
-TEST(RedisSequenceStore, AsksForGenerationsOneByOneWhereTheKeysAreSpread) {
+TEST(RedisSequenceStore, AsksForGenerationsOneByOneIfTheKeysAreSpread) {
   World world;
   world.At(kFirst).answers["MGET"] = "-CROSSSLOT Keys in request don't hash to the same slot\r\n";
   world.At(kFirst).answers["INCRBY"] = Int(5);
@@ -399,7 +399,7 @@ TEST(RedisSequenceStore, AValueThatIsElsewhereAmongManyIsAskedForByTheScript) {
   }
 }
 
-TEST(RedisSequenceStore, TheScriptTellsTheGenerationWithTheValue) {
+TEST(RedisSequenceStore, TheScriptReturnsTheGenerationWithTheValue) {
   World world;
   world.At(kFirst).answers["EVAL"] = Array({"ok", "5", "7"});
   ASSERT_EQ(world.Ask({.definition = kCounted, .with_generation = true}), State::kDone);
@@ -420,7 +420,7 @@ TEST(RedisSequenceStore, AValueThatIsElsewhereIsAskedForByTheScript) {
   EXPECT_EQ(world.answers[0].generation, 7);
 }
 
-TEST(RedisSequenceStore, AValueCountsAlsoWhereItsGenerationIsElsewhere) {
+TEST(RedisSequenceStore, AValueCountsEvenIfItsGenerationIsElsewhere) {
   World world;
   world.At(kFirst).answers["GET"] = "-ASK 1 10.0.0.2:6379\r\n";
   world.At(kFirst).answers["INCRBY"] = Int(5);

@@ -96,7 +96,7 @@ TEST(RedisUrl, ASocketsPathMayHoldAnAtSign) {
   EXPECT_STREQ(url.user, "");
 }
 
-TEST(RedisUrl, RefusesASocketsPathThatIsNone) {
+TEST(RedisUrl, RefusesAnInvalidSocketPath) {
   for (const char* text : {"unix://", "unix://run/redis.sock", "unix://?db=1", "unix:///s?db=", "unix:///s?db=x",
                            "unix:///s?database=1", "unix:///s?"})
     EXPECT_FALSE(IsGood(text)) << text;
@@ -134,7 +134,7 @@ TEST(RedisUrl, RefusesAPercentSignThatMeansNothing) {
     EXPECT_FALSE(IsGood(text)) << text;
 }
 
-TEST(RedisUrl, TellsWhereThePasswordStands) {
+TEST(RedisUrl, LocatesThePassword) {
   for (const std::string password : {"secret", "a%40b", "a:b@c", ""}) {
     const std::string before = "redis+sentinel://app:";
     const RedisUrl url = Good(before + password + "@h/m/1");
@@ -143,13 +143,13 @@ TEST(RedisUrl, TellsWhereThePasswordStands) {
   }
 }
 
-TEST(RedisUrl, RefusesAPortThatIsNone) {
+TEST(RedisUrl, RefusesAnInvalidPort) {
   for (const char* port : {":", ":0", ":65536", ":x", ":-1", ":1x", ": 1", ":99999999999999999999"})
     EXPECT_FALSE(IsGood("redis://h" + std::string(port))) << port;
   EXPECT_EQ(Hosts(Good("redis://h:65535")), Names{"h 65535"});
 }
 
-TEST(RedisUrl, RefusesAHostThatIsNone) {
+TEST(RedisUrl, RefusesAnInvalidHost) {
   for (const char* hosts :
        {"", ":1", "a,", ",a", "a,,b", "[]", "[::1", "[::1]1", "[::1]x:1", "a b", "a\tb", "a\x7f", "u:p@"})
     EXPECT_FALSE(IsGood("redis://" + std::string(hosts))) << hosts;
@@ -157,7 +157,7 @@ TEST(RedisUrl, RefusesAHostThatIsNone) {
   EXPECT_FALSE(IsGood("redis://" + std::string(256, 'h')));
 }
 
-TEST(RedisUrl, TellsWhatIsWrongWithAHost) {
+TEST(RedisUrl, ReportsWhatIsWrongWithAHost) {
   const auto problem = [](const std::string& hosts) {
     RedisUrl url;
     return std::string(ParseRedisUrl(("redis://" + hosts).c_str(), &url));
@@ -178,7 +178,7 @@ TEST(RedisUrl, RefusesAnIpv6AddressWithoutBrackets) {
     EXPECT_FALSE(IsGood("redis://" + std::string(host))) << host;
 }
 
-TEST(RedisUrl, RefusesADatabaseThatIsNone) {
+TEST(RedisUrl, RefusesAnInvalidDatabase) {
   for (const char* db : {"x", "1/", "-1", "65536", "1?x", " 1"})
     EXPECT_FALSE(IsGood("redis://h/" + std::string(db))) << db;
   EXPECT_EQ(Good("redis://h/65535").db, 65535);
@@ -199,7 +199,7 @@ TEST(RedisUrl, RefusesWhatDoesNotFit) {
   EXPECT_FALSE(IsGood("redis+sentinel://h/" + std::string(128, 'm')));
 }
 
-TEST(RedisUrl, KeepsNothingOfTheUrlBefore) {
+TEST(RedisUrl, KeepsNothingOfThePreviousUrl) {
   RedisUrl url = Good("rediss+sentinel://u:p@a,b/m/7");
   ASSERT_EQ(ParseRedisUrl("redis://h", &url), nullptr);
   EXPECT_EQ(Hosts(url), Names{"h 6379"});
@@ -224,7 +224,7 @@ TEST(RedisUrl, AnEndpointMayBeAnIpv6AddressWithoutBrackets) {
   EXPECT_EQ(ReadEndpoint(""), "");
 }
 
-TEST(RedisUrl, LeadsToOneRedisWithAnother) {
+TEST(RedisUrl, MayNameTheSameRedisAsAnother) {
   const auto meet = [](const char* a, const char* b) {
     RedisUrl first, second;
     EXPECT_EQ(ParseRedisUrl(a, &first), nullptr) << a;

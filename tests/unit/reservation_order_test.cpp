@@ -31,7 +31,7 @@ TEST(Reservation, LoadsNextThenTheIdentityThenTheClock) {
   EXPECT_EQ(steps, (std::vector{Step::kLoadNext, Step::kLoadIdentity, Step::kReadClock, Step::kSwapNext}));
 }
 
-TEST(Reservation, BeginsAgainWithIdentityAndClockWhenItLosesTheSwap) {
+TEST(Reservation, StartsOverWithIdentityAndClockWhenItLosesTheSwap) {
   Server server;
   server.Publish(5, kFarMs);
   int clock_reads = 0;
@@ -106,7 +106,7 @@ TEST(Reservation, NeverIssuesUnderTheOldWorkerAboveTheSeal) {
 
 // A reservation that loaded `next` is overtaken by a withdrawal, a seal, another holder's use up to the ceiling, and
 // the return of the same worker with that floor.
-TEST(Reservation, IsLostWhenItSleptThroughAnotherHoldersTerm) {
+TEST(Reservation, IsLostWhenItSleptThroughAnotherHoldersLease) {
   Server server;
   server.Publish(5, kNowMs + 100);
   bool slept = false;

@@ -24,7 +24,7 @@ TEST(Reservation, StartsAtTheClock) {
   EXPECT_EQ(server.line.next, first.start + 1);
 }
 
-TEST(Reservation, GoesOnWhereTheOneBeforeEnded) {
+TEST(Reservation, ContinuesWhereThePreviousOneEnded) {
   Server server;
   server.Publish(5, kFarMs);
   const Reservation first = server.Reserve(1, 10);
@@ -40,7 +40,7 @@ TEST(Reservation, DoesNotGoBackWithTheClock) {
   EXPECT_EQ(server.Reserve().start, first.start + 1);
 }
 
-TEST(Reservation, TakesAsManyAsLikedAndAtLeastAsManyAsNeeded) {
+TEST(Reservation, TakesAsManyAsWantedAndAtLeastAsManyAsNeeded) {
   Server server;
   server.Publish(5, kFarMs);
   EXPECT_EQ(server.Reserve(1, 64).count, 64u);
@@ -110,7 +110,7 @@ TEST(Reservation, RunsAheadToTheEndOfTheLastAllowedTick) {
   EXPECT_EQ(server.Reserve().start, end);
 }
 
-TEST(Reservation, RunsAheadOnlyAsFarAsTheJudgedSettingSays) {
+TEST(Reservation, RunsAheadOnlyAsFarAsThePublishedSettingAllows) {
   Server server;
   server.Publish(5, kFarMs);
   server.state->max_ahead_ms = 0;
@@ -147,7 +147,7 @@ TEST(Reservation, RefusesAWorkerThatNeedsOneMoreBit) {
   EXPECT_EQ(server.Reserve().outcome, ReservationOutcome::kOk);
 }
 
-TEST(Reservation, RefusesAnyWorkerButZeroWhereTheLayoutHasNoField) {
+TEST(Reservation, RefusesAnyWorkerButZeroIfTheLayoutHasNoField) {
   Layout layout = kTenMs;
   layout.worker = {};
   Server server(layout);
@@ -168,7 +168,7 @@ TEST(Reservation, RefusesUntilTheEpochBegins) {
   EXPECT_EQ(first.start, 0u);
 }
 
-TEST(Reservation, RefusesBeforeTheEpochAlsoWhereNextIsFurtherAlong) {
+TEST(Reservation, RefusesBeforeTheEpochEvenIfNextIsFurtherAlong) {
   Server server;
   server.Publish(5, kFarMs);
   server.line.next = First(server, kNowMs);

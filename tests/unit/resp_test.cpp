@@ -69,7 +69,7 @@ TEST(Commands, HoldNumbers) {
             "*5\r\n$20\r\n-9223372036854775808\r\n$1\r\n0\r\n$5\r\n00042\r\n$6\r\n123456\r\n$1\r\n1\r\n");
 }
 
-TEST(Commands, HoldAsManyWordsAsThereIsRoomFor) {
+TEST(Commands, HoldAsManyWordsAsFit) {
   OwnCommands commands;
   Words words;
   for (int i = 0; i < Words::kMaxNumbers; ++i) words.AddNumber(INT64_MIN);
@@ -85,7 +85,7 @@ TEST(CommandsDeathTest, AWordTooManyFailsACheck) {
   EXPECT_DEATH(words.Add("x"), "check failed");
 }
 
-TEST(Commands, BeginAnewAfterClear) {
+TEST(Commands, StartOverAfterClear) {
   OwnCommands commands;
   EXPECT_EQ(commands.size(), 0u);
   commands.AddTexts("A", "much", "longer", "command");
@@ -122,7 +122,7 @@ TEST(Replies, AreReadByteByByte) {
   EXPECT_EQ(Texts(*reply), (std::vector<std::string>{"hello", "\r\n"}));
 }
 
-TEST(Replies, ComeOneByOneOutOfOnePiece) {
+TEST(Replies, AreReadOneByOneFromOneBuffer) {
   OwnReplies replies;
   replies.FeedText("+OK\r\n:42\r\n-ERR no\r\n$-1\r\n$2\r\nhi\r\n+half");
   EXPECT_EQ(replies.Take()->type, REDIS_REPLY_STATUS);

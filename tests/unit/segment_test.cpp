@@ -92,7 +92,7 @@ TEST(Segment, SaysWhenLessThanHalfIsLeftAndNoneWaits) {
   EXPECT_TRUE(slot.Take(3).is_low);
 }
 
-TEST(Segment, OfOneValueNeverAsksForMore) {
+TEST(Segment, OfOneValueNeverRequestsAnother) {
   TestSlot slot;
   slot.Put(1, 1);
   EXPECT_FALSE(slot.Take().is_low);

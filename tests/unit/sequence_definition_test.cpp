@@ -15,7 +15,7 @@ std::vector<int64_t> ValuesOf(const Grant& grant) {
 }
 using Values = std::vector<int64_t>;
 
-TEST(SequenceDefinition, TakesWhatMakesSense) {
+TEST(SequenceDefinition, AcceptsValidDefinitions) {
   EXPECT_EQ(Validate({}), Fault::kNone);
   EXPECT_EQ(Validate({.start = 0, .step = 5, .max_value = 5}), Fault::kNone);
   EXPECT_EQ(Validate({.start = kMaxValue, .step = 1}), Fault::kNone);
@@ -23,7 +23,7 @@ TEST(SequenceDefinition, TakesWhatMakesSense) {
   EXPECT_EQ(Validate({.ttl_ms = kMaxTtlMs, .sliding = true}), Fault::kNone);
 }
 
-TEST(SequenceDefinition, RefusesWhatDoesNot) {
+TEST(SequenceDefinition, RefusesInvalidDefinitions) {
   EXPECT_EQ(Validate({.step = 0}), Fault::kStep);
   EXPECT_EQ(Validate({.step = -1}), Fault::kStep);
   EXPECT_EQ(Validate({.step = INT64_MIN}), Fault::kStep);
@@ -39,7 +39,7 @@ TEST(SequenceDefinition, RefusesWhatDoesNot) {
   EXPECT_EQ(Validate({.ttl_ms = 1000, .cache = 2}), Fault::kSegments);
 }
 
-TEST(SequenceDefinition, IsPlainWhereAnIncrbyDoesAll) {
+TEST(SequenceDefinition, IsPlainIfAnIncrbyIsEnough) {
   EXPECT_TRUE(Definition{}.IsPlain());
   EXPECT_TRUE((Definition{.start = 7, .step = 7}.IsPlain()));
   EXPECT_FALSE((Definition{.start = 2}.IsPlain()));
@@ -69,7 +69,7 @@ TEST(SequenceDefinition, CountsWhatIsLeft) {
   EXPECT_EQ(LeftAfter({}, kMaxValue - 1), 1);
 }
 
-TEST(SequenceDefinition, MayBeSetWhereTheNextValueIsOneOfIts) {
+TEST(SequenceDefinition, MayBeSetFromBelowTheStartToTheMaximum) {
   EXPECT_TRUE(MaySet({}, 0));
   EXPECT_TRUE(MaySet({}, kMaxValue));
   EXPECT_FALSE(MaySet({}, -1));
@@ -90,7 +90,7 @@ TEST(SequenceGrant, HoldsValuesInOrder) {
   EXPECT_EQ(ValuesOf(grant), (Values{0, int64_t{1} << 62}));
 }
 
-TEST(SequenceGrant, IsRefusedWhereAnyValueIsNoneOfTheSequencer) {
+TEST(SequenceGrant, IsRefusedIfAnyValueIsNotTheSequencers) {
   Grant grant;
   EXPECT_FALSE(GrantUpTo({}, 1, 0, &grant));
   EXPECT_FALSE(GrantUpTo({}, 1, -5, &grant));
@@ -99,7 +99,7 @@ TEST(SequenceGrant, IsRefusedWhereAnyValueIsNoneOfTheSequencer) {
   EXPECT_FALSE(GrantUpTo({.step = kMaxValue}, 3, kMaxValue, &grant));
 }
 
-TEST(SequenceGrant, GoesRoundOnce) {
+TEST(SequenceGrant, CyclesOnce) {
   const Definition definition = {.start = 3, .step = 4, .max_value = 20, .cycle = true};
   Grant grant;
   ASSERT_TRUE(GrantAround(definition, 4, 15, 1, 11, &grant));
@@ -112,7 +112,7 @@ TEST(SequenceGrant, GoesRoundOnce) {
   EXPECT_EQ(ValuesOf(grant), (Values{kMaxValue, 1}));
 }
 
-TEST(SequenceGrant, DoesNotGoRoundOtherwise) {
+TEST(SequenceGrant, DoesNotCycleOtherwise) {
   const Definition definition = {.start = 3, .step = 4, .max_value = 20, .cycle = true};
   Grant grant;
   EXPECT_FALSE(GrantAround({.start = 3, .step = 4, .max_value = 20}, 4, 15, 1, 11, &grant));  // without a cycle

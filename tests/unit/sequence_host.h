@@ -13,7 +13,7 @@
 
 namespace idgen::sequencer {
 
-struct Raised {
+struct CallFailed {
   const char* why;
 };
 
@@ -31,7 +31,7 @@ class TestHost {
   uint64_t self() const noexcept { return 7; }
   int64_t NowUs() const noexcept { return now_us; }
   void CheckCancel() {
-    if (is_cancelled) throw Raised{"cancelled"};
+    if (is_cancelled) throw CallFailed{"cancelled"};
   }
 
   uint64_t AskStore(const Operation& operation, const StoreKey* keys, Answer* answers, int count, int64_t) {
@@ -60,14 +60,14 @@ class TestHost {
 
   MarkProgress& mark_progress() noexcept { return progress; }
   void OpenMarkFile() {
-    if (is_disk_broken) throw Raised{"open"};
+    if (is_disk_broken) throw CallFailed{"open"};
   }
   bool WriteMark(size_t, const MarkRecord& record) {
     if (writes_that_fail-- > 0) return false;
     written.push_back(record);
     return true;
   }
-  [[noreturn]] void FailWrite() { throw Raised{"write"}; }
+  [[noreturn]] void FailWrite() { throw CallFailed{"write"}; }
   void SyncMarkFile() { ++syncs; }
   void WaitForKeeper(const Word&, uint64_t, int64_t) {
     ++keeper_waits;
@@ -89,7 +89,7 @@ class TestHost {
     for (int64_t i = 0; i < range.count; ++i) values.push_back(range.first + i * step);
   }
   void PrepareToWait(const Slot&, int64_t until_us) {
-    if (now_us >= until_us) throw Raised{"no segment"};
+    if (now_us >= until_us) throw CallFailed{"no segment"};
   }
   void WaitForFetch(const Slot&, int64_t) {
     if (locks != 0) abort();
@@ -99,7 +99,7 @@ class TestHost {
   void EndWait(const Slot&) {}
   void WakeFetchWaiters(const Slot&) { ++fetch_wakes; }
   void WaitForSlot(int64_t until_us) {
-    if (now_us >= until_us) throw Raised{"no slot"};
+    if (now_us >= until_us) throw CallFailed{"no slot"};
     now_us += 1000;
     if (on_wait) on_wait();
   }
@@ -110,7 +110,7 @@ class TestHost {
     try {
       body();
       return true;
-    } catch (const Raised&) {
+    } catch (const CallFailed&) {
       return false;
     }
   }

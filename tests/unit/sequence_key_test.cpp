@@ -45,7 +45,7 @@ TEST(SequenceKey, HasItsGenerationInTheSameSlot) {
   }
 }
 
-TEST(SequenceKey, MeetsNoOther) {
+TEST(SequenceKey, DiffersFromEveryOther) {
   const std::string parts[] = {"a",   "a:",  ":a", "1:a", "a:1:a", "%7Ba",  "{a:5",  "3:abc",
                                "abc", "%25", "%",  "a}",  "a}:g",  "2:a:1", "1:a:{", "{1:a}"};
   std::set<std::string> seen;
@@ -59,7 +59,7 @@ TEST(SequenceKey, MeetsNoOther) {
       }
 }
 
-TEST(SequenceKey, FitsItsRoom) {
+TEST(SequenceKey, FitsItsBuffer) {
   const std::string name(63, '{');
   const std::string prefix = Prefix(name, name);
   EXPECT_LT(prefix.size(), kPrefixBuffer);
@@ -77,7 +77,7 @@ TEST(SequenceKey, APrefixHasNoBraces) {
   EXPECT_FALSE(MayBePrefix("a}"));
 }
 
-TEST(SequenceKey, AListAllowsWhatBeginsWithOneOfIts) {
+TEST(SequenceKey, AListAllowsWhatBeginsWithOneOfItsEntries) {
   EXPECT_TRUE(IsPrefixAllowed("shop:", "shop:"));
   EXPECT_TRUE(IsPrefixAllowed("shop:eu:", " a, shop: ,b"));
   EXPECT_FALSE(IsPrefixAllowed("shop", "shop:"));

@@ -229,7 +229,7 @@ TEST(SequenceMarks, NothingIsAheadOfTheMaximum) {
   EXPECT_EQ(table.Written("b", 0, 1).ahead, INT64_MAX);
 }
 
-TEST(SequenceMarks, WhatIsToBeWrittenIsQueuedOnce) {
+TEST(SequenceMarks, ADueRecordIsQueuedOnce) {
   Table table(64);
   EXPECT_TRUE(table.AllUnwritten().empty());
   const size_t a = table.Note("a", 0, 1).slot, b = table.Note("b", 0, 1).slot, c = table.Note("c", 0, 1).slot;
@@ -272,7 +272,7 @@ TEST(SequenceMarks, ThatAKeyIsInUseIsKnownAfterACrash) {
   for (int i = 0; i < 6; ++i) EXPECT_TRUE(crashed.Has(Key("used", i))) << i;
 }
 
-TEST(SequenceMarks, NobodyTakesMoreThanHisShareFromOthers) {
+TEST(SequenceMarks, NoOwnerTakesMoreThanItsShareFromOthers) {
   constexpr uint64_t kVictim = 1, kOther = 2;
   Table table(8);
   for (int times = 0; times < 2; ++times)
@@ -286,7 +286,7 @@ TEST(SequenceMarks, NobodyTakesMoreThanHisShareFromOthers) {
   EXPECT_TRUE(once.Has("victim")) << "keys used once, of both";
 }
 
-TEST(SequenceMarks, AKeyStaysWithWhoBroughtIt) {
+TEST(SequenceMarks, AKeyStaysWithItsFirstOwner) {
   constexpr uint64_t kVictim = 1, kOther = 2;
   Table table(8);
   for (int times = 0; times < 2; ++times)
@@ -306,7 +306,7 @@ TEST(SequenceMarks, AProtectedKeyThatIsNoLongerUsedMakesRoom) {
   EXPECT_FALSE(table.Has("k0"));
 }
 
-TEST(SequenceMarks, AfterACrashItIsKnownFromWhereToWhere) {
+TEST(SequenceMarks, AfterACrashTheRangeInDoubtIsKnown) {
   Table table(16);
   for (const int64_t value : {1, 7}) table.Note("a", 3, value);
   Table crashed = table.Again(16, false);
@@ -335,7 +335,7 @@ TEST(SequenceMarks, ARecordIsOfOneStoreAlone) {
   EXPECT_EQ(crashed.Find("a").writer, kWriter + 1);
 }
 
-TEST(SequenceMarks, AValueOfAnEarlierGenerationIsDoubtfulWhereAnotherStoreGaveIt) {
+TEST(SequenceMarks, AValueOfAnEarlierGenerationIsDoubtfulIfAnotherStoreGaveIt) {
   Table table(16);
   table.Note("a", 3, 7);
   EXPECT_FALSE(table.Note("a", 0, 1).is_doubtful);
@@ -354,7 +354,7 @@ TEST(SequenceMarks, AfterAStopItIsKnownExactly) {
   EXPECT_EQ(table.Again(16, false).Again(16, true).Find("a").ahead, 1 + kMinAhead);
 }
 
-TEST(SequenceMarks, ATableOfAnotherSizeTakesWhatItHasRoomFor) {
+TEST(SequenceMarks, ATableOfAnotherSizeTakesWhatFits) {
   Table table(64);
   for (int i = 0; i < 20; ++i) table.Note("k" + std::to_string(i), 0, i);
   const auto count = [](Table again) {
@@ -371,7 +371,7 @@ TEST(SequenceMarks, ATableOfAnotherSizeTakesWhatItHasRoomFor) {
   EXPECT_FALSE(small.Find("k12").found);
 }
 
-TEST(SequenceMarks, ARecordThatIsNotWholeIsNothing) {
+TEST(SequenceMarks, ADamagedRecordIsIgnored) {
   Table table(8), again(8);
   const MarkRecord record = table.Written("a", 0, 5);
   for (size_t byte = 0; byte < sizeof record; ++byte) {
@@ -385,7 +385,7 @@ TEST(SequenceMarks, ARecordThatIsNotWholeIsNothing) {
   EXPECT_TRUE(again.Find("a").found);
 }
 
-TEST(SequenceMarks, ManyKeysAreToldApart) {
+TEST(SequenceMarks, ManyKeysAreDistinguished) {
   Table table(1 << 16);
   for (int i = 0; i < 10000; ++i) table.Note("k" + std::to_string(i), 0, i);
   for (int i = 0; i < 10000; ++i) EXPECT_EQ(table.Find("k" + std::to_string(i)).mark.value, i);

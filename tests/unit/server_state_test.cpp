@@ -68,7 +68,7 @@ TEST(ServerState, AFoldLowersNothing) {
   EXPECT_EQ(server.line.next, further);
 }
 
-TEST(ServerState, AFoldLowersNothingThatMovesMeanwhile) {
+TEST(ServerState, AFoldLowersNothingThatMovesConcurrently) {
   Server server;
   const Position further = PositionAt(kDefaultLayout, kNowMs + 1);
   int steps = 0;
@@ -97,7 +97,7 @@ TEST(ServerState, ASealMovesEveryLineToATickThatNobodyHasReservedIn) {
   EXPECT_EQ(other->next, PositionAt(kTenMs, kNowMs + 10));
 }
 
-TEST(ServerState, ASealMovesALineThatStandsAtTheStartOfATick) {
+TEST(ServerState, ASealMovesALineThatIsAtTheStartOfATick) {
   Server server;
   const Position tick = PositionAt(kDefaultLayout, kNowMs);
   server.line.next = tick;

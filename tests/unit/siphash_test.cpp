@@ -22,7 +22,7 @@ std::string Of(size_t size) {
   return Hex(SipHash128(text, {.low = 0x0706050403020100, .high = 0x0F0E0D0C0B0A0908}));
 }
 
-TEST(SipHash, IsThatOfTheReference) {
+TEST(SipHash, EqualsTheReference) {
   EXPECT_EQ(Of(0), "a3817f04ba25a8e66df67214c7550293");
   EXPECT_EQ(Of(1), "da87c1d86b99af44347659119b22fc45");
   EXPECT_EQ(Of(2), "8177228da4a45dc7fca38bdef60affe4");
@@ -32,7 +32,7 @@ TEST(SipHash, IsThatOfTheReference) {
   EXPECT_EQ(Of(63), "5150d1772f50834a503e069a973fbd7c");
 }
 
-TEST(SipHash, IsAnotherUnderAnotherKey) {
+TEST(SipHash, DiffersUnderAnotherKey) {
   EXPECT_NE(Hex(SipHash128("k", {.low = 1, .high = 0})), Hex(SipHash128("k", {.low = 0, .high = 1})));
 }
 

@@ -17,7 +17,7 @@ Slot* Make(TestHost& host, const TestKey& key) {
   return host.slots().MakeSlot<Memory>(key.name(), &remainder);
 }
 
-TEST(SlotTable, FindsWhatItHas) {
+TEST(SlotTable, FindsItsSlots) {
   TestHost host;
   TestKey a("a", {.cache = 10}), b("b", {.cache = 10});
   EXPECT_EQ(host.slots().Find(a.name()), nullptr);

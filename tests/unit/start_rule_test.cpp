@@ -33,7 +33,7 @@ TEST(StartRule, AKnownFloorIsTheRecordedCeiling) {
 
 TEST(StartRule, ANewServersFloorIsTheWallClock) { EXPECT_EQ(kRule.FloorOf(Past::kNew, 0, kNowMs), kNowMs); }
 
-TEST(StartRule, AnUncertainPastIsTakenForALeadOfAMinute) {
+TEST(StartRule, AnUncertainPastIsAssumedToLeadByAMinute) {
   for (const Past past : kUncertain) {
     const int64_t guess_ms = kNowMs + kMsPerMinute + 11000;
     EXPECT_EQ(kRule.FloorOf(past, 0, kNowMs), guess_ms);
@@ -42,7 +42,7 @@ TEST(StartRule, AnUncertainPastIsTakenForALeadOfAMinute) {
   }
 }
 
-TEST(StartRule, RunsFromAFloorUpToAMinuteAhead) {
+TEST(StartRule, StartsFromAFloorUpToAMinuteAhead) {
   EXPECT_EQ(CheckOnce(0), Verdict::kRun);
   EXPECT_EQ(CheckOnce(kNowMs), Verdict::kRun);
   EXPECT_EQ(CheckOnce(kNowMs + kMsPerMinute), Verdict::kRun);
@@ -119,7 +119,7 @@ TEST(StartRule, ADoubtedWallClockThatStepsStartsItsWaitAgain) {
   }
 }
 
-TEST(StartRule, ADoubtedWallClockThatWasPlausibleMeanwhileStartsItsWaitAgain) {
+TEST(StartRule, ADoubtedWallClockThatWasPlausibleInBetweenStartsItsWaitAgain) {
   core::Persistence wall;
   const int64_t floor_ms = kNowMs - 31 * kMsPerDay;
   core::Instant now = kNow;

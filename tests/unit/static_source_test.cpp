@@ -45,7 +45,7 @@ TEST(StaticSource, AnswersOnceAndOnlyWhenAsked) {
   EXPECT_FALSE(source.source.Poll({}, &answer));
 }
 
-TEST(StaticSource, FindsNoTraceWhereThereIsNoFile) {
+TEST(StaticSource, FindsNoTraceIfThereIsNoFile) {
   MemoryDisk disk;
   const SourceAnswer answer = Source(disk).Claim();
   EXPECT_TRUE(answer.ok());
@@ -79,14 +79,14 @@ TEST(StaticSource, AReleaseMayBeLower) {
   EXPECT_EQ(Source(disk).Claim().floor_ms, kNowMs);
 }
 
-TEST(StaticSource, TellsANewServerFromOneThatLostItsFile) {
+TEST(StaticSource, DistinguishesANewServerFromOneThatLostItsFile) {
   MemoryDisk disk;
   EXPECT_EQ(Source(disk).Claim().past, Past::kMissing);
   ASSERT_EQ(Source(disk).file.CreateForNewServer(kCluster, 1), 0);
   EXPECT_EQ(Source(disk).Claim().past, Past::kNew);
 }
 
-TEST(StaticSource, TellsDoubtfulPastsApart) {
+TEST(StaticSource, DistinguishesDoubtfulPasts) {
   MemoryDisk disk;
   Source(disk).Raise(kNowMs);
   EXPECT_EQ(Source(disk, {.system_identifier = 8, .timeline = 1}).Claim().past, Past::kOtherSystem);

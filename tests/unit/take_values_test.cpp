@@ -69,7 +69,7 @@ TEST_F(TakeValuesTest, NearTheMaximumABatchGetsWhatIsLeft) {
   EXPECT_EQ(host.values, Values{});
 }
 
-TEST_F(TakeValuesTest, WaitsForAnotherFetcherAndTakesOfItsSegment) {
+TEST_F(TakeValuesTest, WaitsForAnotherFetcherAndTakesFromItsSegment) {
   Take(a, 1);
   Slot& slot = SlotOf(a);
   slot.fetcher = 99;
@@ -86,7 +86,7 @@ TEST_F(TakeValuesTest, WaitsForAnotherFetcherAndTakesOfItsSegment) {
 TEST_F(TakeValuesTest, GivesUpWhenTheFetcherTakesTooLong) {
   Take(a, 1);
   SlotOf(a).fetcher = 99;
-  EXPECT_THROW(Take(a, 1), Raised);
+  EXPECT_THROW(Take(a, 1), CallFailed);
 }
 
 TEST_F(TakeValuesTest, ASegmentThatWasRequestedBeforeASetIsNotPut) {
@@ -101,9 +101,9 @@ TEST_F(TakeValuesTest, ASegmentThatWasRequestedBeforeASetIsNotPut) {
   EXPECT_EQ(Asked(Kind::kSegment), 2);
 }
 
-TEST_F(TakeValuesTest, AnErrorInTheMiddleLetsOthersFetch) {
-  host.on_ask = [](const Operation&) { throw Raised{"no answer"}; };
-  EXPECT_THROW(Take(a, 1), Raised);
+TEST_F(TakeValuesTest, AnErrorDuringAFetchLetsOthersFetch) {
+  host.on_ask = [](const Operation&) { throw CallFailed{"no answer"}; };
+  EXPECT_THROW(Take(a, 1), CallFailed);
   EXPECT_EQ(SlotOf(a).fetcher, host.self());
   Abandon(host);
   EXPECT_EQ(SlotOf(a).fetcher, 0u);
@@ -135,12 +135,12 @@ TEST_F(TakeValuesTest, ASlotWithAFetchInProgressIsNotGivenAway) {
   TakeValues(small, a.name(), 1, small.now_us + kTimeoutUs, &taken);
   Slot& slot = *small.slots().Find(a.name());
   slot.fetcher = 99;
-  EXPECT_THROW(TakeValues(small, b.name(), 1, small.now_us + kTimeoutUs, &taken), Raised);
+  EXPECT_THROW(TakeValues(small, b.name(), 1, small.now_us + kTimeoutUs, &taken), CallFailed);
   small.on_wait = [&] { slot.fetcher = 0; };
   EXPECT_EQ(TakeValues(small, b.name(), 1, small.now_us + kTimeoutUs, &taken).outcome, Outcome::kOk);
 }
 
-TEST_F(TakeValuesTest, ATakerWhoseSlotHasGoneFindsAnother) {
+TEST_F(TakeValuesTest, ATakerWhoseSlotIsGoneFindsAnother) {
   TestHost small(1);
   int64_t taken;
   TakeValues(small, a.name(), 1, small.now_us + kTimeoutUs, &taken);
@@ -173,16 +173,16 @@ TEST_F(TakeValuesTest, ASetClosesTheSegmentsOfTheKey) {
 TEST_F(TakeValuesTest, ASetWithoutAnAnswerClosesThemToo) {
   Take(a, 3);
   Take(a, 1);
-  host.on_ask = [](const Operation&) { throw Raised{"no answer"}; };
+  host.on_ask = [](const Operation&) { throw CallFailed{"no answer"}; };
   Operation set = {.kind = Kind::kSet, .definition = a.definition, .value = 500};
-  EXPECT_THROW(ChangeKey(host, set, a.key, a.name().hash, host.now_us + kTimeoutUs), Raised);
+  EXPECT_THROW(ChangeKey(host, set, a.key, a.name().hash, host.now_us + kTimeoutUs), CallFailed);
   EXPECT_TRUE(host.session().change.is_open);
   Abandon(host);
   EXPECT_FALSE(host.session().change.is_open);
   EXPECT_EQ(CountLeft<core::PlainMemory>(SlotOf(a).segments), 0);
 }
 
-TEST_F(TakeValuesTest, ASetThatIsRefusedLeavesThemOpen) {
+TEST_F(TakeValuesTest, ARefusedSetLeavesThemOpen) {
   Take(a, 1);
   Take(a, 1);
   host.answer = [](const Operation&, const StoreKey&) {
@@ -209,7 +209,7 @@ TEST_F(TakeValuesTest, ThePrefetcherPutsTheNextSegmentAndSyncsItsMarkFirst) {
 TEST_F(TakeValuesTest, APrefetchThatFailsIsQueuedAgain) {
   Take(a, 10);
   Slot* wanted = NextWanted(host);
-  host.on_ask = [](const Operation&) { throw Raised{"no answer"}; };
+  host.on_ask = [](const Operation&) { throw CallFailed{"no answer"}; };
   EXPECT_FALSE(Prefetch(host, *wanted, host.now_us + kTimeoutUs));
   EXPECT_EQ(wanted->fetcher, 0u);
   EXPECT_EQ(wanted->wanted.load(), 1u);

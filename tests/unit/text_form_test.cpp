@@ -199,7 +199,7 @@ TEST(TextForm, RefusesEveryOtherLength) {
   }
 }
 
-TEST(TextForm, RefusesLeadingZerosWhereTheLengthIsFree) {
+TEST(TextForm, RefusesLeadingZerosIfTheLengthIsFree) {
   EXPECT_TRUE(Refuses(TextForm::kBase58, "11", TextFault::kLeadingZero));
   EXPECT_TRUE(Refuses(TextForm::kBase58, "1z", TextFault::kLeadingZero));
   EXPECT_TRUE(Refuses(TextForm::kBase58, "1111111111z", TextFault::kLeadingZero));
@@ -308,7 +308,7 @@ TEST(Ulid, ReadsLowerCaseAndLookAlikes) {
   EXPECT_EQ(Ulid(read.uuid), "0110000000000000000000000Z");
 }
 
-TEST(Ulid, RefusesWhatIsNone) {
+TEST(Ulid, RefusesInvalidTexts) {
   const auto fault = [](const std::string& text) { return ReadUlid(text).fault; };
   const std::string sound = "01ARYZ6S41TSV4RRFFQ69G5FAV";
   EXPECT_EQ(fault(sound), TextFault::kNone);

@@ -15,7 +15,7 @@ TEST(Time, DivisionRoundsTowardsMinusInfinity) {
   EXPECT_EQ(FloorDiv(-11, 10), -2);
 }
 
-TEST(Time, AMicrosecondBeforeZeroLiesInTheMillisecondBeforeZero) {
+TEST(Time, AMicrosecondBeforeZeroIsInTheMillisecondBeforeZero) {
   EXPECT_EQ(MsOf(0), 0);
   EXPECT_EQ(MsOf(999), 0);
   EXPECT_EQ(MsOf(1000), 1);

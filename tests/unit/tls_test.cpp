@@ -60,7 +60,7 @@ class Server {
   int fd_ = -1;
 };
 
-TEST(Tls, WhatIsDecryptedIsNotWaitedFor) {
+TEST(Tls, DecryptedBytesAreNotWaitedFor) {
   Server server;
   Socket socket;
   ASSERT_EQ(socket.Open(server.address()), 0);

@@ -145,7 +145,7 @@ void ExpectBoundsHold(int64_t t_us, int64_t uuid_ms) {
   }
 }
 
-TEST(Uuid7, BoundsPartTheUuidsAtTheirTime) {
+TEST(Uuid7, BoundsSplitUuidsAtTheirTime) {
   for (const int64_t ms : {int64_t{0}, int64_t{1}, kNowMs, kMaxUuidMs - 1, kMaxUuidMs}) {
     for (const int64_t off_us : {-1001, -1000, -999, -1, 0, 1, 999, 1000, 1001}) {
       for (const int64_t other : {ms - 2, ms - 1, ms, ms + 1, ms + 2}) {

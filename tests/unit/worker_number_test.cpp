@@ -61,7 +61,7 @@ TEST(WorkerNumber, RefusesAddressesThatDisagree) {
   EXPECT_EQ(Numbers({Address(10, 0, 0, 5), Address(10, 4, 0, 5)}).number, 5u);
 }
 
-TEST(WorkerNumber, HasNoneWhereNoAddressIsPrivate) {
+TEST(WorkerNumber, HasNoneIfNoAddressIsPrivate) {
   EXPECT_FALSE(Numbers({}).number);
   EXPECT_FALSE(Numbers({Address(8, 8, 8, 8)}).number);
 }
