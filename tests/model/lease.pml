@@ -1,27 +1,30 @@
-// The lease's protocol as a model for spin: two servers, one worker id, one store. No position is issued twice.
+// The lease protocol as a spin model: two servers, one worker id, one store. The assertion: no position is issued
+// twice.
 //
-// To read it: `server` is what src/lease/keeper.h and src/core do, `acquire_`, `renew_` and `release_` what
-// src/lease/redis/script.h does, `store` runs them and is the network. Each `::` of a `do` is one step, and anybody's
-// step may be next. So everybody may pause anywhere, for any time. Servers may crash and forget all.
+// How to read it: `server` models src/lease/keeper.h and src/core; `acquire_`, `renew_` and `release_` model
+// src/lease/redis/script.h; `store` runs these three and also models the network. Each `::` of a `do` is one step, and
+// the next step may be any process's. So every process may pause anywhere, for any length of time. Servers may crash
+// and lose all their state.
 //
-// One position is watched. Ceilings, floors and `next` are only compared, copied, and taken the higher or lower of: what
-// the protocol does about one position depends only on which of them lie beyond it. So each is a bit, "beyond the watched
-// position", and what holds here holds for every position, any speed and all that the servers' clocks may tell: a server
-// offers and reserves whatever the rules allow, not what a clock says. (A floor is also compared with itself: equal bits
-// may stand for floors that differ, which allows more here than there.)
+// One position is watched. Ceilings, floors and `next` are only compared, copied, and combined by maximum and minimum,
+// so what the protocol does about one position depends only on which of them lie beyond it. So each is a bit, "beyond
+// the watched position", and what holds here holds for every position, every rate of ids, and whatever the servers'
+// clocks say: a server offers and reserves whatever the rules allow, not what a clock says. (A floor is also compared
+// with itself: equal bits may stand for different floors, so the model allows more than the code does.)
 //
 // Two stores:
-//   default      keeps what it acknowledged. Nothing is assumed of its clock either: a lease may be called live or run
-//                out at any time, and a worker id may start from any time at or past its ceiling.
+//   default      keeps what it acknowledged. Nothing is assumed about its clock either: a lease may be called live or
+//                expired at any time, and a worker id may start from any time at or past its ceiling.
 //   -DFORGETFUL  may lose its record, or get an older one back, at any time. Its `time` never goes back. The quarantine
 //                is as long as the TTL, and a ceiling is granted up to time + TTL.
 //
-// Left out: other worker ids, and which one is chosen; how many one server may hold; how soon ids flow (floors far
-// ahead, back-off, jitter); WAIT; `declare new`; TTLs that differ; the order of loads within a reservation, which
-// tests/unit/interleaving_test.cpp walks through. A worker process that exits and is gone on with is a pause here.
+// Left out: other worker ids, and which one is chosen; how many one server may hold; how soon ids are available (floors
+// far ahead, backoff, jitter); WAIT; `declare new`; different TTLs; the order of loads within a reservation, which
+// tests/unit/interleaving_test.cpp explores. A worker process that exits, and whose successor continues, is a pause
+// here.
 //
-// -DBREAK=rule takes one rule out; `check` says what must happen then. token_alone: renew does not compare the floor.
-// born_after: a record that came back counts when the store was born anew in the very instant of its expiry.
+// -DBREAK=rule removes one rule; `check` lists the expected results. token_alone: renew does not compare the floor.
+// born_after: a restored record is accepted if the store was created again at the very moment of the record's expiry.
 
 #ifndef BREAK
 #define BREAK nothing
@@ -30,7 +33,7 @@
 #define TOKENS 3  // acquisitions in a run
 #endif
 #ifndef LATE
-#define LATE 2  // so many requests at once may be late: each lands at any time, and any number of times
+#define LATE 2  // how many requests may be late at once: each arrives at any time, any number of times
 #endif
 #ifndef TTL
 #define TTL 2
@@ -42,7 +45,7 @@
 #define LAST (2 * TTL + 1)  // the time at which a run ends
 #endif
 
-mtype = { acquire, renew, release, ok, lost };  // a request turns into its reply
+mtype = { acquire, renew, release, ok, lost };  // a request is replaced by its reply
 mtype = { idle, claiming, holding, withdrawn };
 mtype = { nothing, no_owner_check, token_alone, stored_not_max, publish_before_ack, floor_from_clock, no_fold,
           release_lowers, release_deletes, release_before_seal, release_unchecked, reclaim_late,
@@ -51,10 +54,10 @@ mtype = { nothing, no_owner_check, token_alone, stored_not_max, publish_before_a
 typedef Message { mtype verb; byte token; bit floor, ceiling; byte expiry };
 typedef Record { byte token; bit floor, ceiling; byte expiry };  // token 0: free, or no record
 
-Message net[2 + LATE];  // what each server has under way; then what is late
+Message net[2 + LATE];  // the request or reply of each server; then the late requests
 Record record, older;
 byte time = TTL, born;
-bit known = 1;  // the Redis that is asked now wrote last
+bit known = 1;  // the Redis that answers now was the last one to write
 byte tokens;
 bit issued;  // the watched position
 
@@ -77,7 +80,7 @@ bit issued;  // the watched position
 #define QUARANTINE false
 #define IN_TIME(m) false  // with such a store nothing is ever reclaimed
 #endif
-// The floor tells this acquisition from a later one under the same token, by a request that was late.
+// The floor distinguishes this acquisition from a later one under the same token, made by a late request.
 #define IS_MINE(m) (BREAK == no_owner_check || \
                     (record.token == m.token && (record.floor == m.floor || BREAK == token_alone)))
 
@@ -93,7 +96,7 @@ inline perhaps_late(i) {
   fi;
   slot = 0
 }
-inline hang_up(i) {  // a reply that has not come never will, but the request may land
+inline hang_up(i) {  // a missing reply will never arrive, but the request still may
   if
   :: net[i].verb == acquire || net[i].verb == renew || net[i].verb == release -> perhaps_late(i)
   :: else
@@ -110,11 +113,11 @@ inline forget() { token = 0; floor = 0; expiry = 0; identity = 0; beyond = 0 }
 
 active [2] proctype server() {
   mtype phase = idle;
-  byte token, expiry;  // of the lease; expiry: as the last reply told
+  byte token, expiry;  // of the lease; expiry: according to the last reply
   bit floor;
   bit identity;   // the published ceiling
   bit beyond;     // `next`
-  bit reserving;  // a backend has read `next` and an identity that allow it the watched position
+  bit reserving;  // a backend has read a `next` and an identity that allow it the watched position
   bit offer;
   byte slot;
 
@@ -128,7 +131,7 @@ active [2] proctype server() {
        hang_up(_pid);
        beyond = floor && BREAK != no_fold;
        phase = holding }
-  :: atomic { phase == holding ->  // renew, for the first time or again, whatever is under way
+  :: atomic { phase == holding ->  // renew, for the first time or again, whatever is in progress
        if
        :: offer = floor | identity
        :: offer = 1
@@ -147,7 +150,7 @@ active [2] proctype server() {
        identity = 0;
        hang_up(_pid);
        phase = withdrawn }
-  :: atomic { phase == withdrawn ->  // seal, then release. `next` is forgotten, since to know it allows less
+  :: atomic { phase == withdrawn ->  // seal, then release. `next` is forgotten: knowing it would only allow less
        reserving = reserving && BREAK == release_before_seal;
        offer = floor | beyond;  // the last position reserved, for release_lowers
        if
@@ -157,9 +160,9 @@ active [2] proctype server() {
        forget();
        phase = idle }
 
-  // Backends. The swap fails where `next` was moved: by another reservation, a fold or a seal.
+  // Backends. The swap fails if `next` has moved: by another reservation, a fold or a seal.
 #ifdef FORGETFUL
-  :: atomic { identity && !beyond -> beyond = 1; assert(!issued); issued = 1 }  // at once: what comes between was tried
+  :: atomic { identity && !beyond -> beyond = 1; assert(!issued); issued = 1 }  // in one step
 #else
   :: atomic { identity && !beyond && !reserving -> reserving = 1 }
   :: atomic { reserving && !beyond -> reserving = 0; beyond = 1; assert(!issued); issued = 1 }
@@ -193,12 +196,12 @@ inline acquire_(m) {
      stored = record.ceiling | told;
      write(m);
      record.floor = told
-  :: else  // busy: the server asks again
+  :: else  // busy: the server retries
   fi
 }
 
 inline renew_(m) {
-  if  // the first one over a connection looks who wrote last
+  if  // the first one over a connection checks who wrote last
   :: open()
   :: true
   fi;
@@ -240,7 +243,7 @@ active proctype store() {
   bit stored, told;
 
   do
-  :: atomic {  // a request is carried out; its reply comes, or is lost, and the request may be carried out once more
+  :: atomic {  // a request runs; its reply arrives or is lost, and the request may run once more
        select(i : 0 .. 1 + LATE);
        if
        :: net[i].verb == acquire -> acquire_(net[i])
@@ -259,7 +262,7 @@ active proctype store() {
 #ifdef FORGETFUL
   :: atomic { time < LAST ->
        time++;
-       if :: OVER -> record.expiry = 0 :: else fi;  // which is the same
+       if :: OVER -> record.expiry = 0 :: else fi;  // equivalent, and fewer states
        if :: older.expiry <= time -> older.expiry = 0 :: else fi }
   :: atomic { copy(older, record) }
   :: atomic { copy(record, older); known = 0 }

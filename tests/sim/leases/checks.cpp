@@ -87,7 +87,7 @@ void Server::Issued(int backend, core::Position first, core::Position past, uint
   if (world_.now_us_ < spike_until_us_ && life_number_ == spike_life_ &&
       core::TimeOf(kSimLayouts[layout], past - 1) > core::MsOf(spike_limit_us_))
     world_.Violate("an id has the time of a clock that was wrong for a moment");
-  // (Position 0 under worker 0 is the id 0: of a layout that is asked for ids in the very tick of its epoch.)
+  // (Position 0 under worker 0 is id 0: ids of a layout were requested in the very tick of its epoch.)
   if ((first > 0 && core::Compose(kSimLayouts[layout], first, worker) <= 0) ||
       core::Compose(kSimLayouts[layout], past - 1, worker) < 0)
     world_.Violate("an id is not positive");

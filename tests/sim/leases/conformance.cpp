@@ -1,6 +1,6 @@
 // Holds the model against the script: the same random operations and faults on the shipped RedisStore over a socket to
-// a real Redis and on redis_model.h, comparing every answer and the whole hash after every step. Without it the
-// simulator would prove something of a program that nobody ships.
+// a real Redis and on redis_model.h, comparing every answer and the whole hash after every step. Without this check the
+// simulator's results might not apply to the code that ships.
 #include <poll.h>
 #include <signal.h>
 #include <unistd.h>
@@ -46,11 +46,11 @@ constexpr int kSteps = 100;  // of a sequence
 constexpr int kAtOnce = 64;  // sequences whose sleeps overlap
 constexpr int kClients = 4;  // of a sequence
 constexpr int kHolders = 3;  // fewer than clients, so that two of them are one server that has crashed
-constexpr int kTokens = 8;   // that a sequence remembers
+constexpr int kTokens = 8;   // remembered by a sequence
 constexpr int kMostWorkers = 8;
 constexpr int64_t kReachMs = 60000;
 constexpr int64_t kLongestSleepMs = 500;
-constexpr size_t kRemembered = 20;  // steps that a mismatch shows
+constexpr size_t kRemembered = 20;  // steps printed with a mismatch
 
 [[noreturn]] void Die(const char* format, ...) __attribute__((format(printf, 1, 2)));
 void Die(const char* format, ...) {
@@ -73,7 +73,7 @@ std::string Format(const char* format, ...) {
 }
 
 std::string Digits(int64_t ms) { return Format("%016" PRId64, ms); }
-// With the separators that a record has, since the script has to find its way past them.
+// With the separators that a record uses, since the script must cope with them.
 std::string HolderName(int holder) { return Format("host-%d.example|5432|/var/lib/postgresql/%d", holder, holder); }
 
 const char* HolderText(int holder) {
@@ -81,7 +81,7 @@ const char* HolderText(int holder) {
   return names.try_emplace(holder, HolderName(holder)).first->second.c_str();
 }
 
-// The connection that faults go over, and that looks at the hash behind the store's back.
+// The connection that causes faults and reads the hash, bypassing the store.
 class Control {
  public:
   explicit Control(const wire::RedisUrl& url) {
@@ -170,7 +170,7 @@ class Control {
   StoreMemory memory_ = StoreMemory::kUnlimited;
 };
 
-constexpr uint64_t kAnotherWriter = 1000000;  // and above: none that this Redis ever was
+constexpr uint64_t kAnotherWriter = 1000000;  // and above: writers that this Redis has never been
 
 std::string TextOf(const Record& record) {
   return Digits(record.ceiling_ms) + "|" + Digits(record.expiry_ms) + "|" +
@@ -178,7 +178,7 @@ std::string TextOf(const Record& record) {
          HolderName(record.holder);
 }
 
-// What the hash has to look like for the model's state.
+// The hash that corresponds to the model's state.
 Fields FieldsOf(const RedisState& state, const Control& control) {
   Fields fields;
   if (state.born_ms >= 0) fields["born"] = Digits(state.born_ms);
@@ -259,7 +259,7 @@ class Tap final : public io::Transport {
   void Close() noexcept override { socket_.Close(); }
 
   void Forget() { sent_.clear(); }
-  // The argument so many places after the verb of the last call.
+  // The argument `place` places after the verb, in the last call.
   std::string Argument(const char* verb, int place) const {
     size_t at = sent_.rfind(Format("$%zu\r\n%s\r\n", strlen(verb), verb));
     for (int i = 0; at != std::string::npos && i <= place; ++i) {
@@ -278,7 +278,7 @@ class Tap final : public io::Transport {
 // The store as it ships, with the settings of one server.
 class Client {
  public:
-  ~Client() { link_.Close(); }  // memory and sockets are not given back by destructors
+  ~Client() { link_.Close(); }  // destructors release neither memory nor sockets
 
   void Configure(const std::string& url, const std::string& key, int holder, int min_worker, int max_workers,
                  int64_t ttl_ms, bool durable) {
@@ -344,7 +344,7 @@ class Client {
 
   void Close() { store_.Close(); }
   const char* problem() const { return store_.problem(); }
-  // The last renewal did not say that it was the first over its connection.
+  // The last renewal did not claim to be the first over its connection.
   bool kept_quiet() const { return kept_quiet_; }
 
  private:
@@ -354,7 +354,7 @@ class Client {
   io::NameResolver resolver_;
   io::RedisLink link_{tap_, resolver_};
   lease::RedisLeaseStore store_{link_};
-  // Over this connection: who wrote last. A list does not ask, but those that list have their own connection.
+  // Over this connection, who wrote last. A list does not ask, but clients that list have a connection of their own.
   bool asked_ = false;
   bool kept_quiet_ = false;
 };
@@ -368,7 +368,7 @@ struct Run {
   std::map<std::string, uint64_t> answers = {}, fault_counts = {};
 };
 
-// One hash, the servers that share it, and what becomes of it: all but the times follows from the seed.
+// One hash, the servers that share it, and its history: everything but the times follows from the seed.
 class Sequence {
  public:
   Sequence(Run& run, uint64_t seed)
@@ -395,7 +395,7 @@ class Sequence {
 
  private:
   struct Lease {
-    StoreRequest last;  // as a renewal that goes on with what is known would be
+    StoreRequest last;  // a renewal with what the server knows
     int client = 0;
   };
 
@@ -481,7 +481,7 @@ class Sequence {
     return was_lost ? StoreMemory::kUnknown : run_.control.memory();
   }
 
-  // What a server would remember of the answer.
+  // Keeps what a server would remember of the answer.
   void Learn(const Call& call, const StoreReply& reply, int client) {
     for (Lease& lease : leases_) {
       if (strcmp(lease.last.token, call.request.token) != 0 || reply.outcome != StoreOutcome::kOk) continue;
@@ -543,8 +543,8 @@ class Sequence {
       if (random_.Chance(0.1)) request.floor_ms += random_.Between(0, 1);
     } else {
       request.kind = Kind::kRelease;
-      // A token can have more than one record, of which the live one is released; where a fault has made two of those,
-      // the script releases one or the other.
+      // A token can have several records, of which the live one is released. If a fault has made two of them live, the
+      // script releases either.
       int records = 0;
       for (const Record& record : state_.records)
         if (record.there && !record.free && record.expiry_ms > now_ms && strcmp(record.token, request.token) == 0)
@@ -563,7 +563,7 @@ class Sequence {
              static_cast<unsigned>(high >> 32), static_cast<unsigned>(high >> 16 & 0xffff),
              static_cast<unsigned>(high & 0xffff), static_cast<unsigned>(low >> 48), low & 0xffffffffffff);
   }
-  // Rather one that was granted.
+  // Prefers one that was granted.
   const Lease& SomeLease() {
     size_t at = random_.Below(leases_.size());
     for (int tries = 0; tries < 4 && !leases_[at].last.worker_known; ++tries) at = random_.Below(leases_.size());
@@ -594,7 +594,7 @@ class Sequence {
     }
   }
 
-  // Often just before, at or just after the moment at which something becomes different.
+  // Often until just before, at or just after a moment at which the script's answers change.
   int64_t SleepMs() {
     if (random_.Chance(0.45)) return 0;
     if (random_.Chance(0.4)) return random_.Between(0, 3);
@@ -684,7 +684,7 @@ class Sequence {
     state_.writer = kAnotherWriter + random_.Below(1000);
     Write({"HSET", key_, "wrote", run_.control.WriterName(state_.writer)});
   }
-  // The hash is from a time that is yet to come: the same as a clock that goes back.
+  // Moves the hash's times into the future, which is the same as setting the clock back.
   void SetClockBack() {
     const int64_t by_ms = random_.LogBetween(1, 3 * ttl_ms_);
     if (state_.born_ms >= 0) state_.born_ms += by_ms;
@@ -701,7 +701,7 @@ class Sequence {
     }
     WriteAll();
   }
-  // What an acquisition answers at just that millisecond, or how it leaves the hash, is hardly ever seen otherwise.
+  // Otherwise an acquisition at exactly that millisecond would hardly ever be tested.
   void FreeAllAtEdge() {
     const int64_t now_ms = run_.control.NowMs();
     const int64_t edge_ms = now_ms + (random_.Chance(0.5) ? kReachMs : ttl_ms_) + random_.Between(-1, 1);
@@ -739,7 +739,7 @@ class Sequence {
     for (const auto& [field, value] : FieldsOf(state_, run_.control)) Write({"HSET", key_, field, value});
   }
 
-  // What a person needs to see.
+  // Reports.
 
   void Note(std::string what) {
     history_.push_back({step_, std::move(what)});

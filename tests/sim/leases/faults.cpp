@@ -1,4 +1,4 @@
-// What goes wrong, when, and with whom.
+// Which faults there are, when they happen, and to which server.
 #include <algorithm>
 #include <cstdio>
 
@@ -28,7 +28,7 @@ int64_t ClockStep(Random& random) {
 std::vector<Fault> World::FaultsOf(const Plan& plan) {
   Random random(plan.seed, Stream::kFaults);
   std::vector<Fault> faults;
-  // Swarm: each run has some kinds of faults only, so that rare ones meet often.
+  // Swarm testing: each run has only some kinds of faults, so that rare ones often coincide.
   bool on[kFaultKinds];
   for (bool& kind : on) kind = random.Chance(0.6);
   while (static_cast<int>(faults.size()) < plan.faults) {
@@ -122,7 +122,7 @@ void World::RestartOthers(int who, int64_t from_us, int64_t within_us, Random& r
   }
 }
 
-// For the envelope: now, and for a while; the more so when the store has just forgotten something.
+// For the envelope: sets the store's clock back for a while, often just after the store has forgotten something.
 void World::SetStoreBack(Random& random) {
   const int64_t by_us = plan_.store_clock_back_us;
   if (by_us == 0 || store_is_back_) return;
@@ -207,7 +207,7 @@ void World::Strike(const Fault& fault) {
       return;
     case FaultKind::kFailOver: {
       if (plan_.replicas == 0) return;
-      // A master that is cut off and goes on needs rule (d): without it, it goes down.
+      // An old master may go on only under rule (d); otherwise it goes down.
       const bool goes_on = fault.b > 0 && (plan_.wait_replicas > 0);
       for (int node = 0; node < store_.count(); ++node) store_.Cut(node, true, now_us_);
       Do(now_us_ + fault.a, [this, goes_on, fault, random]() mutable {
@@ -221,7 +221,7 @@ void World::Strike(const Fault& fault) {
         if (goes_on)
           for (int& route : route_)
             if (route == -1 && random.Chance(0.5)) route = old;
-        // Who reaches the new master may be restarted as soon as it gives worker ids again.
+        // Servers that reach the new master may be restarted as soon as it gives worker ids again.
         if (goes_on && random.Chance(0.7))
           for (int server = 0; server < plan_.servers; ++server)
             if (route_[static_cast<size_t>(server)] != old)
@@ -279,7 +279,7 @@ void World::Strike(const Fault& fault) {
     case FaultKind::kMoved:
     case FaultKind::kPromoted:
       if (!server.up()) return;
-      // What a lost file knew of other sources nobody knows: outside the promise.
+      // Nobody else knows what a lost file said about other sources: outside the promise.
       if (plan_.same_numbers && fault.kind != FaultKind::kMoved && fault.kind != FaultKind::kPromoted) return;
       if (fault.kind == FaultKind::kFileOld && random.Chance(0.5)) {
         server.old_disk_ = server.disk_;

@@ -11,8 +11,8 @@ namespace idgen::sim {
 
 inline constexpr int kLayouts = 4;
 
-// Ticks of a millisecond and of 10, so that rounding shows; two more lines are made while the server runs, the last of
-// a layout whose epoch is still to come.
+// Ticks of 1 ms and of 10 ms, so that rounding errors show; two more lines are made while the server runs, the last for
+// a layout whose epoch is in the future.
 inline constexpr core::Layout kSimLayouts[kLayouts] = {
     core::kDefaultLayout,
     {.epoch_ms = 1704067200000,

@@ -1,6 +1,6 @@
 // Everything ever issued, and two rules: nothing is issued twice, and the times that successive holders of one worker
 // id issue in are disjoint. Both for every line of ids (which layout, which worker), as ranges of positions; the second
-// shows what would be a duplicate long before two servers happen to hit the same tick.
+// shows a potential duplicate long before two servers happen to use the same tick.
 #pragma once
 
 #include <algorithm>

@@ -19,8 +19,8 @@ Plan Plan::Of(uint64_t seed) {
                                     : StoreKind::kForgetful;
   if (plan.store == StoreKind::kForgetful) {
     plan.replicas = static_cast<int>(random.Between(0, 2));
-    // Replicas that nobody waits for are outside the promise where a cut-off master goes on: see Strike.
-    // Where it does, no replica is on its side: one that is waited for is enough.
+    // Without WAIT, a master that goes on after it was cut off is outside the promise: see Strike. If it does go on, no
+    // replica is on its side, so waiting for one is enough.
     if (plan.replicas > 0 && random.Chance(0.7))
       plan.wait_replicas = static_cast<int>(random.Between(1, plan.replicas));
   }

@@ -109,7 +109,7 @@ class Setup {
   int64_t ttl_ms_ = 0;
   bool list_breaks_ = false;
   bool envelope_ = false;
-  int scale_ = 0;  // servers of a run that shows what to expect
+  int scale_ = 0;  // servers of the scale run: see scale.h
   const char* svg_ = nullptr;
 
   uint64_t ids_ = 0, events_ = 0, store_calls_ = 0;

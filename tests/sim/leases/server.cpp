@@ -10,7 +10,7 @@ using core::ReservationOutcome;
 
 constexpr int kWorkerActor = -1;
 
-// What is above a minute is the window, of which half is for the tick that the last ids may have run ahead by.
+// A minute, and half of the window for the tick by which the last ids may have run ahead.
 constexpr int64_t kUncertainUs = kMinute + kStaticWindowMs * kMs / 2;
 
 }  // namespace
@@ -56,7 +56,7 @@ void Server::Start() {
   // uncertain start allows for. The operator has set the clock.
   if (past_uncertain_ && last_id_clock_us_ - (world_.now_us_ + skew_us_) > kUncertainUs)
     skew_us_ = last_id_clock_us_ - kUncertainUs - world_.now_us_, clock_kept_ = true;
-  // While it was down its worker id was made to come from elsewhere.
+  // The source of its worker id was changed while it was down.
   if (world_.plan_.same_numbers && life_number_ > 0 && random_.Chance(0.3))
     Configure(random_.Chance(0.7) ? 0 : 2, random_);
   ++life_number_;
@@ -84,13 +84,13 @@ void Server::StartWorker() {
       lease::OriginOf(life_->memo, life_->state->identity.load() != 0, life_->source, wanted_, wanted_ != 0);
   store_.Reset();
   file_.emplace(disk_, "data", 0600u);
-  // What CREATE EXTENSION's script says of a server that never was.
+  // As CREATE EXTENSION's script does for a new server.
   if (wanted_ == 0 && life_number_ == 1 && worker_run_ == 1 && (world_.plan_.declared_new || random_.Chance(0.5)))
     file_->CreateForNewServer(cluster_, 1);
   static_source_.emplace(*file_, cluster_);
   lease_source_.emplace(store_, life_->memo, World::MakeToken);
   noted_source_.emplace(*lease_source_, *file_, cluster_);
-  // A crash in the middle of the constructor is one in the middle of the first turn.
+  // A crash during the constructor counts as a crash during the first turn.
   keeper_.emplace(*life_->state, Now(), origin);
   if (life_->state->identity.load() == 0) life_->held.any = false;
   UseSource();
@@ -132,7 +132,7 @@ lease::Wishes Server::CurrentWishes() {
   wishes.source = wanted_;
   wishes.leased = wanted_ != 0;
   wishes.has_worker = true;
-  // Above those that are leased, and no other server's.
+  // Above the leased ones, and different from every other server's.
   wishes.worker = static_cast<uint32_t>(plan.min_worker + plan.workers + index_) +
                   static_turn_ * static_cast<uint32_t>(plan.servers);
   if (plan.same_numbers) wishes.worker = static_turn_;
@@ -145,7 +145,7 @@ void Server::Turn() {
   wake_armed_ = false;
   worker_busy_ = true;
   const double preempt = world_.plan_.preempt;
-  // What is rare is left in the middle more often than what is done twice a second.
+  // Rare turns are suspended more often than the renewals, of which there are two a second.
   const bool rare = keeper_->view().phase != lease::Phase::kHolding || stopping_ || wanted_ != source_;
   world_.RunStep(*this, kWorkerActor, rare && preempt > 0 ? std::max(preempt, 0.3) : preempt, [this] {
     if (keeper_->view().source != source_) UseSource();
@@ -181,7 +181,7 @@ void Server::Configure(int64_t what, Random& random) {
       if (wanted_ != 0) wanted_ = lease_key_;
       return;
     default:
-      // Not so little that the longest tick is more than half a window and max_ahead.
+      // Large enough that the longest tick fits into half a window and max_ahead.
       window_ms_ = random.Between(plan.window_ms * 2 / 3, plan.window_ms);
       max_ahead_ms_ = random.Between(plan.max_ahead_ms * 2 / 3, plan.max_ahead_ms);
   }
@@ -215,7 +215,7 @@ void Server::ReportEvents() {
   });
   const int64_t lead_us = LeadUs();
   world_.figures_.largest_lead_us = std::max(world_.figures_.largest_lead_us, lead_us);
-  // A minute is run from, and a ceiling is that much further ahead.
+  // A server starts from a floor up to a minute ahead, and a ceiling is further ahead by the rest.
   const int64_t most_us = kMinute + 2 * (world_.plan_.ttl_ms + kStaticWindowMs + world_.plan_.max_ahead_ms) * kMs;
   if (world_.clocks_never_stepped_ && lead_us > most_us) world_.Violate("the id clock runs away from the wall clock");
   // The lead of an uncertain start; a server that is stopped for hours comes back with a boot-time clock that has
@@ -241,7 +241,7 @@ void Server::Operate(int backend, bool once) {
   world_.RunStep(*this, backend, world_.plan_.preempt, [this, backend, once] {
     const ReservationOutcome outcome = TakeIds(backend);
     Backend& it = backends_[static_cast<size_t>(backend)];
-    // Some wait for what the worker is about to do.
+    // Some wait for the worker's next turn.
     if (outcome != ReservationOutcome::kNoIdentity && outcome != ReservationOutcome::kAtCeiling) {
       it.waits_until_us = 0;
     } else if (world_.now_us_ >= it.waits_until_us && it.random.Chance(0.1)) {
@@ -260,7 +260,7 @@ core::ReservationOutcome Server::TakeIds(int backend) {
   core::BackendSlot& slot = life_->slots[static_cast<size_t>(backend)];
   const int64_t count = random.Chance(0.003) ? random.LogBetween(100, 20000) : random.LogBetween(1, 12);
   uint32_t line = random.Chance(0.7) ? 0 : 1;
-  // The server lock, which the worker holds in its turns.
+  // Under the server lock, which the worker holds during its turns.
   if (random.Chance(0.05) && !worker_busy_ && !making_line_) {
     making_line_ = true;
     core::FindOrMakeLine<SimMemory>(state, kSimLayouts[random.Between(2, 3)]);
@@ -275,7 +275,7 @@ core::ReservationOutcome Server::TakeIds(int backend) {
     slot.line = line;
   }
   const int layout = LayoutOf(state.lines[line].layout);
-  // Asked for at every id; it stands still but where a step is left in the middle.
+  // Read for every id; the time changes only if the step is suspended.
   int64_t coarse_of_us = 0, coarse = 0;
   const auto coarse_ns = [this, &coarse_of_us, &coarse] {
     if (coarse_of_us != world_.now_us_) {
@@ -288,7 +288,7 @@ core::ReservationOutcome Server::TakeIds(int backend) {
   const auto id_clock_us = [this, &state, &random, behind_us] {
     return Now().boot_us - static_cast<int64_t>(random.Below(behind_us)) + core::ClockOffsetUs<SimMemory>(state);
   };
-  // What is taken without a step in between is noted in one go.
+  // Ids taken without a suspension in between are recorded together.
   core::Position first = 0, past = 0;
   const auto note = [&] {
     if (past > first) Issued(backend, first, past, slot.worker, layout);
@@ -375,7 +375,7 @@ void Server::End() {
   world_.Push(world_.now_us_ + stop_down_us_, EventKind::kStart, index_);
 }
 
-// The process ends; shared memory lives on, and so does what others are in the middle of.
+// The process ends; shared memory stays, and other processes continue what they are doing.
 void Server::ExitWorker() {
   if (!up() || !worker_up_) return;
   world_.Note("server %d: its worker exits", index_);

@@ -21,7 +21,7 @@ namespace idgen::sim {
 
 inline constexpr int64_t kStaticWindowMs = 10000;
 
-// Every access of a shared word is a step in the middle of which a process can be left.
+// A process can be suspended or killed at every access of a shared word.
 struct SimMemory {
   static inline World* world = nullptr;
 
@@ -57,7 +57,7 @@ class SimStore final : public lease::LeaseStore {
   void Close() noexcept override { pending_ = 0; }
 
   void Deliver(uint64_t message, const lease::StoreReply& reply);
-  // The connection is reset: what was asked has failed, as far as can be known here.
+  // The connection is reset: the request has failed, as far as the server can tell.
   void Break();
   void Reset() noexcept {
     pending_ = 0;
@@ -96,7 +96,7 @@ class Server {
   bool up() const noexcept { return life_ != nullptr; }
   core::Instant Now() const noexcept;
   void StepClock(int64_t by_us) noexcept {
-    // Back, before a server whose file is lost has started again: outside the promise.
+    // Going back before a server whose file is lost has started again is outside the promise.
     if (by_us > 0 || !past_uncertain_) skew_us_ += by_us;
   }
   int prefix() const noexcept { return static_cast<int>(source_ % kPrefixes); }
@@ -109,7 +109,7 @@ class Server {
   // What the server may reserve under, according to its store or its file: tracked independently of the code under
   // test.
   struct Held {
-    bool any = false;  // a ceiling is durable, and the worker id not given up or lost
+    bool any = false;  // a ceiling is durable, and the worker id is neither given up nor lost
     uint32_t worker = 0;
     uint64_t acquisition = 0;
     int64_t floor_ms = 0;
@@ -129,8 +129,8 @@ class Server {
     explicit Backend(const Random& stream) : random(stream) {}
     Random random;
     bool busy = false;
-    bool missed = false;         // its next operation came meanwhile
-    int64_t behind_us = 1;       // its processor reads the clock so much behind, at the most
+    bool missed = false;         // its next operation became due meanwhile
+    int64_t behind_us = 1;       // by how much its processor's clock may lag
     int64_t waits_until_us = 0;  // for an identity, or a higher ceiling
     int tries = 0;
 
@@ -182,7 +182,7 @@ class Server {
   bool worker_up_ = false;
   bool worker_busy_ = false;
   bool making_line_ = false;  // a backend is in the middle of it
-  bool turn_waits_ = false;   // for that
+  bool turn_waits_ = false;   // until that backend is done
   int64_t paused_until_us_ = 0;
   int64_t wake_at_us_ = 0;
   uint64_t wake_tag_ = 0;
@@ -201,7 +201,7 @@ class Server {
   std::optional<io::CeilingFile> file_;
   SimStore store_;
   MemoryDisk disk_;
-  MemoryDisk old_disk_;  // as a backup has it
+  MemoryDisk old_disk_;  // a backup
   io::ClusterId cluster_;
   uint64_t source_ = 0;
   uint64_t wanted_ = 0;
@@ -211,9 +211,9 @@ class Server {
   uint32_t static_turn_ = 0;  // which of its static worker ids is set
   int64_t window_ms_;
   int64_t max_ahead_ms_;
-  int64_t last_id_clock_us_ = 0;  // of the life before
+  int64_t last_id_clock_us_ = 0;  // of the previous life
   bool past_uncertain_ = false;
-  // While a spike of its clock lasts that is too short to be believed: no id may be later.
+  // During a spike of its clock that is too short to be accepted: no id may be later than this.
   int64_t spike_until_us_ = 0;
   int64_t spike_limit_us_ = 0;
   int spike_life_ = 0;

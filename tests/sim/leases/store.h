@@ -22,11 +22,11 @@ class Store {
   struct Done {
     bool answered = false;
     lease::StoreReply reply;
-    uint64_t offset = 0;  // of what was written, for WAIT
+    uint64_t offset = 0;  // of the write, for WAIT
   };
 
-  // A request at `node`, at `now_us`. Not answered by one that is down. `lag_us`: how long each replica takes to get
-  // what was written.
+  // A request arrives at `node`, at `now_us`. A node that is down does not answer. `lag_us`: how long the write takes
+  // to reach each replica.
   Done Receive(int node, const Call& call, int64_t now_us, Random& random, int64_t lag_us);
   // How many replicas of `node` have what was written up to `offset`.
   int Acknowledged(int node, uint64_t offset, int64_t now_us);
@@ -43,9 +43,9 @@ class Store {
   uint64_t WriterOf(int node) const { return nodes_[static_cast<size_t>(node)].writer; }
   const Hashes& StateOf(int node) const { return nodes_[static_cast<size_t>(node)].state; }
   enum class Memory { kKept, kEmpty, kSnapshot };
-  // A new process with what it remembers of before; `age`: which snapshot, 0 being the last.
+  // A new process with what it remembers; `age`: which snapshot, 0 being the last.
   void Restart(int node, Memory memory, size_t age);
-  // A new process with what a node was copied to at some time.
+  // A new process with an earlier copy of a node.
   void RestartWith(int node, Hashes state);
   void Forget(int node) { nodes_[static_cast<size_t>(node)].state = Hashes(); }  // FLUSHALL: the process lives on
   // Replicas get nothing from the master any more, or again.

@@ -1,4 +1,4 @@
-// Events, the network, steps that are left in the middle, and what must hold.
+// Events, the network, suspended steps, and invariants.
 #include "leases/world.h"
 
 #include <algorithm>
@@ -29,7 +29,7 @@ World::~World() {
 
 void World::MakeToken(char (&text)[lease::kTokenBytes + 1]) noexcept {
   Server& server = *SimMemory::world->stepping_;
-  // Unlike any other server's, however many those have made.
+  // Differs from every other server's, however many those have made.
   snprintf(text, sizeof text, "%06d%030llu", server.index_ + 1, static_cast<unsigned long long>(++server.tokens_made_));
 }
 
@@ -57,8 +57,8 @@ bool World::Run() {
   }
   Push(now_us_ + 10 * kSecond, EventKind::kSnapshot, 0);
   const int64_t calm_us = kBeginUs + plan_.hours_us;
-  // A quarantine, the worker ids of crashed servers, the last message that was held up, and what a step of a clock
-  // takes.
+  // Long enough for a quarantine, the leases of crashed servers to expire, the last held message, and a clock step to
+  // be accepted.
   const int64_t end_us = calm_us + 4 * plan_.ttl_ms * kMs + 3 * kMinute;
   Do(calm_us, [this] { EndFaults(); });
   while (!events_.empty() && !violated_) {
@@ -77,7 +77,7 @@ bool World::Run() {
 
 void World::Handle(const Event& event) {
   const auto who = static_cast<size_t>(event.who);
-  // Whatever a stopped process was to do, it does when it goes on.
+  // A stopped process does its work when it continues.
   const auto stopped = [this, &event](Server& server) {
     if (server.paused_until_us_ <= now_us_) return false;
     Push(server.paused_until_us_, event.kind, event.who, event.tag);
@@ -92,7 +92,7 @@ void World::Handle(const Event& event) {
         server.turn_waits_ = true;
         return;
       }
-      // A worker in the middle of a turn looks again at its end.
+      // A worker that is in a turn checks again at its end.
       if (!server.worker_busy_) server.Turn();
       return;
     }
@@ -136,7 +136,7 @@ void World::Handle(const Event& event) {
   }
 }
 
-// --- steps that are left in the middle
+// --- suspended steps
 
 void World::RunStep(Server& server, int actor, double leaves, std::function<void()> step) {
   const bool may_leave = !faults_over_ && (server.crash_in_ >= 0 || server.RandomOf(actor).Chance(leaves));
@@ -177,8 +177,8 @@ void World::MayLeave() {
   }
 }
 
-// Goes on with what was left, and looks at how it left again. `index` beyond the end: it has just left for the first
-// time, and `step_` says who it is.
+// Resumes a suspended step, and handles the way it leaves the next time. `index` beyond the end: the step has just left
+// for the first time, and is in `step_`.
 void World::ResumeSuspended(size_t index) {
   Suspended it;
   if (index < suspended_.size()) {
@@ -212,11 +212,11 @@ void World::ResumeSuspended(size_t index) {
     return;
   }
   suspended_.push_back(it);
-  // Mostly a moment, now and then for longer than anything.
+  // Usually for a moment, now and then for longer than any time limit.
   Random& random = server.RandomOf(it.actor);
   const int64_t for_us = random.Chance(0.9) ? random.LogBetween(1, 50 * kMs) : random.LogBetween(1, 2 * kHour);
   Push(now_us_ + for_us, EventKind::kResume, 0, suspended_.size() - 1);
-  // While the worker stands in the middle of a step a backend often asks for ids, also at that very moment.
+  // While the worker is suspended, a backend often requests ids, sometimes at the same instant.
   if (it.actor < 0 && random.Chance(0.5))
     Push(now_us_ + (random.Chance(0.5) ? 0 : random.Between(0, for_us)), EventKind::kOp, it.server,
          static_cast<uint64_t>(it.life) << 16 | kBetween | random.Below(static_cast<uint64_t>(plan_.backends)));
@@ -281,7 +281,7 @@ void World::Arrive(const Event& event) {
   if (now_us_ < store_paused_until_us_) return Push(store_paused_until_us_, EventKind::kArrive, event.who, event.tag);
   message.node = RouteOf(message.server);
   if (message.node < 0 || !store_.up(message.node)) {
-    // Refused, or nobody there: usually reported, sometimes not.
+    // Refused, or nobody answers: usually reported, sometimes not.
     message.reply = lease::StoreReply();
     if (message.node == -2 || random.Chance(0.3)) return free_messages_.push_back(event.tag);
     return Reply(event.tag, DelayUs(message.server));
@@ -301,7 +301,7 @@ void World::Arrive(const Event& event) {
                      (kind == Kind::kAcquire || (kind == Kind::kRenew && !plan_.breaks.wait_on_acquire_only));
   if (!waits) return Reply(event.tag, DelayUs(message.server));
   message.give_up_us = now_us_ + kSecond;
-  // The number by which the reply is known moves to where WAIT's offset is not needed any more.
+  // The message is reused for WAIT: the request's ceiling is no longer needed, and holds the offset.
   message.call.request.ceiling_ms = static_cast<int64_t>(done.offset);
   Push(now_us_ + 2 * kMs, EventKind::kWaitOver, event.who, event.tag);
 }
@@ -322,7 +322,7 @@ void World::Reply(uint64_t id, int64_t after_us) {
   Push(now_us_ + after_us, EventKind::kReply, message.server, id);
 }
 
-// --- what must hold
+// --- invariants
 
 void World::EndFaults() {
   faults_over_ = true;
@@ -337,7 +337,7 @@ void World::EndFaults() {
   }
   for (auto& server : servers_) {
     server->crash_in_ = -1;
-    // Who was stopped goes on now; what it was to do is put off no longer.
+    // A stopped server continues now, and its deferred work is due.
     const bool was_stopped = server->paused_until_us_ > now_us_;
     server->paused_until_us_ = now_us_;
     for (int backend = 0; was_stopped && server->up() && backend < plan_.backends; ++backend)
@@ -360,13 +360,13 @@ void World::CheckLiveness() {
       Violate("server " + std::to_string(server->index_) + " is not up, long after the faults are over");
       continue;
     }
-    // An operator's case: ids from more than a day ahead, or every worker id ahead of a store that keeps it.
+    // Needs an operator: a floor more than a day ahead, or every worker id ahead of the store's clock.
     const lease::View& view = server->keeper_->view();
     if (view.phase == lease::Phase::kRefused) continue;
     if (server->leased() && server->lease_source_->view().busy == lease::StoreReply::Why::kAhead) continue;
     // Its clock was set ahead after the faults, to stay within the promise: see Start.
     if (server->clock_kept_) continue;
-    // Ids from a clock that led, under its static worker id or of another prefix.
+    // Its earlier ids, under a static worker id or another prefix, came from a clock that was ahead.
     if (server->leased() && (server->ever_static_ || plan_.same_numbers) && view.short_of_ceiling) continue;
     // More servers than worker ids.
     const auto leased = std::count_if(servers_.begin(), servers_.end(), [](auto& other) { return other->leased(); });

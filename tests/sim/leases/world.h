@@ -57,11 +57,11 @@ struct Plan {
   int64_t op_every_us = 2 * kSecond;  // of a backend, on average
   double preempt = 0.02;              // of the steps that can be left in the middle
   int faults = 60;
-  bool declared_new = false;       // the prefix, and each server; or by chance
+  bool declared_new = false;       // the prefix and every server are declared new; otherwise some are, at random
   int64_t skew_us = 15 * kSecond;  // maximum initial error of a server's wall clock
   bool proxied = false;            // behind a proxy servers do not notice that the store's process changes
-  bool same_numbers = false;       // one server, whose static worker ids may be leased by it, too; and of two prefixes
-  bool twins = false;              // two leased servers have one name for themselves: clones
+  bool same_numbers = false;       // one server, which may lease its static worker ids, too, under two prefixes
+  bool twins = false;              // two leased servers have the same name: clones
   bool clocks_step = true;
   bool store_clock_steps = true;
   int64_t store_clock_back_us = 0;  // for the envelope: how far the store's clock is set back
@@ -125,7 +125,7 @@ struct Figures {
   uint64_t lost_leases = 0;
   int64_t longest_outage_us = 0;  // of a server that was up
   int64_t largest_lead_us = 0;    // of an id clock over the wall clock
-  bool time_repeated = false;     // passed over or not
+  bool time_repeated = false;     // even if `watched` ignores that
   // From the start of a server until its identity is published.
   std::vector<int64_t> ready_after_stop_us;
   std::vector<int64_t> ready_after_crash_us;
@@ -162,11 +162,11 @@ class World {
     uint64_t offset = 0;
     int64_t give_up_us = 0;  // WAIT's time limit
   };
-  // A second copy of a server's next request, or of its next acquisition, comes late.
+  // A second copy of a server's next request, or of its next acquisition, arrives late.
   struct Hold {
     int64_t after_us = 0;  // 0: none does
     bool of_acquisition = false;
-    bool stops_after = false;  // the server stops once it has come
+    bool stops_after = false;  // the server stops once the copy has arrived
     int64_t pause_us = 0;      // if not 0, it is paused after this time until the copy has arrived
   };
   struct Suspended {
@@ -177,7 +177,7 @@ class World {
     uint64_t worker_run = 0;
   };
 
-  // In the tag of a backend's event, beside its number: it is one more, after which no other is to come.
+  // A flag in the tag of a backend's event, beside its number: an extra event, after which no further one is scheduled.
   static constexpr uint64_t kBetween = 1u << 15;
 
   void Push(int64_t at_us, EventKind kind, int who, uint64_t tag = 0) {
@@ -205,7 +205,7 @@ class World {
 
   void Strike(const Fault& fault);
   void SetStoreBack(Random& random);
-  // All but one are stopped and started again, each at some time within that from then on.
+  // Restarts all servers but `who`, each at some time within `within_us` after `from_us`.
   void RestartOthers(int who, int64_t from_us, int64_t within_us, Random& random);
   void EndFaults();
   void CheckLiveness();
@@ -214,7 +214,7 @@ class World {
 
   Plan plan_;
   std::vector<Fault> faults_;
-  Random random_;              // of the world's own course
+  Random random_;              // for everything without a stream of its own
   std::vector<Random> links_;  // each server's way to the store
   Store store_;
   Ledger ledger_;
@@ -230,10 +230,10 @@ class World {
   int64_t network_bad_until_us_ = 0;
   std::vector<Hold> holds_;  // per server
   std::vector<int64_t> resets_until_us_;
-  std::vector<uint64_t> connected_to_;  // per server: who the store's process is
+  std::vector<uint64_t> connected_to_;  // per server: the store's process
   int64_t store_paused_until_us_ = 0;
   std::vector<int> route_;      // per server; -1: the master
-  bool store_is_back_ = false;  // its clock
+  bool store_is_back_ = false;  // its clock is set back
   bool faults_over_ = false;
   bool clocks_never_stepped_ = true;  // in the whole run
   bool violated_ = false;
