@@ -132,12 +132,13 @@ void Raise(Host& host, MarkCall* call, const Operation& operation, const StoreKe
   raise.mark = {.generation = known.mark.generation, .value = known.ahead};
   // The rejected values, which the store may give again if they are its latest. But not another store, to which a new
   // connection may lead: its latest value may be the same, and somebody else's.
-  raise.value = host.IsConnected(over) ? LastOf(*answer) : kNoValue;
+  raise.value = over != 0 ? LastOf(*answer) : kNoValue;
+  raise.only_over = over;
   Answer raised;
   call->raised_over = call->latest_over = host.AskStore(raise, &key, &raised, 1, call->until_us);
-  if (raise.value != kNoValue && call->raised_over != over) {
+  if (raised.outcome == Answer::Outcome::kUnasked) {
     raise.value = kNoValue;
-    raised = Answer();
+    raise.only_over = 0;
     call->raised_over = call->latest_over = host.AskStore(raise, &key, &raised, 1, call->until_us);
   }
   if (raised.outcome != Answer::Outcome::kOk || raised.had) host.LogLoss(key, known, loss, answer->grant.Value(0));

@@ -26,6 +26,7 @@ struct Operation {
   bool with_generation = false;  // of kNext: the answer has the generation, too, as that of kSegment does
   int64_t number = 0;            // of kReturn: of the segment that the values belong to
   Mark mark = {};                // of kReturn the generation alone: of the values
+  uint64_t only_over = 0;        // of kRaise: is carried out over this connection, or not at all; 0: over any
 };
 
 struct Answer {

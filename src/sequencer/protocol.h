@@ -71,10 +71,8 @@ concept MarkHost = requires(Host& host, const Operation& operation, const StoreK
 
   // (leaves) Asks the store about `count` keys, and returns when every answer is there; the answers are fresh. Returns
   // the number of the connection that all answers came over, a number that no other connection of this process has had;
-  // 0 if they came over several.
+  // 0 if they came over several. An operation that is only for a connection that is gone leaves its answer kUnasked.
   { host.AskStore(operation, &key, answers, count, until_us) } -> std::same_as<uint64_t>;
-  // Whether the next request is expected to go over this connection: it is the latest, and is open.
-  { host.IsConnected(number) } -> std::same_as<bool>;
 
   { host.has_marks() } -> std::same_as<bool>;
   { host.HashOf(key) } -> std::same_as<KeyHash>;

@@ -15,7 +15,8 @@ class SequenceStore {
   virtual void Configure(const io::StoreAccess& access) noexcept = 0;
 
   // `count` keys and as many fresh answers, which the caller keeps until the operation has ended. Gives up the previous
-  // operation.
+  // operation. If operation.only_over is not 0, it must be connection(): if that connection is lost before anything was
+  // sent, or the server does not serve the key any more, the answer stays kUnasked, after kDone.
   virtual void Begin(const Operation& operation, const StoreKey* keys, Answer* answers, int count, int64_t now_us,
                      int64_t until_us) noexcept = 0;
   // kDone: every answer is there. kFailed: problem() says why; answers that are there stay.
@@ -32,8 +33,6 @@ class SequenceStore {
 
   // The number of the latest connection; no two connections of a process have the same.
   virtual uint64_t connection() const noexcept = 0;
-  // Whether that connection is open and in use, so that the next operation is expected to go over it.
-  virtual bool is_connected() noexcept = 0;
   // After kDone: whether every answer came over that connection.
   virtual bool came_from_one() const noexcept = 0;
   // The operation is being sent over that connection, or its reply awaited.

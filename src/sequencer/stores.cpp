@@ -26,7 +26,6 @@ class NoSequenceStore final : public SequenceStore {
   bool is_unsure() const noexcept override { return false; }
   bool is_garbled() const noexcept override { return false; }
   uint64_t connection() const noexcept override { return 0; }
-  bool is_connected() noexcept override { return false; }
   bool came_from_one() const noexcept override { return false; }
   bool is_exchanging() const noexcept override { return false; }
   void Close() noexcept override {}

@@ -26,7 +26,6 @@ class ConfiguredSequenceStore final : public SequenceStore {
   bool is_unsure() const noexcept override { return store().is_unsure(); }
   bool is_garbled() const noexcept override { return store().is_garbled(); }
   uint64_t connection() const noexcept override { return connections_before_ + store().connection(); }
-  bool is_connected() noexcept override { return store().is_connected(); }
   bool came_from_one() const noexcept override { return store().came_from_one(); }
   bool is_exchanging() const noexcept override { return store().is_exchanging(); }
   void Close() noexcept override { store().Close(); }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "sequence_host.h"
+#include "sequences/store_model.h"
 
 namespace idgen::sequencer {
 namespace {
@@ -31,12 +32,13 @@ class Marked {
     host.UnlockMarks();
   }
 
-  int64_t Take(int64_t count = 1) {
+  Answer Ask(int64_t count) {
     Answer answer;
     Known known;
     AskAboveMarks(host, {.definition = key.definition, .count = count}, &key.key, &answer, 1, &known, INT64_MAX);
-    return answer.grant.Value(0);
+    return answer;
   }
+  int64_t Take(int64_t count = 1) { return Ask(count).grant.Value(0); }
   Mark noted() {
     const Known known = host.LockMarks().Find(host.HashOf(key.key));
     host.UnlockMarks();
@@ -187,15 +189,47 @@ TEST(AboveMarks, ARaiseOverANewConnectionDoesNotNameTheRejectedValues) {
   EXPECT_EQ(marked.asked()[1].value, kNoValue);
 }
 
-TEST(AboveMarks, ARaiseThatWentOverANewConnectionAfterAllIsRepeated) {
-  Marked marked({{51, 7}, {101, 7}, {105, 7}});
+TEST(AboveMarks, ARaiseThatNamesTheRejectedValuesGoesOverTheirConnectionOnly) {
+  Marked marked({{51, 7}, {101, 7}});
   marked.host.on_ask = [&](const Operation& operation) {
     if (operation.kind == Kind::kRaise && marked.host.connection == 1) ++marked.host.connection;
   };
-  EXPECT_EQ(marked.Take(3), 105);
-  ASSERT_EQ(marked.asked().size(), 3u);
-  EXPECT_EQ(marked.asked()[1].value, 53);
-  EXPECT_EQ(marked.asked()[2].value, kNoValue);
+  EXPECT_EQ(marked.Take(3), 101);
+  ASSERT_EQ(marked.asked().size(), 2u);
+  EXPECT_EQ(marked.asked()[1].value, kNoValue);
+  EXPECT_EQ(marked.asked()[1].only_over, 0u);
+}
+
+// The connection is lost just before the raise, and the new one leads to another master, whose latest value is the one
+// that was rejected. It was given to somebody else, and too few are left for the request.
+TEST(AboveMarks, ARaiseThatReachesAnotherMasterDoesNotLowerItsValue) {
+  Marked marked({});
+  marked.key.definition = {.max_value = 106};
+  sim::sequences::KeyState masters[] = {{.there = true, .value = 96, .generation = 7},
+                                        {.there = true, .value = 103, .generation = 7}};
+  marked.host.on_ask = [&](const Operation& operation) {
+    if (operation.kind == Kind::kRaise) marked.host.connection = 2;
+  };
+  marked.host.answer = [&](const Operation& operation, const StoreKey&) {
+    return Apply(masters[marked.host.connection - 1], operation, 3000, marked.host.connection, {});
+  };
+  EXPECT_EQ(marked.Ask(7).outcome, Outcome::kFull);
+  EXPECT_EQ(marked.host.losses, std::vector{Loss::kSure});
+  EXPECT_EQ(masters[1].value, 103);
+}
+
+TEST(AboveMarks, RejectedValuesAreGivenAgain) {
+  for (const int64_t max_value : {107, 106}) {
+    Marked marked({});
+    marked.key.definition = {.max_value = max_value};
+    sim::sequences::KeyState master = {.there = true, .value = 96, .generation = 7};
+    marked.host.answer = [&](const Operation& operation, const StoreKey&) {
+      return Apply(master, operation, 3000, kWriter, {});
+    };
+    const Answer answer = marked.Ask(7);
+    EXPECT_EQ(answer.outcome, max_value == 107 ? Outcome::kOk : Outcome::kFull);
+    EXPECT_EQ(master.value, max_value == 107 ? 107 : 100);
+  }
 }
 
 TEST(AboveMarks, TheWriterIsAskedOncePerConnection) {

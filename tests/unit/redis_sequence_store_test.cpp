@@ -475,5 +475,44 @@ TEST(RedisSequenceStore, RaisesAStoreThatHasForgotten) {
   EXPECT_EQ(world.answers[0].outcome, Outcome::kMisread);
 }
 
+TEST(RedisSequenceStore, AnOperationForOneConnectionGoesOverNoOther) {
+  Operation raise = {
+      .kind = Kind::kRaise, .definition = {}, .count = 3, .value = 9, .mark = {.generation = 7, .value = 100}};
+  World world;
+  world.At(kFirst).answers["INCRBY"] = Int(3);
+  world.At(kFirst).answers["EVAL"] = world.At(kFirst).answers["EVALSHA"] = Array({"ok", "103", "7"});
+  ASSERT_EQ(world.Ask({.definition = {}}), State::kDone);
+  raise.only_over = world.store.connection();
+  ASSERT_EQ(world.Ask(raise), State::kDone);
+  EXPECT_EQ(world.answers[0].outcome, Outcome::kOk);
+  world.At(kFirst).answers["EVALSHA"] = "-NOSCRIPT No matching script.\r\n";
+  ASSERT_EQ(world.Ask(raise), State::kDone);
+  EXPECT_EQ(world.answers[0].outcome, Outcome::kOk);
+  const std::string verbs = world.At(kFirst).Verbs();
+  world.transport.broken = true;
+  ASSERT_EQ(world.Ask(raise), State::kDone);
+  EXPECT_EQ(world.answers[0].outcome, Outcome::kUnasked);
+  EXPECT_EQ(world.At(kFirst).Verbs(), verbs);
+  EXPECT_EQ(world.transport.opened.size(), 1u);
+}
+
+TEST(RedisSequenceStore, AnOperationForOneConnectionFollowsNoServer) {
+  for (const char* elsewhere : {"-MOVED 1 10.0.0.2:6379\r\n", "-ASK 1 10.0.0.2:6379\r\n", "-READONLY a replica\r\n"}) {
+    World world("redis://10.0.0.1,10.0.0.2");
+    world.At(kFirst).answers["INCRBY"] = Int(3);
+    ASSERT_EQ(world.Ask({.definition = {}}), State::kDone);
+    world.At(kFirst).answers["EVAL"] = elsewhere;
+    ASSERT_EQ(world.Ask({.kind = Kind::kRaise,
+                         .definition = {},
+                         .value = 9,
+                         .mark = {.generation = 7, .value = 100},
+                         .only_over = world.store.connection()}),
+              State::kDone);
+    EXPECT_EQ(world.answers[0].outcome, Outcome::kUnasked) << elsewhere;
+    EXPECT_TRUE(world.At(kSecond).heard.empty()) << elsewhere;
+    EXPECT_EQ(world.At(kFirst).Verbs(), "INCRBY EVAL SCRIPT") << elsewhere;
+  }
+}
+
 }  // namespace
 }  // namespace idgen::sequencer

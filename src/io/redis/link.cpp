@@ -67,6 +67,10 @@ void RedisLink::Begin(int64_t now_us, const ExchangeOptions& options) noexcept {
     return Fail();
   }
   if (!will_be_first()) return Send(commands_, Stage::kExchanging);
+  if (!options.reconnects) {
+    Explain("the connection is lost");
+    return Fail();
+  }
   // Another server may have become master meanwhile.
   if (url_.kind == RedisUrl::Kind::kSentinel) has_moved_ = false;
   Seek(now_us);

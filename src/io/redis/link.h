@@ -18,6 +18,8 @@ class RedisLink {
     // Handles errors that say where else to go, or that the server cannot serve now. That may repeat the exchange, so
     // all of its commands must take effect, or none. If false, such errors are replies like any other.
     bool follows = true;
+    // If false, fails at once unless the connection of the previous exchange is still open.
+    bool reconnects = true;
   };
 
   RedisLink(Transport& transport, Resolver& resolver) noexcept : transport_(transport), resolver_(resolver) {}

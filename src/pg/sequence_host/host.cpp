@@ -59,11 +59,10 @@ void AtTransactionEnd(XactEvent event, void*) {
 uint64 Host::AskStore(const sequencer::Operation& operation, const StoreKey* keys, sequencer::Answer* answers,
                       int count, int64 until_us) {
   IDGEN_CHECK(!HoldsLock());
+  if (operation.only_over != 0 && operation.only_over != StoreConnection()) return 0;
   const bool was_one = pg::AskStore(operation, keys, answers, count, until_us);
   return count == 1 || was_one ? StoreConnection() : 0;
 }
-
-bool Host::IsConnected(uint64 connection) noexcept { return IsStoreConnected(connection); }
 
 uint64 Host::store() const noexcept { return StoreIdentity(); }
 

@@ -37,8 +37,6 @@ class Host {
   uint64 AskStore(const sequencer::Operation& operation, const sequencer::StoreKey* keys, sequencer::Answer* answers,
                   int count, int64 until_us);
 
-  bool IsConnected(uint64 connection) noexcept;
-
   bool has_marks() const noexcept { return HasMarkMemory(); }
   sequencer::KeyHash HashOf(const sequencer::StoreKey& key) noexcept { return HashOfMark(key); }
   uint64 owner();

@@ -166,8 +166,4 @@ bool AskStore(const sequencer::Operation& operation, const sequencer::StoreKey* 
 
 uint64 StoreConnection() noexcept { return own->store.connection(); }
 
-bool IsStoreConnected(uint64 connection) noexcept {
-  return own->is_open && own->store.connection() == connection && own->store.is_connected();
-}
-
 }  // namespace idgen::pg

@@ -21,8 +21,6 @@ int64 StoreTimeoutUs() noexcept;
 
 // The number of the connection over which the latest answers came.
 uint64 StoreConnection() noexcept;
-// Whether that connection has this number and is open, so that the next request is expected to go over it.
-bool IsStoreConnected(uint64 connection) noexcept;
 
 // The same number for the same store, as the settings name it.
 uint64 StoreIdentity() noexcept;

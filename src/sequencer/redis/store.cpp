@@ -54,7 +54,8 @@ void RedisSequenceStore::BeginExchange(int64_t now_us) noexcept {
       break;
     }
   }
-  link_.Begin(now_us, {.until_us = until_us_, .follows = follows});
+  const bool is_bound = operation_.only_over != 0;
+  link_.Begin(now_us, {.until_us = until_us_, .follows = follows && !is_bound, .reconnects = !is_bound});
 }
 
 SequenceStore::State RedisSequenceStore::Step(int64_t now_us) noexcept {
@@ -69,6 +70,7 @@ SequenceStore::State RedisSequenceStore::Step(int64_t now_us) noexcept {
         BeginExchange(now_us);
         break;
       case io::RedisLink::State::kFailed:
+        if (operation_.only_over != 0 && !link_.may_have_run()) return State::kDone;
         unsure_ = link_.may_have_run() && mode_ != Mode::kLoadingScript && ChangesSomething(operation_);
         for (int i = 0; i < count_; ++i) unsure_ = unsure_ || answers_[i].outcome == Outcome::kOk;
         return State::kFailed;
@@ -96,7 +98,7 @@ bool RedisSequenceStore::HandleReplies() noexcept {
       const redisReply* reply = link_.reply(Read(0, &answer) - 1);
       if (answer.outcome == Outcome::kUnasked && turns_ < kMaxTurns) {
         whole_ = io::RedisScript::IsUnknown(reply);
-        return false;
+        return operation_.only_over != 0 && !whole_;
       }
       if (answer.outcome == Outcome::kUnasked) Refuse(reply->type == REDIS_REPLY_ERROR ? reply->str : "?", &answer);
       break;

@@ -23,7 +23,6 @@ class RedisSequenceStore : public SequenceStore {
   bool is_unsure() const noexcept override { return unsure_; }
   bool is_garbled() const noexcept override { return link_.is_garbled(); }
   uint64_t connection() const noexcept override { return link_.connection(); }
-  bool is_connected() noexcept override { return !link_.will_be_first(); }
   bool came_from_one() const noexcept override { return came_from_one_ && first_connection_ == link_.connection(); }
   bool is_exchanging() const noexcept override { return link_.is_exchanging(); }
   void Close() noexcept override { link_.Close(); }

@@ -20,10 +20,6 @@ class SimHost {
   uint64_t AskStore(const sequencer::Operation& operation, const sequencer::StoreKey* keys, sequencer::Answer* answers,
                     int count, int64_t until_us);
 
-  bool IsConnected(uint64_t connection) const noexcept {
-    return actor_.connection.number == connection && world().store_.IsUp(actor_.connection.process);
-  }
-
   bool has_marks() const noexcept { return true; }
   sequencer::KeyHash HashOf(const sequencer::StoreKey& key) noexcept { return Server::HashOf(key); }
   // Half of the backends belong to one role, half to another, and the prefetcher to none.

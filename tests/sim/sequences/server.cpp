@@ -409,9 +409,15 @@ void Server::Ask(Actor& actor, const Operation& operation, const sequencer::Stor
                  int count, int64_t until_us, const World::Known& knew) {
   int numbers[kMostKeys];
   for (int i = 0; i < count; ++i) numbers[i] = NumberOf(keys[i]);
-  world_.MayLeave();
-  Connect(actor, until_us);
   Connection& connection = actor.connection;
+  const auto is_lost = [&] {
+    return operation.only_over != 0 &&
+           (connection.number != operation.only_over || !world_.store_.IsUp(connection.process));
+  };
+  if (is_lost()) return;
+  world_.MayLeave();
+  if (is_lost()) return;
+  Connect(actor, until_us);
   const size_t message = world_.Send(actor, operation, numbers, count, knew);
   while (!world_.messages_[message].is_done) {
     if (connection.number != world_.messages_[message].connection) throw CallFailed{"the connection is lost"};
