@@ -2,6 +2,7 @@
 // position that it reports.
 #include "fuzz.h"
 
+#include "wire/etcd_url.h"
 #include "wire/redis_url.h"
 
 namespace {
@@ -72,6 +73,33 @@ void Check(const RedisUrl& url, const std::string& text) {
           "the password is hidden, and nothing else");
 }
 
+// The same of an etcd's.
+void CheckEtcd(const std::string& text) {
+  wire::EtcdUrl url, again;
+  const char* problem = wire::ParseEtcdUrl(text.c_str(), &url);
+  if (problem != nullptr) return Require(*problem != '\0', "a rejected URL has a reason");
+  Require(wire::HasEtcdScheme(text.c_str()), "the URL has a scheme of etcd's");
+  std::string written = url.tls ? "etcds://" : "etcd://";
+  if (*url.user != '\0') written += Encoded(url.user) + (url.password_at != 0 ? ":" + Encoded(url.password) : "") + "@";
+  Require(url.endpoint_count >= 1 && url.endpoint_count <= wire::kMaxEndpoints, "there are hosts");
+  for (int i = 0; i < url.endpoint_count; ++i) {
+    const std::string host = url.endpoints[i].host;
+    Require(host.find_first_of("/?#@[]\\\"' ") == std::string::npos && fuzz::IsPrintable(host), "a host is a host");
+    Require(url.endpoints[i].port > 0, "a port is valid");
+    written += (i > 0 ? "," : "") + (host.find(':') != std::string::npos ? "[" + host + "]" : host) + ":" +
+               std::to_string(url.endpoints[i].port);
+  }
+  const std::string prefix = url.prefix;
+  Require(prefix.empty() || prefix[0] == '/', "a prefix begins with a slash");
+  if (!prefix.empty()) written += "/" + Encoded(prefix.substr(1));
+  Require(wire::ParseEtcdUrl(written.c_str(), &again) == nullptr, "a URL that was written can be read");
+  Require(again.tls == url.tls && again.endpoint_count == url.endpoint_count &&
+              std::equal(url.endpoints, url.endpoints + url.endpoint_count, again.endpoints) &&
+              strcmp(again.user, url.user) == 0 && strcmp(again.password, url.password) == 0 && prefix == again.prefix,
+          "a URL reads as it was written");
+  Require(url.password_at + url.password_size <= text.size(), "the password is within the text");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
@@ -82,6 +110,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
     Check(url, text);
   else
     Require(*problem != '\0', "a rejected URL has a reason");
+  CheckEtcd(text);
   wire::Endpoint endpoint;
   const char* no_endpoint = wire::ParseEndpoint(text.data(), text.data() + text.size(), 1, &endpoint);
   if (no_endpoint == nullptr) Require(endpoint.port > 0 && *endpoint.host != '\0', "an endpoint is a host and a port");

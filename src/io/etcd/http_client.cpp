@@ -12,6 +12,9 @@
 #include <curl/curl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#ifdef IDGEN_TLS
+#include <openssl/x509.h>
+#endif
 #include <poll.h>
 #include <strings.h>
 #include <sys/epoll.h>
@@ -39,6 +42,15 @@ bool Append(void** list, const char* line) noexcept {
 void FreeList(void** list) noexcept {
   curl_slist_free_all(ListOf(*list));
   *list = nullptr;
+}
+
+// Of OpenSSL's result of a verification.
+const char* ReasonOf([[maybe_unused]] long verified) noexcept {
+#ifdef IDGEN_TLS
+  return X509_verify_cert_error_string(verified);
+#else
+  return "verification failed";
+#endif
 }
 
 template <class Value>
@@ -285,10 +297,9 @@ void HttpClient::Explain(const Request& request, int code) noexcept {
       return say("could not load the TLS certificate (\"%s\") or its key (\"%s\")", files.certificate.setting,
                  files.key.setting);
     case CURLE_PEER_FAILED_VERIFICATION: {
-      constexpr char kBefore[] = "SSL certificate problem: ";
-      const bool is_known = strncmp(request.error, kBefore, sizeof kBefore - 1) == 0;
-      return say("the TLS certificate is not trusted: %s",
-                 is_known ? request.error + sizeof kBefore - 1 : "hostname mismatch");
+      long verified = 0;  // 1 is what libcurl begins with
+      curl_easy_getinfo(EasyOf(request.easy), CURLINFO_SSL_VERIFYRESULT, &verified);
+      return say("the TLS certificate is not trusted: %s", verified <= 1 ? "hostname mismatch" : ReasonOf(verified));
     }
     case CURLE_WRITE_ERROR: return say(request.is_too_large ? "the reply is larger than 4 MiB" : "out of memory");
     case CURLE_UNSUPPORTED_PROTOCOL:

@@ -52,8 +52,9 @@ class EtcdLink {
   // After kFailed: what answered was not an etcd.
   virtual bool is_garbled() const noexcept = 0;
 
-  // The number of the latest connection. Whether one is open, so that the next exchange is expected to go over it.
+  // The number of the latest connection. While is_exchanging(), wants().fd changes only together with it.
   virtual uint64_t connection() const noexcept = 0;
+  // Whether a connection is open, so that the next exchange is expected to go over it.
   virtual bool is_connected() noexcept = 0;
   // The exchange's own calls are being sent, or their replies awaited.
   virtual bool is_exchanging() const noexcept = 0;
