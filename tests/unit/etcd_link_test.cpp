@@ -172,6 +172,17 @@ TEST_F(EtcdLinks, ACallIsAPostOfJson) {
   EXPECT_EQ(request.body, R"({"key":"a2V5","value":"dmFsdWU="})");
 }
 
+// libcurl asks first whether the server wants a long body, and waits for a server that does not answer that.
+TEST_F(EtcdLinks, ALongBodyIsSentWithoutAsking) {
+  ConfigureFor(1);
+  link_.NewExchange();
+  link_.AddCall(kEtcdPut, false).Put("key", std::string(3 * 1024 * 1024, 'x'));
+  link_.Begin(Now(), 0);
+  ASSERT_EQ(Finish(), State::kDone) << link_.problem();
+  EXPECT_EQ(servers_[0].requests[0].head.find("Expect"), std::string::npos) << servers_[0].requests[0].head;
+  EXPECT_EQ(servers_[0].requests[0].body.size(), 4u * 1024 * 1024 + strlen(R"({"key":"a2V5","value":""})"));
+}
+
 TEST_F(EtcdLinks, AConnectionIsKept) {
   ConfigureFor(1);
   EXPECT_FALSE(link_.is_connected());

@@ -142,6 +142,7 @@ TEST_F(EtcdReplies, AFieldOfTheWrongTypeIsNotOfEtcd) {
                              R"("ID":"")",
                              R"("ID":"x")",
                              R"("ID":"9223372036854775808")",
+                             R"("ID":"18446744073709551617")",
                              R"("TTL":"1.5")",
                              R"("TTL":" 1")",
                              R"("TTL":"--1")",
@@ -184,9 +185,13 @@ TEST_F(EtcdReplies, EveryReplyThatIsCutOffIsNotOfEtcd) {
 }
 
 TEST_F(EtcdReplies, DeepNestingIsNotOfEtcd) {
-  for (const char open : {'[', '{'})
-    for (const int depth : {EtcdReply::kMaxJsonDepth + 1, 100000})
-      EXPECT_FALSE(Parse(std::string(static_cast<size_t>(depth), open)));
+  const auto nested = [](int depth) {
+    const auto count = static_cast<size_t>(depth);
+    return "\"ignored\":" + std::string(count, '[') + std::string(count, ']');
+  };
+  EXPECT_TRUE(ParseFields(nested(EtcdReply::kMaxJsonDepth - 1)));
+  EXPECT_FALSE(ParseFields(nested(EtcdReply::kMaxJsonDepth)));
+  EXPECT_FALSE(ParseFields(nested(100000)));
   // The deepest transaction that a body can have.
   std::string text = "\"succeeded\":true";
   for (int i = 0; i < 64; ++i) text = "\"responses\":[{\"response_txn\":{" + text + "}}]";
