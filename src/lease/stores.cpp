@@ -3,8 +3,11 @@
 
 #include <iterator>
 
+#include "io/etcd/connection.h"
+#include "io/etcd/urls.h"
 #include "io/redis/connection.h"
 #include "io/redis/urls.h"
+#include "lease/etcd/store.h"
 #include "lease/redis/store.h"
 
 namespace idgen::lease {
@@ -13,6 +16,7 @@ namespace {
 // A line for each store.
 constexpr io::StoreKind<LeaseBackend> kStores[] = {
     io::KindOf<LeaseBackend, io::OverOwnConnection<RedisLeaseStore>>(io::kRedisUrls),
+    io::KindOf<LeaseBackend, io::OverOwnEtcdConnection<EtcdLeaseStore>>(io::kEtcdUrls),
 };
 
 class NoLeaseStore final : public LeaseBackend {

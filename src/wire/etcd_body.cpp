@@ -142,10 +142,19 @@ void EtcdBody::EndTxn() noexcept {
 }
 
 void EtcdBody::CompareRevision(std::string_view key, Revision which, Relation relation, int64_t number) noexcept {
+  CompareRange(key, {}, which, relation, number);
+}
+
+void EtcdBody::CompareRange(std::string_view key, std::string_view range_end, Revision which, Relation relation,
+                            int64_t number) noexcept {
   const RevisionNames& names = kRevisions[static_cast<int>(which)];
   BeginItem(Part::kCompare, Part::kCompare);
   Add("{\"key\":");
   AddBase64(key);
+  if (!range_end.empty()) {
+    Add(",\"rangeEnd\":");
+    AddBase64(range_end);
+  }
   Add(",\"target\":\"");
   Add(names.target);
   Add("\",\"result\":\"");

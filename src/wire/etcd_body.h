@@ -24,6 +24,9 @@ class EtcdBody {
   void EndTxn() noexcept;
   // A key that does not exist has 0 for every revision, no value, and no comparison of its value is true.
   void CompareRevision(std::string_view key, Revision which, Relation relation, int64_t number) noexcept;
+  // Of all keys in [key, range_end); a range without keys is like a key that does not exist.
+  void CompareRange(std::string_view key, std::string_view range_end, Revision which, Relation relation,
+                    int64_t number) noexcept;
   void CompareValue(std::string_view key, Relation relation, std::string_view value) noexcept;
 
   // An operation of a transaction; outside of one, the whole body. etcd refuses a transaction that may put a key twice.

@@ -222,6 +222,8 @@ class EtcdReader {
       if (i % 4 != 0) *to++ = static_cast<char>(bits >> (6 - i % 4 * 2) & 0xff);
     }
     *bytes = {bytes_, static_cast<size_t>(to - bytes_)};
+    // Whatever is decoded is shorter than its text by at least this byte.
+    if (to != bytes_) *to++ = '\0';
     bytes_ = to;
     return true;
   }

@@ -9,7 +9,7 @@
 namespace idgen::wire {
 
 struct EtcdKv {
-  std::string_view key;  // of the reply, as is `value`
+  std::string_view key;  // of the reply, as is `value`; a zero follows both, unless they are empty
   std::string_view value;
   int64_t create_revision = 0;
   int64_t mod_revision = 0;
@@ -85,6 +85,7 @@ class EtcdReply {
   std::string_view auth_token() const noexcept { return token_; }
 
   // Of a range or a transaction that was the whole call.
+  EtcdOp whole() const noexcept { return {this, nodes_}; }
   int kv_count() const noexcept { return whole().kv_count(); }
   bool kv(int index, EtcdKv* kv) const noexcept { return whole().kv(index, kv); }
   bool more() const noexcept { return whole().more(); }
@@ -95,8 +96,6 @@ class EtcdReply {
  private:
   friend class EtcdOp;
   friend class EtcdReader;
-
-  EtcdOp whole() const noexcept { return {this, nodes_}; }
 
   int error_code_ = 0;
   int64_t revision_ = 0;

@@ -21,7 +21,9 @@ TEST(Stores, AreNamedByTheSchemeOfTheUrl) {
     EXPECT_NE(std::string(UrlKindOf(url)).find("redis://"), std::string::npos) << url;
     EXPECT_EQ(io::FindUrlKind(sequencer::SequenceUrlKind, url), io::FindUrlKind(lease::LeaseUrlKind, url)) << url;
   }
-  for (const char* url : {"", "redis:/a", "redis", "etcd://a", "Redis://a", " redis://a"})
+  for (const char* url : {"etcd://a", "etcds://a,b/c"})
+    EXPECT_EQ(std::string(UrlKindOf(url)), "etcd:// or etcds://") << url;
+  for (const char* url : {"", "redis:/a", "redis", "etcd:/a", "etcd", "Redis://a", " redis://a", "Etcd://a"})
     EXPECT_STREQ(UrlKindOf(url), "none");
 }
 
@@ -46,7 +48,8 @@ TEST(Stores, TheIdentityOfAUrlNeverChanges) {
 TEST(Stores, TextsOfKindsAreJoinedAndCut) {
   char text[200];
   io::JoinUrlTexts(lease::LeaseUrlKind, &io::UrlKind::schemes, ", or ", text, sizeof text);
-  EXPECT_STREQ(text, lease::LeaseUrlKind(0)->schemes);
+  EXPECT_EQ(std::string(text),
+            std::string(lease::LeaseUrlKind(0)->schemes) + ", or " + lease::LeaseUrlKind(1)->schemes);
   io::JoinUrlTexts(lease::LeaseUrlKind, &io::UrlKind::schemes, ", or ", text, 6);
   EXPECT_STREQ(text, "redis");
 }
