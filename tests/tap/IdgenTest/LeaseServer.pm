@@ -9,10 +9,16 @@ use IdgenTest;
 use Test::More;
 
 our @EXPORT = qw(
-  lease_server start_server declare_new
+  lease_store lease_server start_server declare_new
   worker_id_of ceiling_of worker_rows
   ok_same_worker ok_renews ok_out_of_ids ok_ids_after
 );
+
+# The class of the store that a test file is about. A file for another store sets it and runs the same tests.
+our $store_class = 'IdgenTest::Redis';
+
+# A store of that class, with its parameters.
+sub lease_store { return $store_class->new(@_) }
 
 # A server that leases its worker id from `store`, an object with a url() or a URL. Not started.
 # conf: further lines of postgresql.conf, which win; init: arguments of Cluster::init; clock: an IdgenTest::Clock for the

@@ -25,6 +25,7 @@ sub new {
     my $dir  = PostgreSQL::Test::Utils::tempdir_short();
     my $self = bless { dir => $dir, port => PostgreSQL::Test::Cluster::get_free_port(), commands => 0 }, $class;
     my $to   = ref $target ? $target->port : $target;
+    $self->{scheme} = ref $target && $target->isa('IdgenTest::Etcd') ? 'etcd' : 'redis';
     my $test = $$;
     $self->{pid} = IdgenTest::Process::start("$dir/log", sub { serve($dir, $self->{port}, $to, $test) });
     $self->pass;
@@ -32,7 +33,7 @@ sub new {
 }
 
 sub port { return $_[0]->{port} }
-sub url  { my ($self, %params) = @_; return 'redis://127.0.0.1:' . $self->{port} . (defined $params{db} ? "/$params{db}" : '') }
+sub url  { my ($self, %params) = @_; return $self->{scheme} . '://127.0.0.1:' . $self->{port} . (defined $params{db} ? "/$params{db}" : '') }
 sub stop { return IdgenTest::Process::end($_[0]->{pid}, 'KILL') }
 
 # Each command replaces the previous one. "Present" connections are those that exist when the command is given.

@@ -183,6 +183,13 @@ sub now {
 
 # --- lease records
 
+# Servers wait for a quarantine when it may have lost records, and a crashed server waits for its leases to expire.
+sub forgets { return 1 }
+
+# Where the same store has other records under the same prefix: for url(), and the worker ids held there.
+sub elsewhere { return (db => 3) }
+sub held_elsewhere { my ($self, $prefix) = @_; return $self->cli('-n', 3, 'HGETALL', $prefix) =~ /^w\d+\n[^\n]*\|[0-9a-f]{8}-/mg }
+
 my @fields = qw(ceiling expiry token floor host port directory);
 
 # The record of a worker id, field => value; undef if there is none.

@@ -1,0 +1,79 @@
+# Who may lease from an etcd: users, log-ins that expire, certificates.
+use strict;
+use warnings;
+
+use IdgenTest;
+use IdgenTest::EtcdLeases;
+use IdgenTest::Fleet;
+use IdgenTest::LeaseServer;
+use IdgenTest::Tls;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+IdgenTest::Etcd::skip_without_etcd();
+
+# --- users
+
+# A log-in holds for so short a time that it expires again and again.
+my $store = IdgenTest::EtcdLeases->new(auth_token_ttl => 1);
+$store->add_user('idgen', 'secret', '/postgres/');
+$store->enable_auth;
+my $fleet  = IdgenTest::Fleet->new;
+my $server = lease_server('server', $store->url(prefix => '/postgres'), start => 1);
+ok_status($server, "state = 'failing' AND last_error ~ 'user name is empty|user'", 'without a user the store refuses');
+
+my $password = PostgreSQL::Test::Utils::tempdir() . '/password';
+append_to_file($password, "wrong\n");
+chmod(0600, $password);
+change_settings($server, q(idgen.lease_store = ') . $store->url(user => 'idgen', prefix => '/postgres') . q('), "idgen.lease_password_file = '$password'");
+ok_status($server, "state = 'failing' AND last_error ~* 'password|authentication'", 'a wrong password is refused, and the status says so');
+unlink($password);
+append_to_file($password, "secret\n");
+chmod(0600, $password);
+ok_status($server, "state = 'ok'", 'the right password is read at the next log-in');
+$fleet->add($server);
+$fleet->ok_flows('clients get ids');
+is(scalar($store->held('postgres/idgen:worker')), 1, 'the keys are under the path of the URL');
+
+my $fence = status_of($server)->{lease_fence};
+ok_renews($server, "log-ins expire: renewal $_") foreach 1 .. 4;
+is(status_of($server)->{lease_fence}, $fence, 'log-ins expire: the lease is the same');
+$store->change_password('idgen', 'another');
+unlink($password);
+append_to_file($password, "another\n");
+chmod(0600, $password);
+ok_renews($server, "the password changes: renewal $_") foreach 1, 2;
+$fleet->ok_flows('clients get ids under changed passwords');
+
+# A prefix that the user may not use.
+my $outside = lease_server('outside', $store->url(user => 'idgen', prefix => '/other'), conf => "idgen.lease_password_file = '$password'\n", start => 1);
+ok_status($outside, "state = 'failing' AND last_error ~ 'permission denied' AND advice ~ 'permission'", 'without permission: the status says what is missing');
+$outside->stop;
+$fleet->check('users');
+$server->stop;
+
+# --- certificates
+
+my $tls     = IdgenTest::Tls->new;
+my $secure  = IdgenTest::EtcdLeases->new(tls => $tls, tls_clients => 1);
+my $trusted = "idgen.lease_tls_ca_file = '" . $tls->ca . "'\n";
+my $known   = $trusted . "idgen.lease_tls_cert_file = '" . $tls->cert . "'\nidgen.lease_tls_key_file = '" . $tls->key . "'\n";
+my $client  = lease_server('client', $secure, conf => $known, start => 1);
+ok_status($client, "state = 'ok'", 'with a certificate of the authority the server gets a worker id');
+my $stranger = IdgenTest::Tls->new;
+change_settings($client, "idgen.lease_tls_ca_file = '" . $stranger->ca . "'");
+ok_status($client, "state = 'failing' AND last_error ~* 'certificate'", 'the store has a certificate of another authority: refused, and the status says so');
+change_settings($client, "idgen.lease_tls_ca_file = '" . $tls->ca . "'");
+ok_status($client, "state = 'ok'", 'trusted again: the server is ok');
+change_settings($client, "idgen.lease_tls_cert_file = ''", "idgen.lease_tls_key_file = ''");
+ok_status($client, "state = 'failing'", 'without a certificate of its own the server is refused');
+change_settings($client, "idgen.lease_tls_cert_file = '" . $tls->cert . "'", "idgen.lease_tls_key_file = '" . $tls->key . "'");
+ok_status($client, "state = 'ok'", 'with it the server is ok again');
+$client->stop;
+
+my $elsewhere = IdgenTest::EtcdLeases->new(tls => IdgenTest::Tls->new(names => 'DNS:elsewhere.example.com'));
+my $misled    = lease_server('misled', $elsewhere, conf => "idgen.lease_tls_ca_file = '" . $elsewhere->{tls}->ca . "'\n", start => 1);
+ok_status($misled, "state = 'failing' AND last_error ~* 'certificate|match'", 'a certificate for another host is refused');
+$misled->stop;
+
+done_testing();

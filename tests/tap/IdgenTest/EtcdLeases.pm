@@ -1,0 +1,50 @@
+# The lease records in an etcd, in the terms in which IdgenTest::Redis tells its own.
+package IdgenTest::EtcdLeases;
+
+use strict;
+use warnings;
+
+use parent -norequire, 'IdgenTest::Etcd';
+use IdgenTest::Etcd;
+use Time::HiRes qw(time);
+
+# Nobody waits for a quarantine, and a server that crashed takes its own worker id back.
+sub forgets { return 0 }
+
+# Its time in ms.
+sub now { return int(time() * 1000) }
+
+# Where the same store has other records under the same prefix: for url(), and the worker ids held there.
+sub elsewhere { return (prefix => '/elsewhere') }
+sub held_elsewhere { my ($self, $prefix) = @_; return $self->held("elsewhere/$prefix") }
+
+# The record of a worker id, field => value; undef if it was never leased. A free one has no holder and a token of hyphens.
+sub record {
+    my ($self, $worker_id, $prefix) = @_;
+    return (grep { $_->{worker_id} == $worker_id } $self->records($prefix))[0];
+}
+
+# All records of a prefix.
+sub records {
+    my ($self, $prefix) = @_;
+    $prefix //= 'idgen:worker';
+    my %records;
+    foreach my $kv ($self->list("/$prefix/")) {
+        my ($kind, $worker_id) = $kv->{key} =~ m{/(worker|ceiling)/0*(\d+)$} or next;
+        my $record = $records{$worker_id} //= { worker_id => $worker_id, token => '-' x 36 };
+        if ($kind eq 'ceiling') {
+            $record->{ceiling} = $kv->{value};
+            next;
+        }
+        @$record{qw(token host port directory)} = split(/\|/, $kv->{value}, 4);
+        @$record{qw(fence lease)} = @$kv{qw(mod_revision lease)};
+    }
+    return map { $records{$_} } sort { $a <=> $b } keys %records;
+}
+
+# A record that is there is held.
+sub is_held { my ($self, $record) = @_; return defined $record && $record->{token} !~ /^-*$/ }
+
+sub held { my ($self, $prefix) = @_; return grep { $self->is_held($_) } $self->records($prefix) }
+
+1;
