@@ -7,7 +7,7 @@ CREATE FUNCTION @extschema@.idgen_workers(
     LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 100
     AS 'MODULE_PATHNAME', 'idgen_sql_workers';
 COMMENT ON FUNCTION @extschema@.idgen_workers() IS
-'Worker ids ever leased under idgen.lease_prefix, and static ones that servers have reported to the store: holder, ceiling (no id has a later time), fencing token and expiry if the store has them. For members of pg_monitor.';
+'Worker ids ever leased under idgen.lease_prefix, and static ones that servers have reported to the store: holder, ceiling (no id has a later time), fence (etcd), expiry (Redis). For members of pg_monitor.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_workers() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_workers() TO pg_monitor;
 
@@ -15,5 +15,5 @@ CREATE FUNCTION @extschema@.idgen_declare_new_prefix() RETURNS timestamptz
     LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 10000
     AS 'MODULE_PATHNAME', 'idgen_sql_declare_new_prefix';
 COMMENT ON FUNCTION @extschema@.idgen_declare_new_prefix() IS
-'Tells the lease store that no server has used idgen.lease_prefix before, so that servers need not wait for idgen.lease_ttl. If one issued ids within that time, ids can repeat. Servers never wait for this with etcd.';
+'Tells the lease store that no server has used idgen.lease_prefix before, so that servers need not wait for idgen.lease_ttl. If one issued ids within that time, ids can repeat. Not needed with etcd.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_declare_new_prefix() FROM PUBLIC;
