@@ -11,7 +11,7 @@ use IdgenTest::LeaseServer;
 use IdgenTest::Redis;
 use Test::More;
 
-my $store = IdgenTest::Redis->new;
+my $store = lease_store();
 
 # --- suspended past the lease, with one worker id for two servers
 
@@ -49,7 +49,7 @@ foreach my $turn (1 .. 5) {
     my $holder;
     ok( wait_until {
             my $record = $store->record(0, 'sleep');
-            ($holder) = grep { $_->port == $record->{port} } $sleeper, $heir;
+            ($holder) = grep { $_->port == ($record->{port} // 0) } $sleeper, $heir;
             return $record->{expiry} > $store->now + 1000;    # renewed, or taken by the other server, since
         },
         "naps, $turn: one of the servers has the worker id");
@@ -104,7 +104,12 @@ is(join(',', sort map { $_->{port} } $store->held('copy')), join(',', sort map {
 $copies->check('copies');
 $_->stop foreach $original, $clean, $crashed;
 
-# --- clocks an hour apart
+# --- clocks an hour apart, from a store whose own clock counts
+
+if (!$store->forgets) {
+    done_testing();
+    return 1;
+}
 
 my %clock = map { $_ => IdgenTest::Clock->new } qw(ahead behind true stepping);
 my %server;

@@ -18,10 +18,19 @@ sub now { return int(time() * 1000) }
 sub elsewhere { return (prefix => '/elsewhere') }
 sub held_elsewhere { my ($self, $prefix) = @_; return $self->held("elsewhere/$prefix") }
 
-# The record of a worker id, field => value; undef if it was never leased. A free one has no holder and a token of hyphens.
+# Suspends and resumes all members.
+sub pause  { $_->pause  foreach $_[0]->members; return }
+sub resume { $_->resume foreach $_[0]->members; return }
+
+# The record of a worker id, field => value; undef if it was never leased. A free one has no holder, a token of hyphens, and
+# has expired.
 sub record {
     my ($self, $worker_id, $prefix) = @_;
-    return (grep { $_->{worker_id} == $worker_id } $self->records($prefix))[0];
+    my ($record) = grep { $_->{worker_id} == $worker_id } $self->records($prefix);
+    return undef if !defined $record;
+    my $left_s = defined $record->{lease} ? $self->lease_left($record->{lease})->{TTL} // 0 : 0;
+    $record->{expiry} = $self->now + 1000 * ($left_s > 0 ? $left_s : -1);
+    return $record;
 }
 
 # All records of a prefix.
