@@ -48,6 +48,7 @@ struct ServerState {
   Word block_size;
   Word floor_ms;
   Word line_count;
+  Word withheld;  // the identity that a standby holds and does not publish, or 0
 
   alignas(64) Word uuid_next;  // the line of uuid_v7(): see uuid7.h
 

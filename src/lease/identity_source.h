@@ -27,11 +27,14 @@ struct SourceRequest {
     kClaim,    // find out the floor; for a lease: get a worker id
     kRaise,    // make `ceiling_ms` durable; for a lease: renew it
     kRelease,  // give up the worker id; no time at or above `ceiling_ms` has been or will be used
+    kSettle,   // after a promotion, for a lease claimed during recovery: find out what the local file says of the past,
+               // and make the ceiling granted so far, `ceiling_ms`, durable in it. Needs no store
   };
   Kind kind = Kind::kNone;
   int64_t ceiling_ms = 0;
   FencedLease previous =
       {};  // of a claim: this server's last lease from the same store, if its own file or memory has it
+  bool in_recovery = false;  // of a claim or raise: the local file is left alone until kSettle
 };
 
 // What is known of the worker id's past when it is claimed.
@@ -60,7 +63,7 @@ struct SourceAnswer {
   Past past = Past::kMissing;
   int64_t floor_ms = 0;
   uint32_t worker = 0;         // of a claim, from a source that assigns worker ids
-  int64_t granted_ms = 0;      // of a raise: the ceiling that is durable, which may be lower than requested
+  int64_t granted_ms = 0;      // of a raise or settle: the ceiling that is durable, which may be lower than requested
   int64_t source_now_ms = 0;   // the source's own clock; 0 if it has none
   int64_t retry_after_us = 0;  // send no request earlier than this from now
   FencedLease lease = {};      // of a claim or raise that succeeded

@@ -43,6 +43,7 @@ struct Wishes {
   bool has_worker = false;    // the settings give a worker id, or a store to lease one from
   uint32_t worker = 0;        // not for a lease
   bool asked_for = false;     // a backend has asked for an id
+  bool in_recovery = false;   // a standby: a lease is claimed and renewed, and published after the promotion
   bool forget_floor = false;  // the operator gives up the floor that the server waits for
   bool stop = false;
 };
@@ -57,6 +58,7 @@ struct Origin {
 struct Event {
   enum class Kind : uint8_t {
     kPublished,        // worker, floor_ms
+    kWithheld,         // worker: held in advance by a standby
     kWorkerChanged,    // worker (or none: has_worker is off)
     kPastUncertain,    // past, floor_ms
     kLost,             // worker: the source says that it is not this server's
@@ -75,6 +77,7 @@ struct Event {
   Past past = Past::kKnown;
   Verdict verdict = Verdict::kRun;
   bool has_worker = false;
+  bool withheld = false;  // of kLost and kReleased: by a standby, which issued no ids under it
   uint32_t worker = 0;
   int error = 0;
   int64_t floor_ms = 0;
@@ -92,6 +95,7 @@ struct View {
   bool source_failed = false;      // the last request failed
   int source_error = 0;            // its errno, or 0
   bool short_of_ceiling = false;   // the granted ceiling is not above the id clock, or the ids issued so far
+  bool withheld = false;           // an identity is held, but not published: the server is in recovery
   uint64_t source = 0;             // the source that requests are for
   int64_t sleep_us = 0;
 };
@@ -106,20 +110,25 @@ class Keeper {
   // is claimed: the store's clock may have been corrected.
   static constexpr int kRenewalsRefused = 5;
 
-  // The state may be in use: a worker process that exited leaves its identity published. This keeper continues with it,
-  // or withdraws it if `origin` says that it came from another source.
+  // The state may be in use: a worker process that exited leaves its identity published, or withheld on a standby. This
+  // keeper continues with it, or withdraws it if `origin` says that it came from another source.
   Keeper(core::ServerState& server, const core::Instant& now, const Origin& origin = {}) noexcept
       : server_(server), leased_(origin.leased) {
     const auto clock = static_cast<core::ClockState>(Memory::Load(server.clock_state, core::Step::kReadClock));
     established_ = clock == core::ClockState::kEstablished;
     if (established_) clock_.Resume(core::ClockOffsetUs<Memory>(server), now);
     view_.source = origin.source;
-    const core::Identity identity(Memory::Load(server.identity, core::Step::kLoadIdentity));
+    const core::Identity published(Memory::Load(server.identity, core::Step::kLoadIdentity));
+    const core::Identity withheld(Memory::Load(server.withheld, core::Step::kLoadIdentity));
+    const core::Identity identity = published ? published : withheld;
+    view_.withheld = static_cast<bool>(withheld);
+    if (published || !origin.of_identity) DropWithheld();
     if (identity && !origin.of_identity) {
       core::Withdraw<Memory>(server);
       core::Seal<Memory>(server);
     } else if (identity) {
       IDGEN_CHECK(established_);
+      unsettled_ = !published;
       worker_ = identity.worker();
       has_worker_ = true;
       view_.past = Past::kKnown;
@@ -138,6 +147,7 @@ class Keeper {
     view_.sleep_us = kRetryEveryUs;
     if (wishes.stop) return Stop(now);
     if (wishes.source != view_.source && view_.phase != Phase::kReplacing) return Replace(now, wishes);
+    if (unsettled_ && !wishes.in_recovery && MaySettle(now)) return Settle(now);
     if (asking_) return {};
     if (now.boot_us < retry_at_boot_us_) {
       view_.sleep_us = std::min(view_.sleep_us, retry_at_boot_us_ - now.boot_us);
@@ -149,7 +159,7 @@ class Keeper {
         if (wishes.leased && !wishes.has_worker) return {};
         leased_ = wishes.leased;
         asked_for_ = wishes.asked_for;
-        return Ask({.kind = SourceRequest::Kind::kClaim});
+        return Claim(wishes);
       case Phase::kWaiting:
       case Phase::kRefused: return Decide(now, wishes);
       case Phase::kSecuring: return Secure(now, wishes);
@@ -176,6 +186,10 @@ class Keeper {
         ReceiveRaise(answer, now);
         break;
       case SourceRequest::Kind::kRelease: ReceiveRelease(answer); break;
+      case SourceRequest::Kind::kSettle:
+        NoteOutcome(answer);
+        ReceiveSettle(answer, now);
+        break;
       case SourceRequest::Kind::kNone: break;
     }
   }
@@ -200,6 +214,11 @@ class Keeper {
   SourceRequest Ask(const SourceRequest& request) noexcept {
     asking_ = true;
     return request;
+  }
+
+  SourceRequest Claim(const Wishes& wishes) noexcept {
+    unsettled_ = wishes.in_recovery;
+    return Ask({.kind = SourceRequest::Kind::kClaim, .in_recovery = unsettled_});
   }
 
   void TurnClock(const core::Instant& now) noexcept {
@@ -253,6 +272,7 @@ class Keeper {
   void StartOver() noexcept {
     view_ = View{.phase = Phase::kClaiming, .clock_ahead_us = view_.clock_ahead_us, .source = next_source_};
     asking_ = false;
+    unsettled_ = false;
     leased_ = false;  // nothing has been requested from the new source yet
     has_worker_ = false;
     retry_at_boot_us_ = 0;
@@ -263,6 +283,7 @@ class Keeper {
     const bool held = view_.phase == Phase::kHolding;
     given_back_ = false;
     core::Withdraw<Memory>(server_);
+    DropWithheld();
     // A claim that was sent may have been granted, whatever the answer.
     if (!held && !leased_) return {};
     return Release(now);
@@ -287,6 +308,7 @@ class Keeper {
     if (answer.ok() && has_worker_)
       Log({.kind = Event::Kind::kReleased,
            .has_worker = true,
+           .withheld = unsettled_,
            .worker = worker_,
            .floor_ms = answer.request.ceiling_ms});
   }
@@ -338,7 +360,7 @@ class Keeper {
   SourceRequest Decide(const core::Instant& now, const Wishes& wishes) noexcept {
     if (given_back_) {
       given_back_ = false;
-      return Ask({.kind = SourceRequest::Kind::kClaim});
+      return Claim(wishes);
     }
     Verdict verdict = CheckFloor(now);
     // If shared memory has survived, the id clock may have reached the floor already, whatever the wall clock says.
@@ -381,8 +403,9 @@ class Keeper {
 
   SourceRequest Raise(const core::Instant& now) noexcept {
     raised_at_boot_us_ = now.boot_us;
-    return Ask(
-        {.kind = SourceRequest::Kind::kRaise, .ceiling_ms = ceiling_rule().Target(view_.ceiling_ms, IdClockMs(now))});
+    return Ask({.kind = SourceRequest::Kind::kRaise,
+                .ceiling_ms = ceiling_rule().Target(view_.ceiling_ms, IdClockMs(now)),
+                .in_recovery = unsettled_});
   }
 
   void ReceiveRaise(const SourceAnswer& answer, const core::Instant& now) noexcept {
@@ -403,7 +426,10 @@ class Keeper {
     if (first) announced_ = !has_worker_;
     if (announced_) return;
     if (!view_.short_of_ceiling)
-      Log({.kind = Event::Kind::kPublished, .has_worker = true, .worker = worker_, .floor_ms = view_.floor_ms});
+      Log({.kind = unsettled_ ? Event::Kind::kWithheld : Event::Kind::kPublished,
+           .has_worker = true,
+           .worker = worker_,
+           .floor_ms = view_.floor_ms});
     else if (first)
       Log({.kind = Event::Kind::kHeldBack, .verdict = view_.verdict, .floor_ms = view_.floor_ms});
     announced_ = !view_.short_of_ceiling;
@@ -413,7 +439,8 @@ class Keeper {
   void Lose() noexcept {
     core::Withdraw<Memory>(server_);
     core::Seal<Memory>(server_);
-    Log({.kind = Event::Kind::kLost, .has_worker = true, .worker = worker_});
+    DropWithheld();
+    Log({.kind = Event::Kind::kLost, .has_worker = true, .withheld = unsettled_, .worker = worker_});
     has_worker_ = false;
     view_.phase = Phase::kClaiming;
     view_.sleep_us = 0;
@@ -427,7 +454,68 @@ class Keeper {
 
   void PublishIdentity() noexcept {
     IDGEN_CHECK(view_.phase == Phase::kHolding && established_);
-    if (has_worker_) core::Publish<Memory>(server_, core::Identity::Of(worker_, view_.ceiling_ms));
+    if (!has_worker_) return;
+    const core::Identity identity = core::Identity::Of(worker_, view_.ceiling_ms);
+    if (unsettled_) return Withhold(identity);
+    core::Publish<Memory>(server_, identity);
+  }
+
+  // Stays in shared memory for the next worker process and for the status; no backend reserves under it.
+  void Withhold(core::Identity identity) noexcept {
+    Memory::Store(server_.withheld, identity.word(), core::Step::kPublish);
+    view_.withheld = true;
+  }
+
+  void DropWithheld() noexcept {
+    if (view_.withheld) Memory::Store(server_.withheld, 0, core::Step::kWithdraw);
+    view_.withheld = false;
+  }
+
+  // After a promotion, as soon as the worker id is known; not while it is being released.
+  bool MaySettle(const core::Instant& now) const noexcept {
+    const bool is_known = view_.phase == Phase::kWaiting || view_.phase == Phase::kRefused ||
+                          view_.phase == Phase::kSecuring || view_.phase == Phase::kHolding;
+    return is_known && !given_back_ && now.boot_us >= settle_at_boot_us_;
+  }
+
+  // Replaces a renewal that is under way, since the store may not reply. Another one follows.
+  SourceRequest Settle(const core::Instant& now) noexcept {
+    raised_at_boot_us_ = now.boot_us - settings_.renew_every_us;
+    return Ask({.kind = SourceRequest::Kind::kSettle, .ceiling_ms = view_.withheld ? view_.ceiling_ms : 0});
+  }
+
+  // The ceiling granted before the promotion is used at once, unless ids above the id clock may have been issued here.
+  void ReceiveSettle(const SourceAnswer& answer, const core::Instant& now) noexcept {
+    IDGEN_CHECK(unsettled_ && server_.identity.load() == 0);
+    if (!answer.ok()) {
+      settle_at_boot_us_ = now.boot_us + kRetryEveryUs;
+      return;
+    }
+    unsettled_ = false;
+    view_.sleep_us = 0;
+    view_.past = answer.past;
+    const int64_t past_ms = start_rule().FloorOf(answer.past, answer.floor_ms, core::MsOf(now.wall_us));
+    if (answer.past != Past::kKnown && answer.past != Past::kNew)
+      Log({.kind = Event::Kind::kPastUncertain, .past = answer.past, .floor_ms = past_ms});
+    if (past_ms > view_.floor_ms) RaiseFloor(past_ms, now);
+    if (view_.phase == Phase::kHolding) {
+      view_.ceiling_ms = std::min(view_.ceiling_ms, answer.granted_ms);
+      PublishIdentity();
+      announced_ = !view_.short_of_ceiling && view_.ceiling_ms > IdClockMs(now);
+      if (announced_)
+        Log({.kind = Event::Kind::kPublished, .has_worker = true, .worker = worker_, .floor_ms = view_.floor_ms});
+    }
+    DropWithheld();
+  }
+
+  // Of an identity that is not published yet.
+  void RaiseFloor(int64_t floor_ms, const core::Instant& now) noexcept {
+    view_.floor_ms = floor_ms;
+    if (view_.phase != Phase::kSecuring && view_.phase != Phase::kHolding) return;
+    if (floor_ms <= IdClockMs(now)) return core::FoldFloor<Memory>(server_, floor_ms);
+    view_.phase = Phase::kWaiting;  // as after a claim
+    view_.verdict = Verdict::kRun;
+    known_since_boot_us_ = now.boot_us;
   }
 
   SourceRequest Hold(const core::Instant& now, const Wishes& wishes) noexcept {
@@ -469,13 +557,15 @@ class Keeper {
   View view_;
   bool established_ = false;  // the id clock was raised to a floor: from then on it is followed, not set
   bool asking_ = false;
+  bool unsettled_ = false;  // the identity was claimed in recovery: it is withheld until the source has settled it
   bool asked_for_ = false;
   bool has_worker_ = false;
   uint32_t worker_ = 0;
   bool given_back_ = false;  // a lease whose floor is refused was released: another is claimed next
   bool announced_ = true;    // kPublished has been logged for the current identity, or there is nothing to log
   uint64_t next_source_ = 0;
-  int64_t retry_at_boot_us_ = 0;   // no request before then, except a release
+  int64_t retry_at_boot_us_ = 0;   // no request before then, except a release or settle
+  int64_t settle_at_boot_us_ = 0;  // no settle before then
   int64_t raised_at_boot_us_ = 0;  // when a raise was last requested
   int64_t source_ahead_us_ = 0;    // the source's clock less the boot-time clock
   int64_t known_since_boot_us_ = 0;

@@ -55,6 +55,7 @@ void LeaseSource::Submit(const SourceRequest& request, const core::Instant& now)
       asking.revision = memo_.revision;
       break;
     case Kind::kRelease: return BeginRelease(now.boot_us);
+    case Kind::kSettle: return;  // only ends the wait for a reply: the local file settles it
   }
   memcpy(asking.token, memo_.token, sizeof asking.token);
   asked_ = true;

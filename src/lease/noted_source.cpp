@@ -16,57 +16,77 @@ void NotedSource::SetRules(const NoteRules& rules) noexcept {
   rules_ = rules;
 }
 
+NotedPast NotedSource::PastIfPromoted(const core::Instant& now) noexcept {
+  // No promotion leads to timeline 0, so a record is seen as one from before the promotion.
+  IDGEN_CHECK(cluster_.timeline == 0);
+  return PastIn(file_.Read(cluster_), now);
+}
+
+NotedPast NotedSource::PastIn(const io::FileView& view, const core::Instant& now) const noexcept {
+  NotedPast found{.error = view.error};
+  // A server that has never issued an id has no file.
+  if (view.state == io::FileState::kUnreadable || view.state == io::FileState::kMissing ||
+      view.state == io::FileState::kNew)
+    return found;
+  if (view.source == rules_.source && view.state != io::FileState::kDamaged) {
+    // Also in a copy or on a promoted standby: the store has the ceiling of what was issued under the same lease.
+    found.past_ms = view.past_ms;
+    found.former_ms = view.ceiling_ms;
+  } else if (view.state == io::FileState::kOwn) {
+    found.past_ms = view.ceiling_ms;
+  } else {
+    found.past = PastOf(view.state);
+    found.past_ms = std::max(view.ceiling_ms, core::MsOf(now.wall_us) + rules_.uncertain_lead_ms);
+  }
+  return found;
+}
+
 bool NotedSource::Read(const core::Instant& now) noexcept {
   const io::FileView view = file_.Read(cluster_);
   error_ = view.error;
   if (view.state == io::FileState::kUnreadable) return false;
+  const NotedPast found = PastIn(view, now);
   known_ = true;
   claimed_ = false;
   noted_ms_ = noted_fence_ = 0;
-  past_ = Past::kKnown;
-  past_ms_ = former_ms_ = 0;
+  past_ = found.past;
+  past_ms_ = found.past_ms;
+  former_ms_ = found.former_ms;
   lease_ = {};
-  // A server that has never issued an id has no file.
-  if (view.state == io::FileState::kMissing || view.state == io::FileState::kNew) return true;
-  if (view.source == rules_.source && view.state != io::FileState::kDamaged) {
-    // Also in a copy or on a promoted standby: the store has the ceiling of what was issued under the same lease.
-    past_ms_ = view.past_ms;
-    former_ms_ = view.ceiling_ms;
-    // Of a copy, the lease is the original's.
-    if (view.state == io::FileState::kOwn) {
-      lease_ = {
-          .fence = static_cast<int64_t>(view.lease.fence), .worker = view.lease.worker, .ceiling_ms = view.ceiling_ms};
-      memcpy(lease_.token, view.lease.token, sizeof view.lease.token);
-    }
-  } else if (view.state == io::FileState::kOwn) {
-    past_ms_ = view.ceiling_ms;
-  } else {
-    past_ = PastOf(view.state);
-    past_ms_ = std::max(view.ceiling_ms, core::MsOf(now.wall_us) + rules_.uncertain_lead_ms);
+  // Of a copy, the lease is the original's.
+  if (view.state == io::FileState::kOwn && view.source == rules_.source) {
+    lease_ = {
+        .fence = static_cast<int64_t>(view.lease.fence), .worker = view.lease.worker, .ceiling_ms = view.ceiling_ms};
+    memcpy(lease_.token, view.lease.token, sizeof view.lease.token);
   }
   return true;
 }
 
 void NotedSource::Submit(const SourceRequest& request, const core::Instant& now) noexcept {
-  unread_ = {};
-  if (request.kind == Kind::kClaim && !known_ && !Read(now)) {
-    unread_ = request;
+  own_ = {};
+  if (request.kind == Kind::kClaim && !request.in_recovery && !known_ && !Read(now)) {
+    own_ = {.request = request, .error = error_};
     return;
   }
   SourceRequest asking = request;
   if (request.kind == Kind::kClaim) asking.previous = lease_;
   source_.Submit(asking, now);
+  if (request.kind == Kind::kSettle) Settle(request, now);
   if (request.kind == Kind::kRelease) NoteRelease(request.ceiling_ms);
 }
 
 bool NotedSource::Poll(const core::Instant& now, SourceAnswer* answer) noexcept {
-  if (unread_.kind != Kind::kNone) {
-    *answer = {.request = unread_, .error = error_};
-    unread_ = {};
+  if (own_.request.kind != Kind::kNone) {
+    *answer = own_;
+    own_ = {};
     return true;
   }
   if (!source_.Poll(now, answer)) return false;
   if (!answer->ok()) return true;
+  if (answer->request.in_recovery) {
+    KeepLease(*answer);
+    return true;
+  }
   if (answer->request.kind == Kind::kClaim) {
     answer->floor_ms = std::max(answer->floor_ms, past_ms_);
     answer->past = past_;
@@ -88,6 +108,26 @@ void NotedSource::KeepLease(const SourceAnswer& answer) noexcept {
   const int64_t former_ms = answer.lease.fence == lease_.fence ? lease_.ceiling_ms : 0;
   lease_ = answer.lease;
   lease_.ceiling_ms = std::max(lease_.ceiling_ms, former_ms);
+}
+
+void NotedSource::Settle(const SourceRequest& request, const core::Instant& now) noexcept {
+  own_ = {.request = request, .granted_ms = request.ceiling_ms, .lease = lease_};
+  if (Read(now)) {
+    lease_ = own_.lease;
+    own_.past = past_;
+    own_.floor_ms = past_ms_;
+    // Otherwise the ceiling cannot be used: another one will be granted and recorded.
+    if (request.ceiling_ms > past_ms_) Note(own_, now);
+  }
+  own_.error = error_;
+  if (error_ != 0) {
+    known_ = false;
+    return;
+  }
+  past_ = Past::kKnown;
+  claimed_ = true;
+  own_.outcome = SourceOutcome::kOk;
+  own_.granted_ms = std::min(request.ceiling_ms, noted_ms_);
 }
 
 // After the store's reply, so that a slow disk does not delay renewals, and that only what the store granted is

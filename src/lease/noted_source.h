@@ -2,6 +2,7 @@
 // apart; the file keeps them apart from ids that the same server issues earlier or later under a static worker id, or
 // under another store or prefix. Every ceiling is durable in the file before it is granted. With it goes the lease
 // itself, if its store fences: after a crash the server swaps it for a new one instead of waiting until it expires.
+// During recovery, when no ids are issued, the file is left alone; kSettle reads and writes it after the promotion.
 #pragma once
 
 #include "io/ceiling_file.h"
@@ -16,6 +17,14 @@ struct NoteRules {
   int64_t uncertain_lead_ms = 0;  // see StartRule
 };
 
+// What the file says of ids that its server, or the server that it was copied from, issued under other sources.
+struct NotedPast {
+  Past past = Past::kKnown;
+  int64_t past_ms = 0;    // the ceiling of other sources: no ids are issued below it
+  int64_t former_ms = 0;  // this source's ceiling in an earlier run; the store keeps those ids apart
+  int error = 0;          // errno if the file could not be read
+};
+
 class NotedSource final : public IdentitySource {
  public:
   NotedSource(IdentitySource& source, io::CeilingFile& file, const io::ClusterId& cluster) noexcept
@@ -23,13 +32,19 @@ class NotedSource final : public IdentitySource {
 
   // If the source changes, the file is read again before the next claim.
   void SetRules(const NoteRules& rules) noexcept;
+  // After a promotion: the server is on another timeline.
+  void SetCluster(const io::ClusterId& cluster) noexcept { cluster_ = cluster; }
+  // During recovery: what kSettle would find if the server were promoted now.
+  NotedPast PastIfPromoted(const core::Instant& now) noexcept;
 
   void Submit(const SourceRequest& request, const core::Instant& now) noexcept override;
   bool Poll(const core::Instant& now, SourceAnswer* answer) noexcept override;
 
  private:
+  NotedPast PastIn(const io::FileView& view, const core::Instant& now) const noexcept;
   bool Read(const core::Instant& now) noexcept;
   void KeepLease(const SourceAnswer& answer) noexcept;
+  void Settle(const SourceRequest& request, const core::Instant& now) noexcept;
   void Note(const SourceAnswer& raised, const core::Instant& now) noexcept;
   void NoteRelease(int64_t ceiling_ms) noexcept;
   int Write(int64_t ceiling_ms) noexcept;
@@ -42,12 +57,12 @@ class NotedSource final : public IdentitySource {
   bool claimed_ = false;      // a claim was granted since then, so requested ceilings are above its floor
   int error_ = 0;             // errno of the last read or write
   Past past_ = Past::kKnown;  // reported with the first claim that is granted
-  int64_t past_ms_ = 0;       // the ceiling of other sources: no ids are issued below it
-  int64_t former_ms_ = 0;     // this source's ceiling in an earlier run; the store keeps those ids apart
-  int64_t noted_ms_ = 0;      // durable in the file; 0: nothing was recorded yet
-  int64_t noted_fence_ = 0;   // of the lease in the file
-  FencedLease lease_;         // the last one from this source that is known to be this server's
-  SourceRequest unread_;      // a claim that fails at once, because the file could not be read
+  int64_t past_ms_ = 0;       // see NotedPast
+  int64_t former_ms_ = 0;
+  int64_t noted_ms_ = 0;     // durable in the file; 0: nothing was recorded yet
+  int64_t noted_fence_ = 0;  // of the lease in the file
+  FencedLease lease_;        // the last one from this source that is known to be this server's
+  SourceAnswer own_;  // to a request that the lease does not answer: a settle, or a claim without a readable file
 };
 
 }  // namespace idgen::lease

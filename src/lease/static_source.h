@@ -14,6 +14,9 @@ class StaticSource final : public IdentitySource {
  public:
   StaticSource(io::CeilingFile& file, const io::ClusterId& cluster) noexcept : file_(file), cluster_(cluster) {}
 
+  // After a promotion: the server is on another timeline.
+  void SetCluster(const io::ClusterId& cluster) noexcept { cluster_ = cluster; }
+
   void Submit(const SourceRequest& request, const core::Instant& now) noexcept override;
   bool Poll(const core::Instant& now, SourceAnswer* answer) noexcept override;
 

@@ -616,5 +616,20 @@ TEST(LeaseSource, ARenewalReportsAServerWithTheSameStaticWorkerId) {
   EXPECT_FALSE(world.source.view().rival.seen());
 }
 
+// ---- a promotion
+
+TEST(LeaseSource, ARenewalUnderWayAtThePromotionIsGivenUpAndItsReplyIgnored) {
+  SourceWorld world;
+  world.Claim();
+  world.store.silent = true;
+  world.store.reply = SourceWorld::Renewed(kNowMs + 20000);
+  world.Submit(Kind::kRaise, kNowMs + 20000);
+  world.Submit(Kind::kSettle, kNowMs + 10000);
+  EXPECT_EQ(world.store.requests.size(), 2u) << "the store is asked for nothing";
+  world.store.silent = false;
+  EXPECT_FALSE(world.Poll());
+  EXPECT_EQ(world.Ask(Kind::kRaise, SourceWorld::Renewed(kNowMs + 20000), kNowMs + 20000).granted_ms, kNowMs + 20000);
+}
+
 }  // namespace
 }  // namespace idgen::lease

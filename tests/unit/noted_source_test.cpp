@@ -378,6 +378,113 @@ TEST(NotedSource, AStaticPastBoundsAFencedLeaseAndTheOtherWayRound) {
   EXPECT_FALSE(Offered(disk).known());
 }
 
+// ---- a standby that leases in advance
+
+struct StandbySource : Source {
+  explicit StandbySource(MemoryDisk& disk)
+      : Source(disk, io::ClusterId{.system_identifier = kCluster.system_identifier}) {}
+
+  SourceAnswer AskInRecovery(Kind kind, int64_t ceiling_ms = 0) {
+    noted.Submit({.kind = kind, .ceiling_ms = ceiling_ms, .in_recovery = true}, kNow);
+    SourceAnswer answer;
+    EXPECT_TRUE(noted.Poll(kNow, &answer));
+    return answer;
+  }
+  // The promotion, with a store that does not reply.
+  SourceAnswer Settle(int64_t ceiling_ms) {
+    lease.silent = true;
+    noted.SetCluster(kPromotedCluster);
+    return Ask(Kind::kSettle, ceiling_ms);
+  }
+};
+
+TEST(NotedSource, DuringRecoveryTheFileIsLeftAlone) {
+  MemoryDisk disk;
+  RaiseStatic(disk, kNowMs + 60000);
+  const int operations = disk.operations();
+  StandbySource source(disk);
+  EXPECT_EQ(source.AskInRecovery(Kind::kClaim).floor_ms, kNowMs);
+  EXPECT_EQ(source.AskInRecovery(Kind::kRaise, kNowMs + 21000).granted_ms, kNowMs + 21000);
+  EXPECT_TRUE(source.Ask(Kind::kRelease, kNowMs).ok());
+  EXPECT_EQ(disk.operations(), operations);
+}
+
+TEST(NotedSource, AtThePromotionTheCeilingIsRecordedWithoutTheStore) {
+  MemoryDisk disk;
+  StandbySource source(disk);
+  source.AskInRecovery(Kind::kClaim);
+  source.AskInRecovery(Kind::kRaise, kNowMs + 21000);
+  const SourceAnswer answer = source.Settle(kNowMs + 21000);
+  EXPECT_TRUE(answer.ok());
+  EXPECT_EQ(answer.past, Past::kKnown);
+  EXPECT_EQ(answer.granted_ms, kNowMs + 21000);
+  disk.Crash(MemoryDisk::Unsynced::kLost, /*names_kept=*/false);
+  EXPECT_GE(ClaimStatic(disk, kPromotedCluster).floor_ms, kNowMs + 21000);
+  EXPECT_EQ(ClaimStatic(disk, kPromotedCluster).past, Past::kKnown);
+}
+
+TEST(NotedSource, APromotedStandbyOnACopyOfTheSameLeasesFileWaitsForNothing) {
+  MemoryDisk disk;
+  {
+    Source source(disk);
+    source.Claim();
+    source.Raise(kNowMs + 50000);
+  }
+  disk.ReplaceByCopy("data/idgen.ceiling");
+  StandbySource source(disk);
+  EXPECT_EQ(source.noted.PastIfPromoted(kNow).past, Past::kKnown);
+  const SourceAnswer answer = source.Settle(kNowMs + 21000);
+  EXPECT_EQ(answer.past, Past::kKnown);
+  EXPECT_EQ(answer.floor_ms, 0);
+  EXPECT_EQ(answer.granted_ms, kNowMs + 21000);
+}
+
+TEST(NotedSource, APromotedStandbyOnAStaticServersFileTakesTheWorst) {
+  MemoryDisk disk;
+  RaiseStatic(disk, kNowMs - 100000);
+  StandbySource source(disk);
+  EXPECT_EQ(source.noted.PastIfPromoted(kNow).past, Past::kPromoted);
+  EXPECT_EQ(source.noted.PastIfPromoted(kNow).past_ms, kNowMs + kUncertainLeadMs);
+  const SourceAnswer answer = source.Settle(kNowMs + 21000);
+  EXPECT_TRUE(answer.ok());
+  EXPECT_EQ(answer.past, Past::kPromoted);
+  EXPECT_EQ(answer.floor_ms, kNowMs + kUncertainLeadMs);
+  EXPECT_EQ(answer.granted_ms, 0) << "ids below the floor may have been issued";
+  source.lease.silent = false;
+  EXPECT_EQ(source.Raise(kNowMs + kUncertainLeadMs + 21000).granted_ms, kNowMs + kUncertainLeadMs + 21000);
+  EXPECT_EQ(Source(disk, kPromotedCluster).Claim().floor_ms, kNowMs + kUncertainLeadMs) << "and it is remembered";
+}
+
+TEST(NotedSource, AFileThatCannotBeReadOrWrittenAtThePromotionIsAFailure) {
+  for (const int operation : {1, 5}) {
+    MemoryDisk disk;
+    RaiseStatic(disk, kNowMs - 100000);
+    disk.Unlink("data/idgen.ceiling");
+    StandbySource source(disk);
+    source.AskInRecovery(Kind::kClaim);
+    source.AskInRecovery(Kind::kRaise, kNowMs + 21000);
+    disk.FailAt(operation, EIO);
+    const SourceAnswer answer = source.Settle(kNowMs + 21000);
+    EXPECT_EQ(answer.outcome, SourceOutcome::kFailed);
+    EXPECT_EQ(answer.error, EIO);
+    EXPECT_EQ(source.Settle(kNowMs + 21000).granted_ms, kNowMs + 21000) << "the next attempt";
+  }
+}
+
+// So that a crash after the promotion does not cost the wait until the lease expires.
+TEST(NotedSource, AtThePromotionTheLeaseItselfIsRecorded) {
+  MemoryDisk disk;
+  LeaseFenced(disk, 40);
+  StandbySource source(disk);
+  source.lease.fence = 41;
+  EXPECT_FALSE(source.AskInRecovery(Kind::kClaim).request.previous.known()) << "of the file, which is left alone";
+  source.AskInRecovery(Kind::kRaise, kNowMs + 21000);
+  EXPECT_TRUE(source.Settle(kNowMs + 21000).ok());
+  const FencedLease offered = Offered(disk, kPromotedCluster);
+  EXPECT_EQ(offered.fence, 41);
+  EXPECT_GE(offered.ceiling_ms, kNowMs + 21000);
+}
+
 // ---- the disk
 
 TEST(NotedSource, NothingIsGrantedBeyondWhatTheFileSays) {
