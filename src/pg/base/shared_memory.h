@@ -8,6 +8,7 @@
 #include "core/server_state.h"
 #include "lease/keeper.h"
 #include "lease/lease_source.h"
+#include "lease/noted_source.h"
 #include "lease/rivals.h"
 #include "pg/status/guard.h"
 #include "pg/worker/worker_id.h"
@@ -22,6 +23,7 @@ struct WorkerStatus {
   WorkerId worker_id;
   bool worker_id_chosen;
   bool leased;  // the settings select a lease
+  lease::NotedPast if_promoted;  // on a standby that holds a lease: what the local file says of the past
   int64 lease_ttl_ms;
   char store_advice[256];          // what to change about the lease store; empty if nothing
   char store_failure_advice[256];  // the same about its last failure
@@ -43,6 +45,7 @@ struct Shared {
   core::ServerState server;
   core::Word asked_for;                         // a backend has requested an id
   core::Word forget_floor;                      // an operator wants to forget the floor that is waited for
+  core::Word awaits_promotion;                  // the worker runs during recovery, and has not noticed its end
   lease::LeaseMemo lease_memo;                  // used by the worker only
   char presence_token[lease::kTokenBytes + 1];  // used by the worker only, for a static worker id
   // Since when this server has its worker id, by the id clock, and what that is based on. Set by the worker.

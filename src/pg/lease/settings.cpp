@@ -25,6 +25,7 @@ int window_ms = -1;
 int timeout_ms = 2000;
 int replicas = 0;
 bool durable = false;
+bool lease_on_standby = false;
 
 bool CheckPrefix(char** value, void**, GucSource) {
   if (**value != '\0' && strlen(*value) < sizeof LeaseConfig::prefix) return true;
@@ -75,11 +76,17 @@ void DefineLeaseSettings() {
                            "True only of a single server that syncs every write and has no replica to fail over to. "
                            "A server whose clock is ahead of the store's then does not have to wait.",
                            &durable, false, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+  DefineCustomBoolVariable("idgen.lease_on_standby", "Leases a worker id on a hot standby, in advance of a promotion.",
+                           "A promoted standby then issues ids at once, even if the store cannot be reached. Each "
+                           "standby needs a worker id of its own.",
+                           &lease_on_standby, false, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
   DefineCustomIntVariable("idgen.redis_replicas",
                           "Sets the number of replicas that must have a lease before it counts.",
                           "Set it if the store fails over: see docs/lease.md.", &replicas, 0, 0, 16, PGC_SIGHUP, 0,
                           nullptr, nullptr, nullptr);
 }
+
+bool LeasesOnStandby() noexcept { return lease_on_standby && WorkerNumberSource() == lease::NumberSource::kLease; }
 
 uint32 MaxWorkers() noexcept { return static_cast<uint32>(max_workers); }
 

@@ -38,6 +38,9 @@ bool ReadLeaseConfig(LeaseConfig* config, char* problem, size_t problem_size);
 // if neither is set.
 bool ReadPresenceConfig(LeaseConfig* config);
 
+// Whether a standby leases a worker id in advance: idgen.lease_on_standby is on, and idgen.worker_source is lease.
+bool LeasesOnStandby() noexcept;
+
 // idgen.max_workers, even if ReadLeaseConfig fails.
 uint32 MaxWorkers() noexcept;
 

@@ -196,12 +196,7 @@ const char* WhyNoWorkerId(const WorkerStatus& status, bool in_full) {
 }
 
 Diagnosis Diagnose(const WorkerStatus& status, bool in_full) {
-  if (RecoveryInProgress() && WorkerNumberSource() == lease::NumberSource::kLease)
-    return {"standby", "This server is a hot standby; it leases a worker id when it is promoted.",
-            "Request ids on the primary. This server issues ids after a promotion."};
-  if (RecoveryInProgress())
-    return {"standby", "This server is a hot standby; its static worker id may be in use on the primary.",
-            "Request ids on the primary. This server issues ids after a promotion."};
+  if (RecoveryInProgress()) return DiagnoseStandby(status, in_full);
   if (IsBinaryUpgrade) return {"off", "The server runs in binary-upgrade mode.", nullptr};
   if (status.pid == 0)
     return {"starting", "The background worker \"idgen worker\" is not running.",

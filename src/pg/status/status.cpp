@@ -36,6 +36,8 @@ Status ReadStatus() {
   status.worker = pg::CopyStatus(*shared);
   status.diagnosis = pg::Diagnose(status.worker, status.in_full);
   status.identity = core::Identity(shared->server.identity.load());
+  if (!status.identity && RecoveryInProgress())
+    status.identity = core::Identity(shared->server.withheld.load());
   return status;
 }
 

@@ -66,6 +66,10 @@ void EventLog::Log(const Event& event) {
       ereport(LOG, (errmsg("idgen: issuing ids with worker id %u", event.worker),
                     event.floor_ms > 0 ? errdetail("All of them are later than %s.", TimeText(event.floor_ms)) : 0));
       break;
+    case Event::Kind::kWithheld:
+      if (losses_not_logged_ > 0) break;
+      ereport(LOG, (errmsg("idgen: holding worker id %u in advance of a promotion", event.worker)));
+      break;
     case Event::Kind::kWorkerChanged:
       if (event.has_worker)
         ereport(LOG, (errmsg("idgen: issuing ids with worker id %u from now on", event.worker)));
@@ -137,6 +141,10 @@ void EventLog::Log(const Event& event) {
       ereport(LOG, (errmsg("idgen: id clock followed a persistent step forward of %.3f s", seconds())));
       break;
     case Event::Kind::kReleased:
+      if (event.withheld) {
+        ereport(LOG, (errmsg("idgen: released worker id %u, which was held in advance of a promotion", event.worker)));
+        break;
+      }
       if (LeasedNow()) {
         ereport(LOG, (errmsg("idgen: stopped issuing ids and released worker id %u", event.worker)));
         break;
@@ -158,10 +166,11 @@ void EventLog::LogLoss(const Event& event) {
     lost_at_us_ = boot_us;
     return;
   }
-  constexpr const char* kConsequence = "No more ids are issued under it; the worker leases another one.";
+  const char* consequence = event.withheld ? "The worker leases another one in advance of a promotion."
+                                           : "No more ids are issued under it; the worker leases another one.";
   ereport(LOG, (errmsg("idgen: %s", text),
-                losses_not_logged_ == 0 ? errdetail("%s", kConsequence)
-                                        : errdetail("%s Earlier losses that were not logged: %llu.", kConsequence,
+                losses_not_logged_ == 0 ? errdetail("%s", consequence)
+                                        : errdetail("%s Earlier losses that were not logged: %llu.", consequence,
                                                     static_cast<unsigned long long>(losses_not_logged_))));
   losses_not_logged_ = 0;
 }

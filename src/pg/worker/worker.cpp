@@ -37,17 +37,32 @@ constexpr uint64 kNoSource = 1;  // the settings ask for a lease, but have never
 // At most this long does a stop wait for the store; after that the lease expires by itself.
 constexpr int64 kReleaseWithinUs = 500 * core::kUsPerMs;
 
-io::ClusterId ThisCluster() {
+// During recovery the server looks for the end of it this often. A backend that wants an id wakes the worker sooner.
+constexpr int64 kPromotionPollMs = 200;
+
+// No timeline, which is 0, during recovery.
+io::ClusterId ThisCluster(bool in_recovery) {
   return {.system_identifier = GetSystemIdentifier(),
-          .timeline = GetWALInsertionTimeLine(),
+          .timeline = in_recovery ? 0 : GetWALInsertionTimeLine(),
           .backup = io::BackupOf(io::PosixDisk(), DataDir)};
 }
 
 // The worker's state. Trivially destructible, because an error may leave its frame by longjmp.
 class Service {
  public:
-  Service(Shared& shared, const io::ClusterId& cluster)
+  Service(Shared& shared, bool in_recovery) : Service(shared, in_recovery, ThisCluster(in_recovery)) {}
+
+  // Returns the longest time to sleep, in milliseconds.
+  long Turn(bool stop);
+  // What ends the sleep sooner.
+  io::Wants wants() const noexcept;
+  void ReadSettings();
+  bool stopped() const noexcept { return keeper_.stopped(); }
+
+ private:
+  Service(Shared& shared, bool in_recovery, const io::ClusterId& cluster)
       : shared_(shared),
+        in_recovery_(in_recovery),
         file_(io::PosixDisk(), DataDir, static_cast<unsigned>(pg_file_create_mode)),
         static_source_(file_, cluster),
         lease_source_(store_, shared.lease_memo, io::MakeToken),
@@ -58,15 +73,9 @@ class Service {
     UseSource();
   }
 
-  // Returns the longest time to sleep, in milliseconds.
-  long Turn(bool stop);
-  // What ends the sleep sooner.
-  io::Wants wants() const noexcept;
-  void ReadSettings();
-  bool stopped() const noexcept { return keeper_.stopped(); }
-
- private:
   lease::Origin Origin();
+  void NoticePromotion();
+  void LookAtFile();
   bool ReadLeaseSettings();
   void UseSource();
   lease::IdentitySource& source() noexcept;
@@ -76,6 +85,7 @@ class Service {
   void NoteSince();
 
   Shared& shared_;
+  bool in_recovery_;
   io::CeilingFile file_;
   lease::StaticSource static_source_;
   lease::ConfiguredLeaseStore store_;
@@ -90,6 +100,8 @@ class Service {
   char settings_problem_[256] = {};
   int seen_failures_ = 0;
   int64 resolved_at_us_ = 0;
+  int64 looked_at_us_ = 0;  // at the local file, during recovery
+  lease::NotedPast if_promoted_ = {};
   EventLog event_log_;
   DelayLog delay_log_;
   Keeper keeper_;  // after the members that Origin() reads
@@ -99,7 +111,7 @@ static_assert(std::is_trivially_destructible_v<Service>);
 // Whether the previous worker, if any, held the identity that the settings select now.
 lease::Origin Service::Origin() {
   ReadSettings();
-  const bool has_identity = shared_.server.identity.load() != 0;
+  const bool has_identity = shared_.server.identity.load() != 0 || shared_.server.withheld.load() != 0;
   return lease::OriginOf(shared_.lease_memo, has_identity, shared_.source, wanted_, IsLease(wanted_));
 }
 
@@ -109,6 +121,10 @@ void Service::ReadSettings() {
   const WorkerId before = worker_id_;
   worker_id_ = {};
   settings_problem_[0] = '\0';
+  if (in_recovery_ && !LeasesOnStandby()) {
+    wanted_ = kNoSource;
+    return;
+  }
   if (WorkerNumberSource() == lease::NumberSource::kLease) {
     strlcpy(worker_id_.source, "lease", sizeof worker_id_.source);
     if (!ReadLeaseSettings() && wanted_ == kStaticSource) wanted_ = kNoSource;
@@ -150,12 +166,31 @@ void Service::UseSource() {
   lease_source_.Resubmit(io::ReadInstant());
 }
 
+void Service::NoticePromotion() {
+  if (!in_recovery_ || RecoveryInProgress()) return;
+  in_recovery_ = false;
+  shared_.awaits_promotion.store(0);
+  const io::ClusterId cluster = ThisCluster(/*in_recovery=*/false);
+  static_source_.SetCluster(cluster);
+  noted_source_.SetCluster(cluster);
+  ReadSettings();
+}
+
+// During recovery, for the status: whether the local file would delay a promoted server.
+void Service::LookAtFile() {
+  const int64 boot_us = io::BootUs();
+  if (!in_recovery_ || !keeper_.view().withheld || boot_us - looked_at_us_ < 5 * core::kUsPerSecond) return;
+  looked_at_us_ = boot_us;
+  if_promoted_ = noted_source_.PastIfPromoted(io::ReadInstant());
+}
+
 lease::IdentitySource& Service::source() noexcept {
   if (leased()) return noted_source_;
   return static_source_;
 }
 
 long Service::Turn(bool stop) {
+  NoticePromotion();
   // The host's name or address may be set after the server has started, so retry.
   if (!worker_id_.had && io::BootUs() - resolved_at_us_ > core::kUsPerSecond) ReadSettings();
 
@@ -167,6 +202,7 @@ long Service::Turn(bool stop) {
   wishes.has_worker = worker_id_.had;
   wishes.worker = worker_id_.number;
   wishes.asked_for = shared_.asked_for.load() != 0;
+  wishes.in_recovery = in_recovery_;
   wishes.forget_floor = shared_.forget_floor.exchange(0) != 0;
   wishes.stop = stop;
   if (leased() && source_ != kNoSource) {
@@ -190,6 +226,7 @@ long Service::Turn(bool stop) {
     LWLockRelease(shared_.lock);
   }
   NoteSince();
+  LookAtFile();
   presence_.Turn(!leased() && !IsLease(wanted_) && !stop);
   ShowView();
   keeper_.DrainEvents([this](const Event& event) { event_log_.Log(event); });
@@ -199,7 +236,8 @@ long Service::Turn(bool stop) {
   if (!stop)
     event_log_.LogPresence(leased() ? lease::PresenceView{.answered = true, .rival = lease_source_.view().rival}
                                     : presence_.view());
-  const int64 sleep_us = Min(keeper_.view().sleep_us, Max(wants().wake_boot_us - io::BootUs(), int64{0}));
+  int64 sleep_us = Min(keeper_.view().sleep_us, Max(wants().wake_boot_us - io::BootUs(), int64{0}));
+  if (in_recovery_) sleep_us = Min(sleep_us, kPromotionPollMs * core::kUsPerMs);
   return static_cast<long>((sleep_us + core::kUsPerMs - 1) / core::kUsPerMs);
 }
 
@@ -227,6 +265,7 @@ void Service::ShowView() {
   status.worker_id = worker_id_;
   status.worker_id_chosen = WorkerNumberSource() != lease::NumberSource::kStatic || WorkerIdIsChosen();
   status.leased = WorkerNumberSource() == lease::NumberSource::kLease;
+  status.if_promoted = if_promoted_;
   status.lease_ttl_ms = lease_config_.ttl_ms;
   const char* advice = store_.advice();
   strlcpy(status.store_advice, advice != nullptr ? advice : "", sizeof status.store_advice);
@@ -256,11 +295,20 @@ void Detach(int, Datum) {
 
 void Attach(Shared& shared) {
   AcquireLock(shared.lock, LW_EXCLUSIVE);
-  shared.status.pid = MyProcPid;
   shared.status.latch = MyLatch;
   LWLockRelease(shared.lock);
   before_shmem_exit(Detach, Int32GetDatum(0));
 }
+
+// From now on the worker's status is that of a worker that runs.
+void BeginToServe(Shared& shared) {
+  AcquireLock(shared.lock, LW_EXCLUSIVE);
+  shared.status.pid = MyProcPid;
+  LWLockRelease(shared.lock);
+}
+
+// On a standby that does not lease in advance there is nothing to do before the promotion.
+bool IsIdleStandby() { return RecoveryInProgress() && !LeasesOnStandby(); }
 
 // In single-user mode the only backend is its own worker.
 Service* own_service = nullptr;
@@ -274,7 +322,8 @@ void TurnInSingleUserMode(Shared& shared) {
   static char memory[sizeof(Service)] alignas(Service);
   if (own_service == nullptr) {
     Attach(shared);
-    own_service = new (memory) Service(shared, ThisCluster());
+    BeginToServe(shared);
+    own_service = new (memory) Service(shared, /*in_recovery=*/false);
     before_shmem_exit(StopOwnService, Int32GetDatum(0));
   }
   while (own_service->Turn(/*stop=*/false) == 0) {
@@ -292,7 +341,8 @@ bool NobodyWillServe() {
 
 void AskWorker() {
   Shared& shared = *SharedState();
-  if (shared.asked_for.exchange(1) == 0 || !IsUnderPostmaster) WakeWorker();
+  const bool is_promoted = shared.awaits_promotion.load() != 0 && !RecoveryInProgress();
+  if (shared.asked_for.exchange(1) == 0 || is_promoted || !IsUnderPostmaster) WakeWorker();
 }
 
 void WakeWorker() {
@@ -311,8 +361,9 @@ void RegisterWorker() {
   strlcpy(worker.bgw_library_name, "idgen", BGW_MAXLEN);
   strlcpy(worker.bgw_function_name, "idgen_worker_main", BGW_MAXLEN);
   worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
-  // A static worker id belongs to the primary: on a standby, the worker starts at promotion.
-  worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+  // On a hot standby, too, where it holds a lease in advance or waits for the promotion: a static worker id may be in use
+  // on the primary. Without hot standby it starts when recovery has finished.
+  worker.bgw_start_time = BgWorkerStart_ConsistentState;
   worker.bgw_restart_time = 1;
   RegisterBackgroundWorker(&worker);
 }
@@ -328,8 +379,22 @@ extern "C" PGDLLEXPORT void idgen_worker_main(Datum) {
   const uint32 wait_event = NewWaitEvent("IdgenWorkerMain");
   MemoryContext turn_context = AllocSetContextCreate(TopMemoryContext, "idgen worker turn", ALLOCSET_DEFAULT_SIZES);
   MemoryContextSwitchTo(turn_context);
-  Attach(*SharedState());
-  Service service(*SharedState(), ThisCluster());
+  Shared& shared = *SharedState();
+  Attach(shared);
+  shared.awaits_promotion.store(RecoveryInProgress() ? 1 : 0);
+  while (IsIdleStandby() && !ShutdownRequestPending) {
+    WaitOnLatchAnd({}, kPromotionPollMs, wait_event);
+    ResetLatch(MyLatch);
+    CHECK_FOR_INTERRUPTS();
+    if (!ConfigReloadPending) continue;
+    ConfigReloadPending = false;
+    ProcessConfigFile(PGC_SIGHUP);
+  }
+  if (ShutdownRequestPending) proc_exit(1);
+  BeginToServe(shared);
+  const bool in_recovery = RecoveryInProgress();
+  if (!in_recovery) shared.awaits_promotion.store(0);
+  Service service(shared, in_recovery);
   while (!service.stopped()) {
     const long sleep_ms = service.Turn(ShutdownRequestPending);
     MemoryContextReset(turn_context);

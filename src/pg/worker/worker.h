@@ -8,7 +8,7 @@ namespace idgen::pg {
 // For _PG_init, in the postmaster.
 void RegisterWorker();
 
-// Tells the worker that a backend wants ids.
+// Tells the worker that a backend wants ids, and of a promotion that it has not noticed.
 void AskWorker();
 
 // Wakes the worker if it runs. In single-user mode, which has no worker, does its turn. Needs shared memory.
