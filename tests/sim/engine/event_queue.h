@@ -22,6 +22,7 @@ enum class EventKind : uint8_t {
   kEnd,
   kSnapshot,
   kDo,
+  kPromote,
 };
 
 struct Event {

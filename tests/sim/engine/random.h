@@ -7,7 +7,7 @@
 
 namespace idgen::sim {
 
-enum class Stream : uint64_t { kPlan, kFaults, kFault, kWorld, kServer, kActor, kLink };
+enum class Stream : uint64_t { kPlan, kFaults, kFault, kWorld, kServer, kActor, kLink, kStandby };
 
 class Random {
  public:

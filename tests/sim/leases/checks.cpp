@@ -51,6 +51,7 @@ void Server::Reserved(int backend, const core::Reservation& reservation, int lay
   // Withdrawn, but not sealed yet, it is still the server's.
   const bool another =
       published ? published.worker() != reservation.worker : leased() && held.worker != reservation.worker;
+  if (in_recovery_) world_.Violate("positions are reserved during recovery");
   if (!held.any || another) world_.Violate("positions are reserved under a worker id that was given up");
   if (reservation.start < core::PositionAt(kSimLayouts[layout], held.floor_ms))
     world_.Violate("positions are reserved below the floor");

@@ -20,7 +20,7 @@ class Setup {
   using World = sim::World;
   static constexpr char kUsage[] =
       " [--ids-only] [--store-clock-back-ms N]\n"
-      "                 [--servers N] [--minutes N] [--ttl-ms N] [--scale SERVERS [--svg FILE]] [--envelope]";
+      "                 [--standbys] [--servers N] [--minutes N] [--ttl-ms N] [--scale SERVERS [--svg FILE]] [--envelope]";
 
   bool Set(const std::string& option, Arguments& arguments) {
     if (option == "--store-clock-back-ms")
@@ -31,6 +31,8 @@ class Setup {
       minutes_ = static_cast<int64_t>(arguments.NextNumber());
     else if (option == "--ttl-ms")
       ttl_ms_ = static_cast<int64_t>(arguments.NextNumber());
+    else if (option == "--standbys")
+      standbys_ = true;
     else if (option == "--ids-only")
       watched_ = Rule::kId;
     else if (option == "--envelope")
@@ -49,8 +51,9 @@ class Setup {
   std::optional<int> RunInstead(const RunOptions& options) const {
     if (scale_ > 0) return ShowScale(options.first, scale_, minutes_ > 0 ? minutes_ / 60 : 24, svg_);
     if (list_breaks_) {
+      // The stores of the two worlds are the same.
       for (const Breaks::Named& named : Breaks::kAll)
-        if (named.repeats) printf("%s\n", named.name);
+        if (named.repeats && !standbys_) printf("%s\n", named.name);
     } else if (envelope_) {
       ShowEnvelope(options.first, options.count);
     } else {
@@ -63,6 +66,7 @@ class Setup {
     Plan plan = Plan::Of(seed);
     plan.breaks = breaks_;
     plan.watched = watched_;
+    plan.standbys = standbys_;
     plan.store_clock_back_us = store_clock_back_ms_ * kMs;
     if (servers_ > 0) {
       plan.servers = servers_;
@@ -103,6 +107,7 @@ class Setup {
  private:
   Breaks breaks_;
   Rule watched_ = Rule::kAny;
+  bool standbys_ = false;
   int64_t store_clock_back_ms_ = 0;
   int servers_ = 0;  // 0: as the seed says; so with the next two
   int64_t minutes_ = 0;

@@ -20,6 +20,7 @@ Server::Server(World& world, int index, bool is_static)
       index_(index),
       random_(world.plan_.seed, Stream::kServer, static_cast<uint64_t>(index)),
       worker_random_(world.plan_.seed, Stream::kActor, static_cast<uint64_t>(index) << 16 | 0xffff),
+      standby_random_(world.plan_.seed, Stream::kStandby, static_cast<uint64_t>(index)),
       store_(world, index),
       window_ms_(world.plan_.window_ms),
       max_ahead_ms_(world.plan_.max_ahead_ms) {
@@ -50,16 +51,29 @@ int64_t Server::LeadUs() const noexcept {
   return life_->state->clock_state.load() == 0 ? 0 : id_clock_us - Now().wall_us;
 }
 
-void Server::Start() {
-  if (up()) return;
-  // Outside the promise: a static server whose file is lost or not its own, while its id clock had led by more than an
-  // uncertain start allows for. The operator has set the clock.
+// Outside the promise: a static server whose file is lost or not its own, while its id clock had led by more than an
+// uncertain start allows for. The operator has set the clock.
+void Server::KeepWithinPromise() noexcept {
   if (past_uncertain_ && last_id_clock_us_ - (world_.now_us_ + skew_us_) > kUncertainUs)
     skew_us_ = last_id_clock_us_ - kUncertainUs - world_.now_us_, clock_kept_ = true;
+}
+
+void Server::Start() {
+  if (up()) return;
+  in_recovery_ = world_.plan_.standbys && !world_.faults_over_ && standby_random_.Chance(0.5);
+  // Its promotion makes the file that of another timeline.
+  past_uncertain_ = past_uncertain_ || (in_recovery_ && ever_static_);
+  KeepWithinPromise();
   // The source of its worker id was changed while it was down.
   if (world_.plan_.same_numbers && life_number_ > 0 && random_.Chance(0.3))
     Configure(random_.Chance(0.7) ? 0 : 2, random_);
   ++life_number_;
+  in_recovery_ = in_recovery_ && wanted_ != 0;
+  if (in_recovery_) {
+    world_.Note("server %d starts as a standby", index_);
+    world_.Push(world_.now_us_ + standby_random_.LogBetween(100 * kMs, 5 * kMinute), EventKind::kPromote, index_,
+                static_cast<uint64_t>(life_number_));
+  }
   life_ = std::make_unique<Life>();
   life_->slots = std::vector<core::BackendSlot>(static_cast<size_t>(world_.plan_.backends));
   for (int layout = 0; layout < 2; ++layout)
@@ -75,33 +89,46 @@ void Server::Start() {
   for (int backend = 0; backend < world_.plan_.backends; ++backend) ScheduleOp(backend);
 }
 
+void Server::Promote() {
+  if (!up() || !in_recovery_) return;
+  world_.Note("server %d is promoted", index_);
+  in_recovery_ = false;
+  ++cluster_.timeline;
+  KeepWithinPromise();
+  WakeWorkerAt(world_.now_us_ + standby_random_.LogBetween(1, 200 * kMs));
+}
+
 void Server::StartWorker() {
   if (!up() || worker_up_ || worker_stopped_) return;
   worker_up_ = true;
   worker_busy_ = false;
   ++worker_run_;
+  worker_in_recovery_ = in_recovery_;
+  io::ClusterId cluster = cluster_;
+  if (worker_in_recovery_) cluster.timeline = 0;
+  const bool has_identity = life_->state->identity.load() != 0 || life_->state->withheld.load() != 0;
   const lease::Origin origin =
-      lease::OriginOf(life_->memo, life_->state->identity.load() != 0, life_->source, wanted_, wanted_ != 0);
+      lease::OriginOf(life_->memo, has_identity, life_->source, Wanted(), Wanted() != 0);
   store_.Reset();
   file_.emplace(disk_, "data", 0600u);
   // As CREATE EXTENSION's script does for a new server.
   if (wanted_ == 0 && life_number_ == 1 && worker_run_ == 1 && (world_.plan_.declared_new || random_.Chance(0.5)))
     file_->CreateForNewServer(cluster_, 1);
-  static_source_.emplace(*file_, cluster_);
+  static_source_.emplace(*file_, cluster);
   lease_source_.emplace(store_, life_->memo, World::MakeToken);
-  noted_source_.emplace(*lease_source_, *file_, cluster_);
+  noted_source_.emplace(*lease_source_, *file_, cluster);
   // A crash during the constructor counts as a crash during the first turn.
   keeper_.emplace(*life_->state, Now(), origin);
-  if (life_->state->identity.load() == 0) life_->held.any = false;
+  if (life_->state->identity.load() == 0 && life_->state->withheld.load() == 0) life_->held.any = false;
   UseSource();
   WakeWorkerAt(world_.now_us_);
 }
 
 void Server::UseSource() {
-  source_ = life_->source = wanted_;
+  source_ = life_->source = Wanted();
   ever_static_ = ever_static_ || !leased();
   always_static_ = always_static_ && !leased();
-  if (!leased()) return noted_source_->SetRules({});
+  if (!leased() || source_ == kNoSource) return noted_source_->SetRules({});
   lease_source_->SetRules({.ttl_ms = world_.plan_.ttl_ms, .release_within_us = 500 * kMs});
   const lease::StartRule rule{.max_ahead_ms = max_ahead_ms_, .window_ms = std::max(window_ms_, kStaticWindowMs)};
   noted_source_->SetRules(
@@ -129,9 +156,10 @@ lease::Wishes Server::CurrentWishes() {
                      .max_clock_step_ms = 60000,
                      .block_size = 256,
                      .renew_every_us = leased() ? lease::LeaseSource::RenewEveryUs(plan.ttl_ms, window_ms_) : 0};
-  wishes.source = wanted_;
-  wishes.leased = wanted_ != 0;
-  wishes.has_worker = true;
+  wishes.source = Wanted();
+  wishes.leased = Wanted() != 0;
+  wishes.has_worker = Wanted() != kNoSource;
+  wishes.in_recovery = worker_in_recovery_;
   // Above the leased ones, and different from every other server's.
   wishes.worker = static_cast<uint32_t>(plan.min_worker + plan.workers + index_) +
                   static_turn_ * static_cast<uint32_t>(plan.servers);
@@ -146,8 +174,14 @@ void Server::Turn() {
   worker_busy_ = true;
   const double preempt = world_.plan_.preempt;
   // Rare turns are suspended more often than the renewals, of which there are two a second.
-  const bool rare = keeper_->view().phase != lease::Phase::kHolding || stopping_ || wanted_ != source_;
+  const bool rare = keeper_->view().phase != lease::Phase::kHolding || stopping_ || wanted_ != source_ ||
+                    worker_in_recovery_ != in_recovery_;
   world_.RunStep(*this, kWorkerActor, rare && preempt > 0 ? std::max(preempt, 0.3) : preempt, [this] {
+    if (worker_in_recovery_ && !in_recovery_) {
+      worker_in_recovery_ = false;
+      static_source_->SetCluster(cluster_);
+      noted_source_->SetCluster(cluster_);
+    }
     if (keeper_->view().source != source_) UseSource();
     const lease::SourceRequest request = keeper_->Advance(Now(), CurrentWishes());
     CheckRequest(request);
@@ -201,6 +235,7 @@ void Server::ReportEvents() {
         world_.Note("server %d issues as worker %u from %lld", index_, event.worker,
                     static_cast<long long>(event.floor_ms));
         break;
+      case Kind::kWithheld: world_.Note("server %d holds worker %u in advance", index_, event.worker); break;
       case Kind::kLost:
         ++world_.figures_.lost_leases;
         world_.Note("server %d loses worker %u", index_, event.worker);

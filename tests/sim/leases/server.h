@@ -81,6 +81,7 @@ class Server {
 
   // Life and death.
   void Start();
+  void Promote();
   void Crash(bool restart, int64_t down_us);
   void CleanStop(int64_t down_us);
   void ExitWorker();
@@ -148,11 +149,15 @@ class Server {
   Random& RandomOf(int actor) noexcept {
     return actor < 0 ? worker_random_ : backends_[static_cast<size_t>(actor)].random;
   }
+  void KeepWithinPromise() noexcept;
   void Configure(int64_t what, Random& random);
   void WakeWorkerAt(int64_t at_us);
   void UseSource();
   lease::IdentitySource& source();
   bool leased() const noexcept { return source_ != 0; }
+  // As in src/pg/worker/worker.cpp: a standby has no static worker id.
+  static constexpr uint64_t kNoSource = 1;
+  uint64_t Wanted() const noexcept { return worker_in_recovery_ && wanted_ == 0 ? kNoSource : wanted_; }
   lease::Wishes CurrentWishes();
   void CheckRequest(const lease::SourceRequest& request);
   void NoteGranted(lease::StoreRequest::Kind kind, const lease::StoreReply& reply);
@@ -168,6 +173,7 @@ class Server {
   int index_;
   Random random_;  // of its lives
   Random worker_random_;
+  Random standby_random_;
   std::vector<Backend> backends_;
   uint64_t tokens_made_ = 0;
   // Clocks.
@@ -191,6 +197,8 @@ class Server {
   bool crash_worker_only_ = false;
   int64_t crash_down_us_ = kSecond;
   bool stopping_ = false;
+  bool in_recovery_ = false;         // a standby
+  bool worker_in_recovery_ = false;  // as far as its worker has noticed
   bool worker_stopped_ = false;  // for good
   int64_t stop_down_us_ = 0;
   // The worker's process.

@@ -126,6 +126,10 @@ void World::Handle(const Event& event) {
     case EventKind::kEnd:
       if (static_cast<uint64_t>(servers_[who]->life_number_) == event.tag) servers_[who]->End();
       return;
+    case EventKind::kPromote:
+      if (static_cast<uint64_t>(servers_[who]->life_number_) == event.tag && !stopped(*servers_[who]))
+        servers_[who]->Promote();
+      return;
     case EventKind::kSnapshot:
       store_.TakeSnapshot(now_us_);
       Push(now_us_ + random_.LogBetween(5 * kSecond, 5 * kMinute), EventKind::kSnapshot, 0);
@@ -344,6 +348,7 @@ void World::EndFaults() {
       server->ScheduleOp(backend);
     if (server->past_uncertain_ && server->skew_us_ > kSecond) server->clock_kept_ = true;  // see StepClock
     if (!server->clock_kept_) server->skew_us_ = std::clamp(server->skew_us_, -kSecond, kSecond);
+    server->Promote();
     if (!server->up()) Push(now_us_ + 15 * kSecond, EventKind::kStart, server->index_);
     if (server->up() && !server->worker_up_)
       Push(now_us_ + kSecond, EventKind::kWorkerStart, server->index_, static_cast<uint64_t>(server->life_number_));

@@ -61,6 +61,7 @@ struct Plan {
   int64_t skew_us = 15 * kSecond;  // maximum initial error of a server's wall clock
   bool proxied = false;            // behind a proxy servers do not notice that the store's process changes
   bool same_numbers = false;       // one server, which may lease its static worker ids, too, under two prefixes
+  bool standbys = false;           // servers that lease start as standbys now and then, and are promoted later
   bool twins = false;              // two leased servers have the same name: clones
   bool clocks_step = true;
   bool store_clock_steps = true;
