@@ -35,6 +35,8 @@ struct UrlKind {
   const char* memory_limit;
   const char* evicts_keys;
   const char* keep_keys_advice;
+  // It may lose what it has acknowledged, so that servers keep high-water marks of sequences.
+  bool forgets;
   bool (*has_scheme)(const char* url) noexcept;
   // nullptr, or what is wrong with the URL.
   const char* (*validate)(const char* url, PasswordPosition* password) noexcept;

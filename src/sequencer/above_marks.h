@@ -29,6 +29,11 @@ struct MarkCall {
   uint64_t write = 0;
 };
 
+template <MarkHost Host>
+bool UsesMarks(Host& host, const Definition& definition) {
+  return host.has_marks() && host.may_forget() && HasMarks(definition);
+}
+
 // The writer at the other end of the connection that it is asked over, which `call->latest_over` is then; 0 if the
 // store does not say. (leaves)
 template <MarkHost Host>
@@ -174,7 +179,7 @@ void Accept(Host& host, MarkCall* call, const Operation& operation, const StoreK
 template <MarkHost Host>
 uint64_t AskAboveMarks(Host& host, Operation operation, const StoreKey* keys, Answer* answers, int count, Known* known,
                        int64_t until_us) {
-  if (!host.has_marks() || !HasMarks(operation.definition)) {
+  if (!UsesMarks(host, operation.definition)) {
     host.AskStore(operation, keys, answers, count, until_us);
     return 0;
   }
@@ -206,7 +211,7 @@ Answer AskForChange(Host& host, const Operation& operation, const StoreKey& key,
   Answer answer;
   MarkCall call = {.until_us = until_us};
   call.answered_over = call.latest_over = host.AskStore(operation, &key, &answer, 1, until_us);
-  if (!host.has_marks() || !HasMarks(operation.definition)) return answer;
+  if (!UsesMarks(host, operation.definition)) return answer;
   const bool was_set = (operation.kind == Kind::kSet || operation.kind == Kind::kSetIfNone) && answer.had;
   if (answer.outcome != Answer::Outcome::kOk || (!was_set && operation.kind != Kind::kDrop)) return answer;
   const Mark mark = {.generation = answer.generation, .value = was_set ? operation.value : kNoValue};
@@ -219,7 +224,7 @@ Answer AskForChange(Host& host, const Operation& operation, const StoreKey& key,
 // (leaves)
 template <MarkHost Host>
 void LowerMark(Host& host, const Operation& operation, const StoreKey& key, int64_t until_us) {
-  if (!host.has_marks()) return;
+  if (!host.has_marks() || !host.may_forget()) return;
   const Mark noted = {.generation = operation.mark.generation, .value = operation.value};
   const int64_t value = operation.value - operation.count * operation.definition.step;
   const KeyHash hash = host.HashOf(key);

@@ -75,6 +75,8 @@ concept MarkHost = requires(Host& host, const Operation& operation, const StoreK
   { host.AskStore(operation, &key, answers, count, until_us) } -> std::same_as<uint64_t>;
 
   { host.has_marks() } -> std::same_as<bool>;
+  // Whether the store may lose what it has acknowledged. If not, it is asked without marks.
+  { host.may_forget() } -> std::same_as<bool>;
   { host.HashOf(key) } -> std::same_as<KeyHash>;
   // (leaves) Who asks: the owner of new marks.
   { host.owner() } -> std::same_as<uint64_t>;

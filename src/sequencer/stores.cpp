@@ -3,8 +3,11 @@
 
 #include <iterator>
 
+#include "io/etcd/connection.h"
+#include "io/etcd/urls.h"
 #include "io/redis/connection.h"
 #include "io/redis/urls.h"
+#include "sequencer/etcd/store.h"
 #include "sequencer/redis/store.h"
 
 namespace idgen::sequencer {
@@ -13,6 +16,7 @@ namespace {
 // A line for each store.
 constexpr io::StoreKind<SequenceStore> kStores[] = {
     io::KindOf<SequenceStore, io::OverOwnConnection<RedisSequenceStore>>(io::kRedisUrls),
+    io::KindOf<SequenceStore, io::OverOwnEtcdConnection<EtcdSequenceStore>>(io::kEtcdUrls),
 };
 
 class NoSequenceStore final : public SequenceStore {

@@ -91,6 +91,16 @@ TEST(AboveMarks, AValueAboveTheMarkIsAcceptedAndNoted) {
   EXPECT_EQ(marked.noted().generation, 7);
 }
 
+TEST(AboveMarks, AStoreThatForgetsNothingIsAskedWithoutMarks) {
+  Marked marked({{50, 7}});
+  marked.host.store_forgets = false;
+  EXPECT_EQ(marked.Take(), 50);
+  ASSERT_EQ(marked.host.asked.size(), 1u);
+  EXPECT_FALSE(marked.host.asked[0].with_generation);
+  EXPECT_EQ(marked.noted().value, 100);
+  EXPECT_EQ(marked.host.awaited, 0u);
+}
+
 TEST(AboveMarks, AStoreThatHasLostValuesIsRaised) {
   Marked marked({{51, 7}, {101, 7}});
   EXPECT_EQ(marked.Take(3), 101);

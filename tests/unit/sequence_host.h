@@ -44,6 +44,7 @@ class TestHost {
   }
 
   bool has_marks() const noexcept { return true; }
+  bool may_forget() const noexcept { return store_forgets; }
   KeyHash HashOf(const StoreKey& key) noexcept { return sequencer::HashOf(key.value()); }
   uint64_t owner() const noexcept { return 1; }
   Marks LockMarks() {
@@ -157,6 +158,7 @@ class TestHost {
   std::function<void(const Operation&)> on_ask;
   std::function<void()> on_wait;
   uint64_t connection = 1, writer = 11, store_identity = 5;
+  bool store_forgets = true;
   int64_t next = 1, step = 1, generation = 3, number = 0;
   std::vector<Operation> asked;
   std::vector<Loss> losses;

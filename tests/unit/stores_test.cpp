@@ -27,6 +27,12 @@ TEST(Stores, AreNamedByTheSchemeOfTheUrl) {
     EXPECT_STREQ(UrlKindOf(url), "none");
 }
 
+TEST(Stores, OnlyRedisForgetsSequences) {
+  EXPECT_TRUE(io::FindUrlKind(sequencer::SequenceUrlKind, "redis://a")->forgets);
+  EXPECT_FALSE(io::FindUrlKind(sequencer::SequenceUrlKind, "etcd://a")->forgets);
+  EXPECT_FALSE(io::FindUrlKind(sequencer::SequenceUrlKind, "etcds://a")->forgets);
+}
+
 TEST(Stores, AUrlIsValidatedByItsKind) {
   const io::UrlKind& kind = *lease::LeaseUrlKind(0);
   io::PasswordPosition password;

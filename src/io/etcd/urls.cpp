@@ -56,6 +56,7 @@ constinit const UrlKind kEtcdUrls = {
     .memory_limit = "\"--quota-backend-bytes\"",
     .evicts_keys = "which etcd never does",
     .keep_keys_advice = "Raise its \"--quota-backend-bytes\"",
+    .forgets = false,
     .has_scheme = wire::HasEtcdScheme,
     .validate = Validate,
     .identify = Identify,

@@ -64,6 +64,7 @@ constinit const UrlKind kRedisUrls = {
     .memory_limit = "\"maxmemory\"",
     .evicts_keys = "its \"maxmemory-policy\" is allkeys-...",
     .keep_keys_advice = "Set its \"maxmemory-policy\" to noeviction",
+    .forgets = true,
     .has_scheme = HasScheme,
     .validate = Validate,
     .identify = Identify,

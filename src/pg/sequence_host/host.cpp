@@ -2,6 +2,7 @@
 #include "pg/sequence_host/host.h"
 
 #include "pg/base/locks.h"
+#include "pg/lease/store_access.h"
 #include "pg/sequence_host/prefetcher.h"
 #include "io/transport.h"
 #include "pg/sequences/sequence_store.h"
@@ -63,6 +64,8 @@ uint64 Host::AskStore(const sequencer::Operation& operation, const StoreKey* key
   const bool was_one = pg::AskStore(operation, keys, answers, count, until_us);
   return count == 1 || was_one ? StoreConnection() : 0;
 }
+
+bool Host::may_forget() const noexcept { return !HasSequenceStore() || UrlOfSequences().kind().forgets; }
 
 uint64 Host::store() const noexcept { return StoreIdentity(); }
 

@@ -38,6 +38,7 @@ class Host {
                   int count, int64 until_us);
 
   bool has_marks() const noexcept { return HasMarkMemory(); }
+  bool may_forget() const noexcept;
   sequencer::KeyHash HashOf(const sequencer::StoreKey& key) noexcept { return HashOfMark(key); }
   uint64 owner();
   sequencer::Marks LockMarks() { return pg::LockMarks(); }

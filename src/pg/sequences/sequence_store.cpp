@@ -21,9 +21,10 @@ struct Connection {
   uint64 config_count = 0;  // the store_access_count that `config` was read at
   bool is_open = false;     // a descriptor is reserved
   sequencer::ConfiguredSequenceStore store;
-  // For one socket: making a set for every wait would cost more than the store's answer.
+  // For one descriptor: making a set for every wait would cost more than the store's answer.
   WaitEventSet* events = nullptr;
   uint64 events_of = 0;  // the connection
+  int events_fd = -1;    // a connection may come to be waited for by another descriptor
 };
 static_assert(std::is_trivially_destructible_v<Connection>);
 
@@ -68,10 +69,11 @@ void Open() {
 
 // Waits for the reply over an open connection.
 void WaitForReply(const io::Wants& wants, long ms) {
-  if (own->events != nullptr && own->events_of != own->store.connection()) FreeEvents();
+  if (own->events != nullptr && (own->events_of != own->store.connection() || own->events_fd != wants.fd)) FreeEvents();
   if (own->events == nullptr) {
     own->events = NewWaitEventSet(3);
     own->events_of = own->store.connection();
+    own->events_fd = wants.fd;
     AddWaitEventToSet(own->events, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
     // In single-user mode there is no postmaster to watch.
     if (IsUnderPostmaster) AddWaitEventToSet(own->events, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
