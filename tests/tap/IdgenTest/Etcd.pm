@@ -12,9 +12,11 @@ use MIME::Base64 qw(encode_base64 decode_base64);
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+sub is_installed { return scalar grep { -x "$_/etcd" } split(/:/, $ENV{PATH}) }
+
 # Ends the test file, which needs etcd, on a system that has no package of it.
 sub skip_without_etcd {
-    return if grep { -x "$_/etcd" } split(/:/, $ENV{PATH});
+    return if is_installed();
     diag("NOT TESTED: $0 needs etcd, which is not installed (Debian's package etcd-server)");
     plan(skip_all => 'etcd is not installed');
 }

@@ -1,0 +1,139 @@
+# Sequences in a real etcd: the rules that hold in every store, and what is etcd's own: texts and versions of keys, TTLs by
+# leases, many keys in one call, contention for one key, limits of etcd, and no high-water marks.
+use strict;
+use warnings;
+
+use IdgenTest;
+use IdgenTest::Etcd;
+use IdgenTest::SequenceRules;
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+IdgenTest::Etcd::skip_without_etcd();
+
+my $store = IdgenTest::Etcd->new;
+my $url   = $store->url(prefix => '/shop');
+my @nodes = map { sequence_server("etcd_sequence_$_", $url, "idgen.sequence_timeout = '60s'\n") } 1 .. 2;
+my $node  = $nodes[0];
+
+sub stored { my ($sequencer, $key) = @_; return $store->value('/shop/' . key($sequencer, $key)) }
+
+test_sequence_rules($nodes[1], put => sub { my ($key, $value) = @_; $store->put("/shop/$key", $value) });
+
+# --- what is in etcd
+
+ask(q(SELECT idgen_sequence_next('counted') FROM generate_series(1, 3)));
+is(stored('default', 'counted'), '0+1v', 'single values are counted by the version of the key');
+is($store->get('/shop/' . key('default', 'counted'))->{version}, 3, 'a put for each value');
+$store->put('/shop/' . key('default', 'counted'), 17);
+is(ask(q(SELECT idgen_sequence_next('counted'))), 18, 'another program may set the last value');
+$store->put('/shop/' . key('default', 'counted'), 'text');
+ok_error(q(SELECT idgen_sequence_next('counted')), qr/22P02.*invalid value in the sequence store for key "counted"/s, 'a text that is no value is an error');
+ask(q(SELECT idgen_sequence_set('counted', 7)));
+is(ask(q(SELECT idgen_sequence_next('counted'))), 8, 'setting the key mends it');
+ask(q(SELECT idgen_sequence_delete_key('counted')));
+like(stored('default', 'counted'), qr/^- \d+$/, 'a deleted key keeps its generation');
+$store->delete('/shop/' . key('default', 'counted'));
+is(ask(q(SELECT idgen_sequence_next('counted'))), 1, 'a key that another program deleted begins again');
+
+# --- many keys
+
+sub requests_of {
+    my ($sql) = @_;
+    my $before = $store->requests->{Txn} // 0;
+    my $result = ask($sql);
+    return ($result, $store->requests->{Txn} - $before);
+}
+my $thousand = q(SELECT count(*), min(value), max(value) FROM idgen_sequence_next_keys(ARRAY(SELECT 'm' || n FROM generate_series(1, 1000) n)));
+foreach my $round (1 .. 3) {
+    my ($result, $requests) = requests_of($thousand);
+    is($result, "1000|$round|$round", "1,000 keys, call $round");
+    cmp_ok($requests, '<=', 10, "1,000 keys take $requests requests");
+}
+is(ask(q(SELECT string_agg(key || value, ' ' ORDER BY ordinality) FROM idgen_sequence_next_keys(ARRAY['m1', 'd', 'd', 'm1', 'd'], 'default') WITH ORDINALITY)),
+    'm14 d1 d2 m15 d3', 'keys that are named several times get their values in order');
+
+# --- contention
+
+my %won;
+my $rounds   = 40;
+my @sessions = map {
+    my ($out, $error) = ('', '');
+    my $server = $nodes[ $_ % 2 ];
+    my $sql = join("\n", ("SELECT idgen_sequence_next('contended');") x $rounds, ("SELECT * FROM idgen_sequence('contended', 3);") x $rounds);
+    my $run = IPC::Run::start([ 'psql', '-XAtq', '-d', $server->connstr('postgres') ], '<', \$sql, '>', \$out, '2>', \$error);
+    +{ run => $run, out => \$out, error => \$error };
+} 1 .. 8;
+$_->{run}->finish foreach @sessions;
+my @values = map { split(/\n/, ${ $_->{out} }) } @sessions;
+is(join('', map { ${ $_->{error} } } @sessions), '', 'eight sessions take single values and batches of one key, without an error');
+is(scalar(@values), 8 * $rounds * 4, 'each of them gets all that it asked for');
+is(join(' ', sort { $a <=> $b } @values), join(' ', 1 .. @values), 'the values have no repetition and no gap');
+
+# --- segments
+
+$_->safe_psql('postgres', q(SELECT idgen_create_sequencer('cached', 'c:', cache => 1000))) foreach @nodes;
+my $taking = q(SELECT idgen_sequence_next('k', 'cached') FROM generate_series(1, 3000));
+my @runs = map {
+    my $out = '';
+    my $run = IPC::Run::start([ 'psql', '-XAtq', '-d', $_->connstr('postgres'), '-c', $taking ], '>', \$out);
+    +{ run => $run, out => \$out };
+} @nodes, @nodes;
+$_->{run}->finish foreach @runs;
+my @lists = map { [ split(/\n/, ${ $_->{out} }) ] } @runs;
+my %seen;
+++$seen{$_} foreach map { @$_ } @lists;
+is(scalar(keys %seen), 12000, 'segments: four sessions of two servers get 12,000 distinct values');
+is(scalar(grep { my $list = $_; grep { $list->[$_] <= $list->[ $_ - 1 ] } 1 .. $#$list } @lists), 0, 'segments: each session gets its values in order');
+ask(q(SELECT idgen_sequence_set('k', 50000, 'cached')));
+is(ask(q(SELECT idgen_sequence_next('k', 'cached'))), 50001, 'segments: a set closes the segment of the server');
+ask(q(SELECT idgen_sequence_delete_key('k', 'cached')));
+is(ask(q(SELECT idgen_sequence_next('k', 'cached'))), 1, 'segments: so does a deletion');
+my $next = ask(q(SELECT max(idgen_sequence_next('r', 'cached')) FROM generate_series(1, 50))) + 1;
+$node->restart;
+wait_for_ids($node, q(SELECT idgen_sequence_peek('r', 'cached')));
+is(ask(q(SELECT idgen_sequence_next('r', 'cached'))), $next, 'segments: a server that stops gives back what it has not used');
+
+# --- marks
+
+is(ask(q(SELECT pg_size_bytes(current_setting('idgen.max_sequence_marks')) > 0)), 't', 'high-water marks are on for stores that forget');
+my $mark_file = $node->data_dir . '/idgen.marks';
+my $records   = -e $mark_file ? slurp_file($mark_file) : '';
+ask(q(SELECT idgen_sequence_next('unmarked') FROM generate_series(1, 100)));
+is(-e $mark_file ? slurp_file($mark_file) : '', $records, 'what etcd gives needs no mark');
+
+# --- TTLs
+
+sub lease_of { my ($sequencer, $key) = @_; return $store->get('/shop/' . key($sequencer, $key))->{lease} // 0 }
+ask(q(SELECT idgen_sequence_next('t', 'day')));
+my $lease = lease_of('day', 't');
+cmp_ok($store->lease_left($lease)->{TTL}, '>', 3500, 'a key with a TTL has a lease');
+ask(q(SELECT idgen_sequence('t', 5, 'day'), idgen_sequence_set('t', 9, 'day')));
+is(lease_of('day', 't'), $lease, 'which stays when values are taken or set');
+$store->revoke($lease);
+is(ask(q(SELECT idgen_sequence_next('t', 'day'))), 1, 'the key begins again when its lease has ended');
+$store->put('/shop/' . key('day', 'bare'), 3);
+is(ask(q(SELECT idgen_sequence_next('bare', 'day'))), 4, 'a key that another program made continues');
+isnt(lease_of('day', 'bare'), 0, 'and gets a lease');
+is(values_of('t', 3, 'brief'), '1 2 3', 'a TTL of less than a second');
+ok(wait_until { !defined stored('brief', 't') }, 'ends after whole seconds');
+is(ask(q(SELECT max(idgen_sequence_next('t', 'visit')) FROM generate_series(1, 3))), 3, 'a sliding TTL');
+
+# --- two servers under load
+
+test_sequence_load(100, @nodes);
+
+# --- limits of etcd
+
+my $small = IdgenTest::Etcd->new(options => [ '--max-txn-ops', 8, '--max-request-bytes', 20000 ]);
+change_settings($node, "idgen.sequence_store = '" . $small->url . "'");
+wait_until { ask('SHOW idgen.sequence_store') eq $small->url } or die 'the new setting did not take effect';
+is(ask(q(SELECT count(*), min(value), max(value) FROM idgen_sequence_next_keys(ARRAY(SELECT 'm' || n FROM generate_series(1, 300) n)))), '300|1|1',
+    'many keys in an etcd that allows 8 operations in a transaction, and 20,000 bytes');
+is(ask(q(SELECT count(*), min(value), max(value) FROM idgen_sequence_next_keys(ARRAY(SELECT 'm' || n FROM generate_series(1, 300) n)))), '300|2|2',
+    'the next call finds the limits known');
+
+$_->stop foreach @nodes;
+done_testing();
