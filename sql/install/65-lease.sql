@@ -7,7 +7,7 @@ CREATE FUNCTION @extschema@.idgen_workers(
     LANGUAGE c VOLATILE PARALLEL RESTRICTED COST 10000 ROWS 100
     AS 'MODULE_PATHNAME', 'idgen_sql_workers';
 COMMENT ON FUNCTION @extschema@.idgen_workers() IS
-'Worker ids ever leased under idgen.lease_prefix, and static ones that servers have reported to the store: holder, ceiling (no id has a later time), fence (etcd), expiry (Redis). For members of pg_monitor.';
+'Worker ids leased under idgen.lease_prefix, and static ones reported to the store: holder, ceiling (no id has a later time), fence (etcd), expiry (Redis). For members of pg_monitor.';
 REVOKE ALL ON FUNCTION @extschema@.idgen_workers() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.idgen_workers() TO pg_monitor;
 

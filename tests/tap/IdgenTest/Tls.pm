@@ -7,7 +7,8 @@ use warnings;
 use IPC::Run;
 use PostgreSQL::Test::Utils;
 
-# names: the certificate's subjectAltName, by default 127.0.0.1 and localhost.
+# names: the certificate's subjectAltName, by default 127.0.0.1 and localhost. days: how long it is valid, by default three; -1: it
+# has expired.
 sub new {
     my ($class, %params) = @_;
     my $dir   = PostgreSQL::Test::Utils::tempdir_short();
@@ -22,7 +23,7 @@ sub new {
     $run->('req', @key, '-subj', '/CN=store', '-keyout', "$dir/server.key", '-out', "$dir/server.csr");
     append_to_file("$dir/names", "subjectAltName=$names\n");
     $run->('x509', '-req', '-in', "$dir/server.csr", '-CA', "$dir/ca.crt", '-CAkey', "$dir/ca.key", '-CAcreateserial',
-        '-days', 3, '-extfile', "$dir/names", '-out', "$dir/server.crt");
+        '-days', $params{days} // 3, '-extfile', "$dir/names", '-out', "$dir/server.crt");
     return bless { dir => $dir }, $class;
 }
 
