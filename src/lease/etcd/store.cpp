@@ -55,7 +55,6 @@ void EtcdLeaseStore::Begin(const StoreRequest& request, int64_t now_us) noexcept
   now_us_ = now_us;
   until_us_ = now_us + settings_.access.timeout_us;
   problem_[0] = '\0';
-  failure_advice_ = nullptr;
   takes_ = 0;
   has_raised_ = has_answer_ = false;
   if (!keys_.is_set()) return Fail("\"idgen.lease_prefix\" and the path of the URL are too long");
@@ -155,6 +154,7 @@ bool EtcdLeaseStore::Step(int64_t now_us, StoreReply* reply) noexcept {
   while (!has_answer_ && stage_ != Stage::kNone) {
     const io::EtcdLink::State state = link_.Step(now_us);
     if (state == io::EtcdLink::State::kFailed) {
+      failure_advice_ = nullptr;
       Answer(StoreReply());
     } else if (state == io::EtcdLink::State::kDone) {
       Read();
@@ -191,19 +191,21 @@ void EtcdLeaseStore::Answer(const StoreReply& reply) noexcept {
   stage_ = Stage::kNone;
   has_answer_ = true;
   answer_ = reply;
+  if (reply.outcome != StoreOutcome::kFailed) failure_advice_ = nullptr;
 }
 
 void EtcdLeaseStore::Fail(const char* problem) noexcept {
   snprintf(problem_, sizeof problem_, "%s", problem);
+  failure_advice_ = nullptr;
   Answer(StoreReply());
 }
 
 void EtcdLeaseStore::FailOnReply(const wire::EtcdReply& reply) noexcept {
   if (reply.error_code() == wire::kEtcdOk) return Fail("unexpected reply from the lease store");
-  failure_advice_ = AdviceOn(reply);
   char words[sizeof problem_];
   snprintf(words, sizeof words, "the store says: %.300s", reply.error());
   Fail(words);
+  failure_advice_ = AdviceOn(reply);
 }
 
 StoreReply EtcdLeaseStore::Reply(StoreOutcome outcome) const noexcept {

@@ -89,7 +89,7 @@ class EtcdLeaseStore : public LeaseBackend {
 
   char value_[kTokenBytes + 1 + kHolderBytes];
   char rival_[kHolderBytes] = {};
-  const char* failure_advice_ = nullptr;
+  const char* failure_advice_ = nullptr;  // until a request succeeds or fails in another way: the status shows it
   char problem_[512] = {};
 };
 
