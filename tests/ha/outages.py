@@ -5,7 +5,7 @@ import time
 from clients import TABLES, Clients, Measurement
 from processes import wait_until
 from servers import Server
-from stores import Redis, WatchedRedis
+from stores import Etcd, Redis, WatchedRedis
 
 SETTLED_FOR = 5
 
@@ -17,7 +17,8 @@ class Leased:
         self.server = Server(f'{folder}/server', {
             'idgen.worker_source': 'lease', 'idgen.lease_store': store.url, **settings}).make()
         self.server.sql('CREATE EXTENSION idgen')
-        wait_until(lambda: self.server.sql('SELECT idgen_declare_new_prefix()'), 'declaration of the new prefix')
+        if store.waits_for_declaration:
+            wait_until(lambda: self.server.sql('SELECT idgen_declare_new_prefix()'), 'declaration of the new prefix')
         self.server.sql(TABLES)
         self.clients = Clients({'server': self.server.dsn}, f'{folder}/ids')
         self.clients.wait_for_ids()
@@ -92,4 +93,49 @@ def replicated(folder):
             print(rows[-1], flush=True)
         leased.stop()
         redis.stop()
+    return rows
+
+
+def etcd(folder):
+    """Three members, of which some are lost for a time: the leader, or a majority."""
+    store = Etcd(f'{folder}/etcd', members=3)
+    leased = Leased(folder, store, {})
+    rows = []
+
+    def measure(name, outage):
+        rows.append({'scenario': name, **leased.measure(outage)})
+        print(rows[-1], flush=True)
+
+    def without_leader(seconds):
+        leader = store.leader()
+        store.kill([leader])
+        time.sleep(seconds)
+        store.start([leader])
+
+    def silent_majority(seconds):
+        store.signal(store.members[1:], signal.SIGSTOP)
+        time.sleep(seconds)
+        store.signal(store.members[1:], signal.SIGCONT)
+
+    def all_down(seconds):
+        store.kill(store.members)
+        time.sleep(seconds)
+        store.start(store.members)
+
+    def restarted_meanwhile(seconds):
+        leader = store.leader()
+        store.kill([leader])
+        leased.server.stop('immediate')
+        leased.server.start()
+        time.sleep(seconds)
+        store.start([leader])
+
+    measure('the leader lost for 40 s', lambda: without_leader(40))
+    measure('the leader lost for 40 s, PostgreSQL crashes meanwhile', lambda: restarted_meanwhile(40))
+    for seconds in 10, 30, 60:
+        measure(f'two of three members silent: {seconds} s', lambda: silent_majority(seconds))
+    for seconds in 10, 30, 60:
+        measure(f'all members down, then started again: {seconds} s', lambda: all_down(seconds))
+    leased.stop()
+    store.stop()
     return rows

@@ -1,27 +1,66 @@
 # The stores of a run: etcd for Patroni, and Redis for leases, alone or with replicas and Sentinels.
+import json
 import os
 import urllib.request
 
 from processes import Daemon, free_port, run, wait_until
 
 
+class EtcdMember:
+    def __init__(self, folder, name):
+        self.folder, self.name, self.port = f'{folder}/{name}', name, free_port()
+        os.makedirs(self.folder)
+        self.client, self.peer = f'http://127.0.0.1:{self.port}', f'http://127.0.0.1:{free_port()}'
+
+    def start(self, cluster):
+        self.daemon = Daemon(f'{self.folder}/log', 'etcd', '--data-dir', f'{self.folder}/data', '--name', self.name,
+                             '--listen-client-urls', self.client, '--advertise-client-urls', self.client,
+                             '--listen-peer-urls', self.peer, '--initial-advertise-peer-urls', self.peer,
+                             '--initial-cluster', cluster)
+
+    def is_healthy(self):
+        return urllib.request.urlopen(f'{self.client}/health', timeout=1).status == 200
+
+    def leads(self):
+        request = urllib.request.Request(f'{self.client}/v3/maintenance/status', b'{}')
+        status = json.load(urllib.request.urlopen(request, timeout=1))
+        return status['leader'] == status['header']['member_id']
+
+
 class Etcd:
-    def __init__(self, folder):
-        os.makedirs(folder)
-        self.port = free_port()
-        client, peer = f'http://127.0.0.1:{self.port}', f'http://127.0.0.1:{free_port()}'
-        self.daemon = Daemon(f'{folder}/log', 'etcd', '--data-dir', f'{folder}/data', '--name', 'one',
-                             '--listen-client-urls', client, '--advertise-client-urls', client,
-                             '--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer,
-                             '--initial-cluster', f'one={peer}')
-        wait_until(lambda: urllib.request.urlopen(f'{client}/health', timeout=1).status == 200, 'etcd')
+    """An etcd cluster, by default of one member."""
+    waits_for_declaration = False
+
+    def __init__(self, folder, members=1):
+        self.members = [EtcdMember(folder, f'm{n}') for n in range(members)]
+        self.port = self.members[0].port
+        self.url = 'etcd://' + ','.join(f'127.0.0.1:{member.port}' for member in self.members)
+        self.start(self.members)
+
+    def start(self, members):
+        for member in members:
+            member.start(','.join(f'{other.name}={other.peer}' for other in self.members))
+        wait_until(lambda: all(member.is_healthy() for member in members), 'etcd')
+
+    def kill(self, members):
+        for member in members:
+            member.daemon.kill()
+
+    def signal(self, members, number):
+        for member in members:
+            member.daemon.signal(number)
+
+    def leader(self):
+        return wait_until(lambda: next(member for member in self.members if member.leads()), 'leader')
 
     def stop(self):
-        self.daemon.stop()
+        for member in self.members:
+            member.daemon.stop()
 
 
 class Redis:
     """One Redis server. After a kill it starts with everything that it had acknowledged."""
+    waits_for_declaration = True
 
     def __init__(self, folder, replica_of=None):
         os.makedirs(folder)
@@ -51,6 +90,7 @@ class Redis:
 
 class WatchedRedis:
     """A Redis with two replicas, and three Sentinels with a quorum of two."""
+    waits_for_declaration = True
 
     def __init__(self, folder):
         os.makedirs(folder)

@@ -154,7 +154,9 @@ sub try_call {
     return ($code, $reply);
 }
 
-# Keys by prefix: [ key, end ], in base64. The end is the prefix with its last byte increased; "\0" means all keys.
+# A key, as calls name it; and keys by prefix: [ key, end ], in base64. The end is the prefix with its last byte increased; "\0" means all keys.
+sub key_of { return (key => encode_base64($_[0], '')) }
+
 sub range_of {
     my ($prefix) = @_;
     return (key => encode_base64("\0", ''), range_end => encode_base64("\0", '')) if $prefix eq '';
