@@ -1,4 +1,4 @@
-# Leases in an etcd that others use as well: the user and the role of docs/etcd.md, made by the commands as they stand
+# Leases and sequences in an etcd that others use as well: the user and the role of docs/etcd.md, made by the commands as they stand
 # there, reach one prefix and nothing else. What a wrong password says, and how a password is changed.
 use strict;
 use warnings;
@@ -60,13 +60,16 @@ my @servers = map { lease_server("server$_", $url, conf => "idgen.lease_password
 wait_until_ok($_) foreach @servers;
 isnt(worker_id_of($servers[0]), worker_id_of($servers[1]), 'two servers lease two worker ids');
 wait_for_ids($servers[0]);
-cmp_ok($etcd->count("$prefix/"), '>=', 4, 'their keys are below the prefix');
+is($servers[0]->safe_psql('postgres', q(SELECT idgen_sequence_next('a'))), 1, 'the sequence store is the same etcd');
+is($servers[1]->safe_psql('postgres', q(SELECT idgen_sequence_next('a'))), 2, 'for both servers');
+cmp_ok($etcd->count("$prefix/"), '>=', 5, 'their keys are below the prefix');
 is($etcd->count("$prefix/"), $etcd->count('') - 3, 'and nothing of theirs is elsewhere');
 is($etcd->value('/service/main/leader'), 'db1', "Patroni's keys are as they were");
 
 # --- another login while servers renew: the tokens live for two seconds
 
 $servers[0]->safe_psql('postgres', 'SELECT pg_sleep(3)');
+is($servers[0]->safe_psql('postgres', q(SELECT idgen_sequence_next('a'))), 3, 'a backend whose token expired logs in again');
 ok_renews($_, 'leases are renewed after a token would have expired') foreach @servers;
 
 # --- the password changes
@@ -74,6 +77,7 @@ ok_renews($_, 'leases are renewed after a token would have expired') foreach @se
 write_password('another');
 $etcd->change_password('idgen', 'another');
 ok_renews($_, 'servers read the file again when their token is refused') foreach @servers;
+is($servers[1]->safe_psql('postgres', q(SELECT idgen_sequence_next('a'))), 4, 'so do sessions');
 
 write_password('xyzzy');
 my $refused = lease_server('refused', $url, conf => "idgen.lease_password_file = '$password_file'\n", start => 1);
