@@ -6,11 +6,11 @@ import sys
 import time
 from dataclasses import dataclass
 
-from harness import calls, ceiling, inserts, latency, loads, machine, plot, report, sequence, server, sessions
+from harness import calls, ceiling, etcd, inserts, latency, loads, machine, plot, report, sequence, server, sessions
 from harness.results import Results
 
 GROUPS = {"calls": calls, "loads": loads, "inserts": inserts, "sessions": sessions, "ceiling": ceiling,
-          "sequence": sequence, "latency": latency}
+          "sequence": sequence, "etcd": etcd, "latency": latency}
 FOLDER = pathlib.Path(__file__).resolve().parent.parent
 
 

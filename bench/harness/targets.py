@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from harness import calls, ceiling, inserts, latency, loads, sequence, sessions
+from harness import calls, ceiling, etcd, inserts, latency, loads, sequence, sessions
 from harness.results import REFERENCE
 
 
@@ -92,6 +92,10 @@ def targets(results):
             return results.median("sequence", sequence.RATE, name, case)
         rows.append((f"sequences, {case}, × redis-benchmark", limit, False,
                      over(values(sequence.OURS), values(sequence.PEER))))
+    def in_etcd(name):
+        return results.median("etcd", etcd.RATE, name, etcd.SINGLY)
+    rows.append((f"sequences in etcd, {etcd.SINGLY}, × puts over gRPC", 0.8, False,
+                 over(in_etcd(etcd.OURS), in_etcd(etcd.PEER))))
     for clients in latency.CLIENTS:
         case = latency.case_of(clients)
         rows.append((f"a value from a segment, {case}, the store 5 ms away, 99.9 %, ms", 1, True,
