@@ -191,6 +191,14 @@ void EtcdBody::Put(std::string_view key, std::string_view value, int64_t lease) 
   EndOperation();
 }
 
+void EtcdBody::Touch(std::string_view key) noexcept {
+  BeginOperation("requestPut");
+  Add("{\"key\":");
+  AddBase64(key);
+  Add(",\"ignoreValue\":true,\"ignoreLease\":true,\"prevKv\":true}");
+  EndOperation();
+}
+
 void EtcdBody::AddRange(std::string_view key, std::string_view range_end) noexcept {
   Add("{\"key\":");
   AddBase64(key);

@@ -31,6 +31,9 @@ class EtcdBody {
 
   // An operation of a transaction; outside of one, the whole body. etcd refuses a transaction that may put a key twice.
   void Put(std::string_view key, std::string_view value, int64_t lease = 0) noexcept;
+  // Puts a key's own value and lease over it, which raises its version. The reply of a whole call has the record from
+  // before. An error with kEtcdInvalidArgument if there is no such key.
+  void Touch(std::string_view key) noexcept;
   // One key, or with `range_end` all keys in [key, range_end), in the order of their bytes. `limit` 0: all of them.
   void Range(std::string_view key, std::string_view range_end = {}, int64_t limit = 0, bool keys_only = false) noexcept;
   void Delete(std::string_view key, std::string_view range_end = {}) noexcept;

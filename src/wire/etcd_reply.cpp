@@ -183,7 +183,7 @@ class EtcdReader {
   }
 
   bool MakeRoom(const json_t* root) noexcept {
-    size_t nodes = 1, kvs = 0;
+    size_t nodes = 1, kvs = json_object_get(root, "prev_kv") != nullptr ? 1 : 0;
     Count(root, &nodes, &kvs);
     return Allocate(nodes, kvs);
   }
@@ -235,15 +235,15 @@ class EtcdReader {
     node->first_kv = next_kv_;
     node->kv_count = static_cast<int>(json_array_size(kvs));
     next_kv_ += node->kv_count;
-    for (int i = 0; i < node->kv_count; ++i) {
-      const json_t* from = json_array_get(kvs, static_cast<size_t>(i));
-      EtcdKv* kv = reply_.kvs_ + node->first_kv + i;
-      if (!json_is_object(from) || !Bytes(from, "key", &kv->key) || !Bytes(from, "value", &kv->value) ||
-          !Number(from, "create_revision", &kv->create_revision) || !Number(from, "mod_revision", &kv->mod_revision) ||
-          !Number(from, "version", &kv->version) || !Number(from, "lease", &kv->lease))
-        return false;
-    }
+    for (int i = 0; i < node->kv_count; ++i)
+      if (!ReadKv(json_array_get(kvs, static_cast<size_t>(i)), reply_.kvs_ + node->first_kv + i)) return false;
     return true;
+  }
+
+  bool ReadKv(const json_t* from, EtcdKv* kv) noexcept {
+    return json_is_object(from) && Bytes(from, "key", &kv->key) && Bytes(from, "value", &kv->value) &&
+           Number(from, "create_revision", &kv->create_revision) && Number(from, "mod_revision", &kv->mod_revision) &&
+           Number(from, "version", &kv->version) && Number(from, "lease", &kv->lease);
   }
 
   bool ReadTxn(const json_t* txn, EtcdNode* node) noexcept {
@@ -276,7 +276,12 @@ class EtcdReader {
 
   // The whole call's reply does not say which kind it is.
   bool ReadOperation(const json_t* root, EtcdNode* node) noexcept {
-    return ReadRange(root, node) && ReadTxn(root, node);
+    const json_t* previous = json_object_get(root, "prev_kv");
+    if (!ReadRange(root, node) || !ReadTxn(root, node)) return false;
+    if (previous == nullptr) return true;
+    node->first_kv = next_kv_++;
+    node->kv_count = 1;
+    return ReadKv(previous, reply_.kvs_ + node->first_kv);
   }
 
   EtcdReply& reply_;

@@ -110,10 +110,33 @@ TEST_F(EtcdSequenceStoreTest, TakesABatchWhileOthersTakeValues) {
   EXPECT_EQ(other.Next({}, 100), 101);
   EXPECT_EQ(other.link.exchanges, 1u);
   EXPECT_EQ(session.Next(), 102);
-  EXPECT_EQ(session.link.exchanges, 2u) << "the text has changed";
+  EXPECT_EQ(session.link.exchanges, 1u) << "a batch does not get in the way of single values";
   for (int i = 0; i < 5; ++i) session.Next();
   EXPECT_EQ(other.Next({}, 10), 117);
   EXPECT_EQ(other.link.exchanges, 1u) << "single values do not get in a batch's way";
+}
+
+TEST_F(EtcdSequenceStoreTest, TouchesAKeyThatItHasSeenFarBelowTheMaximum) {
+  std::vector<std::string> paths;
+  session.link.before_call = [&](std::string_view path, std::string_view) { paths.emplace_back(path); };
+  session.Next();
+  EXPECT_EQ(session.Next(), 2);
+  EXPECT_EQ(paths, (std::vector<std::string>{"/v3/kv/txn", "/v3/kv/put"}));
+  // Others have changed the text, which the touch notices.
+  Put("k", "70");
+  EXPECT_EQ(session.Next(), 71);
+  EXPECT_EQ(other.Next({}, 10), 81);
+  EXPECT_EQ(session.Next(), 82);
+  EXPECT_EQ(session.Next({.start = 10, .step = 10}), 92);
+  EXPECT_EQ(session.Next(), 93);
+  ASSERT_EQ(other.Ask({.kind = Kind::kDrop, .definition = {}}), State::kDone);
+  EXPECT_EQ(session.Next(), 1);
+  Delete("k");
+  EXPECT_EQ(session.Next(), 1);
+  // Close to a maximum the version is compared.
+  paths.clear();
+  for (int i = 1; i <= 3; ++i) EXPECT_EQ(session.Next({.max_value = 1000}, 1, "near"), i);
+  EXPECT_EQ(paths, (std::vector<std::string>{"/v3/kv/txn", "/v3/kv/txn", "/v3/kv/txn"}));
 }
 
 TEST_F(EtcdSequenceStoreTest, KeysLieBelowThePrefixOfTheUrl) {

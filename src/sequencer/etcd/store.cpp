@@ -23,6 +23,9 @@ namespace {
 // More keys than this are spread over calls that go out side by side.
 constexpr int kFewLeaves = 32;
 
+// A touch does not check the maximum. So many values before it, whatever others take in the meantime, it cannot pass it.
+constexpr int64_t kFarFromMaximum = int64_t{1} << 40;
+
 constexpr const char* kLostTooOften = "other sessions changed the key during every attempt";
 
 bool IsPut(const EtcdOp& op) noexcept { return op.kind() == EtcdOp::Kind::kPut; }
@@ -259,7 +262,8 @@ EtcdSequenceStore::Attempt EtcdSequenceStore::PlanSeen(Group& group) noexcept {
       CanCount(definition, operation_.count * AnswerCount(group), sight.record, sight.version, &counting)) {
     group.put = counting.put;
     group.max_version = counting.max_version;
-    return Attempt::kCount;
+    const bool is_single = group_count_ == 1 && operation_.count * AnswerCount(group) == 1;
+    return is_single && counting.max_version - sight.version >= kFarFromMaximum ? Attempt::kTouch : Attempt::kCount;
   }
   SequenceState before;
   if (!Before(group, &before) && GivesValues()) {
@@ -325,7 +329,10 @@ void EtcdSequenceStore::AddCalls() noexcept {
     const bool is_tree = leaves > fan_, is_last = group.leaf == leaves - 1;
     if (leaves == 1) {
       const bool reads = group.attempt == Attempt::kRead;
-      AddLeaf(group, link_.AddCall(reads ? io::kEtcdRange : io::kEtcdTxn, reads || IsRepeatable()));
+      const char* path = reads                                ? io::kEtcdRange
+                         : group.attempt == Attempt::kTouch ? io::kEtcdPut
+                                                              : io::kEtcdTxn;
+      AddLeaf(group, link_.AddCall(path, reads || IsRepeatable()));
       continue;
     }
     if (group.leaf == 0) {
@@ -347,6 +354,7 @@ void EtcdSequenceStore::AddLeaf(const Group& group, EtcdBody& body) noexcept {
   const std::string_view key = KeyOf(group);
   char seen_text[EtcdRecord::kMaxBytes], put_text[EtcdRecord::kMaxBytes];
   if (group.attempt == Attempt::kRead) return body.Range(key);
+  if (group.attempt == Attempt::kTouch) return body.Touch(key);
   const std::string_view put = group.put.Write(put_text);
   body.BeginTxn();
   switch (group.attempt) {
@@ -385,7 +393,8 @@ void EtcdSequenceStore::AddLeaf(const Group& group, EtcdBody& body) noexcept {
       body.Put(key, put);
       break;
     case Attempt::kNone:
-    case Attempt::kRead: break;
+    case Attempt::kRead:
+    case Attempt::kTouch: break;
   }
   body.EndTxn();
 }
@@ -450,7 +459,9 @@ void EtcdSequenceStore::HandleError(int call) noexcept {
   for (int i = 0; i < group_count_; ++i) {
     Group& group = groups_[i];
     if (group.attempt == Attempt::kNone || group.call != call) continue;
-    if (lost_lease)
+    const bool is_missing = group.attempt == Attempt::kTouch && reply.error_code() == wire::kEtcdInvalidArgument;
+    if (is_missing) group.sight = {};
+    if (lost_lease || is_missing)
       group.stage = Stage::kUnseen;
     else
       SettleAll(group, Outcome::kRefused, reply.error());
@@ -477,6 +488,10 @@ bool EtcdSequenceStore::HandleLeaf(Group& group, const EtcdOp& op, const EtcdRep
     See(group, op);
     if (operation_.kind == Kind::kPeek) SettlePeek(group);
     if (operation_.kind == Kind::kWriter) SettleWriter(group, reply.cluster_id());
+    return true;
+  }
+  if (group.attempt == Attempt::kTouch) {
+    SeeTouched(group, op, reply.revision());
     return true;
   }
   const bool won = op.succeeded();
@@ -521,9 +536,24 @@ bool EtcdSequenceStore::HandleLeaf(Group& group, const EtcdOp& op, const EtcdRep
     }
     case Attempt::kTakeBack: SettleTakeBack(group, won); return true;
     case Attempt::kNone:
-    case Attempt::kRead: break;
+    case Attempt::kRead:
+    case Attempt::kTouch: break;
   }
   return false;
+}
+
+// Somebody may have changed the text since it was seen. Unless it still counts by the same step, the touch has given
+// nothing, and done no harm.
+void EtcdSequenceStore::SeeTouched(Group& group, const EtcdOp& op, int64_t revision) noexcept {
+  See(group, op);
+  Sight& sight = group.sight;
+  if (sight.version == 0) return;
+  ++sight.version;
+  sight.mod_revision = revision;
+  Remember(group);
+  group.put = sight.record;
+  if (sight.record.form == Form::kCounted && sight.record.step == operation_.definition.step)
+    SettleCounted(group, sight.version);
 }
 
 void EtcdSequenceStore::See(Group& group, const EtcdOp& range) noexcept {

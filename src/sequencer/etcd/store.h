@@ -48,6 +48,7 @@ class EtcdSequenceStore : public SequenceStore {
   enum class Attempt : uint8_t {
     kNone,
     kRead,
+    kTouch,          // puts whatever is there over itself, and counts if that is what was seen
     kCount,          // puts over the text that was seen, up to a version
     kCountOrCreate,  // the same over the text of a key that has only been counted, or else creates the key
     kReplace,        // puts over the text that was seen, whatever the version
@@ -89,6 +90,7 @@ class EtcdSequenceStore : public SequenceStore {
   void HandleError(int call) noexcept;
   bool HandleTooMuch(int call) noexcept;
   bool HandleLeaf(Group& group, const wire::EtcdOp& op, const wire::EtcdReply& reply) noexcept;
+  void SeeTouched(Group& group, const wire::EtcdOp& op, int64_t revision) noexcept;
   void See(Group& group, const wire::EtcdOp& range) noexcept;
   void SettlePeek(Group& group) noexcept;
   void SettleWriter(Group& group, uint64_t cluster) noexcept;

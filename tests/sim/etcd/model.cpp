@@ -84,6 +84,7 @@ struct Request {
   int64_t lease = 0;
   int64_t limit = 0;
   bool keys_only = false, count_only = false;
+  bool touches = false;  // a put, not within a transaction, that keeps the value and returns the previous record
   Txn txn = {};
 };
 
@@ -169,9 +170,11 @@ class Reader {
     return request;
   }
   Request Put(json_t* object) {
-    Refuse(object, {"prevKv", "ignoreValue", "ignoreLease"});
+    const bool touches = Flag(object, "prevKv") && Flag(object, "ignoreValue") && Flag(object, "ignoreLease");
+    if (!touches) Refuse(object, {"prevKv", "ignoreValue", "ignoreLease"});
     Request request{.operation = Operation::kPut, .keys = {Bytes(object, "key"), {}}, .value = Bytes(object, "value")};
     request.lease = Number(object, "lease");
+    request.touches = touches;
     return request;
   }
   Request Delete(json_t* object) {
@@ -400,6 +403,7 @@ class EtcdCall {
     if (!error_) error_ = CheckOperations({request}, 0);
     if (!error_ && request.operation == Operation::kPut && etcd_.no_space_) error_ = kNoSpace;
     if (!error_ && !LeaseIsThere(request)) error_ = kNoLease;
+    if (!error_ && request.touches && etcd_.keys_.count(request.keys.key) == 0) error_ = kEmptyOperation;
     if (error_) return;
     // The header, which comes first, has the revision after the operation.
     out_ = "{";
@@ -521,6 +525,7 @@ class EtcdCall {
         if (in_txn) InnerHeader();
         return Range(request);
       case Operation::kPut:
+        if (request.touches) return Touch(request);
         Put(request);
         if (in_txn) InnerHeader();
         return;
@@ -547,14 +552,7 @@ class EtcdCall {
         continue;
       }
       if (out_.back() != '[') out_ += ',';
-      out_ += '{';
-      Bytes("key", it->first);
-      Number("create_revision", it->second.create_revision);
-      Number("mod_revision", it->second.mod_revision);
-      Number("version", it->second.version);
-      if (!request.keys_only) Bytes("value", it->second.value);
-      Number("lease", it->second.lease);
-      out_ += '}';
+      Record(it->first, it->second, !request.keys_only);
     }
     const std::string kvs = std::move(out_);
     out_ = std::move(before);
@@ -564,6 +562,26 @@ class EtcdCall {
     }
     Flag("more", more);
     Number("count", count);
+  }
+
+  void Record(const std::string& name, const EtcdModel::Key& key, bool with_value) {
+    out_ += '{';
+    Bytes("key", name);
+    Number("create_revision", key.create_revision);
+    Number("mod_revision", key.mod_revision);
+    Number("version", key.version);
+    if (with_value) Bytes("value", key.value);
+    Number("lease", key.lease);
+    out_ += '}';
+  }
+
+  void Touch(Request request) {
+    const EtcdModel::Key& key = etcd_.keys_[request.keys.key];
+    Name("prev_kv");
+    Record(request.keys.key, key, true);
+    request.value = key.value;
+    request.lease = key.lease;
+    Put(request);
   }
 
   void Put(const Request& request) {
