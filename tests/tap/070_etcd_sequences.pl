@@ -14,8 +14,10 @@ use Test::More;
 IdgenTest::Etcd::skip_without_etcd();
 
 my $store = IdgenTest::Etcd->new;
+# The servers announce themselves here, so that only the sequences' requests are counted.
+my $elsewhere = IdgenTest::Etcd->new;
 my $url   = $store->url(prefix => '/shop');
-my @nodes = map { sequence_server("etcd_sequence_$_", $url, "idgen.sequence_timeout = '60s'\n") } 1 .. 2;
+my @nodes = map { sequence_server("etcd_sequence_$_", $url, "idgen.sequence_timeout = '60s'\nidgen.lease_store = '" . $elsewhere->url . "'\n") } 1 .. 2;
 my $node  = $nodes[0];
 
 sub stored { my ($sequencer, $key) = @_; return $store->value('/shop/' . key($sequencer, $key)) }
