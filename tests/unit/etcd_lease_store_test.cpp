@@ -260,6 +260,23 @@ TEST(EtcdLeaseStore, ManyServersThatStartTogetherFindWorkerIdsInFewRoundTrips) {
   EXPECT_LE(most, 3u);
 }
 
+TEST(EtcdLeaseStore, ItTakesTwoRoundTripsHoweverManyWorkerIdsAreTaken) {
+  EtcdWorld world;
+  const auto put = [&](const std::string& name, const std::string& value) {
+    std::string key, text;
+    sim::AppendBase64(name, &key);
+    sim::AppendBase64(value, &text);
+    world.etcd.Call("kv/put", R"({"key":")" + key + R"(","value":")" + text + "\"}", world.now_ms);
+  };
+  for (uint32_t worker = 0; worker < 1024; ++worker) {
+    put(world.Name("ceiling", worker), "0001767225621000");
+    if (worker != 700) put(world.Name("worker", worker), NewToken() + "|host|5432|/data");
+  }
+  LeaseServer server(world);
+  EXPECT_EQ(server.Acquire().worker, 700u);
+  EXPECT_EQ(server.RoundTrips(), 2u);
+}
+
 TEST(EtcdLeaseStore, AnAcquisitionIsABoundedNumberOfRoundTrips) {
   EtcdWorld world;
   std::deque<LeaseServer> others;
