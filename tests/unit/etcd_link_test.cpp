@@ -399,6 +399,21 @@ TEST_F(EtcdLinks, ChunksAreAReply) {
   EXPECT_NE(link_.store_now_ms(), 1795304966000);
 }
 
+TEST_F(EtcdLinks, ADateThatNoClockShowsIsUnknown) {
+  ConfigureFor(1);
+  ASSERT_EQ(Call(false), State::kDone) << link_.problem();
+  ASSERT_EQ(link_.store_now_ms(), 1795304966000);
+  for (const char* date : {"Sat, 21 Nov 99999999 23:49:26 GMT", "Sat, 21 Nov 2600 23:49:26 GMT", "soon"}) {
+    const std::string body = R"({"header":{"cluster_id":"9","revision":"5"}})";
+    servers_[0].handle = [&](const FakeRequest&) {
+      return FakeReply{.bytes = "HTTP/1.1 200 OK\r\nDate: " + std::string(date) +
+                                "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body};
+    };
+    ASSERT_EQ(Call(false), State::kDone) << link_.problem();
+    EXPECT_EQ(link_.store_now_ms(), 0) << date;
+  }
+}
+
 TEST_F(EtcdLinks, AReplyHasAMaximumSize) {
   ConfigureFor(1);
   servers_[0].handle = [](const FakeRequest&) {

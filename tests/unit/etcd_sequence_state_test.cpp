@@ -82,7 +82,7 @@ TEST(EtcdRecord, ReadsWhatItWrites) {
 TEST(EtcdRecord, TakesNothingElseForASequence) {
   for (const char* text : {"", " ", "x", "-1", "01", "1 ", "1  2", "1 -2", "1 2 3", "--", "-v", "+v", "1+v", "+1v", "1+0v",
                            "1+-1v", "1+01v", "1+1", "1+1vv", "9223372036854775808", "1+9223372036854775808v",
-                           "-9223372036854775809+1v", "- x", "1+1v x"})
+                           "-9223372036854775809+1v", "- x", "1+1v x", "17 0", "- 0", "-0+1v"})
     EXPECT_EQ(Rewritten(text), "foreign") << text;
 }
 

@@ -20,6 +20,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "core/identity.h"
 #include "core/time.h"
 
 namespace idgen::io {
@@ -178,7 +179,9 @@ bool HttpClient::MakeEasy(Request* request) noexcept {
   const TlsFiles& files = target_.files;
   ok = ok && Set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2)) &&
        Set(easy, CURLOPT_SSL_VERIFYPEER, 1L) && Set(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-  if (*files.ca.path != '\0') ok = ok && Set(easy, CURLOPT_CAINFO, files.ca.path);
+  // These authorities and no others: libcurl may have a directory with the system's, and would trust those as well.
+  if (*files.ca.path != '\0')
+    ok = ok && Set(easy, CURLOPT_CAINFO, files.ca.path) && Set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
   if (*files.certificate.path != '\0')
     ok = ok && Set(easy, CURLOPT_SSLCERT, files.certificate.path) && Set(easy, CURLOPT_SSLKEY, files.key.path) &&
          Set(easy, CURLOPT_KEYPASSWD, "");  // a key with a password would be asked for at the terminal
@@ -353,8 +356,10 @@ void HttpClient::ReadHeader(std::string_view line) noexcept {
   if (line.size() <= kName.size() || strncasecmp(line.data(), kName.data(), kName.size()) != 0) return;
   line.remove_prefix(kName.size());
   snprintf(date, sizeof date, "%.*s", static_cast<int>(std::min(line.size(), sizeof date - 1)), line.data());
-  const time_t seconds = curl_getdate(date, nullptr);
-  if (seconds > 0) date_ms_ = static_cast<int64_t>(seconds) * core::kMsPerSecond;
+  // A year that no ceiling can have would overflow in microseconds.
+  constexpr int64_t kMaxSeconds = core::kMaxCeilingMs / core::kMsPerSecond;
+  const int64_t seconds = curl_getdate(date, nullptr);
+  date_ms_ = seconds > 0 && seconds <= kMaxSeconds ? seconds * core::kMsPerSecond : 0;
 }
 
 int HttpClient::OpenSocket(int family, int type, int protocol, void* address) noexcept {

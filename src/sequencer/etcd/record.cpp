@@ -51,7 +51,9 @@ EtcdRecord EtcdRecord::Read(std::string_view text) noexcept {
     record.form = Form::kValue;
     is_whole = is_whole && core::ReadDecimal(first, &record.number);
   }
-  return is_whole ? record : EtcdRecord{.form = Form::kForeign};
+  // Another spelling of the same record would never equal what a transaction compares it with.
+  char same[kMaxBytes];
+  return is_whole && record.Write(same) == text ? record : EtcdRecord{.form = Form::kForeign};
 }
 
 std::string_view EtcdRecord::Write(char (&out)[kMaxBytes]) const noexcept {
