@@ -12,7 +12,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $store  = IdgenTest::Redis->new;
+my $store  = lease_store();
 my $ledger = IdgenTest::Ledger->new;
 
 # A lease that outlasts a slow machine's promotions while the store is suspended. No server waits for one to expire.
@@ -114,9 +114,7 @@ ok(wait_until { !leases_of($plain) }, 'switched off by a reload: the lease was r
 
 # Another server takes the worker id while the standby holds it.
 my $position = log_position($standby);
-my $record   = $store->cli('HGET', 'idgen:worker', "w$held");
-(my $taken = $record) =~ s/\|[0-9a-f-]{36}\|/|$another|/ or die "unexpected record: $record";
-$store->cli('HSET', 'idgen:worker', "w$held", $taken);
+$store->give_to($held, $another);
 ok_logged($standby, qr/idgen: lost the lease of worker id $held/, $position, 'a lost lease is logged');
 ok_status($standby, "state = 'ready' AND worker_id <> $held", 'a lost lease is replaced by another');
 $held = worker_id_of($standby);

@@ -51,6 +51,14 @@ sub records {
     return map { $records{$_} } sort { $a <=> $b } keys %records;
 }
 
+# Makes the lease of a worker id one under another token. It never ends.
+sub give_to {
+    my ($self, $worker_id, $token) = @_;
+    my $key = sprintf('/idgen:worker/worker/%07d', $worker_id);
+    (my $given = $self->value($key)) =~ s/^[0-9a-f-]{36}\|/$token|/ or die 'unexpected record';
+    return $self->put($key, $given);
+}
+
 # A record that is there is held.
 sub is_held { my ($self, $record) = @_; return defined $record && $record->{token} !~ /^-*$/ }
 

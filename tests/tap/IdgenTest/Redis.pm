@@ -215,6 +215,14 @@ sub is_held {
     return defined $record && $record->{token} !~ /^-*$/ && $record->{expiry} > $self->now;
 }
 
+# Makes the lease of a worker id one under another token.
+sub give_to {
+    my ($self, $worker_id, $token) = @_;
+    my $record = $self->cli('HGET', 'idgen:worker', "w$worker_id");
+    (my $given = $record) =~ s/\|[0-9a-f-]{36}\|/|$token|/ or die "unexpected record: $record";
+    return $self->cli('HSET', 'idgen:worker', "w$worker_id", $given);
+}
+
 # The records of the worker ids that are held.
 sub held { my ($self, $prefix) = @_; return grep { $self->is_held($_) } $self->records($prefix) }
 
