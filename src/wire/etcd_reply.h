@@ -84,7 +84,8 @@ class EtcdReply {
   // Of an authentication; empty if there is none.
   std::string_view auth_token() const noexcept { return token_; }
 
-  // Of a range or a transaction that was the whole call; of a put, the record that was there before, if it was asked for.
+  // Of a range or a transaction that was the whole call; of a put, the record that was there before, if it was asked
+  // for.
   EtcdOp whole() const noexcept { return {this, nodes_}; }
   int kv_count() const noexcept { return whole().kv_count(); }
   bool kv(int index, EtcdKv* kv) const noexcept { return whole().kv(index, kv); }

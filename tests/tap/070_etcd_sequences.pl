@@ -59,7 +59,6 @@ is(ask(q(SELECT string_agg(key || value, ' ' ORDER BY ordinality) FROM idgen_seq
 
 # --- contention
 
-my %won;
 my $rounds   = 40;
 my @sessions = map {
     my ($out, $error) = ('', '');

@@ -33,6 +33,11 @@ TEST_F(EtcdBodies, KeysAndValuesAreBase64) {
   }
 }
 
+TEST_F(EtcdBodies, ATouchKeepsValueAndLeaseAndAsksForTheRecord) {
+  body_.Touch("k");
+  EXPECT_EQ(Text(), R"({"key":"aw==","ignoreValue":true,"ignoreLease":true,"prevKv":true})");
+}
+
 TEST_F(EtcdBodies, NumbersAreStrings) {
   body_.LeaseGrant(INT64_MAX, 30);
   EXPECT_EQ(Text(), R"({"ID":"9223372036854775807","TTL":"30"})");

@@ -118,6 +118,17 @@ TEST_F(EtcdReplies, KeysAndValuesAreDecoded) {
   EXPECT_FALSE(reply_.kv(3, &kv));
 }
 
+TEST_F(EtcdReplies, APutHasTheRecordThatWasThereBefore) {
+  ASSERT_TRUE(ParseFields(R"("prev_kv":{"key":"aw==","mod_revision":"2","version":"1","value":"MCsxdg=="})"));
+  ASSERT_EQ(reply_.kv_count(), 1);
+  EtcdKv kv;
+  ASSERT_TRUE(reply_.kv(0, &kv));
+  EXPECT_EQ(kv.value, "0+1v");
+  EXPECT_EQ(kv.version, 1);
+  EXPECT_FALSE(ParseFields(R"("prev_kv":[])"));
+  EXPECT_FALSE(ParseFields(R"("prev_kv":{"value":"MCs"})"));
+}
+
 TEST_F(EtcdReplies, TransactionsNest) {
   ASSERT_TRUE(ParseFields(R"("succeeded":true,"responses":[{"response_put":{}},{"response_txn":{"responses":[)"
                           R"({"response_range":{"kvs":[{"key":"aw=="}]}},{"response_delete_range":{"deleted":"1"}}]}},)"

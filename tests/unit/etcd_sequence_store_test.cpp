@@ -327,9 +327,8 @@ TEST_F(EtcdSequenceStoreTest, ALostReplySkipsValuesAndGivesNoneTwice) {
   for (int i = 0; i < 500; ++i) {
     Session& by = i % 3 ? session : other;
     const int64_t count = random.Chance(0.5) ? 1 : random.Between(1, 20);
-    const Operation operation = {.kind = random.Chance(0.7) ? Kind::kNext : Kind::kSegment,
-                                 .definition = {.cache = 100},
-                                 .count = count};
+    const Operation operation = {
+        .kind = random.Chance(0.7) ? Kind::kNext : Kind::kSegment, .definition = {.cache = 100}, .count = count};
     constexpr Fault kFaults[] = {Fault::kReplyLost, Fault::kRequestLost, Fault::kTwice, Fault::kLate, Fault::kRefused};
     if (random.Chance(0.4)) by.link.Inject({kFaults[random.Below(5)]});
     if (random.Chance(0.1)) by.link.DeliverLate();
@@ -465,7 +464,8 @@ TEST_F(EtcdSequenceStoreTest, RandomOperationsOfManySessionsAgreeWithTheModelOfT
         ASSERT_EQ(answer.last, expected.last) << where;
         ASSERT_EQ(answer.generation, expected.generation) << where;
         ASSERT_EQ(answer.grant.count, expected.grant.count) << where;
-        for (int64_t k = 0; k < answer.grant.count; ++k) ASSERT_EQ(answer.grant.Value(k), expected.grant.Value(k)) << where;
+        for (int64_t k = 0; k < answer.grant.count; ++k)
+          ASSERT_EQ(answer.grant.Value(k), expected.grant.Value(k)) << where;
         if (keys[i] == latest_key && asked.kind != Kind::kPeek && !(state == before)) is_latest = false;
         if (asked.kind == Kind::kSegment && answer.outcome == Outcome::kOk) {
           latest = answer;

@@ -10,7 +10,8 @@ using Form = EtcdRecord::Form;
 
 // Modulo 2^64, so that every last value can be expressed at every version.
 int64_t Offset(int64_t last, int64_t step, int64_t version) noexcept {
-  return static_cast<int64_t>(static_cast<uint64_t>(last) - static_cast<uint64_t>(step) * static_cast<uint64_t>(version));
+  return static_cast<int64_t>(static_cast<uint64_t>(last) -
+                              static_cast<uint64_t>(step) * static_cast<uint64_t>(version));
 }
 int64_t LastAt(const EtcdRecord& record, int64_t version) noexcept {
   return static_cast<int64_t>(static_cast<uint64_t>(record.number) +

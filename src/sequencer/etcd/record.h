@@ -6,8 +6,8 @@
 //
 // A generation other than 0 follows after a blank: "0+1v 3".
 //
-// etcd counts in `version` how often a key was put. So whoever puts "0+1v" over "0+1v" has taken the next value, and the
-// version that the same transaction reads says which. Nobody can lose against others who do the same: a
+// etcd counts in `version` how often a key was put. So whoever puts "0+1v" over "0+1v" has taken the next value, and
+// the version that the same transaction reads says which. Nobody can lose against others who do the same: a
 // compare-and-swap is needed only by those who change the text.
 #pragma once
 
@@ -47,8 +47,8 @@ struct Counting {
   int64_t max_version = 0;  // the record's last version at which the values fit below the maximum
 };
 
-// The record was seen at `version`. False if counting does not do: the step differs, the values do not fit, or they have
-// to start again.
+// The record was seen at `version`. False if counting does not do: the step differs, the values do not fit, or they
+// have to start again.
 bool CanCount(const Definition& definition, int64_t count, const EtcdRecord& record, int64_t version,
               Counting* counting) noexcept;
 

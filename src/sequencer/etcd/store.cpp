@@ -23,7 +23,8 @@ namespace {
 // More keys than this are spread over calls that go out side by side.
 constexpr int kFewLeaves = 32;
 
-// A touch does not check the maximum. So many values before it, whatever others take in the meantime, it cannot pass it.
+// A touch does not check the maximum. So many values before it, whatever others take in the meantime, it cannot pass
+// it.
 constexpr int64_t kFarFromMaximum = int64_t{1} << 40;
 
 constexpr const char* kLostTooOften = "other sessions changed the key during every attempt";
@@ -319,7 +320,8 @@ void EtcdSequenceStore::AssignLeaves() noexcept {
   }
 }
 
-// A call for one key is that key's transaction; one for several keys is a transaction of these, or of such transactions.
+// A call for one key is that key's transaction; one for several keys is a transaction of these, or of such
+// transactions.
 void EtcdSequenceStore::AddCalls() noexcept {
   EtcdBody* body = nullptr;
   for (int i = 0; i < group_count_; ++i) {
@@ -329,9 +331,7 @@ void EtcdSequenceStore::AddCalls() noexcept {
     const bool is_tree = leaves > fan_, is_last = group.leaf == leaves - 1;
     if (leaves == 1) {
       const bool reads = group.attempt == Attempt::kRead;
-      const char* path = reads                                ? io::kEtcdRange
-                         : group.attempt == Attempt::kTouch ? io::kEtcdPut
-                                                              : io::kEtcdTxn;
+      const char* path = reads ? io::kEtcdRange : group.attempt == Attempt::kTouch ? io::kEtcdPut : io::kEtcdTxn;
       AddLeaf(group, link_.AddCall(path, reads || IsRepeatable()));
       continue;
     }
@@ -587,8 +587,7 @@ void EtcdSequenceStore::SettleCounted(Group& group, int64_t version) noexcept {
   const int count = AnswerCount(group);
   SequenceState state;
   Grant grant;
-  if (!group.put.StateAt(version, &state) ||
-      !GrantUpTo(definition, operation_.count * count, state.last, &grant))
+  if (!group.put.StateAt(version, &state) || !GrantUpTo(definition, operation_.count * count, state.last, &grant))
     return;
   for (int i = 0; i < count; ++i) {
     Answer& answer = AnswerOf(group, i);

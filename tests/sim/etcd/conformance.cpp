@@ -273,6 +273,9 @@ class Sequence {
     if (random_.Chance(0.4)) body += ",\"lease\":" + Number(LeaseId());
     return body + "}";
   }
+  std::string Touch() {
+    return "{" + KeyField(AnyKey()) + ",\"ignoreValue\":true,\"ignoreLease\":true,\"prevKv\":true}";
+  }
   std::string Compare() {
     static constexpr const char* kTargets[] = {"VERSION", "CREATE", "MOD", "VALUE", "LEASE"};
     static constexpr const char* kRelations[] = {"EQUAL", "GREATER", "LESS", "NOT_EQUAL"};
@@ -341,7 +344,7 @@ class Sequence {
   bool Step() {
     const double draw = random_.Unit();
     if (draw < 0.15) return Both("kv/range", Range());
-    if (draw < 0.3) return Both("kv/put", Put());
+    if (draw < 0.3) return Both("kv/put", random_.Chance(0.2) ? Touch() : Put());
     if (draw < 0.35) return Both("kv/deleterange", "{" + Keys() + "}");
     if (draw < 0.75) return Both("kv/txn", Txn(0));
     if (draw < 0.76) return Both("kv/txn", LargeTxn());
