@@ -22,6 +22,11 @@ constexpr int64_t kMaxPauseUs = 400 * core::kUsPerMs;
 
 bool Says(const EtcdReply& reply, const char* text) noexcept { return strstr(reply.error(), text) != nullptr; }
 
+// etcd's own words. The gateway's may name hosts, or repeat a password.
+bool IsOfServer(const EtcdReply& reply) noexcept {
+  return strncmp(reply.error(), "etcdserver: ", strlen("etcdserver: ")) == 0;
+}
+
 // The token has expired, or the cluster has been told to ask for one.
 bool IsAboutLogin(const EtcdReply& reply) noexcept {
   return reply.error_code() == wire::kEtcdUnauthenticated || Says(reply, "revision of auth store is old") ||
@@ -239,8 +244,7 @@ void CurlEtcdLink::StepLogin(int64_t now_us) noexcept {
     is_garbled_ = true;
     return Fail();
   }
-  const bool is_shown = strncmp(reply.error(), "etcdserver: ", strlen("etcdserver: ")) == 0;
-  Explain("log-in failed: %s", is_shown ? reply.error() : "unknown error");
+  Explain("log-in failed: %s", IsOfServer(reply) ? reply.error() : "unknown error");
   if (IsRefusal(reply)) return Fail();
   is_alive_ = true;
   NextEndpoint(now_us);
@@ -276,10 +280,8 @@ void CurlEtcdLink::Judge(Call* call, int index) noexcept {
   if (outcome != HttpClient::Outcome::kReplied) {
     Explain("%s", http_.text());
   } else if (!call->reply.Parse(http_.status(index), http_.body(index))) {
-    const std::string_view body = http_.body(index);
-    const size_t size = std::min(body.find_first_of("\r\n"), std::min(body.size(), size_t{120}));
-    Explain("unexpected reply (HTTP status %d)%s%.*s", http_.status(index), size > 0 ? ": " : "",
-            static_cast<int>(size), size > 0 ? body.data() : "");
+    // Its text may name hosts, which not every user may see.
+    Explain("unexpected reply (HTTP status %d)", http_.status(index));
     is_garbled_ = true;
   } else {
     has_answered_ = true;
@@ -290,7 +292,7 @@ void CurlEtcdLink::Judge(Call* call, int index) noexcept {
       call->verdict = Verdict::kReplied;
     else if (Says(reply, "no leader"))
       call->verdict = Verdict::kNotRun;
-    if (call->verdict != Verdict::kReplied) Explain("%s", reply.error());
+    if (call->verdict != Verdict::kReplied) ExplainError(reply);
   }
   if (call->verdict == Verdict::kLost) call->was_lost = true;
 }
@@ -395,6 +397,13 @@ void CurlEtcdLink::Fail() noexcept {
   // Nothing says that this endpoint will do better next time.
   endpoint_ = (endpoint_ + 1) % std::max(url_.endpoint_count, 1);
   state_ = State::kFailed;
+}
+
+void CurlEtcdLink::ExplainError(const EtcdReply& reply) noexcept {
+  if (IsOfServer(reply))
+    Explain("%s", reply.error());
+  else
+    Explain("the gateway of etcd reports an error (gRPC code %d)", reply.error_code());
 }
 
 void CurlEtcdLink::Explain(const char* format, ...) noexcept {

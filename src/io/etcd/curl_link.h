@@ -74,6 +74,7 @@ class CurlEtcdLink final : public EtcdLink {
   void NextEndpoint(int64_t now_us) noexcept;
   void Fail() noexcept;
   void Disconnect() noexcept;
+  void ExplainError(const wire::EtcdReply& reply) noexcept;
   void Explain(const char* format, ...) noexcept __attribute__((format(printf, 2, 3)));
 
   const wire::Endpoint& target() const noexcept { return url_.endpoints[endpoint_]; }

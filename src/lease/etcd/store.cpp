@@ -32,6 +32,12 @@ const char* AdviceOn(const wire::EtcdReply& reply) noexcept {
   return reply.error_code() == wire::kEtcdPermissionDenied ? kPermissionAdvice : nullptr;
 }
 
+// As etcd granted it, up to a year: it may grant more than it was asked for.
+int64_t TtlMs(const wire::EtcdReply& reply) noexcept {
+  constexpr int64_t kMaxSeconds = 365 * core::kMsPerDay / core::kMsPerSecond;
+  return std::min(reply.ttl_s(), kMaxSeconds) * core::kMsPerSecond;
+}
+
 }  // namespace
 
 // ---- requests
@@ -223,7 +229,7 @@ bool EtcdLeaseStore::ReadGrant(const wire::EtcdReply& reply) noexcept {
     FailOnReply(reply);
     return false;
   }
-  lease_ttl_ms_ = had_it ? TtlSeconds(settings_.ttl_ms) * core::kMsPerSecond : reply.ttl_s() * core::kMsPerSecond;
+  lease_ttl_ms_ = had_it ? TtlSeconds(settings_.ttl_ms) * core::kMsPerSecond : TtlMs(reply);
   lease_kept_us_ = had_it ? asked_us_ - lease_ttl_ms_ * core::kUsPerMs : asked_us_;
   return true;
 }
@@ -233,7 +239,7 @@ void EtcdLeaseStore::ReadKeepAlive() noexcept {
   if (keep_alive_ < 0) return;
   const wire::EtcdReply& reply = link_.reply(keep_alive_);
   if (reply.error_code() != wire::kEtcdOk || reply.ttl_s() <= 0) return;
-  lease_ttl_ms_ = reply.ttl_s() * core::kMsPerSecond;
+  lease_ttl_ms_ = TtlMs(reply);
   lease_kept_us_ = asked_us_;
 }
 
