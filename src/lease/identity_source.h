@@ -32,8 +32,8 @@ struct SourceRequest {
   };
   Kind kind = Kind::kNone;
   int64_t ceiling_ms = 0;
-  FencedLease previous =
-      {};  // of a claim: this server's last lease from the same store, if its own file or memory has it
+  // Of a claim: this server's last lease from the same store, if its own file or memory has it.
+  FencedLease previous = {};
   bool in_recovery = false;  // of a claim or raise: the local file is left alone until kSettle
 };
 
