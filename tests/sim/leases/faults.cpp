@@ -8,11 +8,12 @@
 namespace idgen::sim {
 namespace {
 
-constexpr const char* kNames[kFaultKinds] = {
-    "crash",        "crash at step", "crash loop", "clean restart", "worker exit",   "pause",       "clock step",
-    "clock spike",  "network bad",   "cut off",    "store pause",   "store restart", "store clock", "fail-over",
-    "replica cut",  "forget",        "settings",   "file lost",     "file old",      "moved",       "promoted",
-    "held message", "held claim",    "set back",   "reset",         "promotions",
+constexpr const char* kNames[kAllFaultKinds] = {
+    "crash",       "crash at step", "crash loop",  "clean restart", "worker exit", "pause",
+    "clock step",  "clock spike",   "network bad", "cut off",       "store pause", "store restart",
+    "store clock", "fail-over",     "replica cut", "forget",        "settings",    "file lost",
+    "file old",    "moved",         "promoted",    "held message",  "held claim",  "set back",
+    "reset",       "promotions",    "revoked",     "granted TTL",   "no space",    "cloned",
 };
 
 int64_t ClockStep(Random& random) {
@@ -29,11 +30,12 @@ std::vector<Fault> World::FaultsOf(const Plan& plan) {
   Random random(plan.seed, Stream::kFaults);
   std::vector<Fault> faults;
   // Swarm testing: each run has only some kinds of faults, so that rare ones often coincide.
-  bool on[kFaultKinds];
-  for (bool& kind : on) kind = random.Chance(0.6);
+  const int kinds = plan.store == StoreKind::kEtcd ? kAllFaultKinds : kFaultKinds;
+  bool on[kAllFaultKinds] = {};
+  for (int kind = 0; kind < kinds; ++kind) on[kind] = random.Chance(0.6);
   while (static_cast<int>(faults.size()) < plan.faults) {
     Fault fault;
-    fault.kind = static_cast<FaultKind>(random.Below(kFaultKinds));
+    fault.kind = static_cast<FaultKind>(random.Below(static_cast<uint64_t>(kinds)));
     fault.at_us = kBeginUs + random.Between(kSecond, plan.hours_us);
     fault.who = static_cast<int>(random.Below(static_cast<uint64_t>(plan.servers)));
     switch (fault.kind) {
@@ -73,6 +75,15 @@ std::vector<Fault> World::FaultsOf(const Plan& plan) {
                                      : random.Between(plan.ttl_ms * kMs / 2, 2 * plan.ttl_ms * kMs);
         fault.b = random.Chance(0.5) ? 1 : 0;
         break;
+      case FaultKind::kRevoked:
+        fault.a = random.LogBetween(kMs, 4 * plan.ttl_ms * kMs);
+        fault.b = random.Chance(0.5) ? 1 : 0;
+        break;
+      case FaultKind::kGrantedTtl:
+        fault.a = random.LogBetween(kSecond, 5 * kMinute);
+        fault.b = random.LogBetween(1, std::max<int64_t>(2, plan.ttl_ms / 500));
+        break;
+      case FaultKind::kNoSpace: fault.a = random.LogBetween(kSecond, 5 * kMinute); break;
       case FaultKind::kFailOver:
         fault.a = random.LogBetween(kMs, 10 * kSecond);
         fault.b = random.Chance(0.5) ? 0 : random.LogBetween(5 * kSecond, 5 * kMinute);
@@ -81,7 +92,7 @@ std::vector<Fault> World::FaultsOf(const Plan& plan) {
     }
     fault.number = faults.size();
     if (on[static_cast<size_t>(fault.kind)]) faults.push_back(fault);
-    if (std::none_of(on, on + kFaultKinds, [](bool kind) { return kind; })) break;
+    if (std::none_of(on, on + kinds, [](bool kind) { return kind; })) break;
   }
   std::sort(faults.begin(), faults.end(), [](const Fault& a, const Fault& b) { return a.at_us < b.at_us; });
   return faults;
@@ -142,6 +153,7 @@ void World::Strike(const Fault& fault) {
        static_cast<long long>(fault.a), static_cast<long long>(fault.b));
   const int who = fault.who;
   Random random(plan_.seed, Stream::kFault, fault.number);
+  if (plan_.store == StoreKind::kEtcd && StrikeEtcd(fault, random)) return;
   switch (fault.kind) {
     case FaultKind::kCrash: return server.Crash(true, fault.b);
     case FaultKind::kCrashAtStep: server.crash_down_us_ = fault.b; return server.ArmCrash(fault.a, false);
@@ -298,6 +310,10 @@ void World::Strike(const Fault& fault) {
         if (server.disk_.Exists("data/idgen.ceiling")) server.disk_.ReplaceByCopy("data/idgen.ceiling");
       }
       return;
+    case FaultKind::kRevoked:
+    case FaultKind::kGrantedTtl:
+    case FaultKind::kNoSpace:
+    case FaultKind::kCloned: return;
   }
 }
 

@@ -22,6 +22,8 @@ class Setup {
       " [--ids-only] [--store-clock-back-ms N]\n"
       "                 [--standbys] [--servers N] [--minutes N] [--ttl-ms N] [--scale SERVERS [--svg FILE]] [--envelope]";
 
+  explicit Setup(bool etcd) : etcd_(etcd) {}
+
   bool Set(const std::string& option, Arguments& arguments) {
     if (option == "--store-clock-back-ms")
       store_clock_back_ms_ = static_cast<int64_t>(arguments.NextNumber());
@@ -53,7 +55,7 @@ class Setup {
     if (list_breaks_) {
       // The stores of the two worlds are the same.
       for (const Breaks::Named& named : Breaks::kAll)
-        if (named.repeats && !standbys_) printf("%s\n", named.name);
+        if (named.repeats && !standbys_ && !etcd_) printf("%s\n", named.name);
     } else if (envelope_) {
       ShowEnvelope(options.first, options.count);
     } else {
@@ -63,7 +65,7 @@ class Setup {
   }
 
   Plan PlanOf(uint64_t seed) const {
-    Plan plan = Plan::Of(seed);
+    Plan plan = etcd_ ? Plan::OfEtcd(seed) : Plan::Of(seed);
     plan.breaks = breaks_;
     plan.watched = watched_;
     plan.standbys = standbys_;
@@ -105,6 +107,7 @@ class Setup {
   }
 
  private:
+  bool etcd_;
   Breaks breaks_;
   Rule watched_ = Rule::kAny;
   bool standbys_ = false;
@@ -123,8 +126,8 @@ class Setup {
 
 }  // namespace
 
-int RunLeases(int argc, char** argv) {
-  Setup setup;
+int RunLeases(int argc, char** argv, bool etcd) {
+  Setup setup(etcd);
   return RunSeeds(setup, Arguments(argc, argv));
 }
 

@@ -3,6 +3,7 @@
 
 namespace idgen::sim {
 
-int RunLeases(int argc, char** argv);
+// `etcd`: their store is etcd; otherwise a Redis.
+int RunLeases(int argc, char** argv, bool etcd);
 
 }  // namespace idgen::sim

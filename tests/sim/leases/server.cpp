@@ -32,6 +32,7 @@ Server::Server(World& world, int index, bool is_static)
   boot_base_us_ = random_.Between(0, 1000 * kHour);
   skew_us_ = random_.LogBetween(kMs, world.plan_.skew_us);
   if (random_.Chance(0.5)) skew_us_ = -skew_us_;
+  if (world.plan_.store == StoreKind::kEtcd) etcd_ = std::make_unique<SimEtcdStore>(world, index);
   cluster_ = {.system_identifier = 7000 + static_cast<uint64_t>(index), .timeline = 1};
   wanted_ = is_static ? 0 : lease_key_;
 }
@@ -110,12 +111,13 @@ void Server::StartWorker() {
   const lease::Origin origin =
       lease::OriginOf(life_->memo, has_identity, life_->source, Wanted(), Wanted() != 0);
   store_.Reset();
+  if (etcd_) etcd_->Reset();
   file_.emplace(disk_, "data", 0600u);
   // As CREATE EXTENSION's script does for a new server.
   if (wanted_ == 0 && life_number_ == 1 && worker_run_ == 1 && (world_.plan_.declared_new || random_.Chance(0.5)))
     file_->CreateForNewServer(cluster_, 1);
   static_source_.emplace(*file_, cluster);
-  lease_source_.emplace(store_, life_->memo, World::MakeToken);
+  lease_source_.emplace(store(), life_->memo, World::MakeToken);
   noted_source_.emplace(*lease_source_, *file_, cluster);
   // A crash during the constructor counts as a crash during the first turn.
   keeper_.emplace(*life_->state, Now(), origin);
@@ -138,6 +140,25 @@ void Server::UseSource() {
 lease::IdentitySource& Server::source() {
   if (leased()) return *noted_source_;
   return *static_source_;
+}
+
+lease::LeaseStore& Server::store() noexcept {
+  if (etcd_) return *etcd_;
+  return store_;
+}
+
+void Server::DeliverReply(uint64_t message, const World::Message& reply) {
+  if (etcd_)
+    etcd_->link().Deliver(message, reply.etcd->answer, reply.etcd->date_ms);
+  else
+    store_.Deliver(message, reply.reply);
+}
+
+void Server::BreakConnection() {
+  if (etcd_)
+    etcd_->link().Break();
+  else
+    store_.Break();
 }
 
 void Server::WakeWorkerAt(int64_t at_us) {
@@ -374,7 +395,7 @@ void Server::Crash(bool restart, int64_t down_us) {
   lease_source_.reset();
   static_source_.reset();
   file_.reset();
-  store_.Close();
+  store().Close();
   worker_up_ = worker_busy_ = false;
   wake_armed_ = false;
   ++worker_run_;
@@ -416,7 +437,7 @@ void Server::ExitWorker() {
   world_.Note("server %d: its worker exits", index_);
   if (file_) file_->Close();
   keeper_.reset();
-  store_.Close();
+  store().Close();
   worker_up_ = worker_busy_ = false;
   wake_armed_ = false;
   ++worker_run_;

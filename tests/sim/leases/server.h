@@ -9,6 +9,7 @@
 
 #include "core/block.h"
 #include "io/ceiling_file.h"
+#include "leases/etcd_link.h"
 #include "leases/layouts.h"
 #include "lease/keeper.h"
 #include "lease/lease_source.h"
@@ -102,10 +103,17 @@ class Server {
   }
   int prefix() const noexcept { return static_cast<int>(source_ % kPrefixes); }
   int64_t LeadUs() const noexcept;  // of the id clock over the wall clock
+  bool HasWorker() const noexcept { return life_ != nullptr && life_->memo.worker_known; }
+
+  // Its store.
+  void DeliverReply(uint64_t message, const World::Message& reply);
+  void BreakConnection();
 
  private:
   friend class World;
   friend class SimStore;
+  friend class SimEtcdLink;
+  friend class SimEtcdStore;
 
   // What the server may reserve under, according to its store or its file: tracked independently of the code under
   // test.
@@ -207,7 +215,9 @@ class Server {
   std::optional<lease::NotedSource> noted_source_;
   std::optional<lease::StaticSource> static_source_;
   std::optional<io::CeilingFile> file_;
+  lease::LeaseStore& store() noexcept;
   SimStore store_;
+  std::unique_ptr<SimEtcdStore> etcd_;  // instead of it in a world with etcd
   MemoryDisk disk_;
   MemoryDisk old_disk_;  // a backup
   io::ClusterId cluster_;

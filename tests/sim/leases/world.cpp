@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdarg>
 #include <cstdio>
+#include <iterator>
 
 #include "leases/server.h"
 
@@ -20,6 +21,8 @@ World::World(const Plan& plan, const std::vector<Fault>& faults)
   holds_.resize(servers_.size());
   resets_until_us_.resize(servers_.size());
   connected_to_.resize(servers_.size());
+  slow_takes_.resize(servers_.size());
+  for (int i = 0; i < plan.servers; ++i) families_.push_back(i);
 }
 
 World::~World() {
@@ -39,8 +42,11 @@ void World::Do(int64_t at_us, std::function<void()> what) {
 }
 
 bool World::Run() {
+  etcd_.RevokeLateBy(plan_.revoke_late_ms);
+  if (plan_.members_differ)
+    for (int64_t& clock_us : member_clocks_us_) clock_us = random_.Between(-6 * kHour, 6 * kHour);
   // The script is declared new by the operator half the time; otherwise the first servers wait out a quarantine.
-  if (random_.Chance(0.5) || plan_.declared_new) {
+  if ((random_.Chance(0.5) || plan_.declared_new) && plan_.store != StoreKind::kEtcd) {
     Call call;
     call.request.kind = lease::StoreRequest::Kind::kDeclareNew;
     call.ttl_ms = plan_.ttl_ms;
@@ -55,6 +61,8 @@ bool World::Run() {
     clocks_never_stepped_ = clocks_never_stepped_ && !of_clocks;
     Push(faults_[i].at_us, EventKind::kFault, 0, i);
   }
+  // A minute is what a server may lead by where no clock is wrong by more than that.
+  clocks_never_stepped_ = clocks_never_stepped_ && !plan_.members_differ && plan_.skew_us <= kMinute;
   Push(now_us_ + 10 * kSecond, EventKind::kSnapshot, 0);
   const int64_t calm_us = kBeginUs + plan_.hours_us;
   // Long enough for a quarantine, the leases of crashed servers to expire, the last held message, and a clock step to
@@ -111,7 +119,7 @@ void World::Handle(const Event& event) {
     case EventKind::kArrive: return Arrive(event);
     case EventKind::kReply: {
       const Message& message = messages_[event.tag];
-      if (servers_[who]->up()) servers_[who]->store_.Deliver(message.offset, message.reply);
+      if (servers_[who]->up()) servers_[who]->DeliverReply(message.offset, message);
       free_messages_.push_back(event.tag);
       return;
     }
@@ -241,31 +249,33 @@ int World::RouteOf(int server) const {
   return route == -1 ? store_.master() : route;
 }
 
+uint64_t World::NewMessage() {
+  if (free_messages_.empty()) {
+    messages_.emplace_back();
+    return static_cast<uint64_t>(messages_.size() - 1);
+  }
+  const uint64_t free = free_messages_.back();
+  free_messages_.pop_back();
+  return free;
+}
+
 uint64_t World::Send(int server, const Call& call) {
   ++figures_.store_calls;
   uint64_t id;
-  const auto allocate = [this] {
-    if (free_messages_.empty()) {
-      messages_.emplace_back();
-      return static_cast<uint64_t>(messages_.size() - 1);
-    }
-    const uint64_t free = free_messages_.back();
-    free_messages_.pop_back();
-    return free;
-  };
   const uint64_t number = ++requests_;
   Random& random = links_[static_cast<size_t>(server)];
   const int copies = LinkBad() ? (random.Chance(0.2) ? 0 : random.Chance(0.2) ? 2 : 1) : 1;
   for (int i = 0; i < copies; ++i) {
-    id = allocate();
+    id = NewMessage();
     messages_[id] = {.server = server, .node = -1, .call = call, .reply = {}, .offset = number, .give_up_us = 0};
     Push(now_us_ + DelayUs(server), EventKind::kArrive, server, id);
   }
   if (now_us_ < resets_until_us_[static_cast<size_t>(server)] && random.Chance(0.5))
-    Do(now_us_ + random.Between(0, 4 * kMs), [this, server] { servers_[static_cast<size_t>(server)]->store_.Break(); });
+    Do(now_us_ + random.Between(0, 4 * kMs),
+       [this, server] { servers_[static_cast<size_t>(server)]->BreakConnection(); });
   Hold& hold = holds_[static_cast<size_t>(server)];
   if (hold.after_us > 0 && (!hold.of_acquisition || call.request.kind == lease::StoreRequest::Kind::kAcquire)) {
-    id = allocate();
+    id = NewMessage();
     messages_[id] = {.server = server, .node = -1, .call = call, .reply = {}, .offset = 0, .give_up_us = 0};
     Push(now_us_ + hold.after_us, EventKind::kArrive, server, id);
     if (hold.stops_after)
@@ -280,6 +290,7 @@ uint64_t World::Send(int server, const Call& call) {
 }
 
 void World::Arrive(const Event& event) {
+  if (plan_.store == StoreKind::kEtcd) return ArriveAtEtcd(event);
   Message& message = messages_[event.tag];
   Random& random = links_[static_cast<size_t>(message.server)];
   if (now_us_ < store_paused_until_us_) return Push(store_paused_until_us_, EventKind::kArrive, event.who, event.tag);
@@ -334,6 +345,9 @@ void World::EndFaults() {
   network_bad_until_us_ = 0;
   store_paused_until_us_ = 0;
   std::fill(route_.begin(), route_.end(), -1);
+  etcd_.SetNoSpace(false);
+  etcd_.GrantTtl(0);
+  std::fill(std::begin(member_clocks_us_), std::end(member_clocks_us_), 0);
   if (!store_.up(store_.master())) store_.Restart(store_.master(), Store::Memory::kKept, 0);
   for (int node = 0; node < store_.count(); ++node) {
     store_.Demote(node, now_us_);

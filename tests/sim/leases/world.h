@@ -6,6 +6,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "leases/breaks.h"
@@ -13,6 +15,7 @@
 #include "engine/fiber.h"
 #include "leases/ledger.h"
 #include "engine/random.h"
+#include "etcd/model.h"
 #include "leases/store.h"
 
 namespace idgen::sim {
@@ -30,6 +33,7 @@ enum class StoreKind : uint8_t {
   kLinearizable,  // keeps what it acknowledged, and the operator has said so
   kKeeping,       // the same, without the operator's declaration
   kForgetful,     // replicas, fail-overs, snapshots, FLUSHALL
+  kEtcd,          // the lease store for etcd as it ships, over a model of etcd
 };
 
 // What a violation is about, the worst first.
@@ -67,9 +71,13 @@ struct Plan {
   bool store_clock_steps = true;
   int64_t store_clock_back_us = 0;  // for the envelope: how far the store's clock is set back
   Rule watched = Rule::kAny;        // violations of lesser rules are ignored
+  // Of a world with etcd.
+  int64_t revoke_late_ms = 0;   // leases are revoked this long after their end
+  bool members_differ = false;  // each member of the cluster has a wall clock of its own, hours apart
   Breaks breaks;
 
   static Plan Of(uint64_t seed);
+  static Plan OfEtcd(uint64_t seed);
   // Many servers of the defaults on one store that keeps what it acknowledged, with few faults: what a user can expect.
   static Plan AtScale(uint64_t seed, int servers, int64_t hours);
 };
@@ -104,8 +112,14 @@ enum class FaultKind : uint8_t {
              // or with nothing; meanwhile the others are restarted
   kReset,    // a server's connections for `a`: its requests may yet arrive, the replies do not
   kPromotions,  // a server crashes `a` times, every `b`, and is promoted in place each time: another timeline
+  // Only in a world with etcd.
+  kRevoked,     // a server's lease ends early; if `b` is 1 when the server is stopped for `a`, otherwise after `a`
+  kGrantedTtl,  // for `a`, etcd grants a TTL of `b` seconds
+  kNoSpace,     // etcd refuses what needs space, for `a`
+  kCloned,      // a server is replaced by a clone of another one, whose local file counts as its own: a virtual machine
 };
 constexpr int kFaultKinds = static_cast<int>(FaultKind::kPromotions) + 1;
+constexpr int kAllFaultKinds = static_cast<int>(FaultKind::kCloned) + 1;
 
 struct Fault {
   int64_t at_us = 0;
@@ -153,8 +167,16 @@ class World {
  private:
   friend class Server;
   friend class SimStore;
+  friend class SimEtcdLink;
+  friend class SimEtcdStore;
   friend struct SimMemory;
 
+  // A call to etcd, and its answer.
+  struct EtcdMessage {
+    std::string path, body;
+    EtcdModel::Answer answer;  // HTTP status 0: the connection was refused
+    int64_t date_ms = 0;
+  };
   struct Message {
     int server = 0;
     int node = -1;  // where it arrived
@@ -162,6 +184,7 @@ class World {
     lease::StoreReply reply;
     uint64_t offset = 0;
     int64_t give_up_us = 0;  // WAIT's time limit
+    std::unique_ptr<EtcdMessage> etcd = {};
   };
   // A second copy of a server's next request, or of its next acquisition, arrives late.
   struct Hold {
@@ -189,7 +212,10 @@ class World {
 
   // The network.
   uint64_t Send(int server, const Call& call);
+  uint64_t SendToEtcd(int server, std::string_view path, std::string_view body);
+  uint64_t NewMessage();
   void Arrive(const Event& event);
+  void ArriveAtEtcd(const Event& event);
   void AfterWait(uint64_t id);
   void Reply(uint64_t id, int64_t after_us);
   int RouteOf(int server) const;
@@ -205,6 +231,13 @@ class World {
   void ResumeSuspended(size_t index);
 
   void Strike(const Fault& fault);
+  bool StrikeEtcd(const Fault& fault, Random& random);
+  // What every transaction must keep to: a lease is swapped only by its own server or its clone, and no token has two
+  // worker ids.
+  using EtcdHolders = std::vector<std::pair<std::string, std::string>>;  // keys and values
+  EtcdHolders HoldersInEtcd() const;
+  void CheckHolders(const EtcdHolders& before);
+  int FamilyOf(std::string_view token) const;
   void SetStoreBack(Random& random);
   // Restarts all servers but `who`, each at some time within `within_us` after `from_us`.
   void RestartOthers(int who, int64_t from_us, int64_t within_us, Random& random);
@@ -218,6 +251,15 @@ class World {
   Random random_;              // for everything without a stream of its own
   std::vector<Random> links_;  // each server's way to the store
   Store store_;
+  EtcdModel etcd_;
+  // A server's next take of a worker id arrives this much later than it would, and the server may crash meanwhile.
+  struct SlowTake {
+    int64_t by_us = 0;
+    bool crashes = false;
+  };
+  std::vector<SlowTake> slow_takes_;
+  std::vector<int> families_;         // of servers: a virtual machine and its clones are one
+  int64_t member_clocks_us_[3] = {};  // of etcd's members, less true time
   Ledger ledger_;
   static inline FiberPool fibers_;  // whose stacks the next world uses again
   std::vector<std::unique_ptr<Server>> servers_;

@@ -1,0 +1,250 @@
+// Calls to etcd as messages of the world, and what becomes of them there.
+#include "leases/etcd_link.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "engine/format.h"
+#include "leases/server.h"
+
+namespace idgen::sim {
+
+// --- the server's side
+
+SimEtcdLink::~SimEtcdLink() {
+  for (Call& call : calls_) {
+    call.body.Free();
+    call.reply.Free();
+  }
+}
+
+void SimEtcdLink::Configure(const io::StoreAccess& access) noexcept {
+  NewExchange();
+  if (access.timeout_us > 0) timeout_us_ = access.timeout_us;
+}
+
+void SimEtcdLink::NewExchange() noexcept {
+  count_ = 0;
+  state_ = State::kIdle;
+  may_have_run_ = broken_ = false;
+}
+
+wire::EtcdBody& SimEtcdLink::AddCall(const char* path, bool is_repeatable) noexcept {
+  Call& call = calls_[count_++];
+  call.path = path;
+  call.is_repeatable = is_repeatable;
+  call.answered = call.refused = call.may_run = false;
+  call.message = 0;
+  call.body.Clear();
+  return call.body;
+}
+
+void SimEtcdLink::Begin(int64_t now_us, int64_t until_us) noexcept {
+  state_ = State::kBusy;
+  until_us_ = until_us == 0 ? now_us + timeout_us_ : until_us;
+  for (int i = 0; i < count_; ++i) {
+    if (calls_[i].body.problem() != nullptr) world_.Violate(calls_[i].body.problem());
+    SendCall(calls_[i], now_us);
+  }
+}
+
+void SimEtcdLink::SendCall(Call& call, int64_t now_us) {
+  call.refused = false;
+  call.may_run = true;
+  call.again_us = call.is_repeatable ? now_us + kSilentUs : io::kNever;
+  call.message = world_.SendToEtcd(server_, call.path, call.body.text()) + 1;
+}
+
+io::EtcdLink::State SimEtcdLink::Step(int64_t now_us) noexcept {
+  if (state_ != State::kBusy) return state_;
+  bool all = true, lost = false;
+  for (int i = 0; i < count_; ++i) {
+    Call& call = calls_[i];
+    if (call.answered) continue;
+    all = false;
+    // After a reset nobody knows whether a call was carried out.
+    if (broken_ && !call.refused) {
+      call.message = 0;
+      if (call.is_repeatable)
+        call.again_us = now_us;
+      else
+        lost = true;
+    }
+  }
+  broken_ = false;
+  if (all) return state_ = State::kDone;
+  if (now_us >= until_us_ || lost) {
+    for (int i = 0; i < count_; ++i) {
+      may_have_run_ = may_have_run_ || (!calls_[i].answered && calls_[i].may_run);
+      calls_[i].message = 0;
+    }
+    ++connection_;
+    return state_ = State::kFailed;
+  }
+  for (int i = 0; i < count_; ++i)
+    if (!calls_[i].answered && now_us >= calls_[i].again_us) SendCall(calls_[i], now_us);
+  return state_;
+}
+
+io::Wants SimEtcdLink::wants(int64_t) const noexcept {
+  if (state_ != State::kBusy) return {};
+  int64_t wake_us = until_us_;
+  for (int i = 0; i < count_; ++i)
+    if (!calls_[i].answered) wake_us = std::min(wake_us, calls_[i].again_us);
+  return {.wake_boot_us = wake_us};
+}
+
+void SimEtcdLink::Deliver(uint64_t message, const EtcdModel::Answer& answer, int64_t date_ms) {
+  Server& server = *world_.servers_[static_cast<size_t>(server_)];
+  for (int i = 0; state_ == State::kBusy && i < count_; ++i) {
+    Call& call = calls_[i];
+    if (call.message != message + 1 || call.answered) continue;  // it was given up, or sent again
+    call.message = 0;
+    if (answer.http_status == 0) {
+      call.refused = true;
+      call.again_us = server.Now().boot_us + kRefusedUs;
+    } else {
+      call.answered = true;
+      date_ms_ = date_ms;
+      if (answer.http_status == 501 || !call.reply.Parse(answer.http_status, answer.body))
+        world_.Violate("a call to etcd that the model does not know, or an answer that cannot be read: " + answer.body);
+    }
+    server.WakeWorkerAt(world_.now_us_);
+    return;
+  }
+}
+
+void SimEtcdLink::Break() {
+  if (state_ != State::kBusy) return;
+  broken_ = true;
+  world_.servers_[static_cast<size_t>(server_)]->WakeWorkerAt(world_.now_us_);
+}
+
+SimEtcdStore::SimEtcdStore(World& world, int server) : world_(world), server_(server), link_(world, server) {
+  holder_ = Format("host-%d|5432|/data", world.plan_.twins ? server / 2 : server);
+}
+
+void SimEtcdStore::Reset() noexcept {
+  store_.Close();
+  configured_for_ = -1;
+}
+
+void SimEtcdStore::Configure() noexcept {
+  const int prefix = world_.servers_[static_cast<size_t>(server_)]->prefix();
+  if (configured_for_ == prefix) return;
+  configured_for_ = prefix;
+  prefix_ = Format("idgen-%d", prefix);
+  lease::LeaseStoreSettings settings;
+  settings.access.url = "etcd://sim";
+  settings.access.timeout_us = 2 * kSecond;
+  settings.prefix = prefix_.c_str();
+  settings.holder = holder_.c_str();
+  settings.min_worker = static_cast<uint32_t>(world_.plan_.min_worker);
+  settings.max_workers = static_cast<uint32_t>(world_.plan_.min_worker + world_.plan_.workers);
+  settings.ttl_ms = world_.plan_.ttl_ms;
+  store_.Configure(settings);
+}
+
+void SimEtcdStore::Begin(const lease::StoreRequest& request, int64_t now_us) noexcept {
+  Configure();
+  asked_ = request.kind;
+  store_.Begin(request, now_us);
+}
+
+bool SimEtcdStore::Step(int64_t now_us, lease::StoreReply* reply) noexcept {
+  if (!store_.Step(now_us, reply)) return false;
+  if (reply->outcome == lease::StoreOutcome::kOk)
+    world_.servers_[static_cast<size_t>(server_)]->NoteGranted(asked_, *reply);
+  return true;
+}
+
+// --- the world's side
+
+uint64_t World::SendToEtcd(int server, std::string_view path, std::string_view body) {
+  ++figures_.store_calls;
+  const uint64_t number = ++requests_;
+  Random& random = links_[static_cast<size_t>(server)];
+  const auto send = [&](uint64_t as, int64_t after_us) {
+    const uint64_t id = NewMessage();
+    messages_[id] = {.server = server, .node = -1, .call = {}, .reply = {}, .offset = as, .give_up_us = 0};
+    messages_[id].etcd = std::make_unique<EtcdMessage>(EtcdMessage{std::string(path), std::string(body), {}, 0});
+    Push(now_us_ + after_us, EventKind::kArrive, server, id);
+  };
+  const bool takes = path == io::kEtcdTxn && !servers_[static_cast<size_t>(server)]->HasWorker();
+  int64_t slow_us = 0;
+  if (SlowTake& slow = slow_takes_[static_cast<size_t>(server)]; takes && slow.by_us > 0) {
+    slow_us = slow.by_us;
+    if (slow.crashes)
+      Do(now_us_ + kMs,
+         [this, server, slow_us] { servers_[static_cast<size_t>(server)]->Crash(true, slow_us + kSecond); });
+    slow = SlowTake();
+  }
+  const int copies = LinkBad() ? (random.Chance(0.2) ? 0 : random.Chance(0.2) ? 2 : 1) : 1;
+  for (int i = 0; i < copies; ++i) send(number, slow_us + DelayUs(server));
+  if (now_us_ < resets_until_us_[static_cast<size_t>(server)] && random.Chance(0.5))
+    Do(now_us_ + random.Between(0, 4 * kMs),
+       [this, server] { servers_[static_cast<size_t>(server)]->BreakConnection(); });
+  Hold& hold = holds_[static_cast<size_t>(server)];
+  // An acquisition's range and grant are held up, too, but what matters is the transaction.
+  if (hold.after_us > 0 && path == io::kEtcdTxn && (!hold.of_acquisition || takes)) {
+    send(0, hold.after_us);
+    if (hold.stops_after)
+      Do(now_us_ + hold.after_us + 100, [this, server] { servers_[static_cast<size_t>(server)]->CleanStop(10 * kMs); });
+    if (const int64_t until_us = now_us_ + hold.after_us + kMs; hold.pause_us > 0)
+      Do(now_us_ + hold.pause_us, [this, server, until_us] {
+        if (until_us > now_us_) servers_[static_cast<size_t>(server)]->Pause(until_us - now_us_);
+      });
+    hold = Hold();
+  }
+  return number;
+}
+
+void World::ArriveAtEtcd(const Event& event) {
+  Message& message = messages_[event.tag];
+  Random& random = links_[static_cast<size_t>(message.server)];
+  if (now_us_ < store_paused_until_us_) return Push(store_paused_until_us_, EventKind::kArrive, event.who, event.tag);
+  message.node = RouteOf(message.server);
+  EtcdMessage& call = *message.etcd;
+  if (message.node < 0 || !store_.up(message.node)) {
+    if (message.node == -2 || random.Chance(0.3)) return free_messages_.push_back(event.tag);
+    call.answer.http_status = 0;
+    return Reply(event.tag, DelayUs(message.server));
+  }
+  etcd_.Expire(now_us_ / kMs);
+  const bool writes = call.path == io::kEtcdTxn;
+  const EtcdHolders before = writes ? HoldersInEtcd() : EtcdHolders();
+  call.answer = etcd_.Call(call.path, call.body, now_us_ / kMs);
+  if (writes) CheckHolders(before);
+  call.date_ms = (now_us_ + member_clocks_us_[random.Below(3)]) / kSecond * 1000;
+  if (keep_timeline_)
+    Note("etcd, for server %d: %s -> %d, revision %lld", message.server, call.path.c_str(), call.answer.http_status,
+         static_cast<long long>(etcd_.revision()));
+  Reply(event.tag, DelayUs(message.server));
+}
+
+World::EtcdHolders World::HoldersInEtcd() const {
+  EtcdHolders holders;
+  for (const auto& [key, it] : etcd_.keys())
+    if (key.find("/worker/") != std::string::npos) holders.emplace_back(key, it.value);
+  return holders;
+}
+
+// A token begins with the number of its server: see MakeToken.
+int World::FamilyOf(std::string_view token) const {
+  return families_[static_cast<size_t>(atoi(std::string(token.substr(0, 6)).c_str()) - 1)];
+}
+
+void World::CheckHolders(const EtcdHolders& before) {
+  for (const auto& [key, value] : before) {
+    const auto it = etcd_.keys().find(key);
+    if (it == etcd_.keys().end() || it->second.value == value) continue;
+    if (FamilyOf(value) != FamilyOf(it->second.value)) Violate("a server takes the lease of another one: " + key);
+  }
+  const EtcdHolders after = HoldersInEtcd();
+  for (size_t i = 0; i < after.size(); ++i)
+    for (size_t k = 0; k < i; ++k)
+      if (after[i].second.substr(0, lease::kTokenBytes) == after[k].second.substr(0, lease::kTokenBytes))
+        Violate("one acquisition has two worker ids: " + after[k].first + " and " + after[i].first);
+}
+
+}  // namespace idgen::sim
