@@ -139,6 +139,15 @@ TEST_F(EtcdSequenceStoreTest, TouchesAKeyThatItHasSeenFarBelowTheMaximum) {
   EXPECT_EQ(paths, (std::vector<std::string>{"/v3/kv/txn", "/v3/kv/txn", "/v3/kv/txn"}));
 }
 
+TEST_F(EtcdSequenceStoreTest, ATouchOfAKeyThatCountsByAnotherStepSkipsNothing) {
+  const Definition tens = {.start = 10, .step = 10};
+  EXPECT_EQ(session.Next(), 1);
+  EXPECT_EQ(other.Next(tens), 11);
+  EXPECT_EQ(session.Next(), 12);
+  EXPECT_EQ(other.Next(tens), 22);
+  EXPECT_EQ(session.Next(), 23);
+}
+
 TEST_F(EtcdSequenceStoreTest, KeysLieBelowThePrefixOfTheUrl) {
   session.store.Configure({.url = "etcd://10.0.0.1/shop"});
   EXPECT_EQ(session.Next(), 1);

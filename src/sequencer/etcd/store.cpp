@@ -552,8 +552,13 @@ void EtcdSequenceStore::SeeTouched(Group& group, const EtcdOp& op, int64_t revis
   sight.mod_revision = revision;
   Remember(group);
   group.put = sight.record;
-  if (sight.record.form == Form::kCounted && sight.record.step == operation_.definition.step)
-    SettleCounted(group, sight.version);
+  if (sight.record.form != Form::kCounted) return;
+  if (sight.record.step == operation_.definition.step) return SettleCounted(group, sight.version);
+  // Counted by another step, so no value of this definition: as long as this revision is the latest, nobody else has
+  // the value either, and the swap that follows goes on from before it.
+  SequenceState before;
+  if (sight.record.StateAt(sight.version - 1, &before))
+    sight.record = EtcdRecord::Counted(before, sight.record.step, sight.version);
 }
 
 void EtcdSequenceStore::See(Group& group, const EtcdOp& range) noexcept {
