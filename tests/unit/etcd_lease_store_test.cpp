@@ -1051,5 +1051,25 @@ TEST(EtcdLeaseStore, SuccessiveHoldersNeverShareATime) {
   }
 }
 
+TEST(EtcdLeaseStore, AWorkerIdWithADamagedCeilingIsNotLeased) {
+  for (const char* damaged : {"", "0", "tomorrow"}) {
+    EtcdWorld world;
+    const auto damage = [&](uint32_t worker) {
+      wire::EtcdBody body;
+      body.Put(world.Name("ceiling", worker), damaged);
+      ASSERT_EQ(world.etcd.Call("/v3/kv/put", body.text(), world.now_ms).http_status, 200);
+      body.Free();
+    };
+    damage(0);
+    LeaseServer server(world, 2), other(world, 2);
+    EXPECT_EQ(server.Acquire().worker, 1u) << damaged;
+    EXPECT_EQ(other.Acquire().outcome, StoreOutcome::kBusy);
+    // The reply to this acquisition was lost, and the same token asks again.
+    damage(1);
+    server.held = false;
+    EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kFailed);
+  }
+}
+
 }  // namespace
 }  // namespace idgen::lease

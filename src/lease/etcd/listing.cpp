@@ -39,12 +39,6 @@ bool IsSame(const wire::EtcdKv& kv, const FencedLease& lease) noexcept {
   return kv.mod_revision == lease.fence && ParseHolder(kv.value).token == lease.token;
 }
 
-int64_t CeilingIn(const wire::EtcdKv& kv) noexcept {
-  int64_t ceiling_ms = 0;
-  ParseCeiling(kv.value, &ceiling_ms);
-  return ceiling_ms;
-}
-
 }  // namespace
 
 bool EtcdListing::Find(Kind kind, uint32_t worker, wire::EtcdKv* kv) const noexcept {
@@ -59,9 +53,11 @@ bool EtcdListing::Find(Kind kind, uint32_t worker, wire::EtcdKv* kv) const noexc
   return false;
 }
 
-int64_t EtcdListing::CeilingOf(uint32_t worker) const noexcept {
+bool EtcdListing::ReadCeiling(uint32_t worker, bool* has_ceiling, int64_t* ceiling_ms) const noexcept {
   wire::EtcdKv kv;
-  return Find(Kind::kCeiling, worker, &kv) ? CeilingIn(kv) : 0;
+  *ceiling_ms = 0;
+  *has_ceiling = Find(Kind::kCeiling, worker, &kv);
+  return !*has_ceiling || ParseCeiling(kv.value, ceiling_ms);
 }
 
 bool EtcdListing::FindToken(std::string_view token, uint32_t* worker, wire::EtcdKv* kv) const noexcept {
@@ -98,8 +94,9 @@ Choice Choose(const EtcdListing& listing, const ChoiceRules& rules) noexcept {
         is_held && rules.previous.known() && worker == rules.previous.worker && IsSame(kv, rules.previous);
     if (is_held && !is_previous) continue;
     Free free{.candidate = {.worker = worker, .is_previous = is_previous}};
-    free.candidate.has_ceiling = listing.Find(Kind::kCeiling, worker, &kv);
-    const int64_t ceiling_ms = free.candidate.has_ceiling ? CeilingIn(kv) : 0;
+    int64_t ceiling_ms;
+    // Somebody else has written it, so nobody knows how far this worker id's ids have come.
+    if (!listing.ReadCeiling(worker, &free.candidate.has_ceiling, &ceiling_ms)) continue;
     free.from_ms = std::max(ceiling_ms, rules.now_ms);
     const int64_t from_ms = ceiling_ms - (is_previous ? rules.previous_reach_ms : rules.reach_ms);
     if (from_ms > rules.now_ms) {

@@ -14,8 +14,8 @@ class EtcdListing {
 
   // The key and value of one worker id. False if there is none.
   bool Find(EtcdKeys::Kind kind, uint32_t worker, wire::EtcdKv* kv) const noexcept;
-  // 0 if there is none.
-  int64_t CeilingOf(uint32_t worker) const noexcept;
+  // 0 if there is none. False if what is there is not a ceiling.
+  bool ReadCeiling(uint32_t worker, bool* has_ceiling, int64_t* ceiling_ms) const noexcept;
   // The record with this token. False if there is none.
   bool FindToken(std::string_view token, uint32_t* worker, wire::EtcdKv* kv) const noexcept;
   // How many worker ids this holder has leased under tokens other than `token`.

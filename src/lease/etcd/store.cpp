@@ -262,7 +262,11 @@ void EtcdLeaseStore::ReadListing() noexcept {
   if (listing.FindToken(request_.token, &worker, &kv)) {
     if (worker < settings_.min_worker || worker >= settings_.max_workers)
       return Fail("the lease store has another worker id for this server than it may have");
-    return AnswerAcquired(worker, kv.mod_revision, listing.CeilingOf(worker));
+    bool has_ceiling;
+    int64_t ceiling_ms;
+    if (!listing.ReadCeiling(worker, &has_ceiling, &ceiling_ms))
+      return Fail("the ceiling of this server's worker id in the lease store is damaged");
+    return AnswerAcquired(worker, kv.mod_revision, ceiling_ms);
   }
   if (!request_.previous.known() && listing.CountHolder(settings_.holder, request_.token) >= kMaxHolders)
     return AnswerBusy(Why::kCrashes, 0);
@@ -409,7 +413,9 @@ bool EtcdLeaseStore::Record(size_t index, StoreRecord* record) const noexcept {
   uint32_t worker = 0;
   if (index >= record_count() || !range.kv(static_cast<int>(index), &kv)) return false;
   const EtcdKeys::Kind kind = keys_.Parse(kv.key, &worker);
-  *record = StoreRecord{.worker = worker, .ceiling_ms = listing.CeilingOf(worker)};
+  *record = StoreRecord{.worker = worker};
+  bool has_ceiling;
+  if (!listing.ReadCeiling(worker, &has_ceiling, &record->ceiling_ms)) return false;
   switch (kind) {
     case EtcdKeys::Kind::kNone: return false;
     case EtcdKeys::Kind::kCeiling:
