@@ -2,14 +2,10 @@
 #include "io/etcd/curl_link.h"
 
 #include <algorithm>
-#include <cstdarg>
-#include <cstdio>
 #include <cstring>
 
 #include "core/check.h"
 #include "core/time.h"
-#include "io/first_line.h"
-#include "wire/printable.h"
 
 namespace idgen::io {
 namespace {
@@ -49,16 +45,12 @@ bool IsRefusal(const EtcdReply& reply) noexcept {
   }
 }
 
-double Seconds(int64_t us) noexcept { return static_cast<double>(us) / 1e6; }
-
 }  // namespace
 
 void CurlEtcdLink::Configure(const StoreAccess& access) noexcept {
   Close();
-  access_ = access;
   wire::ParseEtcdUrl(access.url, &url_);
-  endpoint_ = 0;
-  for (Address& known : known_) known = Address();
+  search_.Configure(access, url_.endpoint_count);
 }
 
 void CurlEtcdLink::NewExchange() noexcept {
@@ -83,16 +75,12 @@ wire::EtcdBody& CurlEtcdLink::AddCall(const char* path, bool is_repeatable) noex
 
 void CurlEtcdLink::Begin(int64_t now_us, int64_t until_us) noexcept {
   state_ = State::kBusy;
-  problem_[0] = '\0';
-  reason_at_ = 0;
-  begun_us_ = now_us;
-  until_us_ = until_us != 0 ? until_us : now_us + access_.timeout_us;
+  search_.Begin(now_us, until_us);
   pause_us_ = kFirstPauseUs;
-  endpoints_tried_ = 0;
   is_alive_ = has_renewed_ = may_have_run_ = is_garbled_ = false;
   for (int i = 0; i < call_count_; ++i) {
     if (calls_[i].body.problem() == nullptr) continue;
-    Explain("%s", calls_[i].body.problem());
+    search_.Explain("%s", calls_[i].body.problem());
     return Fail();
   }
   // Some versions of libcurl do not look whether the other side has closed a connection before they use it again.
@@ -109,7 +97,7 @@ CurlEtcdLink::State CurlEtcdLink::Step(int64_t now_us) noexcept {
     if (state_ != State::kBusy) return state_;
     attempts = attempts_;
     switch (stage_) {
-      case Stage::kResolving: StepResolving(now_us); break;
+      case Stage::kResolving: Proceed(search_.Step(now_us), now_us); break;
       case Stage::kLoggingIn: StepLogin(now_us); break;
       case Stage::kCalling: StepCalls(now_us); break;
       case Stage::kIdle:
@@ -120,76 +108,47 @@ CurlEtcdLink::State CurlEtcdLink::Step(int64_t now_us) noexcept {
   return state_;
 }
 
-// Begins to find the endpoint's addresses.
 void CurlEtcdLink::Approach(int64_t now_us) noexcept {
   ++attempts_;
   is_kept_ = false;
-  address_count_ = address_ = 0;
-  if (AddressOfDigits(target().host, target().port, &addresses_[0])) {
-    address_count_ = 1;
-    return Connect(now_us);
-  }
-  stage_ = Stage::kResolving;
-  attempt_until_us_ = now_us + access_.connect_timeout_us;
-  resolver_.Begin(target().host, target().port);
+  Proceed(search_.Approach(url_.endpoints[search_.host()], now_us), now_us);
 }
 
-void CurlEtcdLink::StepResolving(int64_t now_us) noexcept {
-  switch (resolver_.Step()) {
-    case Resolver::State::kDone:
-      address_count_ = std::min(resolver_.count(), Resolver::kMaxAddresses);
-      for (int i = 0; i < address_count_; ++i) addresses_[i] = resolver_.address(i);
-      return Connect(now_us);
-    case Resolver::State::kFailed:
-      Explain("the host name could not be resolved: %s", resolver_.problem());
-      return ConnectKnown(now_us);
-    case Resolver::State::kBusy:
-    case Resolver::State::kIdle: return;
+void CurlEtcdLink::Proceed(ServerSearch::Next next, int64_t now_us) noexcept {
+  switch (next) {
+    case ServerSearch::Next::kWait: stage_ = Stage::kResolving; return;
+    case ServerSearch::Next::kConnect: return Connect(now_us);
+    case ServerSearch::Next::kNoMore: return NextEndpoint(now_us);
   }
-}
-
-// No name server answers or knows the host any more: uses the last address that worked.
-void CurlEtcdLink::ConnectKnown(int64_t now_us) noexcept {
-  if (known_[endpoint_].size == 0) return NextEndpoint(now_us);
-  addresses_[0] = known_[endpoint_];
-  address_count_ = 1;
-  Connect(now_us);
 }
 
 void CurlEtcdLink::Connect(int64_t now_us) noexcept {
-  const HttpClient::Target there = {.address = addresses_[address_],
-                                    .host = target().host,
-                                    .port = target().port,
+  const HttpClient::Target there = {.address = search_.address(),
+                                    .host = search_.target().host,
+                                    .port = search_.target().port,
                                     .is_encrypted = url_.tls,
-                                    .files = access_.tls};
+                                    .files = search_.access().tls};
   if (http_.Open(there)) return Start(now_us);
-  Explain("out of memory");
+  search_.Explain("out of memory");
   Fail();
 }
 
 void CurlEtcdLink::Start(int64_t now_us) noexcept {
   ++attempts_;
-  attempt_until_us_ = now_us + access_.connect_timeout_us;
+  search_.BeginAttempt(now_us);
   if (*url_.user == '\0') has_token_ = true;
   if (has_token_) return StartCalls(now_us);
   stage_ = Stage::kLoggingIn;
   if (!WriteLogin()) return Fail();
   if (Post(kLogin, now_us)) return;
-  Explain("out of memory");
+  search_.Explain("out of memory");
   Fail();
 }
 
 bool CurlEtcdLink::WriteLogin() noexcept {
-  char line[512];
-  const char* password = url_.password;
-  if (*access_.password_file.path != '\0') {
-    if (!ReadFirstLine(access_.password_file.path, line, sizeof line)) {
-      Explain("the password file (\"%s\") cannot be read, or its first line is too long",
-              access_.password_file.setting);
-      return false;
-    }
-    password = line;
-  }
+  PasswordLine line;
+  const char* password = search_.ReadPassword(url_.password, &line);
+  if (password == nullptr) return false;
   Call& call = calls_[kLogin];
   call.path = kEtcdAuthenticate;
   call.is_repeatable = true;
@@ -205,7 +164,7 @@ void CurlEtcdLink::StartCalls(int64_t now_us) noexcept {
     if (calls_[i].verdict == Verdict::kReplied) continue;
     calls_[i].verdict = Verdict::kPending;
     if (Post(i, now_us)) continue;
-    Explain("out of memory");
+    search_.Explain("out of memory");
     return Fail();
   }
 }
@@ -221,13 +180,13 @@ void CurlEtcdLink::StepLogin(int64_t now_us) noexcept {
   if (outcome == HttpClient::Outcome::kRunning) return;
   is_garbled_ = outcome == HttpClient::Outcome::kGarbled;
   if (outcome != HttpClient::Outcome::kReplied) {
-    Explain("%s", http_.text());
-    return NextAddress(now_us);
+    search_.Explain("%s", http_.text());
+    return Proceed(search_.NextAddress(now_us), now_us);
   }
   EtcdReply& reply = calls_[kLogin].reply;
   if (!reply.Parse(http_.status(kLogin), http_.body(kLogin))) {
     // Not shown, since it may repeat the password.
-    Explain("unexpected reply to the log-in (HTTP status %d)", http_.status(kLogin));
+    search_.Explain("unexpected reply to the log-in (HTTP status %d)", http_.status(kLogin));
     is_garbled_ = true;
     return NextEndpoint(now_us);
   }
@@ -237,14 +196,14 @@ void CurlEtcdLink::StepLogin(int64_t now_us) noexcept {
     reply.Free();
     if (has_token_) {
       ++attempts_;
-      attempt_until_us_ = now_us + access_.connect_timeout_us;
+      search_.BeginAttempt(now_us);
       return StartCalls(now_us);
     }
-    Explain("the log-in returned no token");
+    search_.Explain("the log-in returned no token");
     is_garbled_ = true;
     return Fail();
   }
-  Explain("log-in failed: %s", IsOfServer(reply) ? reply.error() : "unknown error");
+  search_.Explain("log-in failed: %s", IsOfServer(reply) ? reply.error() : "unknown error");
   if (IsRefusal(reply)) return Fail();
   is_alive_ = true;
   NextEndpoint(now_us);
@@ -268,8 +227,7 @@ void CurlEtcdLink::StepCalls(int64_t now_us) noexcept {
   if (is_sent_ || !all_sent) return;
   is_sent_ = true;
   // An endpoint that stays silent has its share of the time, if the others could do what this one was asked.
-  const int left = url_.endpoint_count - endpoints_tried_;
-  attempt_until_us_ = now_us + (until_us_ - now_us) / std::max(left, 1);
+  search_.LimitAttempt(now_us + (search_.until_us() - now_us) / std::max(search_.hosts_left(), 1));
 }
 
 void CurlEtcdLink::Judge(Call* call, int index) noexcept {
@@ -278,10 +236,10 @@ void CurlEtcdLink::Judge(Call* call, int index) noexcept {
   is_garbled_ = outcome == HttpClient::Outcome::kGarbled;
   call->verdict = was_sent ? Verdict::kLost : Verdict::kNotRun;
   if (outcome != HttpClient::Outcome::kReplied) {
-    Explain("%s", http_.text());
+    search_.Explain("%s", http_.text());
   } else if (!call->reply.Parse(http_.status(index), http_.body(index))) {
     // Its text may name hosts, which not every user may see.
-    Explain("unexpected reply (HTTP status %d)", http_.status(index));
+    search_.Explain("unexpected reply (HTTP status %d)", http_.status(index));
     is_garbled_ = true;
   } else {
     has_answered_ = true;
@@ -306,7 +264,7 @@ void CurlEtcdLink::EndAttempt(int64_t now_us) noexcept {
     is_alive_ = is_alive_ || calls_[i].verdict == Verdict::kLost;
   }
   if (all_replied) {
-    known_[endpoint_] = addresses_[address_];
+    if (!is_kept_) search_.Remember();
     state_ = State::kDone;
     stage_ = Stage::kIdle;
     return;
@@ -321,7 +279,7 @@ void CurlEtcdLink::EndAttempt(int64_t now_us) noexcept {
     is_alive_ = true;
     return NextEndpoint(now_us);
   }
-  if (!is_kept_) return NextAddress(now_us);
+  if (!is_kept_) return Proceed(search_.NextAddress(now_us), now_us);
   // What was kept from the last exchange is of no use any more.
   Disconnect();
   Approach(now_us);
@@ -335,55 +293,32 @@ bool CurlEtcdLink::IsWaitingForUnrepeatable() const noexcept {
 }
 
 void CurlEtcdLink::CheckTime(int64_t now_us) noexcept {
-  if (now_us >= until_us_) {
-    if (problem_[0] == '\0' || (stage_ == Stage::kCalling && is_sent_))
-      Explain(stage_ == Stage::kCalling && is_sent_ ? "no reply within %.3f s" : "no connection within %.3f s",
-              Seconds(until_us_ - begun_us_));
-    return Fail();
+  const bool is_awaiting_replies = stage_ == Stage::kCalling && is_sent_;
+  if (search_.IsOver(now_us, is_awaiting_replies)) return Fail();
+  if (!search_.IsAttemptOver(now_us)) return;
+  if (stage_ == Stage::kPausing) return Approach(now_us);
+  if (IsWaitingForUnrepeatable()) return search_.LimitAttempt(search_.until_us());
+  for (int i = 0; i < call_count_ && stage_ == Stage::kCalling; ++i) {
+    if (calls_[i].verdict != Verdict::kPending || !http_.is_sent(i)) continue;
+    calls_[i].was_lost = true;
+    is_alive_ = true;
   }
-  if (now_us < attempt_until_us_) return;
-  switch (stage_) {
-    case Stage::kResolving:
-      Explain("the host name could not be resolved within %.3f s", Seconds(access_.connect_timeout_us));
-      resolver_.Cancel();
-      return ConnectKnown(now_us);
-    case Stage::kLoggingIn:
-      Explain("no answer within %.3f s", Seconds(access_.connect_timeout_us));
-      return NextAddress(now_us);
-    case Stage::kCalling:
-      if (IsWaitingForUnrepeatable()) {
-        attempt_until_us_ = until_us_;
-        return;
-      }
-      Explain("no answer within %.3f s", Seconds(is_sent_ ? now_us - begun_us_ : access_.connect_timeout_us));
-      for (int i = 0; i < call_count_; ++i) {
-        if (calls_[i].verdict != Verdict::kPending || !http_.is_sent(i)) continue;
-        calls_[i].was_lost = true;
-        is_alive_ = true;
-      }
-      return is_sent_ ? NextEndpoint(now_us) : NextAddress(now_us);
-    case Stage::kPausing: return Approach(now_us);
-    case Stage::kIdle: return;
-  }
-}
-
-// Tries the host's next address, until each has had its turn.
-void CurlEtcdLink::NextAddress(int64_t now_us) noexcept {
-  if (++address_ >= address_count_) return NextEndpoint(now_us);
-  Connect(now_us);
+  if (!is_awaiting_replies) return Proceed(search_.GiveUpAttempt(now_us), now_us);
+  search_.Explain("no answer within %.3f s", static_cast<double>(now_us - search_.begun_us()) / 1e6);
+  NextEndpoint(now_us);
 }
 
 // Tries the next endpoint, until each has had its turn. Another round makes sense only if one of them is alive.
 void CurlEtcdLink::NextEndpoint(int64_t now_us) noexcept {
   Disconnect();
-  endpoint_ = (endpoint_ + 1) % url_.endpoint_count;
-  if (++endpoints_tried_ < url_.endpoint_count) return Approach(now_us);
+  if (search_.NextHost()) return Approach(now_us);
   // A round that begins just before the time is up would only leave it open whether a call was carried out.
-  if (!is_alive_ || now_us + pause_us_ >= until_us_) return Fail();
+  if (!is_alive_ || now_us + pause_us_ >= search_.until_us()) return Fail();
   is_alive_ = false;
-  endpoints_tried_ = 0;
+  search_.SkipHost();
+  search_.BeginRound();
   stage_ = Stage::kPausing;
-  attempt_until_us_ = now_us + pause_us_;
+  search_.LimitAttempt(now_us + pause_us_);
   pause_us_ = std::min(2 * pause_us_, kMaxPauseUs);
 }
 
@@ -395,30 +330,15 @@ void CurlEtcdLink::Fail() noexcept {
   }
   Disconnect();
   // Nothing says that this endpoint will do better next time.
-  endpoint_ = (endpoint_ + 1) % std::max(url_.endpoint_count, 1);
+  search_.SkipHost();
   state_ = State::kFailed;
 }
 
 void CurlEtcdLink::ExplainError(const EtcdReply& reply) noexcept {
   if (IsOfServer(reply))
-    Explain("%s", reply.error());
+    search_.Explain("%s", reply.error());
   else
-    Explain("the gateway of etcd reports an error (gRPC code %d)", reply.error_code());
-}
-
-void CurlEtcdLink::Explain(const char* format, ...) noexcept {
-  char what[360];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(what, sizeof what, format, arguments);
-  va_end(arguments);
-  wire::MakePrintable(what);  // may contain text from a server
-  char with[128];
-  snprintf(with, sizeof with, strchr(target().host, ':') != nullptr ? "[%.100s]:%u: " : "%.100s:%u: ", target().host,
-           static_cast<unsigned>(target().port));
-  wire::MakePrintable(with);
-  reason_at_ = strlen(with);
-  snprintf(problem_, sizeof problem_, "%s%s", with, what);
+    search_.Explain("the gateway of etcd reports an error (gRPC code %d)", reply.error_code());
 }
 
 bool CurlEtcdLink::is_connected() noexcept {
@@ -430,18 +350,12 @@ bool CurlEtcdLink::is_connected() noexcept {
 
 Wants CurlEtcdLink::wants(int64_t now_us) const noexcept {
   if (state_ != State::kBusy) return {};
-  Wants wants;
-  if (stage_ == Stage::kResolving)
-    wants = resolver_.wants(now_us);
-  else if (stage_ != Stage::kPausing)
-    wants = http_.wants(now_us);
-  wants.wake_boot_us = std::min({wants.wake_boot_us, attempt_until_us_, until_us_});
-  return wants;
+  return search_.wants(now_us, stage_ == Stage::kPausing ? Wants() : http_.wants(now_us));
 }
 
 void CurlEtcdLink::Disconnect() noexcept {
   http_.Disconnect();
-  resolver_.Cancel();
+  search_.Cancel();
   stage_ = Stage::kIdle;
 }
 

@@ -4,13 +4,14 @@
 
 #include "io/etcd/http_client.h"
 #include "io/etcd/link.h"
+#include "io/server_search.h"
 #include "wire/etcd_url.h"
 
 namespace idgen::io {
 
 class CurlEtcdLink final : public EtcdLink {
  public:
-  explicit CurlEtcdLink(Resolver& resolver) noexcept : resolver_(resolver) {}
+  explicit CurlEtcdLink(Resolver& resolver) noexcept : search_(resolver, known_) {}
   CurlEtcdLink(const CurlEtcdLink&) = delete;
   CurlEtcdLink& operator=(const CurlEtcdLink&) = delete;
 
@@ -31,8 +32,8 @@ class CurlEtcdLink final : public EtcdLink {
   bool is_connected() noexcept override;
   bool is_exchanging() const noexcept override { return state_ == State::kBusy && stage_ == Stage::kCalling; }
   Wants wants(int64_t now_us) const noexcept override;
-  const char* problem() const noexcept override { return problem_; }
-  const char* reason() const noexcept override { return problem_ + reason_at_; }
+  const char* problem() const noexcept override { return search_.problem(); }
+  const char* reason() const noexcept override { return search_.reason(); }
   void Close() noexcept override;
 
  private:
@@ -57,8 +58,7 @@ class CurlEtcdLink final : public EtcdLink {
   static_assert(kLogin < HttpClient::kMaxRequests);
 
   void Approach(int64_t now_us) noexcept;
-  void StepResolving(int64_t now_us) noexcept;
-  void ConnectKnown(int64_t now_us) noexcept;
+  void Proceed(ServerSearch::Next next, int64_t now_us) noexcept;
   void Connect(int64_t now_us) noexcept;
   void Start(int64_t now_us) noexcept;
   bool WriteLogin() noexcept;
@@ -70,31 +70,20 @@ class CurlEtcdLink final : public EtcdLink {
   void EndAttempt(int64_t now_us) noexcept;
   void CheckTime(int64_t now_us) noexcept;
   bool IsWaitingForUnrepeatable() const noexcept;
-  void NextAddress(int64_t now_us) noexcept;
   void NextEndpoint(int64_t now_us) noexcept;
   void Fail() noexcept;
   void Disconnect() noexcept;
   void ExplainError(const wire::EtcdReply& reply) noexcept;
-  void Explain(const char* format, ...) noexcept __attribute__((format(printf, 2, 3)));
 
-  const wire::Endpoint& target() const noexcept { return url_.endpoints[endpoint_]; }
-
-  Resolver& resolver_;
+  ServerSearch::KnownAddress known_[wire::kMaxEndpoints];
+  ServerSearch search_;
   HttpClient http_;
-  StoreAccess access_;
-  wire::EtcdUrl url_;  // of access_
+  wire::EtcdUrl url_;
   State state_ = State::kIdle;
   Stage stage_ = Stage::kIdle;
   Call calls_[kMaxCalls + 1];
   int call_count_ = 0;
 
-  int endpoint_ = 0;
-  int endpoints_tried_ = 0;
-  // The addresses of the endpoint that are to be tried, and those with which each endpoint worked last.
-  Address addresses_[Resolver::kMaxAddresses];
-  int address_count_ = 0;
-  int address_ = 0;
-  Address known_[wire::kMaxEndpoints];
   bool is_kept_ = false;       // the attempt uses what an earlier exchange has opened
   bool is_sent_ = false;       // every call of the attempt was sent
   bool has_answered_ = false;  // the endpoint, in this attempt, though not with what was asked
@@ -104,12 +93,7 @@ class CurlEtcdLink final : public EtcdLink {
   bool may_have_run_ = false;
   bool is_garbled_ = false;
   uint64_t attempts_ = 0;
-  int64_t attempt_until_us_ = 0;
   int64_t pause_us_ = 0;
-  int64_t begun_us_ = 0;
-  int64_t until_us_ = 0;
-  char problem_[512] = {};
-  size_t reason_at_ = 0;
 };
 
 }  // namespace idgen::io

@@ -2,13 +2,11 @@
 #include "io/redis/link.h"
 
 #include <algorithm>
-#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <initializer_list>
 
-#include "io/first_line.h"
 #include "wire/printable.h"
 
 namespace idgen::io {
@@ -37,10 +35,8 @@ size_t ShownAfterAuth(const char* error) noexcept {
 
 void RedisLink::Configure(const StoreAccess& access) noexcept {
   Close();
-  access_ = access;
   wire::ParseRedisUrl(access.url, &url_);
-  seed_ = 0;
-  known_count_ = known_next_ = 0;
+  search_.Configure(access, url_.endpoint_count);
   has_moved_ = false;
 }
 
@@ -54,21 +50,17 @@ wire::Commands& RedisLink::NewExchange() noexcept {
 
 void RedisLink::Begin(int64_t now_us, const ExchangeOptions& options) noexcept {
   state_ = State::kBusy;
-  problem_[0] = '\0';
-  reason_at_ = 0;
+  search_.Begin(now_us, options.until_us);
   moves_ = 0;
-  seeds_tried_ = 0;
-  begun_us_ = now_us;
-  until_us_ = options.until_us != 0 ? options.until_us : now_us + access_.timeout_us;
   follows_ = options.follows;
   may_have_run_ = is_garbled_ = false;
   if (commands_.problem() != nullptr) {
-    Explain("%s", commands_.problem());
+    search_.Explain("%s", commands_.problem());
     return Fail();
   }
   if (!will_be_first()) return Send(commands_, Stage::kExchanging);
   if (!options.reconnects) {
-    Explain("the connection is lost");
+    search_.Explain("the connection is lost");
     return Fail();
   }
   // Another server may have become master meanwhile.
@@ -87,7 +79,7 @@ bool RedisLink::will_be_first() noexcept {
 RedisLink::State RedisLink::Step(int64_t now_us) noexcept {
   if (state_ != State::kBusy) return state_;
   switch (stage_) {
-    case Stage::kResolving: StepResolving(now_us); break;
+    case Stage::kResolving: Proceed(search_.Step(now_us), now_us); break;
     case Stage::kConnecting: StepConnecting(now_us); break;
     case Stage::kAskingSentinel:
     case Stage::kLoggingIn:
@@ -96,22 +88,11 @@ RedisLink::State RedisLink::Step(int64_t now_us) noexcept {
     case Stage::kReady: break;
   }
   if (state_ != State::kBusy) return state_;
-  const bool exchanging = stage_ == Stage::kExchanging;
-  if (now_us >= until_us_) {
-    if (problem_[0] == '\0' || exchanging)
-      Explain(exchanging ? "no reply within %.3f s" : "no connection within %.3f s",
-              static_cast<double>(until_us_ - begun_us_) / 1e6);
+  if (search_.IsOver(now_us, stage_ == Stage::kExchanging)) {
     Fail();
-  } else if (!exchanging && now_us >= attempt_until_us_) {
-    if (stage_ == Stage::kResolving) {
-      Explain("the host name could not be resolved within %.3f s",
-              static_cast<double>(access_.connect_timeout_us) / 1e6);
-      resolver_.Cancel();
-      ConnectKnown(now_us);
-    } else {
-      Explain("no answer within %.3f s", static_cast<double>(access_.connect_timeout_us) / 1e6);
-      NextAddress(now_us);
-    }
+  } else if (search_.IsAttemptOver(now_us)) {
+    transport_.Close();
+    Proceed(search_.GiveUpAttempt(now_us), now_us);
   }
   return state_;
 }
@@ -119,99 +100,55 @@ RedisLink::State RedisLink::Step(int64_t now_us) noexcept {
 // Begins to connect to the server that is to carry the exchange.
 void RedisLink::Seek(int64_t now_us) noexcept {
   Disconnect();
-  const RedisUrl& url = url_;
-  at_sentinel_ = url.kind == RedisUrl::Kind::kSentinel && !has_moved_;
-  if (url.kind == RedisUrl::Kind::kUnix && !has_moved_) {
-    Address address;
-    target_ = wire::Endpoint();
-    snprintf(target_.host, sizeof target_.host, "%s", url.path);
-    if (AddressOfPath(url.path, &address)) return Connect(address, now_us);
-    Explain("the path of the socket is too long");
-    return Fail();
-  }
-  Approach(has_moved_ ? moved_ : url.endpoints[seed_ % url.endpoint_count], now_us);
+  at_sentinel_ = url_.kind == RedisUrl::Kind::kSentinel && !has_moved_;
+  if (has_moved_) return Proceed(search_.Approach(moved_, now_us), now_us);
+  if (url_.kind == RedisUrl::Kind::kUnix) return Proceed(search_.ApproachPath(url_.path, now_us), now_us);
+  Proceed(search_.Approach(url_.endpoints[search_.host()], now_us), now_us);
 }
 
-void RedisLink::Approach(const wire::Endpoint& endpoint, int64_t now_us) noexcept {
-  target_ = endpoint;
-  resolved_ = false;
-  Address address;
-  if (AddressOfDigits(endpoint.host, endpoint.port, &address)) return Connect(address, now_us);
-  stage_ = Stage::kResolving;
-  attempt_until_us_ = now_us + access_.connect_timeout_us;
-  resolver_.Begin(endpoint.host, endpoint.port);
-}
-
-void RedisLink::StepResolving(int64_t now_us) noexcept {
-  switch (resolver_.Step()) {
-    case Resolver::State::kDone:
-      resolved_ = true;
-      addresses_tried_ = 0;
-      address_ = first_address_ % resolver_.count();
-      return Connect(resolver_.address(address_), now_us);
-    case Resolver::State::kFailed:
-      Explain("the host name could not be resolved: %s", resolver_.problem());
-      return ConnectKnown(now_us);
-    case Resolver::State::kBusy:
-    case Resolver::State::kIdle: return;
+void RedisLink::Proceed(ServerSearch::Next next, int64_t now_us) noexcept {
+  switch (next) {
+    case ServerSearch::Next::kWait: stage_ = Stage::kResolving; return;
+    case ServerSearch::Next::kConnect: return Connect(now_us);
+    case ServerSearch::Next::kNoMore: return NextSeed(now_us);
   }
 }
 
-// No name server answers or knows the host any more: uses the last address that worked.
-void RedisLink::ConnectKnown(int64_t now_us) noexcept {
-  const KnownAddress* known = Known(target_);
-  if (known == nullptr) return NextSeed(now_us);
-  Connect(known->address, now_us);
-}
-
-void RedisLink::Connect(const Address& address, int64_t now_us) noexcept {
+void RedisLink::Connect(int64_t now_us) noexcept {
   stage_ = Stage::kConnecting;
-  attempt_until_us_ = now_us + access_.connect_timeout_us;
   used_ = false;
   ++connections_;
-  int result = transport_.Open(address);
-  if (result == 0 && url_.tls) result = transport_.Encrypt(access_.tls, target_.host);
+  int result = transport_.Open(search_.address());
+  if (result == 0 && url_.tls) result = transport_.Encrypt(search_.access().tls, search_.target().host);
   if (result == 0) return StepConnecting(now_us);
-  Explain("%s", transport_.problem());
+  search_.Explain("%s", transport_.problem());
   NextAddress(now_us);
 }
 
-// The address failed: tries the host's next one, until each has had its turn. A later exchange begins with the one
-// after it.
 void RedisLink::NextAddress(int64_t now_us) noexcept {
   transport_.Close();
-  if (!resolved_) return NextSeed(now_us);
-  first_address_ = address_ = (address_ + 1) % resolver_.count();
-  if (++addresses_tried_ >= resolver_.count()) return NextSeed(now_us);
-  Connect(resolver_.address(address_), now_us);
+  Proceed(search_.NextAddress(now_us), now_us);
 }
 
 void RedisLink::StepConnecting(int64_t now_us) noexcept {
   const int result = transport_.Connected();
   if (result == 0) return;
   if (result < 0) {
-    Explain("%s", transport_.problem());
+    search_.Explain("%s", transport_.problem());
     return NextAddress(now_us);
   }
-  if (resolved_) Remember(resolver_.address(address_));
+  search_.Remember();
   if (!reader_.Reset()) {
-    Explain("out of memory");
+    search_.Explain("out of memory");
     return Fail();
   }
   LogIn(now_us);
 }
 
 bool RedisLink::AddAuth() noexcept {
-  char line[512];
-  const char* password = url_.password;
-  if (*access_.password_file.path != '\0') {
-    if (!ReadFirstLine(access_.password_file.path, line, sizeof line)) {
-      Explain("the password file (\"%s\") cannot be read, or its first line is too long",
-              access_.password_file.setting);
-      return false;
-    }
-    password = line;
-  }
+  PasswordLine line;
+  const char* password = search_.ReadPassword(url_.password, &line);
+  if (password == nullptr) return false;
   if (*url_.user != '\0')
     own_.AddTexts("AUTH", url_.user, password);
   else if (*password != '\0')
@@ -243,11 +180,12 @@ void RedisLink::Send(const wire::Commands& commands, Stage stage) noexcept {
   FreeReplies();
   reader_.BeginExchange();
   stage_ = stage;
+  if (stage == Stage::kExchanging) search_.LimitAttempt(kNever);  // it has all the time that the exchange has
   sending_ = &commands;
   sent_ = 0;
   awaited_ = commands.count();
   if (commands.problem() != nullptr || !MakeRoom(awaited_)) {
-    Explain("%s", commands.problem() != nullptr ? commands.problem() : "out of memory");
+    search_.Explain("%s", commands.problem() != nullptr ? commands.problem() : "out of memory");
     Fail();
   }
 }
@@ -258,7 +196,7 @@ void RedisLink::Talk(int64_t now_us) noexcept {
   while (sent_ < sending_->size()) {
     const int64_t taken = transport_.Send(sending_->bytes() + sent_, sending_->size() - sent_);
     if (taken < 0) {
-      Explain("%s", transport_.problem());
+      search_.Explain("%s", transport_.problem());
       return stage_ == Stage::kExchanging ? Fail() : NextSeed(now_us);
     }
     if (taken == 0) break;
@@ -273,7 +211,7 @@ void RedisLink::Talk(int64_t now_us) noexcept {
     const int64_t size = transport_.Receive(bytes, sizeof bytes);
     if (size == 0) return;
     if (size < 0) {
-      Explain("%s", transport_.problem());
+      search_.Explain("%s", transport_.problem());
       // What was sent may have been carried out, so it is not sent again.
       return stage_ == Stage::kExchanging ? Fail() : NextSeed(now_us);
     }
@@ -285,7 +223,7 @@ void RedisLink::Talk(int64_t now_us) noexcept {
     }
     if (reader_.error() != nullptr) {
       is_garbled_ = true;
-      Explain("the server does not speak the Redis protocol: %s", reader_.error());
+      search_.Explain("the server does not speak the Redis protocol: %s", reader_.error());
       return Fail();
     }
     if (reply_count_ == awaited_) return HandleReplies(now_us);
@@ -317,10 +255,10 @@ void RedisLink::HandleSentinel(int64_t now_us) noexcept {
     }
   }
   if (IsError(reply))
-    Explain("Sentinel says: %.*s%s", static_cast<int>(ShownAfterAuth(reply->str)), reply->str,
-            ShownAfterAuth(reply->str) < kShown ? kRestHidden : "");
+    search_.Explain("Sentinel says: %.*s%s", static_cast<int>(ShownAfterAuth(reply->str)), reply->str,
+                    ShownAfterAuth(reply->str) < kShown ? kRestHidden : "");
   else
-    Explain("Sentinel knows no master \"%s\"", url_.master);
+    search_.Explain("Sentinel knows no master \"%s\"", url_.master);
   NextSeed(now_us);
 }
 
@@ -328,12 +266,13 @@ void RedisLink::HandleLogin(int64_t now_us) noexcept {
   for (int i = 0; i < reply_count_; ++i) {
     if (!IsError(replies_[i])) continue;
     const size_t size = i == 0 && has_auth_ ? ShownAfterAuth(replies_[i]->str) : kShown;
-    Explain("the login is refused: %.*s%s", static_cast<int>(size), replies_[i]->str, size < kShown ? kRestHidden : "");
+    search_.Explain("the login is refused: %.*s%s", static_cast<int>(size), replies_[i]->str,
+                    size < kShown ? kRestHidden : "");
     return Fail();
   }
   if (reader_.has_more()) {  // it would be taken for the exchange's reply
     is_garbled_ = true;
-    Explain("the server does not speak the Redis protocol: it sent a reply too many");
+    search_.Explain("the server does not speak the Redis protocol: it sent a reply too many");
     return Fail();
   }
   Send(commands_, Stage::kExchanging);
@@ -355,7 +294,7 @@ void RedisLink::HandleExchange(int64_t now_us) noexcept {
                                 "READONLY", "MOVED", "ASK "}) {
       if (!StartsWith(error, passing)) continue;
       const std::string_view words = wire::WithoutAddress(error);
-      Explain("the store says: %.*s", static_cast<int>(std::min(words.size(), kShown)), words.data());
+      search_.Explain("the store says: %.*s", static_cast<int>(std::min(words.size(), kShown)), words.data());
       return Fail();
     }
   }
@@ -374,12 +313,12 @@ void RedisLink::HandleExchange(int64_t now_us) noexcept {
 }
 
 void RedisLink::ExplainNoPassword() noexcept {
-  const char* file = access_.password_file.setting;
+  const char* file = search_.access().password_file.setting;
   if (*file == '\0')
-    Explain("the store requires a password: set one in \"%s\"", access_.url_setting);
+    search_.Explain("the store requires a password: set one in \"%s\"", search_.access().url_setting);
   else
-    Explain("the store requires a password: set one in \"%s\", or in the file that \"%s\" names", access_.url_setting,
-            file);
+    search_.Explain("the store requires a password: set one in \"%s\", or in the file that \"%s\" names",
+                    search_.access().url_setting, file);
 }
 
 // True if the server said to go elsewhere, and the exchange goes there.
@@ -389,7 +328,7 @@ bool RedisLink::Moved(const char* error, int64_t now_us) noexcept {
   if ((!moved && !ask && !replica) || moves_ >= kMaxMoves) return false;
   ++moves_;
   if (replica) {
-    Explain("the server is a replica: %.200s", error);
+    search_.Explain("the server is a replica: %.200s", error);
     has_moved_ = false;
     NextSeed(now_us);
     return true;
@@ -403,7 +342,7 @@ bool RedisLink::Moved(const char* error, int64_t now_us) noexcept {
     uint16_t port;
     if (space == nullptr || space[1] != ':' || !wire::ParsePort(space + 2, space + 2 + strcspn(space + 2, " "), &port))
       return false;
-    to = target_;
+    to = search_.target();
     to.port = port;
   }
   moved_ = to;
@@ -422,24 +361,19 @@ void RedisLink::NextSeed(int64_t now_us) noexcept {
     // Sentinel would say the same again until it has noticed.
     return url_.kind == RedisUrl::Kind::kSentinel ? Fail() : Seek(now_us);
   }
-  if (++seeds_tried_ >= SeedCount()) return Fail();
-  seed_ = (seed_ + 1) % SeedCount();
+  if (!search_.NextHost()) return Fail();
   Seek(now_us);
-}
-
-int RedisLink::SeedCount() const noexcept {
-  return url_.kind == RedisUrl::Kind::kUnix ? 1 : std::max(url_.endpoint_count, 1);
 }
 
 void RedisLink::Distrust() noexcept {
   Disconnect();
   has_moved_ = false;
-  seed_ = (seed_ + 1) % SeedCount();
+  search_.SkipHost();
 }
 
 void RedisLink::Fail() noexcept {
   // A server that has not answered any exchange may never do so: the next exchange begins with another.
-  if (!used_) seed_ = (seed_ + 1) % SeedCount();
+  if (!used_) search_.SkipHost();
   Disconnect();
   asking_ = false;
   has_moved_ = false;
@@ -447,35 +381,10 @@ void RedisLink::Fail() noexcept {
   state_ = State::kFailed;
 }
 
-void RedisLink::Explain(const char* format, ...) noexcept {
-  char what[360];
-  va_list arguments;
-  va_start(arguments, format);
-  vsnprintf(what, sizeof what, format, arguments);
-  va_end(arguments);
-  wire::MakePrintable(what);  // may contain text from a server
-  char with[128];
-  if (target_.port != 0)
-    snprintf(with, sizeof with, strchr(target_.host, ':') != nullptr ? "[%.100s]:%u: " : "%.100s:%u: ", target_.host,
-             static_cast<unsigned>(target_.port));
-  else
-    snprintf(with, sizeof with, "%.104s: ", target_.host);
-  wire::MakePrintable(with);
-  reason_at_ = strlen(with);
-  snprintf(problem_, sizeof problem_, "%s%s", with, what);
-}
-
 Wants RedisLink::wants(int64_t now_us) const noexcept {
   if (state_ != State::kBusy) return {};
-  Wants wants;
-  if (stage_ == Stage::kResolving)
-    wants = resolver_.wants(now_us);
-  else
-    wants = transport_.wants(sending_ != nullptr && stage_ != Stage::kConnecting && sent_ < sending_->size());
-  const int64_t until_us =
-      stage_ == Stage::kExchanging || attempt_until_us_ > until_us_ ? until_us_ : attempt_until_us_;
-  if (until_us < wants.wake_boot_us) wants.wake_boot_us = until_us;
-  return wants;
+  const bool has_to_send = sending_ != nullptr && stage_ != Stage::kConnecting && sent_ < sending_->size();
+  return search_.wants(now_us, stage_ == Stage::kResolving ? Wants() : transport_.wants(has_to_send));
 }
 
 void RedisLink::Close() noexcept {
@@ -488,7 +397,7 @@ void RedisLink::Close() noexcept {
 
 void RedisLink::Disconnect() noexcept {
   transport_.Close();
-  resolver_.Cancel();
+  search_.Cancel();
   reader_.Free();
   stage_ = Stage::kClosed;
   used_ = false;
@@ -506,24 +415,6 @@ void RedisLink::FreeReplies() noexcept {
   reply_count_ = 0;
   if (replies_ != few_replies_) free(replies_);
   replies_ = few_replies_;
-}
-
-void RedisLink::Remember(const Address& address) noexcept {
-  for (int i = 0; i < known_count_; ++i) {
-    if (known_[i].endpoint == target_) {
-      known_[i].address = address;
-      return;
-    }
-  }
-  known_[known_next_] = {target_, address};
-  known_next_ = (known_next_ + 1) % kMaxKnown;
-  if (known_count_ < kMaxKnown) ++known_count_;
-}
-
-const RedisLink::KnownAddress* RedisLink::Known(const wire::Endpoint& endpoint) const noexcept {
-  for (int i = 0; i < known_count_; ++i)
-    if (known_[i].endpoint == endpoint) return &known_[i];
-  return nullptr;
 }
 
 }  // namespace idgen::io

@@ -3,7 +3,7 @@
 // It never waits; time is passed in, on the boot-time clock.
 #pragma once
 
-#include "io/store_access.h"
+#include "io/server_search.h"
 #include "wire/redis_url.h"
 #include "wire/resp.h"
 
@@ -22,7 +22,7 @@ class RedisLink {
     bool reconnects = true;
   };
 
-  RedisLink(Transport& transport, Resolver& resolver) noexcept : transport_(transport), resolver_(resolver) {}
+  RedisLink(Transport& transport, Resolver& resolver) noexcept : transport_(transport), search_(resolver, known_) {}
   RedisLink(const RedisLink&) = delete;
   RedisLink& operator=(const RedisLink&) = delete;
 
@@ -56,25 +56,19 @@ class RedisLink {
 
   Wants wants(int64_t now_us) const noexcept;
   // The last failure, with host and port.
-  const char* problem() const noexcept { return problem_; }
+  const char* problem() const noexcept { return search_.problem(); }
   // The same without host and port, which not every user may see.
-  const char* reason() const noexcept { return problem_ + reason_at_; }
+  const char* reason() const noexcept { return search_.reason(); }
   void Close() noexcept;
 
  private:
   enum class Stage : uint8_t { kClosed, kResolving, kConnecting, kAskingSentinel, kLoggingIn, kExchanging, kReady };
-  struct KnownAddress {
-    wire::Endpoint endpoint;
-    Address address;
-  };
   static constexpr int kMaxKnown = 16;
   static constexpr int kMaxMoves = 5;  // of one exchange
 
   void Seek(int64_t now_us) noexcept;
-  void Approach(const wire::Endpoint& endpoint, int64_t now_us) noexcept;
-  void Connect(const Address& address, int64_t now_us) noexcept;
-  void ConnectKnown(int64_t now_us) noexcept;
-  void StepResolving(int64_t now_us) noexcept;
+  void Proceed(ServerSearch::Next next, int64_t now_us) noexcept;
+  void Connect(int64_t now_us) noexcept;
   void StepConnecting(int64_t now_us) noexcept;
   void Talk(int64_t now_us) noexcept;
   void HandleReplies(int64_t now_us) noexcept;
@@ -87,20 +81,16 @@ class RedisLink {
   void Send(const wire::Commands& commands, Stage stage) noexcept;
   void NextAddress(int64_t now_us) noexcept;
   void NextSeed(int64_t now_us) noexcept;
-  int SeedCount() const noexcept;
   void Fail() noexcept;
   void ExplainNoPassword() noexcept;
-  void Explain(const char* format, ...) noexcept __attribute__((format(printf, 2, 3)));
   void Disconnect() noexcept;
   bool MakeRoom(int replies) noexcept;
   void FreeReplies() noexcept;
-  void Remember(const Address& address) noexcept;
-  const KnownAddress* Known(const wire::Endpoint& endpoint) const noexcept;
 
   Transport& transport_;
-  Resolver& resolver_;
-  StoreAccess access_;
-  wire::RedisUrl url_;  // of access_
+  ServerSearch::KnownAddress known_[kMaxKnown];
+  ServerSearch search_;
+  wire::RedisUrl url_;
   State state_ = State::kIdle;
   Stage stage_ = Stage::kClosed;
 
@@ -115,18 +105,11 @@ class RedisLink {
   int reply_count_ = 0;
   int awaited_ = 0;
 
-  wire::Endpoint target_;  // the server at the other end
   bool at_sentinel_ = false;
   bool has_moved_ = false;  // `moved_` says who has the key, by MOVED or Sentinel
   wire::Endpoint moved_;
   bool asking_ = false;  // ASK: for one exchange only
   int moves_ = 0;
-  int seed_ = 0;
-  int seeds_tried_ = 0;
-  int address_ = 0;        // of those that the resolver found
-  int first_address_ = 0;  // with which the next attempt begins
-  int addresses_tried_ = 0;
-  bool resolved_ = false;
   bool has_auth_ = false;  // the log-in begins with AUTH
   bool used_ = false;      // the connection has carried an exchange
   bool was_first_ = false;
@@ -134,15 +117,6 @@ class RedisLink {
   bool may_have_run_ = false;
   bool is_garbled_ = false;
   uint64_t connections_ = 0;
-  int64_t attempt_until_us_ = 0;
-  int64_t begun_us_ = 0;
-  int64_t until_us_ = 0;
-
-  KnownAddress known_[kMaxKnown];
-  int known_count_ = 0;
-  int known_next_ = 0;
-  char problem_[512] = {};
-  size_t reason_at_ = 0;
 };
 
 }  // namespace idgen::io
