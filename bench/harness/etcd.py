@@ -1,8 +1,10 @@
-"""Sequences in exact mode in etcd, beside puts over gRPC, the protocol of etcd's own clients, to the same etcd.
+"""Sequences in exact mode in etcd, beside requests over gRPC, the protocol of etcd's own clients, to the same etcd.
 
-Each value is a put that etcd makes durable. The question is how close a statement in one session comes to a client that
-does nothing else, so the elapsed times of one statement and of as many puts over one connection alternate. Debian has
-no package of etcd's benchmark tool, so the client is Python's gRPC with a request that is encoded beforehand.
+Each value is a write that etcd makes durable. The question is how close a statement in one session comes to a client
+that does nothing else, so the elapsed times of one statement and of as many requests over one connection alternate:
+transactions that compare a key and put it, which is how a client of etcd counts, and plain puts, the least that makes
+anything durable. Debian has no package of etcd's benchmark tool, so the client is Python's gRPC with requests that are
+encoded beforehand.
 """
 
 import socket
@@ -16,7 +18,8 @@ from harness.server import Session, WORK
 
 TITLE = "Sequences in etcd, one session"
 RATE = "Values per second"
-PEER = "put over gRPC"
+PEER = "compare and put over gRPC"
+PUT = "put over gRPC"
 OURS = "idgen_sequence_next()"
 SINGLY = "one at a time"
 KEYS = 1000
@@ -33,7 +36,8 @@ def run(plan, results):
         measurements = {name: one for name, one in enumerate([
             (SINGLY, OURS, lambda: 1000 * singly / session.time_ms(
                 f"SELECT count(idgen_sequence_next('k')) FROM generate_series(1, {singly})")),
-            (SINGLY, PEER, lambda: etcd.puts_per_second(singly)),
+            (SINGLY, PEER, lambda: etcd.per_second(singly, "Txn", _COMPARE_AND_PUT)),
+            (SINGLY, PUT, lambda: etcd.per_second(singly, "Put", _PUT)),
             (TOGETHER, OURS, lambda: 1000 * KEYS * calls / session.time_ms(
                 f"SELECT count(*) FROM generate_series(1, {calls}), LATERAL idgen_sequence_next_keys("
                 f"array(SELECT 'k' || k FROM generate_series(1, {KEYS}) k))")),
@@ -50,6 +54,20 @@ def _use(session, url):
     session.query("SELECT pg_reload_conf()")
     while session.value("SHOW idgen.sequence_store") != url:
         time.sleep(0.02)
+
+
+def _field(number, value):
+    """A field of a protobuf message: a text, bytes or a message of less than 128 bytes, or a number below 128."""
+    if isinstance(value, int):
+        return bytes([number << 3, value])
+    return bytes([number << 3 | 2, len(value)]) + value
+
+
+_KEY, _VALUE = b"bench:{1:k}", b"0+1v"
+_PUT = _field(1, _KEY) + _field(2, _VALUE)
+# Compare: result GREATER, target MOD, key, mod_revision 0: the key exists.
+_COMPARE = _field(1, 1) + _field(2, 2) + _field(3, _KEY) + _field(6, 0)
+_COMPARE_AND_PUT = _field(1, _COMPARE) + _field(2, _field(2, _PUT))
 
 
 class _Etcd:
@@ -69,14 +87,14 @@ class _Etcd:
             time.sleep(0.1)
         import grpc
         self._channel = grpc.insecure_channel(f"127.0.0.1:{self.port}")
-        self._put = self._channel.unary_unary("/etcdserverpb.KV/Put")
+        self.per_second(1, "Put", _PUT)  # so that the transactions find the key
 
-    def puts_per_second(self, count):
-        key, value = b"bench:{1:k}", b"0+1v"
-        request = b"\x0a" + bytes([len(key)]) + key + b"\x12" + bytes([len(value)]) + value  # PutRequest: key, value
+    def per_second(self, count, method, request):
+        """Requests per second of one connection."""
+        call = self._channel.unary_unary(f"/etcdserverpb.KV/{method}")
         begin = time.monotonic()
         for _ in range(count):
-            self._put(request)
+            call(request)
         return count / (time.monotonic() - begin)
 
     def close(self):

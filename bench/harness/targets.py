@@ -94,7 +94,7 @@ def targets(results):
                      over(values(sequence.OURS), values(sequence.PEER))))
     def in_etcd(name):
         return results.median("etcd", etcd.RATE, name, etcd.SINGLY)
-    rows.append((f"sequences in etcd, {etcd.SINGLY}, × puts over gRPC", 0.8, False,
+    rows.append((f"sequences in etcd, {etcd.SINGLY}, × transactions over gRPC", 0.8, False,
                  over(in_etcd(etcd.OURS), in_etcd(etcd.PEER))))
     for clients in latency.CLIENTS:
         case = latency.case_of(clients)

@@ -192,6 +192,14 @@ TEST_F(EtcdLinks, AConnectionIsKept) {
   EXPECT_EQ(link_.connection(), connection);
 }
 
+TEST_F(EtcdLinks, ARequestOverAKeptConnectionIsOnePacket) {
+  ConfigureFor(1);
+  ASSERT_EQ(Call(false), State::kDone);
+  const unsigned before = servers_[0].packets();
+  for (int i = 0; i < 10; ++i) ASSERT_EQ(Call(false), State::kDone);
+  EXPECT_EQ(servers_[0].packets() - before, 10u);
+}
+
 TEST_F(EtcdLinks, CallsGoOutSideBySide) {
   ConfigureFor(1);
   // No reply before all four requests are there.

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -49,6 +50,18 @@ class FakeHttp {
 
   int port() const { return port_; }
   int open() const { return static_cast<int>(connections_.size()); }
+
+  // Packets with data that have come over the connections that are open.
+  unsigned packets() const {
+    unsigned sum = 0;
+    for (const Connection& connection : connections_) {
+      tcp_info info = {};
+      socklen_t size = sizeof info;
+      getsockopt(connection.fd, IPPROTO_TCP, TCP_INFO, &info, &size);
+      sum += info.tcpi_data_segs_in;
+    }
+    return sum;
+  }
 
   // A reply waits for requests that have not come, or a request for the rest of itself.
   bool is_withholding() const {

@@ -91,6 +91,7 @@ class HttpClient {
     bool is_watched = false;
     bool read = false;
     bool write = false;
+    bool is_corked = false;
   };
 
   bool MakeEasy(Request* request) noexcept;
@@ -100,6 +101,8 @@ class HttpClient {
   int OpenSocket(int family, int type, int protocol, void* address) noexcept;
   void CloseSocket(int fd) noexcept;
   void PollSockets() noexcept;
+  void Cork() noexcept;
+  void Uncork() noexcept;
   void CollectFinished() noexcept;
   void Finish(Request* request, int code) noexcept;
   void Explain(const Request& request, int code) noexcept;
