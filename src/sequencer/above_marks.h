@@ -31,7 +31,7 @@ struct MarkCall {
 
 template <MarkHost Host>
 bool UsesMarks(Host& host, const Definition& definition) {
-  return host.has_marks() && host.may_forget() && HasMarks(definition);
+  return host.has_marks() && HasMarks(definition);
 }
 
 // The writer at the other end of the connection that it is asked over, which `call->latest_over` is then; 0 if the
@@ -206,10 +206,18 @@ uint64_t AskAboveMarks(Host& host, Operation operation, const StoreKey* keys, An
 
 // A set or a drop, and what is known of the key afterwards. (leaves)
 template <MarkHost Host>
-Answer AskForChange(Host& host, const Operation& operation, const StoreKey& key, int64_t until_us) {
+Answer AskForChange(Host& host, Operation operation, const StoreKey& key, int64_t until_us) {
   using Kind = Operation::Kind;
   Answer answer;
   MarkCall call = {.until_us = until_us};
+  // A store that forgets makes its generations of its own clock. The others are told what they have to be later than:
+  // they may have taken the place of a store where the key was set before.
+  if (UsesMarks(host, operation.definition) && !host.may_forget()) {
+    Known known;
+    known.hash = host.HashOf(key);
+    FindMarks(host, &key, &known, 1);
+    operation.mark.generation = std::max(operation.mark.generation, known.mark.generation);
+  }
   call.answered_over = call.latest_over = host.AskStore(operation, &key, &answer, 1, until_us);
   if (!UsesMarks(host, operation.definition)) return answer;
   const bool was_set = (operation.kind == Kind::kSet || operation.kind == Kind::kSetIfNone) && answer.had;
@@ -224,7 +232,7 @@ Answer AskForChange(Host& host, const Operation& operation, const StoreKey& key,
 // (leaves)
 template <MarkHost Host>
 void LowerMark(Host& host, const Operation& operation, const StoreKey& key, int64_t until_us) {
-  if (!host.has_marks() || !host.may_forget()) return;
+  if (!host.has_marks()) return;
   const Mark noted = {.generation = operation.mark.generation, .value = operation.value};
   const int64_t value = operation.value - operation.count * operation.definition.step;
   const KeyHash hash = host.HashOf(key);

@@ -25,7 +25,9 @@ struct Operation {
   int64_t value = 0;  // of kRaise: the store gives rejected values again if this one is its latest; kNoValue: none
   bool with_generation = false;  // of kNext: the answer has the generation, too, as that of kSegment does
   int64_t number = 0;            // of kReturn: of the segment that the values belong to
-  Mark mark = {};                // of kReturn the generation alone: of the values
+  // Of kRaise. Of kReturn the generation alone: of the values. Of kSet, kSetIfNone and kDrop the generation alone: the
+  // new one is later, in a store that has no clock.
+  Mark mark = {};
   uint64_t only_over = 0;        // of kRaise: is carried out over this connection, or not at all; 0: over any
 };
 

@@ -75,7 +75,8 @@ concept MarkHost = requires(Host& host, const Operation& operation, const StoreK
   { host.AskStore(operation, &key, answers, count, until_us) } -> std::same_as<uint64_t>;
 
   { host.has_marks() } -> std::same_as<bool>;
-  // Whether the store may lose what it has acknowledged. If not, it is asked without marks.
+  // Whether the store may lose what it has acknowledged. If not, marks matter only after another store has taken its
+  // place, so that AwaitMark() may let transactions commit before they are on disk.
   { host.may_forget() } -> std::same_as<bool>;
   { host.HashOf(key) } -> std::same_as<KeyHash>;
   // (leaves) Who asks: the owner of new marks.
@@ -86,7 +87,7 @@ concept MarkHost = requires(Host& host, const Operation& operation, const StoreK
   // The same around a change that a crash must not leave half done.
   { host.BeginMarkChange() } -> std::same_as<Marks>;
   host.EndMarkChange();
-  // The transaction does not commit before this write is on disk.
+  // The transaction does not commit before this write is on disk, or in the file if the store does not forget.
   host.AwaitMark(number);
   // (leaves) The store gave a value below a mark, or a doubtful one.
   host.LogLoss(key, *known, loss, until_us);

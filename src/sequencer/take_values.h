@@ -111,8 +111,8 @@ void PutSegment(Host& host, Slot& slot, const Answer& answer, uint64_t changes, 
 
 // Fetches one segment for a slot of which this process is the fetcher, until it returns; if it leaves, Abandon() ends
 // the fetch. `need`: how many values it has at least, if there are so many. `ahead`: nobody waits for it, so its mark
-// is synced before it is put; otherwise every transaction that uses it waits for that when it commits. The answer is
-// kOk also if the key was set or dropped meanwhile, and nothing was put. (leaves)
+// is synced before it is put; otherwise, and if the store does not forget, every transaction that uses it waits for the
+// mark when it commits. The answer is kOk also if the key was set or dropped meanwhile, and nothing was put. (leaves)
 template <SlotHost Host>
 Answer FetchSegment(Host& host, Slot& slot, int64_t need, bool ahead, int64_t until_us) {
   const int64_t now_us = host.NowUs();
@@ -139,7 +139,7 @@ Answer FetchSegment(Host& host, Slot& slot, int64_t need, bool ahead, int64_t un
     host.CheckCancel();
   }
   if (answer.outcome == Answer::Outcome::kOk) host.OnFetched(slot, answer);
-  if (ahead) SyncMarks(host, mark, until_us);
+  if (ahead && host.may_forget()) SyncMarks(host, mark, until_us);
   PutSegment(host, slot, answer, changes, size, now_us, mark);
   return answer;
 }

@@ -91,14 +91,33 @@ TEST(AboveMarks, AValueAboveTheMarkIsAcceptedAndNoted) {
   EXPECT_EQ(marked.noted().generation, 7);
 }
 
-TEST(AboveMarks, AStoreThatForgetsNothingIsAskedWithoutMarks) {
-  Marked marked({{50, 7}});
+TEST(AboveMarks, AStoreThatForgetsNothingIsRaisedAboveWhatAnotherStoreGave) {
+  Marked marked({{1, 0}, {101, 7}, {102, 7}});
   marked.host.store_forgets = false;
-  EXPECT_EQ(marked.Take(), 50);
-  ASSERT_EQ(marked.host.asked.size(), 1u);
-  EXPECT_FALSE(marked.host.asked[0].with_generation);
-  EXPECT_EQ(marked.noted().value, 100);
-  EXPECT_EQ(marked.host.awaited, 0u);
+  EXPECT_EQ(marked.Take(), 101);
+  ASSERT_EQ(marked.asked().size(), 2u);
+  EXPECT_EQ(marked.asked()[1].kind, Kind::kRaise);
+  EXPECT_EQ(marked.asked()[1].mark.value, 100);
+  EXPECT_EQ(marked.asked()[1].mark.generation, 7);
+  EXPECT_EQ(marked.Take(), 102);
+  EXPECT_EQ(marked.asked().size(), 3u) << "it is raised once";
+  EXPECT_EQ(marked.noted().value, 102) << "for the store that takes its place";
+}
+
+TEST(AboveMarks, AStoreThatMakesNoTimesIsToldWhatTheGenerationOfASetMustBeLaterThan) {
+  Marked marked({});
+  marked.host.answer = [&](const Operation& operation, const StoreKey&) { return marked.host.Count(operation); };
+  const Operation set = {.kind = Kind::kSet, .definition = {}, .value = 5, .mark = {.generation = 3}};
+  for (const bool forgets : {false, true}) {
+    marked.host.store_forgets = forgets;
+    AskForChange(marked.host, set, marked.key.key, INT64_MAX);
+    EXPECT_EQ(marked.asked().back().mark.generation, forgets ? 3 : 7);
+  }
+  marked.host.store_forgets = false;
+  Operation later = set;
+  later.mark.generation = 90;
+  AskForChange(marked.host, later, marked.key.key, INT64_MAX);
+  EXPECT_EQ(marked.asked().back().mark.generation, 90);
 }
 
 TEST(AboveMarks, AStoreThatHasLostValuesIsRaised) {

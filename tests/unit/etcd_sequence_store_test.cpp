@@ -278,6 +278,32 @@ TEST_F(EtcdSequenceStoreTest, SetsWhateverOthersTake) {
   EXPECT_TRUE(ValueOf("k").ends_with("v 2")) << ValueOf("k");
 }
 
+TEST_F(EtcdSequenceStoreTest, ASetMakesALaterGenerationThanItIsTold) {
+  session.Next();
+  ASSERT_EQ(session.Ask({.kind = Kind::kSet, .definition = {}, .value = 50, .mark = {.generation = 1700}}),
+            State::kDone);
+  EXPECT_EQ(session.answers[0].generation, 1701);
+  EXPECT_EQ(ValueOf("k"), "50 1701");
+  ASSERT_EQ(other.Ask({.kind = Kind::kDrop, .definition = {}, .mark = {.generation = 900}}), State::kDone);
+  EXPECT_EQ(ValueOf("k"), "- 1702");
+}
+
+TEST_F(EtcdSequenceStoreTest, TheWriterIsTheClusterThatSentTheLatestReply) {
+  const Operation writer = {.kind = Kind::kWriter, .definition = {}};
+  ASSERT_EQ(session.Ask(writer), State::kDone);
+  EXPECT_EQ(session.answers[0].writer, etcd.cluster_id);
+  EXPECT_EQ(session.link.exchanges, 1u);
+  const uint64_t connection = session.store.connection();
+  ASSERT_EQ(session.Ask(writer), State::kDone);
+  EXPECT_EQ(session.answers[0].writer, etcd.cluster_id);
+  EXPECT_EQ(session.link.exchanges, 0u) << "every reply names it";
+  EXPECT_EQ(session.store.connection(), connection);
+  etcd.cluster_id = 77;
+  session.Next();
+  ASSERT_EQ(session.Ask(writer), State::kDone);
+  EXPECT_EQ(session.answers[0].writer, 77u);
+}
+
 TEST_F(EtcdSequenceStoreTest, OtherProgramsMaySetOrDeleteAKey) {
   session.Next();
   Put("k", "100");

@@ -13,6 +13,7 @@ namespace idgen::pg {
 static_assert(sequencer::SlotHost<Host>);
 
 uint64 Host::awaited_mark = 0;
+uint64 Host::awaited_in_file = 0;
 sequencer::Session Host::session_;
 
 namespace {
@@ -39,12 +40,15 @@ pg_noinline void SyncUpTo(uint64 write, bool may_sync_later) {
 }
 
 void AtTransactionEnd(XactEvent event, void*) {
-  if (Host::awaited_mark == 0) return;
-  const uint64 write = Host::awaited_mark;
+  const uint64 write = Host::awaited_mark, write_in_file = Host::awaited_in_file;
+  if (write == 0 && write_in_file == 0) return;
   if (event == XACT_EVENT_PRE_COMMIT || event == XACT_EVENT_PARALLEL_PRE_COMMIT || event == XACT_EVENT_PRE_PREPARE) {
     AbandonSequenceCallAtExit();
     PG_TRY();
-    { SyncUpTo(write, synchronous_commit == SYNCHRONOUS_COMMIT_OFF); }
+    {
+      SyncUpTo(write, synchronous_commit == SYNCHRONOUS_COMMIT_OFF);
+      SyncUpTo(write_in_file, true);
+    }
     PG_CATCH();
     {
       AbandonSequenceCall();
@@ -52,7 +56,7 @@ void AtTransactionEnd(XactEvent event, void*) {
     }
     PG_END_TRY();
   }
-  Host::awaited_mark = 0;
+  Host::awaited_mark = Host::awaited_in_file = 0;
 }
 
 }  // namespace
@@ -66,6 +70,13 @@ uint64 Host::AskStore(const sequencer::Operation& operation, const StoreKey* key
 }
 
 bool Host::may_forget() const noexcept { return !HasSequenceStore() || UrlOfSequences().kind().forgets; }
+
+// A store that does not forget gives values above its own without any mark. So a commit does not wait for the disk; the
+// record is synced soon after.
+void Host::AwaitMark(uint64 write) noexcept {
+  uint64& awaited = may_forget() ? awaited_mark : awaited_in_file;
+  awaited = Max(awaited, write);
+}
 
 uint64 Host::store() const noexcept { return StoreIdentity(); }
 

@@ -45,7 +45,7 @@ class Host {
   void UnlockMarks() { pg::UnlockMarks(); }
   sequencer::Marks BeginMarkChange() { return pg::BeginMarkChange(); }
   void EndMarkChange() { pg::EndMarkChange(); }
-  void AwaitMark(uint64 write) noexcept { awaited_mark = Max(awaited_mark, write); }
+  void AwaitMark(uint64 write) noexcept;
   void LogLoss(const sequencer::StoreKey& key, const sequencer::Known& known, sequencer::Loss loss, int64 value);
   void PauseBeforeRaise(const sequencer::StoreKey& key, int64 value, int times, int64 until_us);
 
@@ -82,8 +82,9 @@ class Host {
   void OnPut(const sequencer::Slot&) {}
   void OnClosed(const sequencer::Slot&, const sequencer::ReturnedRemainder&) {}
 
-  // The write of marks that the transaction waits for; 0: none.
+  // The writes of marks that have to be on disk, or in the file, before the transaction commits; 0: none.
   static uint64 awaited_mark;
+  static uint64 awaited_in_file;
 
  private:
   static sequencer::Session session_;

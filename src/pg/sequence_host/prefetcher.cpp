@@ -171,10 +171,8 @@ bool RequestMarkSync() {
   StartPrefetcher();
   AcquireLock(prefetcher->lock, LW_SHARED);
   const bool is_there = prefetcher->latch != nullptr;
-  if (is_there) {
-    prefetcher->wants_sync.store(1);
-    SetLatch(prefetcher->latch);
-  }
+  // Whoever has set it has woken the prefetcher, which resets it before it syncs.
+  if (is_there && prefetcher->wants_sync.exchange(1) == 0) SetLatch(prefetcher->latch);
   LWLockRelease(prefetcher->lock);
   return is_there;
 }

@@ -2,6 +2,7 @@
 // in a frame with a PG_TRY.
 #include "pg/sequence_host/values.h"
 
+#include "io/clock.h"
 #include "pg/sequences/sequence_store.h"
 
 #include <cstring>
@@ -33,8 +34,10 @@ pg_noinline Answer Take(const Sequencer& sequencer, const StoreKey& key, int64 c
   return sequencer::TakeValues(host, name, count, io::BootUs() + StoreTimeoutUs(), &taken->values);
 }
 
-pg_noinline Answer Change(const Operation& operation, const StoreKey& key) {
+pg_noinline Answer Change(Operation operation, const StoreKey& key) {
   Host host;
+  // A later generation than those of another server, which may have set the key in a store that this one replaced.
+  operation.mark.generation = io::WallUs() / core::kUsPerMs;
   return sequencer::ChangeKey(host, operation, key, HashOfName(key), io::BootUs() + StoreTimeoutUs());
 }
 

@@ -44,6 +44,10 @@ void Next(const Operation& operation, bool cycle, SequenceState* state, Answer* 
   Give(GrantAround(definition, count, before, given, last, &answer->grant), last, state, answer);
 }
 
+int64_t NewGeneration(const Operation& operation, const SequenceState& state) noexcept {
+  return std::max(operation.mark.generation, state.generation) + 1;
+}
+
 void Raise(const Operation& operation, SequenceState* state, Answer* answer) noexcept {
   if (state->generation <= operation.mark.generation) {
     if (!state->has_value || state->last == operation.value || state->last <= operation.mark.value) {
@@ -75,12 +79,13 @@ void Apply(const Operation& operation, SequenceState* state, Answer* answer) noe
     case Kind::kSet:
     case Kind::kSetIfNone:
       answer->had = operation.kind == Kind::kSet || !state->has_value;
-      if (answer->had) *state = {.has_value = true, .last = operation.value, .generation = state->generation + 1};
+      if (answer->had)
+        *state = {.has_value = true, .last = operation.value, .generation = NewGeneration(operation, *state)};
       answer->generation = state->generation;
       break;
     case Kind::kDrop:
       answer->had = state->has_value;
-      *state = {.has_value = false, .last = 0, .generation = state->generation + 1};
+      *state = {.has_value = false, .last = 0, .generation = NewGeneration(operation, *state)};
       answer->generation = state->generation;
       break;
     case Kind::kPeek:

@@ -38,6 +38,7 @@ void EtcdSequenceStore::Configure(const io::StoreAccess& access) noexcept {
   link_.Configure(access);
   next_fan_ = kMaxFan;
   call_bytes_ = kMaxCallBytes;
+  cluster_ = 0;
   for (Remembered& remembered : remembered_) remembered.used = 0;
 }
 
@@ -60,6 +61,15 @@ void EtcdSequenceStore::Begin(const Operation& operation, const StoreKey* keys, 
   // The link chooses its connections, so a raise that is bound to one is left to the caller.
   is_over_ = operation_.only_over != 0;
   if (is_over_) return;
+  // Every reply names the cluster.
+  if (operation_.kind == Kind::kWriter && cluster_ != 0) {
+    for (int i = 0; i < count_; ++i) {
+      answers_[i].outcome = Outcome::kOk;
+      answers_[i].writer = cluster_;
+    }
+    is_over_ = true;
+    return;
+  }
   const std::string_view prefix = link_.key_prefix();
   prefix_bytes_ = prefix.size();
   if (prefix_bytes_ > kMaxPrefix) {
@@ -416,6 +426,7 @@ bool EtcdSequenceStore::AddProlongations() noexcept {
 // --- what the replies mean
 
 void EtcdSequenceStore::HandleReplies() noexcept {
+  if (const uint64_t cluster = link_.reply(0).cluster_id(); cluster != 0) cluster_ = cluster;
   if (phase_ == Phase::kProlonging) return;
   if (phase_ == Phase::kGranting) return HandleGrant();
   for (int call = 0; call < calls_; ++call)
@@ -487,7 +498,7 @@ bool EtcdSequenceStore::HandleLeaf(Group& group, const EtcdOp& op, const EtcdRep
   if (group.attempt == Attempt::kRead) {
     See(group, op);
     if (operation_.kind == Kind::kPeek) SettlePeek(group);
-    if (operation_.kind == Kind::kWriter) SettleWriter(group, reply.cluster_id());
+    if (operation_.kind == Kind::kWriter) SettleWriter(group);
     return true;
   }
   if (group.attempt == Attempt::kTouch) {
@@ -580,9 +591,9 @@ void EtcdSequenceStore::SettlePeek(Group& group) noexcept {
   for (int i = 0; i < AnswerCount(group); ++i) AnswerOf(group, i).had = true;
 }
 
-void EtcdSequenceStore::SettleWriter(Group& group, uint64_t cluster) noexcept {
+void EtcdSequenceStore::SettleWriter(Group& group) noexcept {
   SettleAll(group, Outcome::kOk, nullptr);
-  for (int i = 0; i < AnswerCount(group); ++i) AnswerOf(group, i).writer = std::max(cluster, uint64_t{1});
+  for (int i = 0; i < AnswerCount(group); ++i) AnswerOf(group, i).writer = cluster_;
 }
 
 // The put was carried out at this version. If somebody has deleted the key and written the same text since it was seen,

@@ -93,7 +93,7 @@ class EtcdSequenceStore : public SequenceStore {
   void SeeTouched(Group& group, const wire::EtcdOp& op, int64_t revision) noexcept;
   void See(Group& group, const wire::EtcdOp& range) noexcept;
   void SettlePeek(Group& group) noexcept;
-  void SettleWriter(Group& group, uint64_t cluster) noexcept;
+  void SettleWriter(Group& group) noexcept;
   void SettleCounted(Group& group, int64_t version) noexcept;
   void SettleByRule(Group& group, int64_t revision) noexcept;
   void SettleTakeBack(Group& group, bool had) noexcept;
@@ -139,6 +139,7 @@ class EtcdSequenceStore : public SequenceStore {
   bool unsure_ = false;
   bool came_from_one_ = true;
   uint64_t first_connection_ = 0;
+  uint64_t cluster_ = 0;  // that sent the latest reply; 0: none has come yet
   const char* problem_ = nullptr;
 
   size_t prefix_bytes_ = 0;
