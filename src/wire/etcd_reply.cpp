@@ -49,9 +49,11 @@ void EtcdReply::Free() noexcept {
 
 namespace {
 
-// jansson calls itself for every level, and so does whatever reads its tree.
-bool IsShallow(std::string_view text) noexcept {
+// jansson calls itself for every level, as does whatever reads its tree, and it takes up to 260 bytes for an object of
+// two. So both are limited before it sees the text.
+bool IsWithinLimits(std::string_view text) noexcept {
   int depth = 0;
+  size_t containers = 0, values = 1;
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -63,10 +65,14 @@ bool IsShallow(std::string_view text) noexcept {
     } else if (c == '"') {
       in_string = true;
     } else if (c == '{' || c == '[') {
-      if (++depth > EtcdReply::kMaxJsonDepth) return false;
+      if (++depth > EtcdReply::kMaxJsonDepth || ++containers > EtcdReply::kMaxJsonContainers) return false;
+      ++values;
     } else if (c == '}' || c == ']') {
       --depth;
+    } else if (c == ',') {
+      ++values;
     }
+    if (values > EtcdReply::kMaxJsonValues) return false;
   }
   return true;
 }
@@ -293,7 +299,7 @@ class EtcdReader {
 
 bool EtcdReply::Parse(int http_status, std::string_view body) noexcept {
   Free();
-  if (!IsShallow(body)) return false;
+  if (!IsWithinLimits(body)) return false;
   json_t* root = json_loadb(body.data(), body.size(), JSON_REJECT_DUPLICATES, nullptr);
   if (root == nullptr) return false;
   const bool valid = EtcdReader(this, body.size()).Read(http_status, root);

@@ -62,8 +62,12 @@ enum EtcdCode : int {
 // One reply. Memory is the C library's; Free it, there is no destructor.
 class EtcdReply {
  public:
-  // Limits what a server that is not an etcd can make the parser do. A transaction within a transaction adds 4 levels.
+  // Limits what a server that is not an etcd can make the parser do: the depth its stack, the numbers its memory, to
+  // about 64 MiB. A transaction within a transaction adds 4 levels. A record is 1 object with 6 values, and at least 85
+  // bytes long; an operation of a transaction that reads a record adds up to 9 objects and arrays.
   static constexpr int kMaxJsonDepth = 320;
+  static constexpr size_t kMaxJsonContainers = 100'000;  // objects and arrays
+  static constexpr size_t kMaxJsonValues = 250'000;
 
   // False: this is not a reply of etcd, or there is no memory for it. The reply has then nothing.
   bool Parse(int http_status, std::string_view body) noexcept;

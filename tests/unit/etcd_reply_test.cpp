@@ -4,9 +4,14 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string>
+
+#include <jansson.h>
 
 namespace idgen::wire {
 namespace {
@@ -211,6 +216,89 @@ TEST_F(EtcdReplies, DeepNestingIsNotOfEtcd) {
   for (int i = 1; i < 64; ++i) op = op.op(0);
   EXPECT_TRUE(op.succeeded());
   EXPECT_TRUE(ParseFields("\"ignored\":\"" + std::string(1000, '[') + "\\\"[\"")) << "within a string is no nesting";
+}
+
+// What jansson holds, and the most that it held.
+size_t json_bytes = 0, json_peak_bytes = 0;
+
+constexpr size_t kSizeBytes = alignof(max_align_t);
+
+void* CountedMalloc(size_t size) {
+  auto* memory = static_cast<char*>(malloc(kSizeBytes + size));
+  memcpy(memory, &size, sizeof size);
+  // The C library adds 8 bytes to each block, and has none below 32.
+  json_bytes += std::max(size + 8, size_t{32});
+  json_peak_bytes = std::max(json_peak_bytes, json_bytes);
+  return memory + kSizeBytes;
+}
+
+void CountedFree(void* memory) {
+  if (memory == nullptr) return;
+  char* whole = static_cast<char*>(memory) - kSizeBytes;
+  size_t size;
+  memcpy(&size, whole, sizeof size);
+  json_bytes -= std::max(size + 8, size_t{32});
+  free(whole);
+}
+
+TEST_F(EtcdReplies, NoReplyCostsMuchMemory) {
+  constexpr size_t kBodyBytes = 4 * 1024 * 1024;  // the largest that the link takes
+  const auto repeated = [](const std::string& item, size_t most = SIZE_MAX) {
+    std::string items;
+    for (size_t i = 0; i < most && items.size() + item.size() + 200 < kBodyBytes; ++i)
+      items += (items.empty() ? "" : ",") + item;
+    return items;
+  };
+  const auto named = [](const std::string& value, size_t most = SIZE_MAX) {
+    std::string items;
+    for (size_t i = 0; i < most && items.size() + value.size() + 200 < kBodyBytes; ++i)
+      items += ",\"" + std::to_string(i) + "\":" + value;
+    return items;
+  };
+  // Just below the limits, too.
+  constexpr size_t kContainers = EtcdReply::kMaxJsonContainers - 10, kValues = EtcdReply::kMaxJsonValues - 10;
+  const std::string bodies[] = {
+      "[" + repeated("{}") + "]",
+      "{" + kHeader + R"(,"kvs":[)" + repeated("{}") + "]}",
+      "{" + kHeader + R"(,"kvs":[)" + repeated(R"({"key":""})") + "]}",
+      "{" + kHeader + R"(,"responses":[)" + repeated("[]") + "]}",
+      "{" + kHeader + R"(,"responses":[)" + repeated("0") + "]}",
+      "{" + kHeader + R"(,"responses":[)" + repeated(R"("")") + "]}",
+      "{" + kHeader + named("{}") + "}",
+      "{" + kHeader + R"(,"kvs":[)" + repeated(R"({"key":""})", kContainers) + "]}",
+      "{" + kHeader + named(R"({"key":""})", kContainers) + "}",
+      "{" + kHeader + named(R"("")", kValues) + "}",
+  };
+  json_set_alloc_funcs(CountedMalloc, CountedFree);
+  for (const std::string& body : bodies) {
+    json_bytes = json_peak_bytes = 0;
+    Parse(body);
+    EXPECT_EQ(json_bytes, 0u);
+    EXPECT_LT(json_peak_bytes, size_t{64} * 1024 * 1024) << body.substr(0, 200);
+  }
+  json_set_alloc_funcs(malloc, free);
+}
+
+TEST_F(EtcdReplies, TheLargestListsAndTransactionsAreReplies) {
+  // 9,000 worker ids with a record each for the holder and the ceiling.
+  const auto record = [](size_t key_bytes, size_t value_bytes) {
+    return R"({"key":")" + std::string(key_bytes, 'A') +
+           R"(","create_revision":"1234567","mod_revision":"1234567","version":"12","value":")" +
+           std::string(value_bytes, 'A') + R"(","lease":"7587862094657219345"})";
+  };
+  std::string list;
+  for (int i = 0; i < 18'000; ++i) list += (list.empty() ? "" : ",") + record(48, i % 2 == 0 ? 64 : 24);
+  ASSERT_TRUE(ParseFields(R"("kvs":[)" + list + "]"));
+  EXPECT_EQ(reply_.kv_count(), 18'000);
+  // 4,000 keys of sequences, each of which another session has changed.
+  std::string lost;
+  for (int i = 0; i < 4'000; ++i)
+    lost +=
+        std::string(lost.empty() ? "" : ",") +
+        R"({"response_txn":{"header":{"revision":"1"},"responses":[{"response_range":{"header":{"revision":"1"},"kvs":[)" +
+        record(24, 12) + R"(],"count":"1"}}]}})";
+  ASSERT_TRUE(ParseFields(R"("succeeded":true,"responses":[)" + lost + "]"));
+  EXPECT_EQ(reply_.op(3'999).op(0).kv_count(), 1);
 }
 
 TEST_F(EtcdReplies, TwoFieldsOfOneNameAreNotOfEtcd) {
