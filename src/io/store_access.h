@@ -37,6 +37,8 @@ struct UrlKind {
   const char* keep_keys_advice;
   // It may lose what it has acknowledged, so that servers keep high-water marks of sequences.
   bool forgets;
+  // That a link to such a store may have open at a time. While it resolves a name, it has no connection.
+  int max_descriptors;
   bool (*has_scheme)(const char* url) noexcept;
   // nullptr, or what is wrong with the URL.
   const char* (*validate)(const char* url, PasswordPosition* password) noexcept;

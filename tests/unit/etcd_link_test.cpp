@@ -18,6 +18,7 @@
 #include "certificate.h"
 #include "core/time.h"
 #include "fake_http.h"
+#include "io/etcd/urls.h"
 #include "io/store_table.h"
 
 namespace idgen::io {
@@ -217,6 +218,23 @@ TEST_F(EtcdLinks, CallsGoOutSideBySide) {
   EXPECT_EQ(servers_[0].accepted, 4);
   ASSERT_EQ(Call(false), State::kDone);
   EXPECT_EQ(servers_[0].accepted, 4);
+}
+
+// A host reserves as many as the kind of store says.
+TEST_F(EtcdLinks, HasNoMoreDescriptorsThanAHostReserves) {
+  ConfigureFor(1);
+  servers_[0].handle = [](const FakeRequest&) { return FakeReply{.bytes = Ok(), .after = EtcdLink::kMaxCalls}; };
+  link_.NewExchange();
+  for (int i = 0; i < EtcdLink::kMaxCalls; ++i) link_.AddCall(kEtcdRange, true).Range("key");
+  link_.Begin(Now(), 0);
+  int most = 0;
+  while (link_.Step(Now()) == State::kBusy) {
+    const int listeners = static_cast<int>(std::size(servers_));
+    most = std::max(most, EntriesOf("/proc/self/fd") - descriptors_ - listeners - servers_[0].open());
+    Wait();
+  }
+  EXPECT_GT(most, EtcdLink::kMaxCalls) << "a socket for each call, and one to wait for all";
+  EXPECT_LE(most, kEtcdUrls.max_descriptors);
 }
 
 TEST_F(EtcdLinks, AnErrorOfEtcdIsAReply) {

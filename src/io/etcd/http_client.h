@@ -15,6 +15,8 @@ class HttpClient {
  public:
   static constexpr int kMaxRequests = 5;
   static constexpr size_t kMaxReplyBytes = 4 * 1024 * 1024;
+  // That are open at a time: a socket for each request, one to wait for all of them, and two of libcurl's own.
+  static constexpr int kMaxDescriptors = kMaxRequests + 3;
 
   // Whether this build has libcurl at all.
   static bool Built() noexcept;
@@ -69,7 +71,7 @@ class HttpClient {
   void Close() noexcept;
 
  private:
-  static constexpr int kMaxSockets = 8;
+  static constexpr int kMaxSockets = kMaxRequests;
   static constexpr size_t kErrorBytes = 256;  // libcurl's CURL_ERROR_SIZE
   struct Request {
     HttpClient* client = nullptr;

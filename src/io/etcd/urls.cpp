@@ -57,6 +57,7 @@ constinit const UrlKind kEtcdUrls = {
     .evicts_keys = "which etcd never does",
     .keep_keys_advice = "Raise its \"--quota-backend-bytes\"",
     .forgets = false,
+    .max_descriptors = HttpClient::kMaxDescriptors,
     .has_scheme = wire::HasEtcdScheme,
     .validate = Validate,
     .identify = Identify,

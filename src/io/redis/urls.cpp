@@ -65,6 +65,7 @@ constinit const UrlKind kRedisUrls = {
     .evicts_keys = "its \"maxmemory-policy\" is allkeys-...",
     .keep_keys_advice = "Set its \"maxmemory-policy\" to noeviction",
     .forgets = true,
+    .max_descriptors = 1,
     .has_scheme = HasScheme,
     .validate = Validate,
     .identify = Identify,

@@ -5,6 +5,7 @@
 #include "lease/stores.h"
 #include "pg/base/sentence.h"
 #include "pg/base/wait.h"
+#include "pg/lease/descriptors.h"
 #include "pg/lease/settings.h"
 
 #include <new>
@@ -19,13 +20,6 @@ struct Client {
 };
 static_assert(std::is_trivially_destructible_v<Client>);
 
-void Wait(const io::Wants& wants, uint32 wait_event) {
-  const int64 sleep_us = Max(wants.wake_boot_us - io::BootUs(), int64{0});
-  WaitOnLatchAnd(wants, static_cast<long>(Min(sleep_us / core::kUsPerMs + 1, int64{1000})), wait_event);
-  ResetLatch(MyLatch);
-  CHECK_FOR_INTERRUPTS();
-}
-
 }  // namespace
 
 void StoreCall::Run(lease::StoreRequest::Kind kind, Use use, void* context) {
@@ -35,10 +29,7 @@ void StoreCall::Run(lease::StoreRequest::Kind kind, Use use, void* context) {
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("no lease store is configured"),
                     errdetail("%s", problem), errhint("Set \"idgen.lease_store\" and reload the configuration.")));
   const uint32 wait_event = NewWaitEvent("IdgenLeaseStore");
-  if (!AcquireExternalFD())
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("could not connect to the lease store"),
-                    errdetail("There are too many open files on the local server."),
-                    errhint("Raise \"max_files_per_process\" or the operating system's limit on open files.")));
+  const int descriptors = ReserveDescriptors(lease_store_url.kind(), "lease store");
   PG_TRY();
   {
     client->store.Configure(client->config.StoreSettings());
@@ -46,7 +37,10 @@ void StoreCall::Run(lease::StoreRequest::Kind kind, Use use, void* context) {
     request.kind = kind;
     client->store.Begin(request, io::BootUs());
     lease::StoreReply reply;
-    while (!client->store.Step(io::BootUs(), &reply)) Wait(client->store.wants(io::BootUs()), wait_event);
+    while (!client->store.Step(io::BootUs(), &reply)) {
+      const int64 now_us = io::BootUs();
+      WaitForConnection(client->store.wants(now_us), now_us, wait_event);
+    }
     if (reply.outcome == lease::StoreOutcome::kFailed)
       ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("the lease store does not answer"),
                       errdetail("%s", Sentence(client->store.problem())),
@@ -57,7 +51,7 @@ void StoreCall::Run(lease::StoreRequest::Kind kind, Use use, void* context) {
   PG_FINALLY();
   {
     client->store.Close();
-    ReleaseExternalFD();
+    ReleaseDescriptors(descriptors);
   }
   PG_END_TRY();
 }

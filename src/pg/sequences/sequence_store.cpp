@@ -2,6 +2,7 @@
 #include "pg/sequences/sequence_store.h"
 
 #include "io/clock.h"
+#include "pg/lease/descriptors.h"
 #include "pg/lease/store_access.h"
 #include "pg/base/sentence.h"
 #include "pg/base/monitor_role.h"
@@ -19,7 +20,7 @@ int timeout_ms = 2000;
 struct Connection {
   AccessConfig config;
   uint64 config_count = 0;  // the store_access_count that `config` was read at
-  bool is_open = false;     // a descriptor is reserved
+  int descriptors = 0;      // that are reserved; none while it is closed
   sequencer::ConfiguredSequenceStore store;
   // For one descriptor: making a set for every wait would cost more than the store's answer.
   WaitEventSet* events = nullptr;
@@ -39,8 +40,8 @@ void FreeEvents() {
 void Close() {
   FreeEvents();
   own->store.Close();
-  if (own->is_open) ReleaseExternalFD();
-  own->is_open = false;
+  ReleaseDescriptors(own->descriptors);
+  own->descriptors = 0;
 }
 
 void CloseAtExit(int, Datum) { Close(); }
@@ -51,24 +52,20 @@ void Open() {
     wait_event = NewWaitEvent("IdgenSequenceStore");
     on_proc_exit(CloseAtExit, 0);
   }
-  if (own->is_open && own->config_count == store_access_count) return;
+  if (own->descriptors > 0 && own->config_count == store_access_count) return;
   Close();
   if (!HasSequenceStore())
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("no sequence store is configured"),
                     errdetail("Neither \"idgen.sequence_store\" nor \"idgen.lease_store\" is set."),
                     errhint("Set \"idgen.sequence_store\" and reload the configuration.")));
-  if (!AcquireExternalFD())
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("could not connect to the sequence store"),
-                    errdetail("There are too many open files on the local server."),
-                    errhint("Raise \"max_files_per_process\" or the operating system's limit on open files.")));
-  own->is_open = true;
+  own->descriptors = ReserveDescriptors(UrlOfSequences().kind(), "sequence store");
   own->config_count = store_access_count;
   ReadSequenceStoreAccess(&own->config);
   own->store.Configure(own->config.Access(0));
 }
 
 // Waits for the reply over an open connection.
-void WaitForReply(const io::Wants& wants, long ms) {
+void WaitForReply(const io::Wants& wants, int64 now_us) {
   if (own->events != nullptr && (own->events_of != own->store.connection() || own->events_fd != wants.fd)) FreeEvents();
   if (own->events == nullptr) {
     own->events = NewWaitEventSet(3);
@@ -80,19 +77,17 @@ void WaitForReply(const io::Wants& wants, long ms) {
     AddWaitEventToSet(own->events, WL_SOCKET_READABLE, wants.fd, nullptr, nullptr);
   }
   WaitEvent event;
-  if (WaitEventSetWait(own->events, ms, &event, 1, wait_event) == 0 || (event.events & WL_LATCH_SET) == 0) return;
+  if (WaitEventSetWait(own->events, SleepMs(wants, now_us), &event, 1, wait_event) == 0 ||
+      (event.events & WL_LATCH_SET) == 0)
+    return;
   ResetLatch(MyLatch);
   CHECK_FOR_INTERRUPTS();
 }
 
 void Wait(int64 now_us) {
   const io::Wants wants = own->store.wants(now_us);
-  const int64 sleep_us = Max(wants.wake_boot_us - now_us, int64{0});
-  const auto ms = static_cast<long>(Min(sleep_us / core::kUsPerMs + 1, int64{1000}));
-  if (own->store.is_exchanging() && wants.read && !wants.write) return WaitForReply(wants, ms);
-  WaitOnLatchAnd(wants, ms, wait_event);
-  ResetLatch(MyLatch);
-  CHECK_FOR_INTERRUPTS();
+  if (own->store.is_exchanging() && wants.read && !wants.write) return WaitForReply(wants, now_us);
+  WaitForConnection(wants, now_us, wait_event);
 }
 
 [[noreturn]] void RaiseNoAnswer() {
