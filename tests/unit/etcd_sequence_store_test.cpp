@@ -355,6 +355,81 @@ TEST_F(EtcdSequenceStoreTest, ASegmentIsTakenBackOnlyIfItsPutIsTheLatest) {
   EXPECT_NE(again.number, first.number);
 }
 
+constexpr Definition kCached = {.cache = 100};
+constexpr Operation kTen = {.kind = Kind::kSegment, .definition = kCached, .count = 10};
+
+// A cluster that is restored from a snapshot counts its revisions again from there.
+TEST_F(EtcdSequenceStoreTest, ARevisionThatRecursAfterARestoreIsNotTakenForTheSamePut) {
+  ASSERT_EQ(session.Ask(kTen), State::kDone);
+  const sim::EtcdModel snapshot = etcd;
+  ASSERT_EQ(session.Ask(kTen), State::kDone);
+  const int64_t revision = etcd.revision();
+  etcd = snapshot;
+  ASSERT_EQ(other.Ask({.kind = Kind::kSet, .definition = kCached, .value = 500}), State::kDone);
+  ASSERT_EQ(etcd.revision(), revision);
+  ASSERT_EQ(session.Ask(kTen), State::kDone);
+  EXPECT_EQ(session.answers[0].grant.Value(0), 501);
+  EXPECT_EQ(session.answers[0].generation, 1);
+}
+
+TEST_F(EtcdSequenceStoreTest, ARevisionAndATextThatRecurAfterARestoreAreNotTakenForTheSameVersion) {
+  EXPECT_EQ(session.Next(), 1);
+  const sim::EtcdModel snapshot = etcd;
+  Put("another", "1");
+  EXPECT_EQ(session.Next(), 2);
+  const int64_t revision = etcd.revision();
+  etcd = snapshot;
+  EXPECT_EQ(other.Next(), 2);
+  EXPECT_EQ(other.Next(), 3);
+  ASSERT_EQ(etcd.revision(), revision);
+  ASSERT_EQ(session.Ask(kTen), State::kDone);
+  EXPECT_EQ(session.answers[0].grant.Value(0), 4);
+}
+
+TEST_F(EtcdSequenceStoreTest, ASegmentIsNotTakenBackFromAnotherPutOfItsRevision) {
+  ASSERT_EQ(session.Ask(kTen), State::kDone);
+  const sim::EtcdModel snapshot = etcd;
+  for (Session* by : {&session, &other}) {
+    etcd = snapshot;
+    ASSERT_EQ(session.Ask(kTen), State::kDone);
+    const Answer given = session.answers[0];
+    etcd = snapshot;
+    Operation more = kTen;
+    more.count = 30;
+    ASSERT_EQ(other.Ask(more), State::kDone);
+    ASSERT_EQ(other.answers[0].number, given.number);
+    ASSERT_EQ(by->Ask({.kind = Kind::kReturn,
+                       .definition = kCached,
+                       .count = 5,
+                       .value = given.grant.Value(9),
+                       .number = given.number,
+                       .mark = {.generation = given.generation}}),
+              State::kDone);
+    EXPECT_FALSE(by->answers[0].had);
+    EXPECT_EQ(other.Next(), 41);
+  }
+}
+
+TEST_F(EtcdSequenceStoreTest, ASegmentIsTakenBackInOneRoundTripByWhoeverFetchedIt) {
+  ASSERT_EQ(session.Ask(kTen), State::kDone);
+  const Answer given = session.answers[0];
+  const Operation back = {.kind = Kind::kReturn,
+                          .definition = kCached,
+                          .count = 5,
+                          .value = 10,
+                          .number = given.number,
+                          .mark = {.generation = given.generation}};
+  const sim::EtcdModel before = etcd;
+  ASSERT_EQ(session.Ask(back), State::kDone);
+  EXPECT_TRUE(session.answers[0].had);
+  EXPECT_EQ(session.link.exchanges, 1u);
+  etcd = before;
+  ASSERT_EQ(other.Ask(back), State::kDone);
+  EXPECT_TRUE(other.answers[0].had);
+  EXPECT_EQ(other.link.exchanges, 2u) << "another process reads the key first";
+  EXPECT_EQ(other.Next(), 6);
+}
+
 TEST_F(EtcdSequenceStoreTest, ALostReplySkipsValuesAndGivesNoneTwice) {
   std::set<int64_t> given;
   sim::Random random(1);

@@ -181,7 +181,7 @@ bool EtcdSequenceStore::IsRepeatable() const noexcept {
 
 // False if the key holds something else. Then it counts as a value that can be set or dropped.
 bool EtcdSequenceStore::Before(const Group& group, SequenceState* state) const noexcept {
-  if (group.sight.record.StateAt(group.sight.version, state)) return true;
+  if (group.sight.record.StateAt(group.sight.version - group.sight.unused_versions, state)) return true;
   *state = {.has_value = true, .last = 0, .generation = 0};
   return false;
 }
@@ -236,11 +236,16 @@ void EtcdSequenceStore::Plan(Group& group) noexcept {
   }
 }
 
-// The operation's mark and number say what the segment's put has left behind. As long as its revision is the key's
-// latest, nobody was given anything after it.
+// The operation's number is the revision of the segment's put. As long as the key is as that put has left it, nobody
+// was given anything after it.
 EtcdSequenceStore::Attempt EtcdSequenceStore::PlanTakeBack(Group& group) noexcept {
   const int64_t last = operation_.value - operation_.count * operation_.definition.step;
-  if (operation_.number == 0 || last < 0) {
+  SequenceState state;
+  const bool is_latest = group.sight.mod_revision == operation_.number && Before(group, &state) && state.has_value &&
+                         state.last == operation_.value && state.generation == operation_.mark.generation;
+  const bool may_be = operation_.number != 0 && last >= 0;
+  if (may_be && !is_latest && group.stage != Stage::kSeen) return Attempt::kRead;
+  if (!may_be || !is_latest) {
     SettleTakeBack(group, false);
     return Attempt::kNone;
   }
@@ -277,10 +282,12 @@ EtcdSequenceStore::Attempt EtcdSequenceStore::PlanSeen(Group& group) noexcept {
     return is_single && counting.max_version - sight.version >= kFarFromMaximum ? Attempt::kTouch : Attempt::kCount;
   }
   SequenceState before;
-  if (!Before(group, &before) && GivesValues()) {
+  if (!Before(group, &before)) {
     if (group.stage != Stage::kSeen) return Attempt::kRead;
-    SettleAll(group, Outcome::kNotAValue, nullptr);
-    return Attempt::kNone;
+    if (GivesValues()) {
+      SettleAll(group, Outcome::kNotAValue, nullptr);
+      return Attempt::kNone;
+    }
   }
   SequenceState after = before;
   for (int i = 0; i < AnswerCount(group); ++i) {
@@ -391,22 +398,33 @@ void EtcdSequenceStore::AddLeaf(const Group& group, EtcdBody& body) noexcept {
       }
       break;
     case Attempt::kSwap:
-      body.CompareRevision(key, Revision::kMod, Relation::kEqual, group.sight.mod_revision);
+      CompareWithSight(group, key, body);
       body.Then();
       body.Put(key, put, TakesNewLease(group) ? lease_ : group.sight.lease);
       body.Else();
       body.Range(key);
       break;
     case Attempt::kTakeBack:
-      body.CompareRevision(key, Revision::kMod, Relation::kEqual, operation_.number);
+      CompareWithSight(group, key, body);
       body.Then();
-      body.Put(key, put);
+      body.Put(key, put, group.sight.lease);
       break;
     case Attempt::kNone:
     case Attempt::kRead:
     case Attempt::kTouch: break;
   }
   body.EndTxn();
+}
+
+// The revision alone recurs after the cluster was restored from a snapshot, and so may the text, at another version.
+// The text of a foreign key is not kept.
+void EtcdSequenceStore::CompareWithSight(const Group& group, std::string_view key, EtcdBody& body) noexcept {
+  const Sight& sight = group.sight;
+  char seen_text[EtcdRecord::kMaxBytes];
+  body.CompareRevision(key, Revision::kMod, Relation::kEqual, sight.mod_revision);
+  if (sight.record.form == Form::kMissing) return;
+  body.CompareRevision(key, Revision::kVersion, Relation::kEqual, sight.version);
+  if (sight.record.form != Form::kForeign) body.CompareValue(key, Relation::kEqual, sight.record.Write(seen_text));
 }
 
 // Keeps the leases of keys alive whose TTL restarts with every use. False if there are none left.
@@ -567,9 +585,7 @@ void EtcdSequenceStore::SeeTouched(Group& group, const EtcdOp& op, int64_t revis
   if (sight.record.step == operation_.definition.step) return SettleCounted(group, sight.version);
   // Counted by another step, so no value of this definition: as long as this revision is the latest, nobody else has
   // the value either, and the swap that follows goes on from before it.
-  SequenceState before;
-  if (sight.record.StateAt(sight.version - 1, &before))
-    sight.record = EtcdRecord::Counted(before, sight.record.step, sight.version);
+  sight.unused_versions = 1;
 }
 
 void EtcdSequenceStore::See(Group& group, const EtcdOp& range) noexcept {

@@ -34,10 +34,11 @@ class EtcdSequenceStore : public SequenceStore {
  private:
   // A key as it was seen last.
   struct Sight {
-    EtcdRecord record;
+    EtcdRecord record;  // as it is stored
     int64_t version = 0;
     int64_t mod_revision = 0;
     int64_t lease = 0;
+    int64_t unused_versions = 0;  // the latest ones, which gave nobody a value
   };
   struct Remembered {
     KeyHash hash;
@@ -52,8 +53,8 @@ class EtcdSequenceStore : public SequenceStore {
     kCount,          // puts over the text that was seen, up to a version
     kCountOrCreate,  // the same over the text of a key that has only been counted, or else creates the key
     kReplace,        // puts over the text that was seen, whatever the version
-    kSwap,           // puts over the revision that was seen
-    kTakeBack,       // puts over the revision that gave the segment
+    kSwap,           // puts over exactly what was seen
+    kTakeBack,       // the same over the put that gave the segment
   };
   // A key, and the answers that it has to give: several if the caller named it several times.
   struct Group {
@@ -83,6 +84,7 @@ class EtcdSequenceStore : public SequenceStore {
   void AssignLeaves() noexcept;
   void AddCalls() noexcept;
   void AddLeaf(const Group& group, wire::EtcdBody& body) noexcept;
+  static void CompareWithSight(const Group& group, std::string_view key, wire::EtcdBody& body) noexcept;
   bool AddProlongations() noexcept;
   State HandleFailure() noexcept;
   void HandleReplies() noexcept;
