@@ -169,6 +169,45 @@ TEST_F(EtcdSequenceStoreTest, NobodyIsGivenAValueAboveTheMaximum) {
   EXPECT_EQ(other.Next(ten, 1, "singly"), 0);
 }
 
+TEST_F(EtcdSequenceStoreTest, ATouchAfterAnOldSightDoesNotPassTheMaximum) {
+  for (const int64_t batch : {1, 5}) {
+    for (const int64_t max : {kMaxValue, int64_t{1} << 45}) {
+      const std::string key = std::to_string(batch) + " up to " + std::to_string(max);
+      const Definition high = {.max_value = max};
+      std::deque<Session> late;
+      for (int i = 1; i <= 5; ++i) EXPECT_EQ(late.emplace_back(etcd, now_us).Next(high, 1, key), i);
+      ASSERT_EQ(other.Ask({.kind = Kind::kSet, .definition = high, .value = max - batch - 2}, {key}), State::kDone);
+      EXPECT_EQ(other.Next(high, batch, key), max - 2);
+      EXPECT_EQ(late[0].Next(high, 1, key), max - 1);
+      EXPECT_EQ(late[1].Next(high, 1, key), max);
+      for (size_t i = 2; i < 5; ++i) {
+        ASSERT_EQ(late[i].Ask({.definition = high}, {key}), State::kDone);
+        EXPECT_EQ(late[i].answers[0].outcome, Outcome::kFull);
+        EXPECT_EQ(late[i].answers[0].last, max);
+      }
+      ASSERT_EQ(other.Ask({.kind = Kind::kPeek, .definition = high}, {key}), State::kDone);
+      EXPECT_EQ(other.answers[0].last, max);
+    }
+  }
+}
+
+// A key that counts far from its maximum is not let count close to it.
+TEST_F(EtcdSequenceStoreTest, TheLastValuesBeforeAHighMaximumAreNotCounted) {
+  const int64_t last = kMaxValue - kMostLateTouches;
+  ASSERT_EQ(session.Ask({.kind = Kind::kSet, .definition = {}, .value = last - 3}), State::kDone);
+  for (int64_t i = -2; i <= 5; ++i) {
+    EXPECT_EQ((i % 2 ? session : other).Next(), last + i);
+    EXPECT_EQ(ValueOf("k").find('v') != std::string::npos, i <= 0) << ValueOf("k");
+  }
+  ASSERT_EQ(session.Ask({.kind = Kind::kSet, .definition = {}, .value = last - 10}), State::kDone);
+  for (int64_t i = 1; i <= 5; ++i) EXPECT_EQ((i % 2 ? session : other).Next({}, 7), last - 10 + i * 7);
+  EXPECT_EQ(ValueOf("k").find('v'), std::string::npos);
+  const Definition low = {.max_value = 1000};
+  ASSERT_EQ(session.Ask({.kind = Kind::kSet, .definition = low, .value = 990}, {"low"}), State::kDone);
+  for (int64_t i = 991; i <= 1000; ++i) EXPECT_EQ((i % 2 ? session : other).Next(low, 1, "low"), i);
+  EXPECT_NE(ValueOf("low").find('v'), std::string::npos) << "a key with a low maximum is never touched";
+}
+
 TEST_F(EtcdSequenceStoreTest, CyclesUnderANewGeneration) {
   const Definition uneven = {.start = 3, .step = 4, .max_value = 20, .cycle = true};
   std::vector<int64_t> values;

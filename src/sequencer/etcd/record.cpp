@@ -98,19 +98,23 @@ EtcdRecord EtcdRecord::Counted(const SequenceState& state, int64_t step, int64_t
           .generation = state.generation};
 }
 
+int64_t CountedUpTo(const Definition& definition) noexcept {
+  const bool may_be_far = definition.max_value / definition.step >= kFarFromMaximum;
+  return may_be_far ? definition.max_value - kMostLateTouches * definition.step : definition.max_value;
+}
+
 bool CanCount(const Definition& definition, int64_t count, const EtcdRecord& record, int64_t version,
               Counting* counting) noexcept {
   const int64_t step = definition.step;
   if (record.form != Form::kCounted || record.step != step) return false;
   SequenceState state;
   if (!record.StateAt(version, &state) || (definition.Before() >= 0 && state.last < definition.Before())) return false;
+  const int64_t limit = CountedUpTo(definition);
   int64_t amount;
-  if (__builtin_mul_overflow(count, step, &amount) || amount > definition.max_value ||
-      state.last > definition.max_value - amount)
-    return false;
+  if (__builtin_mul_overflow(count, step, &amount) || amount > limit || state.last > limit - amount) return false;
   counting->put = record;
   counting->put.number = LastAt(record, count - 1);
-  const int64_t more = (definition.max_value - amount - state.last) / step;
+  const int64_t more = (limit - amount - state.last) / step;
   if (__builtin_add_overflow(version, more, &counting->max_version) || counting->max_version > Counting::kAnyVersion)
     counting->max_version = Counting::kAnyVersion;
   return true;

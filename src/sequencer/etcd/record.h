@@ -39,16 +39,25 @@ struct EtcdRecord {
   static EtcdRecord Counted(const SequenceState& state, int64_t step, int64_t version) noexcept;
 };
 
+// A key that counts, so many values before the maximum, is put over itself without a look at the maximum (store.h).
+// Whoever does so goes by an earlier sight of the key, so a text may count only as long as all those who are late
+// cannot count it past the maximum: nobody does it more than once after the key has come closer.
+inline constexpr int64_t kFarFromMaximum = int64_t{1} << 40;
+inline constexpr int64_t kMostLateTouches = int64_t{1} << 20;
+
+// The last value that a text which counts may have when it is written.
+int64_t CountedUpTo(const Definition& definition) noexcept;
+
 // How to take `count` values by counting, which changes the text only if count is not 1.
 struct Counting {
   static constexpr int64_t kAnyVersion = int64_t{1} << 62;  // no key is put so often
 
   EtcdRecord put;           // over the record
-  int64_t max_version = 0;  // the record's last version at which the values fit below the maximum
+  int64_t max_version = 0;  // the record's last version at which the values may be counted
 };
 
-// The record was seen at `version`. False if counting does not do: the step differs, the values do not fit, or they
-// have to start again.
+// The record was seen at `version`. False if counting does not do: the step differs, the values come too close to the
+// maximum, or they have to start again.
 bool CanCount(const Definition& definition, int64_t count, const EtcdRecord& record, int64_t version,
               Counting* counting) noexcept;
 

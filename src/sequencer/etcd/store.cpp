@@ -23,10 +23,6 @@ namespace {
 // More keys than this are spread over calls that go out side by side.
 constexpr int kFewLeaves = 32;
 
-// A touch does not check the maximum. So many values before it, whatever others take in the meantime, it cannot pass
-// it.
-constexpr int64_t kFarFromMaximum = int64_t{1} << 40;
-
 constexpr const char* kLostTooOften = "other sessions changed the key during every attempt";
 
 bool IsPut(const EtcdOp& op) noexcept { return op.kind() == EtcdOp::Kind::kPut; }
@@ -299,8 +295,8 @@ EtcdSequenceStore::Attempt EtcdSequenceStore::PlanSeen(Group& group) noexcept {
     SettleByRule(group, 0);
     return Attempt::kNone;
   }
-  group.put = GivesValues() && !has_lease ? EtcdRecord::Counted(after, definition.step, sight.version + 1)
-                                          : EtcdRecord::Of(after);
+  const bool counts = GivesValues() && !has_lease && after.last <= CountedUpTo(definition);
+  group.put = counts ? EtcdRecord::Counted(after, definition.step, sight.version + 1) : EtcdRecord::Of(after);
   const bool has_text = sight.record.form != Form::kMissing && sight.record.form != Form::kForeign;
   return !GivesValues() && has_text && !has_lease ? Attempt::kReplace : Attempt::kSwap;
 }
