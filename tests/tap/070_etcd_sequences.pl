@@ -125,6 +125,15 @@ isnt(lease_of('day', 'bare'), 0, 'and gets a lease');
 is(values_of('t', 3, 'brief'), '1 2 3', 'a TTL of less than a second');
 ok(wait_until { !defined stored('brief', 't') }, 'ends after whole seconds');
 is(ask(q(SELECT max(idgen_sequence_next('t', 'visit')) FROM generate_series(1, 3))), 3, 'a sliding TTL');
+my $both = q(SELECT sum(value) FROM idgen_sequence_next_keys(ARRAY['s1', 's2'], 'visit'));
+is(ask($both), 2, 'a sliding TTL of several keys');
+my $shared = lease_of('visit', 's1');
+is(lease_of('visit', 's2'), $shared, 'keys that were used together share a lease');
+is(ask(q(SELECT idgen_sequence_next('s1', 'visit'))), 2, 'one of them is used alone');
+isnt(lease_of('visit', 's1'), $shared, 'and has a lease of its own then');
+is(lease_of('visit', 's2'), $shared, 'the other one keeps its lease');
+is(ask($both), 5, 'they are used together again');
+is(join(' ', map { lease_of('visit', $_) } 's1', 's2'), "$shared $shared", 'and share the lease of the first time');
 
 # --- two servers under load
 

@@ -541,6 +541,57 @@ TEST_F(EtcdSequenceStoreTest, ASlidingTtlRestartsWithEveryUse) {
   for (const Answer& answer : session.answers) EXPECT_EQ(answer.outcome, Outcome::kOk);
 }
 
+TEST_F(EtcdSequenceStoreTest, AKeyWithASlidingTtlDoesNotLiveLongerBecauseAnotherOneIsUsed) {
+  const Definition sliding = {.ttl_ms = 10000, .sliding = true};
+  const std::vector<std::string> both = {"a", "b"};
+  ASSERT_EQ(session.Ask({.definition = sliding}, both), State::kDone);
+  EXPECT_EQ(etcd.leases().size(), 1u);
+  for (int i = 2; i <= 4; ++i) {
+    now_us += 6 * core::kUsPerSecond;
+    ASSERT_EQ(session.Ask({.definition = sliding}, both), State::kDone);
+    EXPECT_EQ(session.answers[1].grant.Value(0), i);
+  }
+  EXPECT_EQ(etcd.leases().size(), 1u) << "the same keys have the same lease";
+  EXPECT_EQ(session.link.exchanges, 2u) << "put, keep alive";
+  now_us += 6 * core::kUsPerSecond;
+  EXPECT_EQ(session.Next(sliding, 1, "a"), 5);
+  now_us += 6 * core::kUsPerSecond;
+  EXPECT_EQ(session.Next(sliding, 1, "b"), 1) << "12 s have passed since its latest use";
+  EXPECT_EQ(session.Next(sliding, 1, "a"), 6);
+  // Back to a lease that is still there, and old.
+  ASSERT_EQ(session.Ask({.definition = sliding}, both), State::kDone);
+  now_us += 6 * core::kUsPerSecond;
+  EXPECT_EQ(session.Next(sliding, 1, "a"), 8);
+  now_us += 2 * core::kUsPerSecond;
+  ASSERT_EQ(other.Ask({.definition = sliding}, both), State::kDone);
+  now_us += 6 * core::kUsPerSecond;
+  ASSERT_EQ(session.Ask({.definition = sliding}, both), State::kDone);
+  EXPECT_EQ(session.answers[0].grant.Value(0), 10);
+  EXPECT_EQ(session.answers[1].grant.Value(0), 4);
+}
+
+TEST_F(EtcdSequenceStoreTest, ALeaseForAKeyThatAnotherSessionCreatedMeanwhileIsRevoked) {
+  const Definition brief = {.ttl_ms = 10000};
+  session.link.before_call = [&](std::string_view path, std::string_view) {
+    if (path == "/v3/kv/txn" && etcd.keys().empty()) EXPECT_EQ(other.Next(brief), 1);
+  };
+  EXPECT_EQ(session.Next(brief), 2);
+  EXPECT_EQ(etcd.leases().size(), 1u);
+  EXPECT_EQ(etcd.leases().begin()->first, etcd.keys().begin()->second.lease);
+  // A put whose reply was lost has bound the key.
+  session.link.before_call = nullptr;
+  session.link.Inject({Fault::kNone, Fault::kNone, Fault::kTwice});
+  EXPECT_EQ(session.Next(brief, 1, "lost"), 2) << "the first value is skipped";
+  EXPECT_EQ(other.Next(brief, 1, "lost"), 3);
+  EXPECT_EQ(etcd.leases().size(), 2u);
+  const Definition sliding = {.ttl_ms = 10000, .sliding = true};
+  session.link.before_call = [&](std::string_view path, std::string_view) {
+    if (path == "/v3/kv/txn" && etcd.keys().size() < 3) EXPECT_EQ(other.Next(sliding, 1, "s"), 1);
+  };
+  EXPECT_EQ(session.Next(sliding, 1, "s"), 2);
+  EXPECT_EQ(etcd.leases().size(), 3u);
+}
+
 // Several sessions with random operations, one at a time, against the simulator's model of the Redis script. Only a
 // return may do less here: it is refused if anything has happened to the key since the segment.
 TEST_F(EtcdSequenceStoreTest, RandomOperationsOfManySessionsAgreeWithTheModelOfTheRedisScript) {

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "core/fnv.h"
 #include "wire/printable.h"
 
 namespace idgen::sequencer {
@@ -46,8 +47,8 @@ void EtcdSequenceStore::Begin(const Operation& operation, const StoreKey* keys, 
   answers_ = answers;
   count_ = count;
   until_us_ = until_us;
-  lease_ = 0;
-  prolonged_ = 0;
+  lease_ = shared_lease_ = 0;
+  is_lease_new_ = is_lease_settled_ = false;
   was_answered_ = false;
   has_reply_ = false;
   unsure_ = false;
@@ -78,6 +79,7 @@ void EtcdSequenceStore::Begin(const Operation& operation, const StoreKey* keys, 
     problem_ = "out of memory";
     return;
   }
+  if (operation_.definition.sliding && operation_.definition.ttl_ms > 0) shared_lease_ = SharedLease();
   is_over_ = !BeginExchange(now_us);
 }
 
@@ -138,7 +140,7 @@ io::Wants EtcdSequenceStore::wants(int64_t now_us) const noexcept {
 
 SequenceStore::State EtcdSequenceStore::HandleFailure() noexcept {
   // The values are there; that their keys may expire earlier is not worth an error.
-  if (phase_ == Phase::kProlonging) return End(State::kDone);
+  if (phase_ == Phase::kEnding) return End(State::kDone);
   unsure_ = phase_ == Phase::kAsking && link_.may_have_run() && ChangesSomething(operation_);
   return End(State::kFailed);
 }
@@ -182,9 +184,10 @@ bool EtcdSequenceStore::Before(const Group& group, SequenceState* state) const n
   return false;
 }
 
-// A new value gets the TTL, as does one that should have a TTL and has none.
+// A new value gets the TTL, as does one that should have a TTL and has none. A sliding TTL is that of the latest call.
 bool EtcdSequenceStore::TakesNewLease(const Group& group) const noexcept {
   if (operation_.definition.ttl_ms == 0) return false;
+  if (shared_lease_ != 0) return group.sight.lease != shared_lease_;
   SequenceState state;
   Before(group, &state);
   return !state.has_value || group.sight.lease == 0;
@@ -209,14 +212,14 @@ bool EtcdSequenceStore::BeginExchange(int64_t now_us) noexcept {
   link_.NewExchange();
   if (needs_lease) {
     phase_ = Phase::kGranting;
-    link_.AddCall(io::kEtcdLeaseGrant, true).LeaseGrant(0, (operation_.definition.ttl_ms + 999) / 1000);
+    link_.AddCall(io::kEtcdLeaseGrant, true).LeaseGrant(shared_lease_, (operation_.definition.ttl_ms + 999) / 1000);
   } else if (is_left) {
     phase_ = Phase::kAsking;
     AssignLeaves();
     AddCalls();
   } else {
-    phase_ = Phase::kProlonging;
-    if (!AddProlongations()) return false;
+    phase_ = Phase::kEnding;
+    if (!AddEnding()) return false;
   }
   link_.Begin(now_us, until_us_);
   return true;
@@ -423,25 +426,39 @@ void EtcdSequenceStore::CompareWithSight(const Group& group, std::string_view ke
   if (sight.record.form != Form::kForeign) body.CompareValue(key, Relation::kEqual, sight.record.Write(seen_text));
 }
 
-// Keeps the leases of keys alive whose TTL restarts with every use. False if there are none left.
-bool EtcdSequenceStore::AddProlongations() noexcept {
-  if (!operation_.definition.sliding || !ChangesSomething(operation_)) return false;
-  int64_t latest = 0;
-  for (calls_ = 0; prolonged_ < group_count_ && calls_ < io::EtcdLink::kMaxCalls; ++prolonged_) {
-    const int64_t lease = groups_[prolonged_].sight.lease;
-    if (lease == 0 || lease == lease_ || lease == latest) continue;
-    link_.AddCall(io::kEtcdLeaseKeepAlive, true).Lease(lease);
-    latest = lease;
-    ++calls_;
+// A sliding TTL restarts; a lease that no key is bound to, since others have created the keys meanwhile, is revoked.
+// False if there is nothing to do.
+bool EtcdSequenceStore::AddEnding() noexcept {
+  if (is_lease_settled_ || !ChangesSomething(operation_)) return false;
+  is_lease_settled_ = true;
+  const int64_t lease = shared_lease_ != 0 ? shared_lease_ : lease_;
+  const auto may_be_on = [this, lease](const Group& group) {
+    return group.sight.lease == lease || answers_[order_[group.begin]].outcome == Outcome::kMisread;
+  };
+  const bool is_bound = std::any_of(groups_, groups_ + group_count_, may_be_on);
+  if (lease == 0 || is_bound != (shared_lease_ != 0) || (is_bound && is_lease_new_)) return false;
+  link_.AddCall(is_bound ? io::kEtcdLeaseKeepAlive : io::kEtcdLeaseRevoke, true).Lease(lease);
+  return true;
+}
+
+// The lease of a sliding TTL, by the keys of the call. Only a call that uses all of these keys binds keys to it or
+// keeps it alive, so no key lives longer because another one is used; a key that is used otherwise changes to another
+// lease.
+int64_t EtcdSequenceStore::SharedLease() const noexcept {
+  uint64_t hash = core::Fnv(core::kFnvStart, &operation_.definition.ttl_ms, sizeof operation_.definition.ttl_ms);
+  hash = core::Fnv(hash, key_, prefix_bytes_);
+  for (int i = 0; i < group_count_; ++i) {
+    const KeyHash key = HashOf(ValueKey(groups_[i]));
+    hash = core::Fnv(hash, &key, sizeof key);
   }
-  return calls_ > 0;
+  return static_cast<int64_t>(std::max(hash & INT64_MAX, uint64_t{1}));
 }
 
 // --- what the replies mean
 
 void EtcdSequenceStore::HandleReplies() noexcept {
   if (const uint64_t cluster = link_.reply(0).cluster_id(); cluster != 0) cluster_ = cluster;
-  if (phase_ == Phase::kProlonging) return;
+  if (phase_ == Phase::kEnding) return;
   if (phase_ == Phase::kGranting) return HandleGrant();
   for (int call = 0; call < calls_; ++call)
     if (link_.reply(call).error_code() != wire::kEtcdOk) HandleError(call);
@@ -464,7 +481,9 @@ void EtcdSequenceStore::HandleReplies() noexcept {
 
 void EtcdSequenceStore::HandleGrant() noexcept {
   const EtcdReply& reply = link_.reply(0);
-  lease_ = reply.error_code() == wire::kEtcdOk ? reply.lease_id() : 0;
+  is_lease_new_ = reply.error_code() == wire::kEtcdOk;
+  const bool is_there = shared_lease_ != 0 && reply.error_code() == wire::kEtcdFailedPrecondition;
+  lease_ = is_lease_new_ ? reply.lease_id() : is_there ? shared_lease_ : 0;
   if (lease_ != 0) return;
   for (int i = 0; i < group_count_; ++i) {
     if (groups_[i].stage == Stage::kDone) continue;

@@ -66,7 +66,7 @@ class EtcdSequenceStore : public SequenceStore {
     EtcdRecord put;           // by the attempt
     int64_t max_version = 0;  // of kCount
   };
-  enum class Phase : uint8_t { kAsking, kGranting, kProlonging };
+  enum class Phase : uint8_t { kAsking, kGranting, kEnding };  // kEnding: what has to be done about the lease
 
   static constexpr int kRememberedKeys = 64;
   // A transaction of 32 transactions of 32 keys each counts as 67 operations, of which etcd allows 128 by default.
@@ -85,7 +85,8 @@ class EtcdSequenceStore : public SequenceStore {
   void AddCalls() noexcept;
   void AddLeaf(const Group& group, wire::EtcdBody& body) noexcept;
   static void CompareWithSight(const Group& group, std::string_view key, wire::EtcdBody& body) noexcept;
-  bool AddProlongations() noexcept;
+  bool AddEnding() noexcept;
+  int64_t SharedLease() const noexcept;
   State HandleFailure() noexcept;
   void HandleReplies() noexcept;
   void HandleGrant() noexcept;
@@ -136,8 +137,11 @@ class EtcdSequenceStore : public SequenceStore {
   int fan_ = kMaxFan;                         // operations of a transaction
   int next_fan_ = kMaxFan;                    // of the next exchange
   size_t call_bytes_ = kMaxCallBytes;
-  int64_t lease_ = 0;  // granted for this operation
-  int prolonged_ = 0;  // groups whose leases have been handled
+  // For keys with a TTL: the lease that this operation binds keys to, once it is known to be there.
+  int64_t lease_ = 0;
+  bool is_lease_new_ = false;  // granted for this operation
+  int64_t shared_lease_ = 0;   // see SharedLease(); 0: the TTL is not sliding
+  bool is_lease_settled_ = false;
   bool unsure_ = false;
   bool came_from_one_ = true;
   uint64_t first_connection_ = 0;
