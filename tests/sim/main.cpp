@@ -1,5 +1,5 @@
 // The simulator's command line: the world of leases, after --etcd with etcd as their store, or, after --sequences, the world of
-// sequences.
+// sequences, after --sequences --etcd with etcd as their store.
 #include <cstring>
 
 #include "leases/run.h"

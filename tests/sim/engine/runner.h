@@ -82,7 +82,7 @@ int RunSeeds(Setup& setup, Arguments arguments) {
     if (options.Set(option, arguments) || setup.Set(option, arguments)) continue;
     fprintf(
         stderr,
-        "usage: idgen_sim [--sequences | --etcd] [--seed N] [--seeds COUNT] [--expect-violation] [--timeline] [--no-shrink]\n"
+        "usage: idgen_sim [--sequences] [--etcd] [--seed N] [--seeds COUNT] [--expect-violation] [--timeline] [--no-shrink]\n"
         "                 [--count] [--break=NAME]... [--list-breaks]%s\n",
         Setup::kUsage);
     return 2;

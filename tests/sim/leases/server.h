@@ -9,7 +9,7 @@
 
 #include "core/block.h"
 #include "io/ceiling_file.h"
-#include "leases/etcd_link.h"
+#include "leases/etcd_store.h"
 #include "leases/layouts.h"
 #include "lease/keeper.h"
 #include "lease/lease_source.h"
@@ -112,7 +112,6 @@ class Server {
  private:
   friend class World;
   friend class SimStore;
-  friend class SimEtcdLink;
   friend class SimEtcdStore;
 
   // What the server may reserve under, according to its store or its file: tracked independently of the code under

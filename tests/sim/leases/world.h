@@ -167,7 +167,6 @@ class World {
  private:
   friend class Server;
   friend class SimStore;
-  friend class SimEtcdLink;
   friend class SimEtcdStore;
   friend struct SimMemory;
 

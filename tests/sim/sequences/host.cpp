@@ -46,9 +46,16 @@ uint64_t SimHost::AskStore(const Operation& operation, const sequencer::StoreKey
     ++world().figures_.returns;
     knew = {.ran = returned_ran_};
   }
+  const uint64_t found = may_forget() ? 0 : world().NextEvent();
   server_.Ask(actor_, operation, keys, answers, ran, count, until_us, knew);
+  const uint64_t noted = may_forget() ? 0 : world().NextEvent();
   for (int i = 0; i < count; ++i) {
     Asked& asked = asked_[Server::NumberOf(keys[i])];
+    // Without marks the server knows what it was given as long as the process does that asked.
+    if (!may_forget()) {
+      asked.found = found;
+      asked.noted = noted;
+    }
     if (operation.kind == Kind::kNext || operation.kind == Kind::kSegment) asked.asked = ran[i].at;
     if (operation.kind != Kind::kWriter) asked.ran = ran[i];
   }

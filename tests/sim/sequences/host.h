@@ -21,7 +21,7 @@ class SimHost {
                     int count, int64_t until_us);
 
   bool has_marks() const noexcept { return true; }
-  bool may_forget() const noexcept { return true; }
+  bool may_forget() const noexcept { return world().plan_.has_marks; }
   sequencer::KeyHash HashOf(const sequencer::StoreKey& key) noexcept { return Server::HashOf(key); }
   // Half of the backends belong to one role, half to another, and the prefetcher to none.
   uint64_t owner() const noexcept {

@@ -6,7 +6,7 @@
 
 namespace idgen::sim::sequences {
 
-Ledger::Ledger(int keys, int servers) : keys_(static_cast<size_t>(keys)) {
+Ledger::Ledger(int keys, int servers, bool has_marks) : has_marks_(has_marks), keys_(static_cast<size_t>(keys)) {
   for (Key& key : keys_) {
     key.evicted.resize(static_cast<size_t>(servers));
     key.has_given.resize(static_cast<size_t>(servers));
@@ -15,7 +15,7 @@ Ledger::Ledger(int keys, int servers) : keys_(static_cast<size_t>(keys)) {
 }
 
 void Ledger::NoteReset(int key, uint64_t at, int64_t value) { KeyOf(key).resets.push_back({at, value}); }
-void Ledger::NoteForgot(int key, uint64_t at) { KeyOf(key).losses.push_back(at); }
+void Ledger::NoteForgot(int key, uint64_t at, uint64_t since) { KeyOf(key).losses.push_back({at, since}); }
 void Ledger::NoteEvicted(int key, int server, uint64_t at) { KeyOf(key).evicted[static_cast<size_t>(server)] = at; }
 
 size_t Ledger::Add(const Grant& grant) {
@@ -30,11 +30,10 @@ bool Ledger::IsReset(int key, uint64_t from, uint64_t to, int64_t value) const {
                      [&](const Reset& reset) { return reset.at > from && reset.at < to && reset.value < value; });
 }
 
-// When last; 0 for never.
 uint64_t Ledger::ForgotBetween(int key, uint64_t from, uint64_t to) const {
   uint64_t last = 0;
-  for (const uint64_t at : KeyOf(key).losses)
-    if (at > from && at < to) last = at;
+  for (const Loss& loss : KeyOf(key).losses)
+    if (loss.since < from && loss.at > from && loss.at < to) last = loss.at;
   return last;
 }
 
@@ -60,6 +59,7 @@ std::string Ledger::JudgePair(const Gift& one, const Gift& other, int64_t value)
   // Of two masters each one has forgotten what the other gives.
   if (forgot == 0 && first.process != second.process) forgot = second.ran;
   const char* why = nullptr;
+  if (forgot != 0 && !has_marks_) return "";
   if (forgot == 0) {
     why = "is given twice, and the store forgot nothing";
   } else if (first.server == second.server) {
@@ -94,6 +94,7 @@ std::string Ledger::JudgeOrder(size_t index, int64_t value, uint64_t order) {
   const Grant& earlier = grants_[before_index];
   if (before < value || IsReset(grant.key, earlier.ran, grant.ran, before) || earlier.noted >= grant.found) return "";
   if (grant.generation > earlier.generation) return "";
+  if (!has_marks_ && ForgotBetween(grant.key, earlier.ran, grant.ran) != 0) return "";
   if (KeyOf(grant.key).evicted[static_cast<size_t>(grant.server)] > earlier.noted) return "";
   char text[200];
   snprintf(text, sizeof text, "key %d: server %d gives %lld after %lld", grant.key, grant.server,

@@ -35,10 +35,12 @@ struct Grant {
 
 class Ledger {
  public:
-  Ledger(int keys, int servers);
+  // `has_marks`: servers know what they were given, so that some of what a store forgot is not given again.
+  Ledger(int keys, int servers, bool has_marks);
 
   void NoteReset(int key, uint64_t at, int64_t value);  // a set, or a drop, which is to -1
-  void NoteForgot(int key, uint64_t at);
+  // What the store did after the event `since`.
+  void NoteForgot(int key, uint64_t at, uint64_t since = 0);
   // A server has found nothing of a key: what it knew made room for others.
   void NoteEvicted(int key, int server, uint64_t at);
   bool HasGiven(int key, int server) const { return KeyOf(key).has_given[static_cast<size_t>(server)]; }
@@ -53,6 +55,8 @@ class Ledger {
 
   // Whether the key was set or dropped to below the value in between.
   bool IsReset(int key, uint64_t from, uint64_t to, int64_t value) const;
+  // When last it forgot, in between, what it did at `from`; 0 for never.
+  uint64_t ForgotBetween(int key, uint64_t from, uint64_t to) const;
   uint64_t values() const noexcept { return gifts_.size(); }
   uint64_t repeated() const noexcept { return repeated_; }
 
@@ -61,6 +65,10 @@ class Ledger {
     uint64_t at;
     int64_t value;
   };
+  struct Loss {
+    uint64_t at;
+    uint64_t since;
+  };
   struct Gift {
     size_t grant;
     uint64_t given;
@@ -68,7 +76,7 @@ class Ledger {
   };
   struct Key {
     std::vector<Reset> resets;
-    std::vector<uint64_t> losses;
+    std::vector<Loss> losses;
     std::vector<uint64_t> evicted;  // by server: when last
     std::vector<bool> has_given;    // by server
     std::vector<size_t> grants;
@@ -78,12 +86,12 @@ class Ledger {
   };
   Key& KeyOf(int key) { return keys_[static_cast<size_t>(key)]; }
   const Key& KeyOf(int key) const { return keys_[static_cast<size_t>(key)]; }
-  uint64_t ForgotBetween(int key, uint64_t from, uint64_t to) const;
   // Whether the grant's server knew, at a later grant, that the gift's value had been given.
   bool Knows(const Gift& gift, const Grant& later) const;
   std::string JudgePair(const Gift& a, const Gift& b, int64_t value) const;
   std::string JudgeOrder(size_t grant, int64_t value, uint64_t order);
 
+  const bool has_marks_;
   std::vector<Key> keys_;
   std::vector<Grant> grants_;
   std::vector<Gift> gifts_;

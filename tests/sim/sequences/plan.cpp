@@ -8,19 +8,24 @@
 namespace idgen::sim::sequences {
 
 namespace {
-constexpr const char* kNames[kFaultKinds] = {"crash",
-                                             "crash of the machine",
-                                             "clean restart",
-                                             "reset",
-                                             "cancel",
-                                             "store restart",
-                                             "forget",
-                                             "replicas cut off",
-                                             "fail-over",
-                                             "two masters",
-                                             "busy",
-                                             "all at once",
-                                             "forget at a crash"};
+constexpr const char* kNames[] = {"crash",
+                                  "crash of the machine",
+                                  "clean restart",
+                                  "reset",
+                                  "cancel",
+                                  "store restart",
+                                  "forget",
+                                  "replicas cut off",
+                                  "fail-over",
+                                  "two masters",
+                                  "busy",
+                                  "all at once",
+                                  "forget at a crash",
+                                  "lost replies",
+                                  "late calls",
+                                  "no space",
+                                  "revoked lease",
+                                  "restore"};
 }  // namespace
 
 Plan Plan::Of(uint64_t seed) {
@@ -61,19 +66,27 @@ Plan Plan::Of(uint64_t seed) {
 }
 
 std::vector<Fault> World::FaultsOf(const Plan& plan) {
+  if (plan.store == StoreKind::kEtcd) return FaultsOfEtcd(plan);
+  FaultKind kinds[kFaultKinds];
+  for (int i = 0; i < kFaultKinds; ++i) kinds[i] = static_cast<FaultKind>(i);
+  return DrawFaults(plan, kinds, kFaultKinds);
+}
+
+std::vector<Fault> World::DrawFaults(const Plan& plan, const FaultKind* kinds, size_t count) {
   Random random(plan.seed, Stream::kFaults);
   std::vector<Fault> faults;
   // Swarm: each run has some kinds of faults only, so that rare ones meet often.
-  bool on[kFaultKinds];
-  for (bool& kind : on) kind = random.Chance(0.6);
+  std::vector<bool> on;
+  for (size_t i = 0; i < count; ++i) on.push_back(random.Chance(0.6));
   for (int i = 0; i < plan.faults; ++i) {
     Fault fault;
-    fault.kind = static_cast<FaultKind>(random.Below(kFaultKinds));
+    const size_t kind = random.Below(count);
+    fault.kind = kinds[kind];
     fault.at_us = kBeginUs + random.Between(100 * kMs, plan.lasts_us);
     fault.who = static_cast<int>(random.Below(static_cast<uint64_t>(plan.servers)));
     fault.a = random.LogBetween(kMs, 2 * kSecond);
     fault.number = faults.size();
-    if (on[static_cast<size_t>(fault.kind)]) faults.push_back(fault);
+    if (on[kind]) faults.push_back(fault);
   }
   std::sort(faults.begin(), faults.end(), [](const Fault& a, const Fault& b) { return a.at_us < b.at_us; });
   return faults;
@@ -90,6 +103,7 @@ void World::Strike(const Fault& fault) {
   Server& server = *servers_[static_cast<size_t>(fault.who)];
   Random random(plan_.seed, Stream::kFault, fault.number);
   Note("fault: %s, server %d", kNames[static_cast<size_t>(fault.kind)], fault.who);
+  if (etcd_ && StrikeEtcd(fault, random)) return;
   const auto restart = [this, random, forgets = plan_.forgets]() mutable {
     if (store_.up()) return;
     const double draw = random.Unit();
@@ -165,6 +179,7 @@ void World::Strike(const Fault& fault) {
       if (!plan_.forgets) return;
       kill();
       return Do(now_us_ + fault.a / 2, restart);
+    default: return;
   }
 }
 

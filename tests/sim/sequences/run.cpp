@@ -18,18 +18,20 @@ class Setup {
   static constexpr char kUsage[] = "";
 
   bool Set(const std::string& option, Arguments&) {
+    if (option == "--etcd") return etcd_ = true;
     if (option == "--list-breaks") return list_breaks_ = true;
     return option.rfind("--break=", 0) == 0 && breaks_.Set(option.c_str() + 8);
   }
 
   std::optional<int> RunInstead(const RunOptions&) const {
     if (!list_breaks_) return std::nullopt;
+    if (etcd_) return 0;  // those are Redis'
     for (const Breaks::Named& named : Breaks::kAll) printf("%s %s\n", named.name, named.where);
     return 0;
   }
 
   Plan PlanOf(uint64_t seed) const {
-    Plan plan = Plan::Of(seed);
+    Plan plan = etcd_ ? Plan::OfEtcd(seed) : Plan::Of(seed);
     plan.breaks = breaks_;
     return plan;
   }
@@ -45,7 +47,10 @@ class Setup {
   std::string Describe(const Plan& plan) const {
     return Format("%d servers of %d backends, %zu keys, %d slots, %d replicas, a store that %s", plan.servers,
                   plan.backends, plan.keys.size(), plan.slots, plan.replicas,
-                  plan.forgets ? "forgets" : "keeps what it has");
+                  plan.store == StoreKind::kEtcd
+                      ? plan.restores ? "is an etcd that is restored from snapshots" : "is an etcd"
+                  : plan.forgets ? "forgets"
+                                 : "keeps what it has");
   }
 
   std::string Summary(double seconds) const {
@@ -60,6 +65,7 @@ class Setup {
  private:
   Breaks breaks_;
   bool list_breaks_ = false;
+  bool etcd_ = false;
   Figures all_;
 };
 

@@ -6,7 +6,9 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "engine/format.h"
 #include "sequencer/prefetch.h"
+#include "sequences/etcd_session.h"
 #include "sequences/host.h"
 
 namespace idgen::sim::sequences {
@@ -29,6 +31,9 @@ void* Zeros(size_t size) {
 
 }  // namespace
 
+Actor::Actor() = default;
+Actor::~Actor() = default;
+
 Server::Memory::Memory(int32_t slots, size_t marks)
     : slot_bytes(Zeros(sequencer::SlotTable::Bytes(slots, kQueue)), &free),
       table(sequencer::SlotTable::Make(slot_bytes.get(), slots, kQueue)),
@@ -43,9 +48,11 @@ Server::Server(World& world, int index)
       knows_(world.plan_.keys.size()),
       own_changes_(world.plan_.keys.size()) {
   for (size_t key = 0; key < world.plan_.keys.size(); ++key)
-    key_size_ = static_cast<size_t>(snprintf(key_names_[key], sizeof key_names_[key], "k%02zu:g", key));
+    key_size_ = (NameOfKey(key) + ":g").copy(key_names_[key], sizeof key_names_[key]);
   for (Record& record : file_) record.versions.emplace_back();
 }
+
+std::string Server::NameOfKey(size_t key) { return Format("k%02zu", key); }
 
 int Server::NumberOf(const sequencer::StoreKey& key) noexcept { return atoi(key.bytes + 1); }
 
@@ -84,6 +91,7 @@ void Server::Spawn(Actor& actor) {
   actor.session = {};
   actor.latest = nullptr;
   actor.connection = {};
+  if (actor.etcd) actor.etcd->Reset();
   actor.awaited = 0;
   actor.given.clear();
   actor.gifts.clear();
@@ -104,6 +112,7 @@ void Server::Crash(bool of_machine, int64_t down_us) {
     if (actor->fiber != nullptr) World::fibers_.Give(actor->fiber);
     actor->fiber = nullptr;
     actor->connection = {};
+    if (actor->etcd) actor->etcd->Close();
   }
   living_ = 0;
   memory_.reset();
@@ -265,6 +274,7 @@ void Server::CheckOwnChange(const Grant& grant) {
   if (change.value < grant.first || grant.found < change.done || grant.life != change.life) return;
   if (grant.generation > change.generation || world_.plan_.may_evict) return;
   if (world_.ledger_.IsReset(grant.key, change.ran, grant.ran, grant.first)) return;
+  if (!world_.plan_.has_marks && world_.ledger_.ForgotBetween(grant.key, change.ran, grant.ran) != 0) return;
   world_.Violate("a value that lies below what its own server has set is given");
 }
 
@@ -282,6 +292,8 @@ void Server::CallExact(Actor& actor, const int* keys, int key_count, int64_t cou
   actor.given.clear();
   for (int i = 0; i < key_count; ++i)
     if (answers[i].outcome == Outcome::kFull) throw CallFailed{"full"};
+  for (int i = 0; i < key_count; ++i)
+    if (answers[i].outcome == Outcome::kRefused) throw CallFailed{"refused"};
   for (int i = 0; i < key_count; ++i) {
     if (answers[i].outcome != Outcome::kOk) return world_.Violate("the store's answer is none");
     actor.given.push_back({.grant = host.AddGrant(keys[i], answers[i]),
@@ -305,7 +317,7 @@ void Server::Change(Actor& actor, int key) {
   Operation operation = {.definition = world_.plan_.keys[static_cast<size_t>(key)]};
   const sequencer::Definition& definition = operation.definition;
   operation.kind = actor.random.Chance(0.5) ? Kind::kSet : actor.random.Chance(0.6) ? Kind::kDrop : Kind::kSetIfNone;
-  const KeyState& state = world_.store_.state(key);
+  const KeyState state = world_.StateOf(key);
   operation.value = std::clamp<int64_t>(state.value + (actor.random.Chance(0.2) ? 0 : actor.random.Between(-60, 60)) *
                                                           definition.step * (actor.random.Chance(0.1) ? 10 : 1),
                                         std::max<int64_t>(definition.Before(), 0), definition.max_value);
@@ -326,6 +338,7 @@ void Server::Change(Actor& actor, int key) {
     throw failure;
   }
   if (operation.kind == Kind::kSetIfNone && answer.outcome == Outcome::kOk && !answer.had) return;
+  if (answer.outcome == Outcome::kRefused) throw CallFailed{"refused"};
   own_changes_[static_cast<size_t>(key)] = {
       .ran = host.ran(key).at,
       .done = world_.NextEvent(),
@@ -408,6 +421,7 @@ void Server::Connect(Actor& actor, int64_t until_us) {
 void Server::Ask(Actor& actor, const Operation& operation, const sequencer::StoreKey* keys, Answer* answers, Ran* ran,
                  int count, int64_t until_us, const World::Known& knew) {
   int numbers[kMostKeys];
+  if (actor.etcd) return AskEtcd(actor, operation, keys, answers, ran, count, until_us, knew);
   for (int i = 0; i < count; ++i) numbers[i] = NumberOf(keys[i]);
   Connection& connection = actor.connection;
   const auto is_lost = [&] {
@@ -439,6 +453,28 @@ void Server::Ask(Actor& actor, const Operation& operation, const sequencer::Stor
     ran[i] = world_.messages_[message].ran[static_cast<size_t>(i)];
   }
   if (world_.flaps() && actor.random.Chance(0.3)) connection.number = 0;
+  world_.MayLeave();
+}
+
+void Server::AskEtcd(Actor& actor, const Operation& operation, const sequencer::StoreKey* keys, Answer* answers,
+                     Ran* ran, int count, int64_t until_us, const World::Known& knew) {
+  using State = sequencer::SequenceStore::State;
+  world_.MayLeave();
+  EtcdSession& etcd = *actor.etcd;
+  etcd.Begin(operation, keys, answers, count, until_us, knew);
+  State state;
+  while ((state = etcd.store.Step(world_.now_us_)) == State::kBusy) {
+    try {
+      CheckCancel(actor);
+    } catch (const CallFailed&) {
+      etcd.Close();
+      throw;
+    }
+    world_.Sleep(actor, std::min(etcd.store.wants(world_.now_us_).wake_boot_us, until_us) - world_.now_us_);
+  }
+  if (state == State::kFailed) throw CallFailed{"no answer"};
+  actor.connection.answered = etcd.store.came_from_one() ? etcd.store.connection() : 0;
+  for (int i = 0; i < count; ++i) ran[i] = etcd.ran(NumberOf(keys[i]));
   world_.MayLeave();
 }
 

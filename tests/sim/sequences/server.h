@@ -45,8 +45,13 @@ struct Given {
   uint64_t order;  // 0: of no segment
 };
 
+class EtcdSession;
+
 // What a backend or the fetching process is.
 struct Actor {
+  Actor();
+  ~Actor();
+
   Server* server = nullptr;
   int index = 0;   // in the world
   int number = 0;  // in the server; the last one fetches ahead
@@ -56,6 +61,7 @@ struct Actor {
   bool is_cancelled = false;
   const sequencer::Slot* waits_for = nullptr;
   Connection connection;
+  std::unique_ptr<EtcdSession> etcd;  // instead of it
   sequencer::Session session;
   // Where it took from last.
   sequencer::Slot* latest = nullptr;
@@ -84,6 +90,7 @@ class Server {
   int crashes() const noexcept { return crashes_; }
   // Of two masters, the one of before.
   void ReachOld(bool does) noexcept { reaches_old_ = does; }
+  static std::string NameOfKey(size_t key);
 
  private:
   friend class World;
@@ -130,6 +137,8 @@ class Server {
   void Connect(Actor& actor, int64_t until_us);
   void Ask(Actor& actor, const sequencer::Operation& operation, const sequencer::StoreKey* keys,
            sequencer::Answer* answers, Ran* ran, int count, int64_t until_us, const World::Known& knew);
+  void AskEtcd(Actor& actor, const sequencer::Operation& operation, const sequencer::StoreKey* keys,
+               sequencer::Answer* answers, Ran* ran, int count, int64_t until_us, const World::Known& knew);
   sequencer::StoreKey KeyOf(int key) const noexcept { return {key_names_[key], key_size_}; }
   static int NumberOf(const sequencer::StoreKey& key) noexcept;
   // The same in every run, unlike in a real server, whose secret is its own: seeds rest on it.
@@ -158,6 +167,7 @@ class Server {
   int crashes_ = 0;
   bool stopping_ = false;
   bool reaches_old_ = false;
+  int64_t lost_until_us_ = 0, late_until_us_ = 0;  // replies of etcd, and calls to it
   int64_t down_us_ = 0;
   bool is_checking_ = false;
   bool content_ = false;

@@ -5,6 +5,8 @@
 #include <cstdarg>
 #include <cstdio>
 
+#include "sequences/etcd_cluster.h"
+#include "sequences/etcd_session.h"
 #include "sequences/server.h"
 
 namespace idgen::sim::sequences {
@@ -25,8 +27,13 @@ World::World(const Plan& plan, const std::vector<Fault>& faults)
       faults_(faults),
       random_(plan.seed, Stream::kWorld),
       store_(1 + plan.replicas, static_cast<int>(plan.keys.size()), plan_.breaks),
-      ledger_(static_cast<int>(plan.keys.size()), plan.servers) {
+      ledger_(static_cast<int>(plan.keys.size()), plan.servers, plan.has_marks) {
   SimMemory::world = this;
+  if (plan.store == StoreKind::kEtcd) {
+    std::vector<std::string> names;
+    for (size_t key = 0; key < plan.keys.size(); ++key) names.push_back("/sim/" + Server::NameOfKey(key));
+    etcd_ = std::make_unique<EtcdCluster>(std::move(names));
+  }
   for (int i = 0; i < plan.servers; ++i) {
     servers_.push_back(std::make_unique<Server>(*this, i));
     for (int number = 0; number <= plan.backends; ++number) {
@@ -35,6 +42,7 @@ World::World(const Plan& plan, const std::vector<Fault>& faults)
       actor->index = static_cast<int>(actors_.size());
       actor->number = number;
       actor->random = Random(plan.seed, Stream::kActor, actors_.size());
+      if (etcd_) actor->etcd = std::make_unique<EtcdSession>(*this, *actor);
       servers_.back()->actors_.push_back(actor.get());
       actors_.push_back(std::move(actor));
     }
@@ -60,7 +68,12 @@ bool World::Run() {
   for (int64_t at_us = kBeginUs; at_us < kBeginUs + plan_.lasts_us; at_us += random_.LogBetween(kMs, 500 * kMs))
     Do(at_us, [this] { store_.Replicate(); });
   for (int64_t at_us = kBeginUs; at_us < kBeginUs + plan_.lasts_us; at_us += random_.LogBetween(100 * kMs, 5 * kSecond))
-    Do(at_us, [this] { store_.TakeSnapshot(); });
+    Do(at_us, [this] {
+      if (etcd_)
+        etcd_->TakeSnapshot(NextEvent());
+      else
+        store_.TakeSnapshot();
+    });
   Do(kBeginUs + plan_.lasts_us, [this] { EndFaults(); });
   const int64_t end_us = kBeginUs + plan_.lasts_us + 60 * kSecond;
   while (!events_.empty() && !violated_) {
@@ -170,54 +183,62 @@ void World::RunAtStore(Message& message) {
     const KeyState before = store_.state(key, message.process);
     const Answer answer = store_.Execute(message.process, key, message.operation, now_us_, event);
     const KeyState& after = store_.state(key, message.process);
-    if (after.reset == event) {
-      actors_[static_cast<size_t>(message.actor)]->change_ran = event;
-      ledger_.NoteReset(key, event, message.operation.kind == Kind::kDrop ? -1 : message.operation.value);
-    }
-    if (message.operation.kind == Kind::kRaise) CheckRaise(message, key, before, answer);
-    CheckChange(message, before, answer);
+    if (message.process == store_.old_process() && message.operation.kind != Kind::kWriter) Note("at the old master:");
+    const bool raises = message.operation.kind == Kind::kRaise && IsRaised(message.operation, answer);
+    Judge({.actor = message.actor, .operation = message.operation, .knew = message.knew, .key = key, .event = event},
+          before, after, raises, answer.had);
     // Who raises it brings back what he knows to have been set.
-    if (message.operation.kind == Kind::kRaise && IsRaised(message.operation, answer) &&
-        message.operation.mark.generation >= message.knew.generation)
+    if (raises && message.operation.mark.generation >= message.knew.generation)
       store_.NoteReset(message.process, key, message.knew.reset);
     message.answers.push_back(answer);
     message.ran.push_back(
         {.at = event, .process = message.process, .generation = after.generation, .reset = after.reset});
-    if (keep_timeline_ && message.operation.kind != Kind::kWriter) {
-      if (message.process == store_.old_process()) Note("at the old master:");
-      static constexpr const char* kVerbs[] = {"next", "segment", "set",   "set if none", "peek",
-                                               "drop", "writer",  "raise", "return"};
-      Note("server %d (%d): %s of key %d, %lld, mark %lld/%lld, value %lld: %lld/%lld -> %lld/%lld", message.server,
-           actors_[static_cast<size_t>(message.actor)]->number, kVerbs[static_cast<size_t>(message.operation.kind)],
-           key, static_cast<long long>(message.operation.count), static_cast<long long>(message.operation.mark.value),
-           static_cast<long long>(message.operation.mark.generation), static_cast<long long>(message.operation.value),
-           before.there ? static_cast<long long>(before.value) : -1, static_cast<long long>(before.generation),
-           after.there ? static_cast<long long>(after.value) : -1, static_cast<long long>(after.generation));
-    }
   }
+}
+
+KeyState World::StateOf(int key) const { return etcd_ ? etcd_->StateOf(key) : store_.state(key); }
+
+void World::Judge(const Step& step, const KeyState& before, const KeyState& after, bool raises, bool had) {
+  const Operation& operation = step.operation;
+  Actor& actor = *actors_[static_cast<size_t>(step.actor)];
+  if (after.reset == step.event) {
+    actor.change_ran = step.event;
+    ledger_.NoteReset(step.key, step.event, operation.kind == Kind::kDrop ? -1 : operation.value);
+  }
+  if (operation.kind == Kind::kRaise) CheckRaise(step, before, raises);
+  CheckChange(step, before, had);
+  if (!keep_timeline_ || operation.kind == Kind::kWriter) return;
+  static constexpr const char* kVerbs[] = {"next", "segment", "set",   "set if none", "peek",
+                                           "drop", "writer",  "raise", "return"};
+  Note("server %d (%d): %s of key %d, %lld, mark %lld/%lld, value %lld: %lld/%lld -> %lld/%lld", actor.server->index_,
+       actor.number, kVerbs[static_cast<size_t>(operation.kind)], step.key, static_cast<long long>(operation.count),
+       static_cast<long long>(operation.mark.value), static_cast<long long>(operation.mark.generation),
+       static_cast<long long>(operation.value), before.there ? static_cast<long long>(before.value) : -1,
+       static_cast<long long>(before.generation), after.there ? static_cast<long long>(after.value) : -1,
+       static_cast<long long>(after.generation));
 }
 
 // What a raise may do: it undoes nothing that the server did not know of, and where the store forgot nothing it is for
 // what a server that crashed may have had.
-void World::CheckRaise(const Message& message, int key, const KeyState& before, const Answer& answer) {
+void World::CheckRaise(const Step& step, const KeyState& before, bool raises) {
   ++figures_.raises;
-  if (!IsRaised(message.operation, answer)) return;
+  if (!raises) return;
   // Two masters may make the same generation, in the same millisecond.
-  const bool is_tie = has_had_two_masters_ && before.generation == message.operation.mark.generation;
-  if (before.reset > message.knew.ran && !is_tie) return Violate("a raise undoes a set or a drop");
-  const sequencer::Definition& definition = plan_.keys[static_cast<size_t>(key)];
+  const bool is_tie = has_had_two_masters_ && before.generation == step.operation.mark.generation;
+  if (before.reset > step.knew.ran && !is_tie) return Violate("a raise undoes a set or a drop");
+  const sequencer::Definition& definition = plan_.keys[static_cast<size_t>(step.key)];
   if (has_forgotten_ || definition.HasSegments()) return;
-  const Server& server = *servers_[static_cast<size_t>(message.server)];
+  const Server& server = *actors_[static_cast<size_t>(step.actor)]->server;
   if (server.crashes() == 0) return Violate("values are skipped by a server that has not crashed");
   if (store_restarts_ == 0) return Violate("values are skipped though the store is the same as before");
-  if (message.operation.mark.value - before.value > sequencer::kMaxAhead * definition.step)
+  if (step.operation.mark.value - before.value > sequencer::kMaxAhead * definition.step)
     Violate("more values are skipped than a record is ahead");
 }
 
-void World::CheckChange(const Message& message, const KeyState& before, const Answer& answer) {
-  if (message.operation.kind == Kind::kSetIfNone && answer.had && before.there)
+void World::CheckChange(const Step& step, const KeyState& before, bool had) {
+  if (step.operation.kind == Kind::kSetIfNone && had && before.there)
     Violate("a key that has a value is set, though it was to be only where it has none");
-  if (message.operation.kind == Kind::kReturn && answer.had && before.reset > message.knew.ran)
+  if (step.operation.kind == Kind::kReturn && had && before.reset > step.knew.ran)
     Violate("values go back after a set or a drop");
 }
 
@@ -238,6 +259,10 @@ void World::EndFaults() {
   faults_over_ = true;
   busy_until_us_ = 0;
   EndOldMaster();
+  if (etcd_) {
+    BringEtcdUp();
+    etcd_->model().SetNoSpace(false);
+  }
   if (!store_.up()) {
     ++store_restarts_;
     ChangeStore([this] { store_.Restart(Store::Memory::kKept, 0); }, "is back");

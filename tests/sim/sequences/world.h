@@ -6,18 +6,21 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "engine/event_queue.h"
 #include "engine/fiber.h"
 #include "engine/random.h"
+#include "etcd/model.h"
 #include "sequences/ledger.h"
 #include "sequences/store.h"
 
 namespace idgen::sim::sequences {
 
 class Server;
+class EtcdCluster;
 struct Actor;
 
 inline constexpr int64_t kUs = 1;
@@ -27,14 +30,19 @@ inline constexpr int64_t kBeginUs = 1795000000 * kSecond;  // November 2026
 inline constexpr int64_t kStoreTimeoutUs = 2 * kSecond;
 inline constexpr int kMostKeys = 24;
 
+enum class StoreKind : uint8_t { kRedis, kEtcd };
+
 // What a run is made of; all of it follows from the seed, or is set on the command line.
 struct Plan {
   uint64_t seed = 0;
+  StoreKind store = StoreKind::kRedis;
   int servers = 1;
   int backends = 1;
   std::vector<sequencer::Definition> keys;
   int slots = 16;          // for segments
   bool forgets = false;    // the store
+  bool has_marks = true;   // of what the store has given, because it may forget
+  bool restores = false;   // etcd, from a snapshot: then it gives again what it gave after that
   bool may_evict = false;  // there are more keys than marks
   int replicas = 0;
   int64_t way_us = kMs;  // to the store, or back
@@ -48,6 +56,7 @@ struct Plan {
   Breaks breaks;
 
   static Plan Of(uint64_t seed);
+  static Plan OfEtcd(uint64_t seed);
 };
 
 enum class FaultKind : uint8_t {
@@ -64,8 +73,14 @@ enum class FaultKind : uint8_t {
   kBusy,           // backends ask without pausing for `a`
   kTogether,       // all servers crash, and the store is restarted meanwhile
   kForgetAtCrash,  // a server crashes, and the store forgets meanwhile
+  // Of etcd alone.
+  kLostReplies,  // of calls that were carried out, for `a`
+  kLateCalls,    // calls of a server arrive late, for `a`
+  kNoSpace,      // no writes, for `a` / 2
+  kRevoked,      // a lease of keys ends early
+  kRestore,      // from a snapshot
 };
-constexpr int kFaultKinds = static_cast<int>(FaultKind::kForgetAtCrash) + 1;
+constexpr int kFaultKinds = static_cast<int>(FaultKind::kForgetAtCrash) + 1;  // of Redis
 
 struct Fault {
   int64_t at_us = 0;
@@ -105,6 +120,7 @@ class World {
   ~World();
 
   static std::vector<Fault> FaultsOf(const Plan& plan);
+  static std::vector<Fault> FaultsOfEtcd(const Plan& plan);
 
   // True where nothing was violated.
   bool Run();
@@ -117,6 +133,7 @@ class World {
   friend class Server;
   friend class SimHost;
   friend struct SimMemory;
+  friend class EtcdSession;
 
   // Of a raise: when the store gave what the server's mark is of, and which set or drop that knows; of a return: when
   // it gave the values.
@@ -141,6 +158,29 @@ class World {
     bool is_done = false;
   };
 
+  // A call to etcd.
+  struct EtcdCall {
+    int actor = 0;
+    uint64_t number = 0;             // of the operation that it is a part of
+    sequencer::Operation operation;  // itself
+    Known knew;
+    std::string path, body;
+    EtcdModel::Answer answer;
+    std::vector<std::pair<int, Ran>> ran;  // by key that it wrote
+    bool is_lost = false;
+  };
+
+  // What ran in a store on one key.
+  struct Step {
+    int actor;
+    const sequencer::Operation& operation;
+    const Known& knew;
+    int key;
+    uint64_t event;
+  };
+
+  static std::vector<Fault> DrawFaults(const Plan& plan, const FaultKind* kinds, size_t count);
+
   void Do(int64_t at_us, std::function<void()> what);
   uint64_t NextEvent() noexcept { return ++event_; }
   void Note(const char* format, ...) __attribute__((format(printf, 2, 3)));
@@ -155,14 +195,28 @@ class World {
   size_t Send(Actor& actor, const sequencer::Operation& operation, const int* keys, int count, const Known& knew);
   void Arrive(size_t message);
   void RunAtStore(Message& message);
-  void CheckRaise(const Message& message, int key, const KeyState& before, const sequencer::Answer& answer);
-  void CheckChange(const Message& message, const KeyState& before, const sequencer::Answer& answer);
+  // `raises`: to the operation's mark. `had`: as in the answer.
+  void Judge(const Step& step, const KeyState& before, const KeyState& after, bool raises, bool had);
+  void CheckRaise(const Step& step, const KeyState& before, bool raises);
+  void CheckChange(const Step& step, const KeyState& before, bool had);
+  KeyState StateOf(int key) const;
   void CutConnections(int server);
 
   void Strike(const Fault& fault);
   void ChangeStore(const std::function<void()>& change, const char* what);
   void EndOldMaster();
   bool flaps() const noexcept { return now_us_ < flaps_until_us_ && store_.old_process() != 0; }
+
+  uint64_t SendToEtcd(Actor& actor, EtcdCall call);
+  void ArriveAtEtcd(size_t call);
+  void RunAtEtcd(EtcdCall& call);
+  void BringEtcdUp();
+  void NoteExpired();
+  void NoteKeyReset(int key, int64_t value);
+  bool StrikeEtcd(const Fault& fault, Random& random);
+  void RestoreEtcd(size_t age);
+  void CutEtcdConnections(int server);
+
   void EndFaults();
   void CheckLiveness();
 
@@ -170,11 +224,15 @@ class World {
   std::vector<Fault> faults_;
   Random random_;
   Store store_;
+  std::unique_ptr<EtcdCluster> etcd_;  // instead of it
   Ledger ledger_;
   static inline FiberPool fibers_;  // whose stacks the next world uses again
   EventQueue events_{kBeginUs};
   std::vector<std::function<void()>> to_do_;
   std::vector<Message> messages_;
+  std::vector<EtcdCall> etcd_calls_;
+  uint64_t operations_ = 0;                     // in etcd
+  std::set<std::pair<uint64_t, int>> changes_;  // operations that must not be carried out twice, and their keys
   std::vector<std::unique_ptr<Actor>> actors_;
   std::vector<std::unique_ptr<Server>> servers_;
   int64_t now_us_ = kBeginUs;

@@ -1,26 +1,40 @@
-// A simulated server's way to etcd: each call of an exchange travels by itself, and its answer comes back as an event
-// of the world, or never does. A call is sent again when the real link would: if it was refused, or if it is repeatable
-// and unanswered for a while.
+// A simulated process's way to etcd: each call of an exchange travels by itself over the world's network, and its
+// answer comes back as an event of the world, or never does. A call is sent again when the real link would: if it was
+// refused, or if it is repeatable and unanswered for a while.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "etcd/model.h"
 #include "io/etcd/link.h"
-#include "lease/etcd/store.h"
-#include "leases/world.h"
 
 namespace idgen::sim {
 
-class SimEtcdLink final : public io::EtcdLink {
+// What the link needs of the world that it is in.
+class EtcdNetwork {
  public:
-  SimEtcdLink(World& world, int server) : world_(world), server_(server) {}
-  SimEtcdLink(const SimEtcdLink&) = delete;
-  ~SimEtcdLink();
+  // Sends a call on its way. Returns its number, which no other message has.
+  virtual uint64_t Send(std::string_view path, std::string_view body) = 0;
+  // The boot-time clock of the process.
+  virtual int64_t NowUs() const = 0;
+  // The process has something to do for the link.
+  virtual void Wake() = 0;
+  virtual void Violate(const std::string& text) = 0;
 
-  // The answer to a message; HTTP status 0: refused.
-  void Deliver(uint64_t message, const EtcdModel::Answer& answer, int64_t date_ms);
+ protected:
+  ~EtcdNetwork() = default;
+};
+
+class NetworkEtcdLink final : public io::EtcdLink {
+ public:
+  explicit NetworkEtcdLink(EtcdNetwork& network) : network_(network) {}
+  NetworkEtcdLink(const NetworkEtcdLink&) = delete;
+  ~NetworkEtcdLink();
+
+  // The answer to a message; HTTP status 0: refused. False if nobody waits for it any more.
+  bool Deliver(uint64_t message, const EtcdModel::Answer& answer, int64_t date_ms);
   // The connections are reset.
   void Break();
 
@@ -43,8 +57,8 @@ class SimEtcdLink final : public io::EtcdLink {
   void Close() noexcept override { NewExchange(); }
 
  private:
-  static constexpr int64_t kSilentUs = 500 * kMs;  // until a repeatable call is sent again
-  static constexpr int64_t kRefusedUs = 50 * kMs;  // until a refused one is
+  static constexpr int64_t kSilentUs = 500 * 1000;  // until a repeatable call is sent again
+  static constexpr int64_t kRefusedUs = 50 * 1000;  // until a refused one is
 
   struct Call {
     const char* path = "";
@@ -60,44 +74,16 @@ class SimEtcdLink final : public io::EtcdLink {
 
   void SendCall(Call& call, int64_t now_us);
 
-  World& world_;
-  int server_;
+  EtcdNetwork& network_;
   Call calls_[kMaxCalls];
   int count_ = 0;
   State state_ = State::kIdle;
   int64_t until_us_ = 0;
-  int64_t timeout_us_ = 2 * kSecond;
+  int64_t timeout_us_ = 2 * 1000 * 1000;
   int64_t date_ms_ = 0;
   bool may_have_run_ = false;
   bool broken_ = false;
   uint64_t connection_ = 0;
-};
-
-// The lease store for etcd as it ships, over that link.
-class SimEtcdStore final : public lease::LeaseStore {
- public:
-  SimEtcdStore(World& world, int server);
-
-  void Begin(const lease::StoreRequest& request, int64_t now_us) noexcept override;
-  bool Step(int64_t now_us, lease::StoreReply* reply) noexcept override;
-  io::Wants wants(int64_t now_us) const noexcept override { return store_.wants(now_us); }
-  const char* problem() const noexcept override { return store_.problem(); }
-  void Close() noexcept override { store_.Close(); }
-
-  SimEtcdLink& link() noexcept { return link_; }
-  // A process of the server has begun: it knows nothing of what the one before has asked.
-  void Reset() noexcept;
-
- private:
-  void Configure() noexcept;
-
-  World& world_;
-  int server_;
-  SimEtcdLink link_;
-  lease::EtcdLeaseStore store_{link_};
-  lease::StoreRequest::Kind asked_ = lease::StoreRequest::Kind::kList;
-  int configured_for_ = -1;  // which prefix
-  std::string prefix_, holder_;
 };
 
 }  // namespace idgen::sim

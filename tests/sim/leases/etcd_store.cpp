@@ -1,5 +1,5 @@
 // Calls to etcd as messages of the world, and what becomes of them there.
-#include "leases/etcd_link.h"
+#include "leases/etcd_store.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -11,118 +11,19 @@ namespace idgen::sim {
 
 // --- the server's side
 
-SimEtcdLink::~SimEtcdLink() {
-  for (Call& call : calls_) {
-    call.body.Free();
-    call.reply.Free();
-  }
-}
-
-void SimEtcdLink::Configure(const io::StoreAccess& access) noexcept {
-  NewExchange();
-  if (access.timeout_us > 0) timeout_us_ = access.timeout_us;
-}
-
-void SimEtcdLink::NewExchange() noexcept {
-  count_ = 0;
-  state_ = State::kIdle;
-  may_have_run_ = broken_ = false;
-}
-
-wire::EtcdBody& SimEtcdLink::AddCall(const char* path, bool is_repeatable) noexcept {
-  Call& call = calls_[count_++];
-  call.path = path;
-  call.is_repeatable = is_repeatable;
-  call.answered = call.refused = call.may_run = false;
-  call.message = 0;
-  call.body.Clear();
-  return call.body;
-}
-
-void SimEtcdLink::Begin(int64_t now_us, int64_t until_us) noexcept {
-  state_ = State::kBusy;
-  until_us_ = until_us == 0 ? now_us + timeout_us_ : until_us;
-  for (int i = 0; i < count_; ++i) {
-    if (calls_[i].body.problem() != nullptr) world_.Violate(calls_[i].body.problem());
-    SendCall(calls_[i], now_us);
-  }
-}
-
-void SimEtcdLink::SendCall(Call& call, int64_t now_us) {
-  call.refused = false;
-  call.may_run = true;
-  call.again_us = call.is_repeatable ? now_us + kSilentUs : io::kNever;
-  call.message = world_.SendToEtcd(server_, call.path, call.body.text()) + 1;
-}
-
-io::EtcdLink::State SimEtcdLink::Step(int64_t now_us) noexcept {
-  if (state_ != State::kBusy) return state_;
-  bool all = true, lost = false;
-  for (int i = 0; i < count_; ++i) {
-    Call& call = calls_[i];
-    if (call.answered) continue;
-    all = false;
-    // After a reset nobody knows whether a call was carried out.
-    if (broken_ && !call.refused) {
-      call.message = 0;
-      if (call.is_repeatable)
-        call.again_us = now_us;
-      else
-        lost = true;
-    }
-  }
-  broken_ = false;
-  if (all) return state_ = State::kDone;
-  if (now_us >= until_us_ || lost) {
-    for (int i = 0; i < count_; ++i) {
-      may_have_run_ = may_have_run_ || (!calls_[i].answered && calls_[i].may_run);
-      calls_[i].message = 0;
-    }
-    ++connection_;
-    return state_ = State::kFailed;
-  }
-  for (int i = 0; i < count_; ++i)
-    if (!calls_[i].answered && now_us >= calls_[i].again_us) SendCall(calls_[i], now_us);
-  return state_;
-}
-
-io::Wants SimEtcdLink::wants(int64_t) const noexcept {
-  if (state_ != State::kBusy) return {};
-  int64_t wake_us = until_us_;
-  for (int i = 0; i < count_; ++i)
-    if (!calls_[i].answered) wake_us = std::min(wake_us, calls_[i].again_us);
-  return {.wake_boot_us = wake_us};
-}
-
-void SimEtcdLink::Deliver(uint64_t message, const EtcdModel::Answer& answer, int64_t date_ms) {
-  Server& server = *world_.servers_[static_cast<size_t>(server_)];
-  for (int i = 0; state_ == State::kBusy && i < count_; ++i) {
-    Call& call = calls_[i];
-    if (call.message != message + 1 || call.answered) continue;  // it was given up, or sent again
-    call.message = 0;
-    if (answer.http_status == 0) {
-      call.refused = true;
-      call.again_us = server.Now().boot_us + kRefusedUs;
-    } else {
-      call.answered = true;
-      date_ms_ = date_ms;
-      if (answer.http_status == 501 || !call.reply.Parse(answer.http_status, answer.body))
-        world_.Violate("a call to etcd that the model does not know, or an answer that cannot be read: " + answer.body);
-    }
-    server.WakeWorkerAt(world_.now_us_);
-    return;
-  }
-}
-
-void SimEtcdLink::Break() {
-  if (state_ != State::kBusy) return;
-  broken_ = true;
-  world_.servers_[static_cast<size_t>(server_)]->WakeWorkerAt(world_.now_us_);
-}
-
-SimEtcdStore::SimEtcdStore(World& world, int server) : world_(world), server_(server), link_(world, server) {
+SimEtcdStore::SimEtcdStore(World& world, int server) : world_(world), server_(server) {
   holder_ = Format("host-%d|5432|/data", world.plan_.twins ? server / 2 : server);
 }
+
+uint64_t SimEtcdStore::Send(std::string_view path, std::string_view body) {
+  return world_.SendToEtcd(server_, path, body);
+}
+
+int64_t SimEtcdStore::NowUs() const { return world_.servers_[static_cast<size_t>(server_)]->Now().boot_us; }
+
+void SimEtcdStore::Wake() { world_.servers_[static_cast<size_t>(server_)]->WakeWorkerAt(world_.now_us_); }
+
+void SimEtcdStore::Violate(const std::string& text) { world_.Violate(text); }
 
 void SimEtcdStore::Reset() noexcept {
   store_.Close();
