@@ -110,6 +110,7 @@ bool NetworkEtcdLink::Deliver(uint64_t message, const EtcdModel::Answer& answer,
 }
 
 void NetworkEtcdLink::Break() {
+  ++connection_;
   if (state_ != State::kBusy) return;
   broken_ = true;
   network_.Wake();

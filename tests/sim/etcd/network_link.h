@@ -83,7 +83,7 @@ class NetworkEtcdLink final : public io::EtcdLink {
   int64_t date_ms_ = 0;
   bool may_have_run_ = false;
   bool broken_ = false;
-  uint64_t connection_ = 0;
+  uint64_t connection_ = 1;
 };
 
 }  // namespace idgen::sim

@@ -17,11 +17,12 @@ Plan Plan::OfEtcd(uint64_t seed) {
   Plan plan = Of(seed);
   Random random(seed, Stream::kPlan, 1);
   plan.store = StoreKind::kEtcd;
-  plan.has_marks = plan.may_evict = plan.forgets = false;
+  plan.forgets = false;
   plan.replicas = 0;
   plan.lasts_us = std::min(plan.lasts_us, std::max(2 * kSecond, plan.op_every_us * 120));
   // Few keys, for which many compete; and TTLs, which segments do not have.
   if (random.Chance(0.4)) plan.keys.resize(std::min<size_t>(plan.keys.size(), 2));
+  plan.restores = random.Chance(0.4);
   if (random.Chance(0.2)) plan.sets = 0.2;
   const double ttls = random.Chance(0.3) ? 0.5 : 0;
   for (sequencer::Definition& definition : plan.keys) {
@@ -33,11 +34,12 @@ Plan Plan::OfEtcd(uint64_t seed) {
 }
 
 std::vector<Fault> World::FaultsOfEtcd(const Plan& plan) {
-  static constexpr FaultKind kKinds[] = {
-      FaultKind::kCrash,        FaultKind::kCleanRestart, FaultKind::kReset,     FaultKind::kCancel,
-      FaultKind::kStoreRestart, FaultKind::kFailOver,     FaultKind::kBusy,      FaultKind::kBusy,
-      FaultKind::kTogether,     FaultKind::kLostReplies,  FaultKind::kLateCalls, FaultKind::kLateCalls,
-      FaultKind::kNoSpace,      FaultKind::kRevoked,      FaultKind::kRestore,   FaultKind::kRestore};
+  static constexpr FaultKind kKinds[] = {FaultKind::kCrash,     FaultKind::kMachineCrash, FaultKind::kCleanRestart,
+                                         FaultKind::kReset,     FaultKind::kCancel,       FaultKind::kStoreRestart,
+                                         FaultKind::kFailOver,  FaultKind::kBusy,         FaultKind::kBusy,
+                                         FaultKind::kTogether,  FaultKind::kLostReplies,  FaultKind::kLateCalls,
+                                         FaultKind::kLateCalls, FaultKind::kNoSpace,      FaultKind::kRevoked,
+                                         FaultKind::kRestore,   FaultKind::kRestore};
   return DrawFaults(plan, kKinds, std::size(kKinds));
 }
 
@@ -127,7 +129,9 @@ void World::RunAtEtcd(EtcdCall& call) {
           raises, true);
     if (raises && operation.mark.generation >= call.knew.generation && call.knew.reset > after.reset)
       etcd_->NoteReset(key, call.knew.reset);
-    call.ran.emplace_back(key, Ran{.at = event, .process = 1, .generation = after.generation, .reset = after.reset});
+    call.ran.emplace_back(
+        key,
+        Ran{.at = event, .process = etcd_->model().cluster_id, .generation = after.generation, .reset = after.reset});
   }
   if (keep_timeline_ && call.ran.empty())
     Note("server %d (%d): %s changes nothing: %d", actors_[static_cast<size_t>(call.actor)]->server->index_,
@@ -177,19 +181,23 @@ bool World::StrikeEtcd(const Fault& fault, Random& random) {
     }
     case FaultKind::kRestore:
       if (!plan_.restores) return true;
-      RestoreEtcd(random.Below(3));
-      // The lost members' own time begins again: they had gone on for a while, or not.
-      if (random.Chance(0.5)) take_down(fault.a / 4);
+      RestoreEtcd(random);
+      take_down(fault.a / 4);
       return true;
     default: return false;
   }
 }
 
-void World::RestoreEtcd(size_t age) {
+// On new members, which may or may not be a cluster of the same id: nothing that is under way reaches them.
+void World::RestoreEtcd(Random& random) {
   std::vector<KeyState> before;
   for (int key = 0; key < etcd_->count(); ++key) before.push_back(etcd_->StateOf(key));
-  const uint64_t since = etcd_->Restore(age);
+  const uint64_t id = etcd_->model().cluster_id;
+  const uint64_t since = etcd_->Restore(random.Below(3));
   if (since == 0) return;
+  etcd_->model().cluster_id = random.Chance(0.5) ? id : random.Next() | 1;
+  for (EtcdCall& call : etcd_calls_) call.is_lost = true;
+  for (int who = 0; who < plan_.servers; ++who) CutEtcdConnections(who);
   int forgotten = 0;
   for (int key = 0; key < etcd_->count(); ++key) {
     if (etcd_->StateOf(key) == before[static_cast<size_t>(key)]) continue;

@@ -46,13 +46,13 @@ uint64_t SimHost::AskStore(const Operation& operation, const sequencer::StoreKey
     ++world().figures_.returns;
     knew = {.ran = returned_ran_};
   }
-  const uint64_t found = may_forget() ? 0 : world().NextEvent();
+  const bool has_marks = sequencer::HasMarks(operation.definition);
+  const uint64_t found = has_marks ? 0 : world().NextEvent();
   server_.Ask(actor_, operation, keys, answers, ran, count, until_us, knew);
-  const uint64_t noted = may_forget() ? 0 : world().NextEvent();
+  const uint64_t noted = has_marks ? 0 : world().NextEvent();
   for (int i = 0; i < count; ++i) {
     Asked& asked = asked_[Server::NumberOf(keys[i])];
-    // Without marks the server knows what it was given as long as the process does that asked.
-    if (!may_forget()) {
+    if (!has_marks) {
       asked.found = found;
       asked.noted = noted;
     }
@@ -78,6 +78,13 @@ bool SimHost::WriteMark(size_t slot, const sequencer::MarkRecord& record) {
   world().MayLeave();
   ++world().figures_.records;
   server_.file_[slot].versions.push_back(record);
+  return true;
+}
+
+bool SimHost::RequestSync() {
+  if (may_forget()) return false;
+  server_.sync_at_us_ = std::min(server_.sync_at_us_, NowUs() + actor_.random.Between(1, 200 * kMs));
+  WakePrefetcher();
   return true;
 }
 

@@ -21,7 +21,7 @@ class SimHost {
                     int count, int64_t until_us);
 
   bool has_marks() const noexcept { return true; }
-  bool may_forget() const noexcept { return world().plan_.has_marks; }
+  bool may_forget() const noexcept { return world().plan_.store == StoreKind::kRedis; }
   sequencer::KeyHash HashOf(const sequencer::StoreKey& key) noexcept { return Server::HashOf(key); }
   // Half of the backends belong to one role, half to another, and the prefetcher to none.
   uint64_t owner() const noexcept {
@@ -48,7 +48,7 @@ class SimHost {
   void SyncMarkFile() { server_.SyncFile(actor_); }
   void WaitForKeeper(const core::Word&, uint64_t, int64_t until_us);
   void WakeKeepers() {}
-  bool RequestSync() { return false; }
+  bool RequestSync();
 
   sequencer::SlotTable& slots() noexcept { return *memory().table; }
   void LockSlots() { server_.Acquire(actor_, memory().table_lock); }

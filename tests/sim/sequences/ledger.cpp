@@ -6,7 +6,7 @@
 
 namespace idgen::sim::sequences {
 
-Ledger::Ledger(int keys, int servers, bool has_marks) : has_marks_(has_marks), keys_(static_cast<size_t>(keys)) {
+Ledger::Ledger(int keys, int servers, bool one_master) : one_master_(one_master), keys_(static_cast<size_t>(keys)) {
   for (Key& key : keys_) {
     key.evicted.resize(static_cast<size_t>(servers));
     key.has_given.resize(static_cast<size_t>(servers));
@@ -57,9 +57,9 @@ std::string Ledger::JudgePair(const Gift& one, const Gift& other, int64_t value)
   if (IsReset(first.key, first.ran, second.ran, value)) return "";
   uint64_t forgot = ForgotBetween(first.key, first.ran, second.ran);
   // Of two masters each one has forgotten what the other gives.
-  if (forgot == 0 && first.process != second.process) forgot = second.ran;
+  if (forgot == 0 && !one_master_ && first.process != second.process) forgot = second.ran;
   const char* why = nullptr;
-  if (forgot != 0 && !has_marks_) return "";
+  if (forgot != 0 && !IsMarked(first.key)) return "";
   if (forgot == 0) {
     why = "is given twice, and the store forgot nothing";
   } else if (first.server == second.server) {
@@ -94,12 +94,16 @@ std::string Ledger::JudgeOrder(size_t index, int64_t value, uint64_t order) {
   const Grant& earlier = grants_[before_index];
   if (before < value || IsReset(grant.key, earlier.ran, grant.ran, before) || earlier.noted >= grant.found) return "";
   if (grant.generation > earlier.generation) return "";
-  if (!has_marks_ && ForgotBetween(grant.key, earlier.ran, grant.ran) != 0) return "";
   if (KeyOf(grant.key).evicted[static_cast<size_t>(grant.server)] > earlier.noted) return "";
   char text[200];
   snprintf(text, sizeof text, "key %d: server %d gives %lld after %lld", grant.key, grant.server,
            static_cast<long long>(value), static_cast<long long>(before));
   return text;
+}
+
+void Ledger::Uncommit(int server, uint64_t since) {
+  for (auto gift = gifts_.rbegin(); gift != gifts_.rend() && (gift->committed == 0 || gift->committed > since); ++gift)
+    if (grants_[gift->grant].server == server) gift->committed = 0;
 }
 
 size_t Ledger::Give(size_t index, int64_t value, uint64_t order, uint64_t now, std::string* problem) {

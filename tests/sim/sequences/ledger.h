@@ -35,8 +35,12 @@ struct Grant {
 
 class Ledger {
  public:
-  // `has_marks`: servers know what they were given, so that some of what a store forgot is not given again.
-  Ledger(int keys, int servers, bool has_marks);
+  // `one_master`: whatever is not noted as forgotten the store knows, also if it is another process.
+  Ledger(int keys, int servers, bool one_master);
+
+  // Servers do not know what they were given of the key, so what the store forgot may be given again.
+  void NoteUnmarked(int key) { KeyOf(key).is_marked = false; }
+  bool IsMarked(int key) const { return KeyOf(key).is_marked; }
 
   void NoteReset(int key, uint64_t at, int64_t value);  // a set, or a drop, which is to -1
   // What the store did after the event `since`.
@@ -52,6 +56,8 @@ class Ledger {
   // argument for Commit().
   size_t Give(size_t grant, int64_t value, uint64_t order, uint64_t now, std::string* problem);
   void Commit(size_t gift, uint64_t now) { gifts_[gift].committed = now; }
+  // What the server has committed since then may be forgotten, as its machine has crashed.
+  void Uncommit(int server, uint64_t since);
 
   // Whether the key was set or dropped to below the value in between.
   bool IsReset(int key, uint64_t from, uint64_t to, int64_t value) const;
@@ -75,6 +81,7 @@ class Ledger {
     uint64_t committed;  // 0: not
   };
   struct Key {
+    bool is_marked = true;
     std::vector<Reset> resets;
     std::vector<Loss> losses;
     std::vector<uint64_t> evicted;  // by server: when last
@@ -91,7 +98,7 @@ class Ledger {
   std::string JudgePair(const Gift& a, const Gift& b, int64_t value) const;
   std::string JudgeOrder(size_t grant, int64_t value, uint64_t order);
 
-  const bool has_marks_;
+  const bool one_master_;
   std::vector<Key> keys_;
   std::vector<Grant> grants_;
   std::vector<Gift> gifts_;

@@ -116,6 +116,8 @@ void Server::Crash(bool of_machine, int64_t down_us) {
   }
   living_ = 0;
   memory_.reset();
+  sync_at_us_ = INT64_MAX;
+  if (of_machine && world_.plan_.store == StoreKind::kEtcd) world_.ledger_.Uncommit(index_, synced_);
   if (of_machine)
     for (Record& record : file_) {
       const size_t kept = random_.Below(record.versions.size());
@@ -195,9 +197,14 @@ void Server::LiveAsFetcher(Actor& actor) {
   host.UnlockSlots();
   int64_t pause_until_us = 0;
   while (!stopping_) {
+    if (world_.now_us_ >= sync_at_us_) {
+      sync_at_us_ = INT64_MAX;
+      host.Attempt([&] { sequencer::SyncAllMarks(host, world_.now_us_ + kStoreTimeoutUs); });
+    }
     sequencer::Slot* wanted = world_.now_us_ >= pause_until_us ? sequencer::NextWanted(host) : nullptr;
     if (wanted == nullptr) {
-      world_.Sleep(actor, std::max<int64_t>(pause_until_us - world_.now_us_, 50 * kMs));
+      world_.Sleep(actor, std::min(std::max<int64_t>(pause_until_us - world_.now_us_, 50 * kMs),
+                                   std::max<int64_t>(sync_at_us_ - world_.now_us_, 1)));
       continue;
     }
     if (!sequencer::Prefetch(host, *wanted, world_.now_us_ + kStoreTimeoutUs))
@@ -220,7 +227,7 @@ void Server::Transact(Actor& actor) {
     }
     if (actor.random.Chance(world_.plan_.aborts)) return;
     SimHost host(*this, actor);
-    sequencer::SyncBeforeCommit(host, actor.awaited, false, INT64_MAX);
+    sequencer::SyncBeforeCommit(host, actor.awaited, !host.may_forget(), INT64_MAX);
   } catch (const CallFailed&) {
     failed = true;
   }
@@ -274,7 +281,8 @@ void Server::CheckOwnChange(const Grant& grant) {
   if (change.value < grant.first || grant.found < change.done || grant.life != change.life) return;
   if (grant.generation > change.generation || world_.plan_.may_evict) return;
   if (world_.ledger_.IsReset(grant.key, change.ran, grant.ran, grant.first)) return;
-  if (!world_.plan_.has_marks && world_.ledger_.ForgotBetween(grant.key, change.ran, grant.ran) != 0) return;
+  if (!world_.ledger_.IsMarked(grant.key) && world_.ledger_.ForgotBetween(grant.key, change.ran, grant.ran) != 0)
+    return;
   world_.Violate("a value that lies below what its own server has set is given");
 }
 
@@ -321,6 +329,7 @@ void Server::Change(Actor& actor, int key) {
   operation.value = std::clamp<int64_t>(state.value + (actor.random.Chance(0.2) ? 0 : actor.random.Between(-60, 60)) *
                                                           definition.step * (actor.random.Chance(0.1) ? 10 : 1),
                                         std::max<int64_t>(definition.Before(), 0), definition.max_value);
+  operation.mark.generation = world_.now_us_ / kMs;
   SimHost host(*this, actor);
   const sequencer::SlotName name = NameOf(key);
   Answer answer;
@@ -473,7 +482,7 @@ void Server::AskEtcd(Actor& actor, const Operation& operation, const sequencer::
     world_.Sleep(actor, std::min(etcd.store.wants(world_.now_us_).wake_boot_us, until_us) - world_.now_us_);
   }
   if (state == State::kFailed) throw CallFailed{"no answer"};
-  actor.connection.answered = etcd.store.came_from_one() ? etcd.store.connection() : 0;
+  actor.connection.answered = count == 1 || etcd.store.came_from_one() ? etcd.store.connection() : 0;
   for (int i = 0; i < count; ++i) ran[i] = etcd.ran(NumberOf(keys[i]));
   world_.MayLeave();
 }
@@ -484,11 +493,13 @@ void Server::SyncFile(Actor& actor) {
   size_t latest[64];
   for (size_t slot = 0; slot < file_.size(); ++slot) latest[slot] = file_[slot].versions.size() - 1;
   ++world_.figures_.syncs;
+  const uint64_t began = world_.event_;
   world_.Sleep(actor, 1 + actor.random.Exponential(world_.plan_.sync_us));
   for (size_t slot = 0; slot < file_.size(); ++slot) {
     auto& versions = file_[slot].versions;
     versions.erase(versions.begin(), versions.begin() + static_cast<long>(latest[slot]));
   }
+  synced_ = began;
 }
 
 void Server::NoteEvicted() {

@@ -167,6 +167,8 @@ class Server {
   int crashes_ = 0;
   bool stopping_ = false;
   bool reaches_old_ = false;
+  int64_t sync_at_us_ = INT64_MAX;                 // of the file of marks, by the process that fetches ahead
+  uint64_t synced_ = 0;                            // the event at which the latest sync that has ended began
   int64_t lost_until_us_ = 0, late_until_us_ = 0;  // replies of etcd, and calls to it
   int64_t down_us_ = 0;
   bool is_checking_ = false;

@@ -27,12 +27,14 @@ World::World(const Plan& plan, const std::vector<Fault>& faults)
       faults_(faults),
       random_(plan.seed, Stream::kWorld),
       store_(1 + plan.replicas, static_cast<int>(plan.keys.size()), plan_.breaks),
-      ledger_(static_cast<int>(plan.keys.size()), plan.servers, plan.has_marks) {
+      ledger_(static_cast<int>(plan.keys.size()), plan.servers, plan.store == StoreKind::kEtcd) {
   SimMemory::world = this;
   if (plan.store == StoreKind::kEtcd) {
     std::vector<std::string> names;
     for (size_t key = 0; key < plan.keys.size(); ++key) names.push_back("/sim/" + Server::NameOfKey(key));
     etcd_ = std::make_unique<EtcdCluster>(std::move(names));
+    for (size_t key = 0; key < plan.keys.size(); ++key)
+      if (!sequencer::HasMarks(plan.keys[key])) ledger_.NoteUnmarked(static_cast<int>(key));
   }
   for (int i = 0; i < plan.servers; ++i) {
     servers_.push_back(std::make_unique<Server>(*this, i));
@@ -228,6 +230,7 @@ void World::CheckRaise(const Step& step, const KeyState& before, bool raises) {
   if (before.reset > step.knew.ran && !is_tie) return Violate("a raise undoes a set or a drop");
   const sequencer::Definition& definition = plan_.keys[static_cast<size_t>(step.key)];
   if (has_forgotten_ || definition.HasSegments()) return;
+  if (etcd_) return Violate("values are skipped though etcd forgot nothing");
   const Server& server = *actors_[static_cast<size_t>(step.actor)]->server;
   if (server.crashes() == 0) return Violate("values are skipped by a server that has not crashed");
   if (store_restarts_ == 0) return Violate("values are skipped though the store is the same as before");

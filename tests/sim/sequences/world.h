@@ -41,8 +41,7 @@ struct Plan {
   std::vector<sequencer::Definition> keys;
   int slots = 16;          // for segments
   bool forgets = false;    // the store
-  bool has_marks = true;   // of what the store has given, because it may forget
-  bool restores = false;   // etcd, from a snapshot: then it gives again what it gave after that
+  bool restores = false;   // etcd, from a snapshot
   bool may_evict = false;  // there are more keys than marks
   int replicas = 0;
   int64_t way_us = kMs;  // to the store, or back
@@ -214,7 +213,7 @@ class World {
   void NoteExpired();
   void NoteKeyReset(int key, int64_t value);
   bool StrikeEtcd(const Fault& fault, Random& random);
-  void RestoreEtcd(size_t age);
+  void RestoreEtcd(Random& random);
   void CutEtcdConnections(int server);
 
   void EndFaults();
