@@ -71,11 +71,10 @@ Datum RunNamedTrigger(FunctionCallInfo fcinfo, const NamedTable& table, const Na
 // Argument 0, which must be a valid name.
 const char* NameArgument(FunctionCallInfo fcinfo, const NamedTable& table);
 
-// What the functions that create a row differ in.
+// What the functions that create a row differ in. Their arguments are the table's columns without built_in, and
+// if_not_exists after these.
 struct NamedCreation {
-  const char* insert;  // its parameters are the arguments
-  Oid* types;
-  int count;  // the argument after these is if_not_exists
+  const char* insert;  // its parameters are the arguments that are columns
   // Raises if the caller may not create the row, or if a limit is reached.
   void (*check_new)(FunctionCallInfo fcinfo);
   // Whether the row's definition is that of the arguments.

@@ -64,12 +64,18 @@ void CheckChange(const NamedTable& table, const NamedTrigger& trigger, HeapTuple
   }
 }
 
+// How many columns the arguments of a function that creates a row give.
+int CreationColumns(const NamedTable& table) { return table.built_in_column - 1; }
+
 // False if the name exists. Only the owner of the function may write to the table. If an error is raised, ending the
 // (sub)transaction restores the caller's user id.
 bool InsertNamed(FunctionCallInfo fcinfo, const NamedTable& table, const NamedCreation& creation) {
-  auto* values = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(creation.count)));
-  auto* nulls = static_cast<char*>(palloc(static_cast<Size>(creation.count)));
-  for (int i = 0; i < creation.count; ++i) {
+  const int count = CreationColumns(table);
+  auto* types = static_cast<Oid*>(palloc(sizeof(Oid) * static_cast<Size>(count)));
+  auto* values = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(count)));
+  auto* nulls = static_cast<char*>(palloc(static_cast<Size>(count)));
+  for (int i = 0; i < count; ++i) {
+    types[i] = table.types[i];
     values[i] = PG_GETARG_DATUM(i);
     nulls[i] = PG_ARGISNULL(i) ? 'n' : ' ';
   }
@@ -78,8 +84,8 @@ bool InsertNamed(FunctionCallInfo fcinfo, const NamedTable& table, const NamedCr
   GetUserIdAndSecContext(&caller, &context);
   SetUserIdAndSecContext(OwnerOfFunction(fcinfo), context | SECURITY_LOCAL_USERID_CHANGE);
   SPI_connect();
-  const int made = QueryNamed(fcinfo, table, psprintf("%s ON CONFLICT DO NOTHING", creation.insert), creation.count,
-                              creation.types, values, nulls);
+  const int made =
+      QueryNamed(fcinfo, table, psprintf("%s ON CONFLICT DO NOTHING", creation.insert), count, types, values, nulls);
   SPI_finish();
   SetUserIdAndSecContext(caller, context);
   return made > 0;
@@ -144,7 +150,8 @@ int QueryNamed(FunctionCallInfo fcinfo, const NamedTable& table, const char* sql
 
 Datum CreateNamed(FunctionCallInfo fcinfo, const NamedTable& table, const NamedCreation& creation) {
   const char* name = NameArgument(fcinfo, table);
-  const bool if_not_exists = !PG_ARGISNULL(creation.count) && PG_GETARG_BOOL(creation.count);
+  const int last = CreationColumns(table);
+  const bool if_not_exists = !PG_ARGISNULL(last) && PG_GETARG_BOOL(last);
   const Relation relation = OpenNamed(fcinfo, table, RowExclusiveLock);
   const TupleDesc descriptor = RelationGetDescr(relation);
   HeapTuple row = if_not_exists ? FindNamedRow(relation, name) : nullptr;

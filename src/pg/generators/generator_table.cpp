@@ -99,6 +99,14 @@ constexpr pg::NamedTrigger kTrigger = {
     .why_fixed = " Changing it would change the meaning of issued ids.",
     .instead = "Create a new generator with idgen_create_generator() and use it from now on."};
 
+constexpr pg::NamedCreation kCreation = {
+    .insert =
+        "INSERT INTO idgen_catalog.idgen_generator (name, layout, epoch, unit, region_id, app_id, comment) "
+        "VALUES ($1, coalesce($2, 'snowflake'), $3, $4, $5, $6, $7)",
+    .check_new = CheckNew,
+    .is_same = IsSame,
+    .make_result = RowOfView};
+
 }  // namespace
 
 extern "C" {
@@ -122,17 +130,7 @@ PGDLLEXPORT Datum idgen_sql_create_generator(PG_FUNCTION_ARGS) {
             (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the layout's time field has already run out"),
              errdetail("Its %d bits end at %s.", definition.layout.time.width, pg::TimeText(core::MsOf(*end_us))),
              errhint("Give the field more bits, or use a later epoch.")));
-
-  Oid types[] = {TEXTOID, TEXTOID, TIMESTAMPTZOID, INTERVALOID, INT4OID, INT4OID, TEXTOID};
-  return pg::CreateNamed(
-      fcinfo, pg::generators,
-      {.insert = "INSERT INTO idgen_catalog.idgen_generator (name, layout, epoch, unit, region_id, app_id, comment) "
-                 "VALUES ($1, coalesce($2, 'snowflake'), $3, $4, $5, $6, $7)",
-       .types = types,
-       .count = lengthof(types),
-       .check_new = CheckNew,
-       .is_same = IsSame,
-       .make_result = RowOfView});
+  return pg::CreateNamed(fcinfo, pg::generators, kCreation);
 }
 
 PG_FUNCTION_INFO_V1(idgen_sql_drop_generator);

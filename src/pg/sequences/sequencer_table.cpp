@@ -66,6 +66,16 @@ bool IsSame(FunctionCallInfo fcinfo, HeapTuple row, TupleDesc descriptor) {
   return same_prefix && DefinitionOfArguments(fcinfo) == pg::DefinitionOfSequencerRow(row, descriptor);
 }
 
+constexpr pg::NamedCreation kCreation = {
+    .insert =
+        "INSERT INTO idgen_catalog.idgen_sequencer "
+        "(name, key_prefix, start, step, max_value, cycle, ttl, ttl_mode, cache, comment) "
+        "VALUES ($1, $2, coalesce($3, 1), coalesce($4, 1), coalesce($5, 9223372036854775807), "
+        "coalesce($6, false), $7, coalesce($8, 'from first use'), coalesce($9, 1), $10)",
+    .check_new = CheckNew,
+    .is_same = IsSame,
+    .make_result = RowOfView};
+
 }  // namespace
 
 extern "C" {
@@ -79,18 +89,7 @@ PG_FUNCTION_INFO_V1(idgen_sql_create_sequencer);
 PGDLLEXPORT Datum idgen_sql_create_sequencer(PG_FUNCTION_ARGS) {
   pg::NameArgument(fcinfo, pg::sequencers);
   DefinitionOfArguments(fcinfo);
-  Oid types[] = {TEXTOID, TEXTOID, INT8OID, INT8OID, INT8OID, BOOLOID, INTERVALOID, TEXTOID, INT4OID, TEXTOID};
-  return pg::CreateNamed(
-      fcinfo, pg::sequencers,
-      {.insert = "INSERT INTO idgen_catalog.idgen_sequencer "
-                 "(name, key_prefix, start, step, max_value, cycle, ttl, ttl_mode, cache, comment) "
-                 "VALUES ($1, $2, coalesce($3, 1), coalesce($4, 1), coalesce($5, 9223372036854775807), "
-                 "coalesce($6, false), $7, coalesce($8, 'from first use'), coalesce($9, 1), $10)",
-       .types = types,
-       .count = lengthof(types),
-       .check_new = CheckNew,
-       .is_same = IsSame,
-       .make_result = RowOfView});
+  return pg::CreateNamed(fcinfo, pg::sequencers, kCreation);
 }
 
 PG_FUNCTION_INFO_V1(idgen_sql_drop_sequencer);
