@@ -28,7 +28,7 @@ struct Operation {
   // Of kRaise. Of kReturn the generation alone: of the values. Of kSet, kSetIfNone and kDrop the generation alone: the
   // new one is later, in a store that has no clock.
   Mark mark = {};
-  uint64_t only_over = 0;        // of kRaise: is carried out over this connection, or not at all; 0: over any
+  uint64_t only_over = 0;  // of kRaise: is carried out over this connection, or not at all; 0: over any
 };
 
 struct Answer {
@@ -54,6 +54,7 @@ struct Answer {
   uint64_t writer = 0;        // kWriter: changes when the store is restarted, fails over or resynchronizes; 0: unknown
   Grant grant;                // kNext, kSegment, kRaise
   char problem[128] = {};     // one line of printable characters
+  const char* advice = nullptr;  // kRefused: what to do about it, as a full sentence, if the store's kind knows
 };
 
 constexpr bool ChangesSomething(const Operation& operation) noexcept {

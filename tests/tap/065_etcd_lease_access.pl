@@ -48,6 +48,10 @@ $fleet->ok_flows('clients get ids under changed passwords');
 # A prefix that the user may not use.
 my $outside = lease_server('outside', $store->url(user => 'idgen', prefix => '/other'), conf => "idgen.lease_password_file = '$password'\n", start => 1);
 ok_status($outside, "state = 'failing' AND last_error ~ 'permission denied' AND advice ~ 'permission'", 'without permission: the status says what is missing');
+my $grant = qr/HINT:  Grant the user's role in etcd read and write permission for all keys/;
+like(slurp_file($outside->logfile), qr/LOG:  idgen: lease store failed: the store says: etcdserver: permission denied\n.*DETAIL:.*\n.*$grant/, 'the log says so, too');
+like(error_of($outside, 'SELECT count(*) FROM idgen_workers()'), qr/55000: the lease store refused the request\n.*permission denied.*$grant/s, 'and so does a session that asks the lease store');
+like(error_of($outside, q(SELECT idgen_sequence_next('key'))), qr/55000: the sequence store refused key "key"\n.*permission denied.*$grant/s, 'or takes a value of a sequence');
 $outside->stop;
 $fleet->check('users');
 $server->stop;

@@ -58,7 +58,7 @@ sub ok_good {
 ok_bad('the wrong password', 'password|authentication', store_is($store->url(user => 'idgen', password => 'wrongpw1')));
 my $error = ok_out_of_ids($node, 'the wrong password: ids end at the ceiling');
 like($error, qr/ERROR:  55000: could not issue an id: .*\nDETAIL:  .*\w.*\nHINT:  .*\w/, 'the wrong password: idgen_next() fails with reason, detail and hint');
-ok_bad('no user', 'user', store_is($store->url));
+ok_bad('no user', 'requires a user and a password: set them in "idgen.lease_store"', store_is($store->url));
 ok_good('the right password', store_is($good));
 ok_bad('keys that the user may not use', 'permission denied', "idgen.lease_prefix = 'other'");
 ok_good('keys that it may use', "idgen.lease_prefix = 'idgen:worker'");

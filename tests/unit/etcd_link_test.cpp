@@ -599,6 +599,16 @@ TEST_F(EtcdLogins, AnExpiredTokenIsRenewedOnce) {
   EXPECT_STREQ(link_.reason(), "etcdserver: user name is empty");
 }
 
+TEST_F(EtcdLogins, AUrlWithoutAUserIsNamedByItsSetting) {
+  access_.url_setting = "the.url";
+  Configure("etcd://" + Endpoint(0));
+  refusal_ = Error(400, 3, "etcdserver: user name is empty");
+  ASSERT_EQ(Call(false), State::kFailed);
+  EXPECT_STREQ(link_.reason(), "etcd requires a user and a password: set them in \"the.url\"");
+  EXPECT_FALSE(link_.may_have_run());
+  EXPECT_EQ(logins_, 0);
+}
+
 TEST_F(EtcdLogins, OnlyTheCallsThatWereRefusedAreRepeated) {
   Configure("etcd://app:secret@" + Endpoint(0));
   ASSERT_EQ(Call(false), State::kDone);

@@ -293,6 +293,7 @@ TEST_F(EtcdSequenceStoreTest, SaysWhatEtcdRefuses) {
   ASSERT_EQ(session.Ask({}), State::kDone);
   EXPECT_EQ(session.answers[0].outcome, Outcome::kRefused);
   EXPECT_STREQ(session.answers[0].problem, "etcdserver: mvcc: database space exceeded");
+  EXPECT_NE(std::string(session.answers[0].advice).find("etcdctl alarm disarm"), std::string::npos);
 }
 
 TEST_F(EtcdSequenceStoreTest, SetsWhateverOthersTake) {

@@ -270,6 +270,8 @@ void CurlEtcdLink::EndAttempt(int64_t now_us) noexcept {
     return;
   }
   if (needs_login) {
+    if (*url_.user == '\0')
+      search_.Explain("etcd requires a user and a password: set them in \"%s\"", search_.access().url_setting);
     if (has_renewed_ || *url_.user == '\0' || !http_.Authorize({})) return Fail();
     has_renewed_ = true;
     has_token_ = false;

@@ -22,10 +22,10 @@ int64_t TtlSeconds(int64_t ttl_ms) noexcept { return (ttl_ms + core::kMsPerSecon
 
 constexpr const char* kNoSpaceAdvice =
     "etcd has used up its space quota. Make room (compact and defragment it, or raise its quota), then run \"etcdctl "
-    "alarm disarm\". The server keeps retrying.";
+    "alarm disarm\".";
 constexpr const char* kPermissionAdvice =
     "Grant the user's role in etcd read and write permission for all keys under the path in \"idgen.lease_store\" and "
-    "\"idgen.lease_prefix\". The server keeps retrying.";
+    "\"idgen.lease_prefix\".";
 
 const char* AdviceOn(const wire::EtcdReply& reply) noexcept {
   if (strstr(reply.error(), "database space exceeded") != nullptr) return kNoSpaceAdvice;

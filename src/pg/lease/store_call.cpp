@@ -20,6 +20,18 @@ struct Client {
 };
 static_assert(std::is_trivially_destructible_v<Client>);
 
+[[noreturn]] void RaiseFailure(const lease::LeaseBackend& store) {
+  const char* problem = Sentence(store.problem());
+  // Only a store that has answered leaves specific advice.
+  if (const char* advice = store.failure_advice())
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE), errmsg("the lease store refused the request"),
+                    errdetail("%s", problem), errhint("%s", advice)));
+  ereport(ERROR,
+          (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("the lease store does not answer"), errdetail("%s", problem),
+           errhint("If the store is up, check \"idgen.lease_store\", \"idgen.lease_password_file\" and the "
+                   "\"idgen.lease_tls_...\" settings.")));
+}
+
 }  // namespace
 
 void StoreCall::Run(lease::StoreRequest::Kind kind, Use use, void* context) {
@@ -41,11 +53,7 @@ void StoreCall::Run(lease::StoreRequest::Kind kind, Use use, void* context) {
       const int64 now_us = io::BootUs();
       WaitForConnection(client->store.wants(now_us), now_us, wait_event);
     }
-    if (reply.outcome == lease::StoreOutcome::kFailed)
-      ereport(ERROR, (errcode(ERRCODE_CONNECTION_FAILURE), errmsg("the lease store does not answer"),
-                      errdetail("%s", Sentence(client->store.problem())),
-                      errhint("If the store is up, check \"idgen.lease_store\", \"idgen.lease_password_file\" and the "
-                              "\"idgen.lease_tls_...\" settings.")));
+    if (reply.outcome == lease::StoreOutcome::kFailed) RaiseFailure(client->store);
     use(client->store, reply, context);
   }
   PG_FINALLY();

@@ -86,7 +86,8 @@ void CheckAnswer(const pg::Sequencer& sequencer, const Operation& operation, con
     case Outcome::kRefused:
       ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                       errmsg("the sequence store refused key \"%s\"", text_to_cstring(key)),
-                      errdetail("The store reported: %s", answer.problem)));
+                      errdetail("The store reported: %s", answer.problem),
+                      answer.advice != nullptr ? errhint("%s", answer.advice) : 0));
     case Outcome::kUnasked:
     case Outcome::kMisread: break;
   }

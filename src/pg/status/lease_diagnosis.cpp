@@ -69,7 +69,8 @@ constexpr const char* kGeneralAdvice =
     "\"idgen.lease_tls_...\" settings, and reload the configuration.";
 
 const char* FailingAdvice(const WorkerStatus& status) {
-  return *status.store_failure_advice != '\0' ? pstrdup(status.store_failure_advice) : kGeneralAdvice;
+  return *status.store_failure_advice != '\0' ? psprintf("%s The server keeps retrying.", status.store_failure_advice)
+                                              : kGeneralAdvice;
 }
 
 Diagnosis DiagnoseRefused(const WorkerStatus& status) {

@@ -105,8 +105,10 @@ void EventLog::Log(const Event& event) {
       break;
     case Event::Kind::kSourceFailed: {
       if (LeasedNow() && event.error == 0) {
-        ereport(LOG, (errmsg("idgen: lease store failed: %s", CopyStatus(shared_).lease.problem),
-                      errdetail("%s", kRetrying)));
+        const WorkerStatus status = CopyStatus(shared_);
+        const char* advice = status.store_failure_advice;
+        ereport(LOG, (errmsg("idgen: lease store failed: %s", status.lease.problem), errdetail("%s", kRetrying),
+                      *advice != '\0' ? errhint("%s", advice) : 0));
         break;
       }
       const char* text = psprintf("could not read or write file \"%s\": %s", path_, strerror(event.error));
@@ -168,10 +170,10 @@ void EventLog::LogLoss(const Event& event) {
   }
   const char* consequence = event.withheld ? "The worker leases another one in advance of a promotion."
                                            : "No more ids are issued under it; the worker leases another one.";
-  ereport(LOG, (errmsg("idgen: %s", text),
-                losses_not_logged_ == 0 ? errdetail("%s", consequence)
-                                        : errdetail("%s Earlier losses that were not logged: %llu.", consequence,
-                                                    static_cast<unsigned long long>(losses_not_logged_))));
+  ereport(LOG, (errmsg("idgen: %s", text), losses_not_logged_ == 0
+                                               ? errdetail("%s", consequence)
+                                               : errdetail("%s Earlier losses that were not logged: %llu.", consequence,
+                                                           static_cast<unsigned long long>(losses_not_logged_))));
   losses_not_logged_ = 0;
 }
 

@@ -27,6 +27,16 @@ constexpr int kFewLeaves = 32;
 constexpr const char* kLostTooOften = "other sessions changed the key during every attempt";
 
 bool IsPut(const EtcdOp& op) noexcept { return op.kind() == EtcdOp::Kind::kPut; }
+// To an operator, about an error of etcd.
+const char* AdviceOn(const char* words) noexcept {
+  if (strstr(words, "database space exceeded") != nullptr)
+    return "etcd has used up its space quota. Make room (compact and defragment it, or raise its quota), then run "
+           "\"etcdctl alarm disarm\".";
+  if (strstr(words, "permission denied") != nullptr)
+    return "Grant the user's role in etcd read and write permission for all keys under the path in the store's URL.";
+  return nullptr;
+}
+
 bool IsRange(const EtcdOp& op) noexcept { return op.kind() == EtcdOp::Kind::kRange; }
 
 }  // namespace
@@ -674,7 +684,9 @@ void EtcdSequenceStore::SettleAll(Group& group, Outcome outcome, const char* wor
   for (int i = 0; i < AnswerCount(group); ++i) {
     Answer& answer = AnswerOf(group, i);
     answer.outcome = outcome;
-    if (words != nullptr) wire::WritePrintable(words, answer.problem);
+    if (words == nullptr) continue;
+    wire::WritePrintable(words, answer.problem);
+    answer.advice = AdviceOn(words);
   }
   group.stage = Stage::kDone;
 }
