@@ -19,11 +19,12 @@ uint32_t BucketCount(int32_t capacity) noexcept {
   return count;
 }
 
+// Where an array begins, in bytes; moves the end of what is in use behind it.
 template <class T>
-T* Carve(char*& at, size_t count) noexcept {
-  auto* made = reinterpret_cast<T*>(at);
-  at += RoundUp(count * sizeof(T));
-  return made;
+uint32_t Carve(uint32_t* end, size_t count) noexcept {
+  const uint32_t begin = *end;
+  *end += static_cast<uint32_t>(RoundUp(count * sizeof(T)));
+  return begin;
 }
 
 void CopyText(const char* text, char (&copy)[kSequencerNameBytes]) noexcept {
@@ -41,22 +42,23 @@ size_t SlotTable::Bytes(int32_t capacity, uint32_t queue_capacity) noexcept {
 
 SlotTable* SlotTable::Make(void* memory, int32_t capacity, uint32_t queue_capacity) noexcept {
   IDGEN_CHECK(reinterpret_cast<uintptr_t>(memory) % kLine == 0 && capacity > 0 && queue_capacity > 0);
-  auto* at = static_cast<char*>(memory);
-  auto* table = Carve<SlotTable>(at, 1);
+  auto* table = static_cast<SlotTable*>(memory);
+  uint32_t end = 0;
+  Carve<SlotTable>(&end, 1);
   table->capacity_ = capacity;
   table->bucket_mask_ = BucketCount(capacity) - 1;
   table->turn_.store(1);
   table->queue_capacity_ = queue_capacity;
-  table->queue_ = Carve<int32_t>(at, queue_capacity);
-  table->buckets_ = Carve<int32_t>(at, BucketCount(capacity));
-  table->slots_ = Carve<Slot>(at, static_cast<size_t>(capacity));
-  for (uint32_t i = 0; i <= table->bucket_mask_; ++i) table->buckets_[i] = -1;
+  table->queue_at_ = Carve<int32_t>(&end, queue_capacity);
+  table->buckets_at_ = Carve<int32_t>(&end, BucketCount(capacity));
+  table->slots_at_ = Carve<Slot>(&end, static_cast<size_t>(capacity));
+  for (uint32_t i = 0; i <= table->bucket_mask_; ++i) table->buckets()[i] = -1;
   return table;
 }
 
 Slot* SlotTable::Find(const SlotName& name) noexcept {
-  for (int32_t i = buckets_[name.hash & bucket_mask_]; i >= 0; i = slots_[i].next) {
-    Slot& slot = slots_[i];
+  for (int32_t i = buckets()[name.hash & bucket_mask_]; i >= 0; i = slots()[i].next) {
+    Slot& slot = slots()[i];
     if (slot.hash == name.hash && slot.store == name.store && slot.store_key().value() == name.key.value() &&
         slot.definition == *name.definition)
       return &slot;
@@ -68,7 +70,7 @@ Slot* SlotTable::LeastRecentlyUsed() noexcept {
   Slot* oldest = nullptr;
   uint64_t oldest_turn = 0;
   for (int32_t looked = 0; looked < std::min(capacity_, kMaxLook); ++looked) {
-    Slot& slot = slots_[hand_];
+    Slot& slot = slots()[hand_];
     hand_ = (hand_ + 1) % capacity_;
     const uint64_t turn = slot.used.load(std::memory_order_relaxed);
     if (slot.fetcher != 0 || (oldest != nullptr && turn >= oldest_turn)) continue;
@@ -79,16 +81,16 @@ Slot* SlotTable::LeastRecentlyUsed() noexcept {
 }
 
 void SlotTable::Link(Slot& slot) noexcept {
-  int32_t& bucket = buckets_[slot.hash & bucket_mask_];
+  int32_t& bucket = buckets()[slot.hash & bucket_mask_];
   slot.next = bucket;
   bucket = IndexOf(slot);
 }
 
 void SlotTable::Unlink(const Slot& slot) noexcept {
-  int32_t* link = &buckets_[slot.hash & bucket_mask_];
+  int32_t* link = &buckets()[slot.hash & bucket_mask_];
   while (*link != IndexOf(slot)) {
     IDGEN_CHECK(*link >= 0);
-    link = &slots_[*link].next;
+    link = &slots()[*link].next;
   }
   *link = slot.next;
 }
@@ -114,12 +116,12 @@ void SlotTable::Name(Slot& slot, const SlotName& name) noexcept {
 
 bool SlotTable::Enqueue(const Slot& slot) noexcept {
   if (queue_tail_ - queue_head_ >= queue_capacity_) return false;
-  queue_[queue_tail_++ % queue_capacity_] = IndexOf(slot);
+  queue()[queue_tail_++ % queue_capacity_] = IndexOf(slot);
   return true;
 }
 
 Slot* SlotTable::Dequeue() noexcept {
-  return queue_head_ == queue_tail_ ? nullptr : &slots_[queue_[queue_head_++ % queue_capacity_]];
+  return queue_head_ == queue_tail_ ? nullptr : &slots()[queue()[queue_head_++ % queue_capacity_]];
 }
 
 }  // namespace idgen::sequencer

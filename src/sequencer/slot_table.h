@@ -77,9 +77,9 @@ class SlotTable {
 
   int32_t capacity() const noexcept { return capacity_; }
   int32_t used_count() const noexcept { return used_count_; }  // slots that have ever been used: the first ones
-  Slot& slot(int32_t index) noexcept { return slots_[index]; }
-  const Slot& slot(int32_t index) const noexcept { return slots_[index]; }
-  int32_t IndexOf(const Slot& slot) const noexcept { return static_cast<int32_t>(&slot - slots_); }
+  Slot& slot(int32_t index) noexcept { return slots()[index]; }
+  const Slot& slot(int32_t index) const noexcept { return slots()[index]; }
+  int32_t IndexOf(const Slot& slot) const noexcept { return static_cast<int32_t>(&slot - slots()); }
 
   // nullptr if the key has no slot.
   Slot* Find(const SlotName& name) noexcept;
@@ -107,8 +107,16 @@ class SlotTable {
   void ClearQueue() noexcept { queue_head_ = queue_tail_; }
 
  private:
+  template <class T>
+  T* At(uint32_t bytes) const noexcept {
+    return reinterpret_cast<T*>(reinterpret_cast<char*>(const_cast<SlotTable*>(this)) + bytes);
+  }
+  int32_t* queue() const noexcept { return At<int32_t>(queue_at_); }
+  int32_t* buckets() const noexcept { return At<int32_t>(buckets_at_); }
+  Slot* slots() const noexcept { return At<Slot>(slots_at_); }
+
   Slot* LeastRecentlyUsed() noexcept;
-  Slot* NewSlot() noexcept { return used_count_ < capacity_ ? &slots_[used_count_++] : nullptr; }
+  Slot* NewSlot() noexcept { return used_count_ < capacity_ ? &slots()[used_count_++] : nullptr; }
   void Link(Slot& slot) noexcept;
   void Unlink(const Slot& slot) noexcept;
   void Name(Slot& slot, const SlotName& name) noexcept;
@@ -119,9 +127,8 @@ class SlotTable {
   uint32_t bucket_mask_;
   Word turn_;
   uint32_t queue_capacity_, queue_head_, queue_tail_;
-  int32_t* queue_;
-  int32_t* buckets_;
-  Slot* slots_;
+  // Bytes from here: processes may have the memory at different addresses.
+  uint32_t queue_at_, buckets_at_, slots_at_;
 };
 
 // Closes the slot's segments.
@@ -161,8 +168,8 @@ Slot* SlotTable::MakeSlot(const SlotName& name, ReturnedRemainder* remainder) no
 
 template <class Memory>
 void SlotTable::Forget(const StoreKey& key, uint64_t store, uint64_t hash) noexcept {
-  for (int32_t i = buckets_[hash & bucket_mask_]; i >= 0; i = slots_[i].next) {
-    Slot& slot = slots_[i];
+  for (int32_t i = buckets()[hash & bucket_mask_]; i >= 0; i = slots()[i].next) {
+    Slot& slot = slots()[i];
     if (slot.hash != hash || slot.store != store || slot.store_key().value() != key.value()) continue;
     Close<Memory>(slot.segments, slot.definition.step, false);
     ++slot.changes;

@@ -23,7 +23,7 @@ namespace idgen::pg {
 
 enum class OwnLock { kServer, kSegments, kMarks };
 
-// Called by the process that makes the shared memory.
+// Called by every process that attaches to the shared memory, or by the postmaster on behalf of all.
 void RegisterLock(OwnLock name, LWLock* lock) noexcept;
 
 // Whether this process holds one of idgen's LWLocks.

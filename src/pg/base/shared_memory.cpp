@@ -20,27 +20,27 @@ Size SharedSize() {
   return add_size(offsetof(Shared, slots), mul_size(static_cast<Size>(SlotCount()), sizeof(core::BackendSlot)));
 }
 
-void Attach(void* memory, LWLock* lock, bool is_new) {
+void Attach(void* memory, int tranche, bool is_new) {
   shared = static_cast<Shared*>(memory);
+  RegisterLock(OwnLock::kServer, &shared->lock);
   if (!is_new) return;
-  shared->lock = lock;
-  RegisterLock(OwnLock::kServer, lock);
+  LWLockInitialize(&shared->lock, tranche);
   shared->slot_count = SlotCount();
   core::FindOrMakeLine<core::PlainMemory>(shared->server, core::kDefaultLayout);
 }
 
 // The caller holds the lock, so that a reader counts them either in the slot or in the totals, not in both.
 void SettleOwnCounters() {
-  IDGEN_CHECK(LWLockHeldByMeInMode(shared->lock, LW_EXCLUSIVE));
+  IDGEN_CHECK(LWLockHeldByMeInMode(&shared->lock, LW_EXCLUSIVE));
   core::SettleCounters(*own_slot, shared->server.lines[own_slot->line].totals);
 }
 
 void SettleSlot(int, Datum) {
   if (own_slot == nullptr) return;
-  AcquireLock(shared->lock, LW_EXCLUSIVE);
+  AcquireLock(&shared->lock, LW_EXCLUSIVE);
   SettleOwnCounters();
   own_slot->pid.store(0);
-  LWLockRelease(shared->lock);
+  LWLockRelease(&shared->lock);
   own_slot = nullptr;
 }
 
@@ -61,11 +61,11 @@ core::BackendSlot& ClaimOwnSlot() {
 }
 
 void MoveOwnSlot(uint32 line) {
-  AcquireLock(shared->lock, LW_EXCLUSIVE);
+  AcquireLock(&shared->lock, LW_EXCLUSIVE);
   SettleOwnCounters();
   own_slot->line = line;
   own_slot->block_size = 0;
-  LWLockRelease(shared->lock);
+  LWLockRelease(&shared->lock);
 }
 
 }  // namespace idgen::pg

@@ -53,7 +53,8 @@ struct Shared {
   uint32 since_worker;
   int64_t since_floor_ms;
   uint64 source;  // the source of the identity and the memo; used by the worker only
-  LWLock* lock;   // the server lock: guards making lines, folding floors, and what is below up to the slots
+  // The server lock: guards making lines, folding floors, and what is below up to the slots.
+  mutable LWLock lock;
   WorkerStatus status;
   core::LineTotals totals_at_reset[core::kMaxLines];
   Oid line_database[core::kMaxLines];  // the database that first used the line; guarded by `lock`

@@ -26,7 +26,8 @@ void Attach(const SharedPart& part) {
   void* memory = ShmemInitStruct(part.name, AllocatedSize(part), &found);
   memory = reinterpret_cast<void*>(TYPEALIGN(PG_CACHE_LINE_SIZE, memory));
   if (!found) memset(memory, 0, part.size());
-  part.attach(memory, found ? nullptr : &GetNamedLWLockTranche(part.tranche)->lock, !found);
+  // The lock that PostgreSQL made tells the tranche; the part has its own.
+  part.attach(memory, GetNamedLWLockTranche(part.tranche)->lock.tranche, !found);
   LWLockRelease(AddinShmemInitLock);
   if (!found && !IsUnderPostmaster && part.start != nullptr) part.start();
 }

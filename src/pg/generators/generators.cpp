@@ -32,7 +32,7 @@ int64 IdClockMs(const core::ServerState& server) noexcept {
 
 // The number of lines that this database was the first to use. The caller holds the lock.
 int OwnLines(const Shared& shared) {
-  IDGEN_CHECK(LWLockHeldByMe(shared.lock));
+  IDGEN_CHECK(LWLockHeldByMe(&shared.lock));
   int own = 0;
   for (uint64 i = 0; i < shared.server.line_count.load(); ++i)
     if (shared.line_database[i] == MyDatabaseId) ++own;
@@ -75,14 +75,14 @@ uint32 ClaimLine(const Generator& generator) {
     ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                     errmsg("could not issue an id: the epoch of generator \"%s\" is in the future", generator.name),
                     errdetail("The epoch is %s.", TimeText(layout.epoch_ms))));
-  AcquireLock(shared->lock, LW_EXCLUSIVE);
+  AcquireLock(&shared->lock, LW_EXCLUSIVE);
   const int own = OwnLines(*shared);
   const uint64 before = server.line_count.load();
   const bool has_share = own < MaxGeneratorsPerDatabase();
   line = has_share ? core::FindOrMakeLine<core::PlainMemory>(server, layout, static_cast<uint64>(MaxGenerators()))
                    : core::FindLine<core::PlainMemory>(server, layout);
   if (line != nullptr && server.line_count.load() > before) shared->line_database[before] = MyDatabaseId;
-  LWLockRelease(shared->lock);
+  LWLockRelease(&shared->lock);
   if (line == nullptr && !has_share) RaiseShareUsed(generator, own);
   if (line == nullptr) RaiseServerFull(generator, own);
   return static_cast<uint32>(line - server.lines);

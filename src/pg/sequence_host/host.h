@@ -59,9 +59,9 @@ class Host {
   bool RequestSync();
 
   sequencer::SlotTable& slots() noexcept { return *slot_table; }
-  void LockSlots() { AcquireLock(prefetcher->lock, LW_EXCLUSIVE); }
-  void LockSlotsShared() { AcquireLock(prefetcher->lock, LW_SHARED); }
-  void UnlockSlots() { LWLockRelease(prefetcher->lock); }
+  void LockSlots() { AcquireLock(&prefetcher->lock, LW_EXCLUSIVE); }
+  void LockSlotsShared() { AcquireLock(&prefetcher->lock, LW_SHARED); }
+  void UnlockSlots() { LWLockRelease(&prefetcher->lock); }
   uint64 store() const noexcept;
   uint64 marks_synced() const noexcept { return pg::mark_progress->synced.load(std::memory_order_relaxed); }
   void AddRange(const sequencer::Range& range);

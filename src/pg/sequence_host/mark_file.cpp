@@ -31,7 +31,7 @@ struct alignas(PG_CACHE_LINE_SIZE) SharedMarks {
   volatile bool is_changing;
   int64 log_second;  // of the boot-time clock
   int64 logged, suppressed;
-  LWLock* lock;  // never held while waiting for the disk
+  LWLock lock;  // never held while waiting for the disk
 };
 SharedMarks* shared = nullptr;  // nullptr if the library is not preloaded
 void* table_memory = nullptr;
@@ -90,9 +90,9 @@ bool WriteAll(FILE* stream, bool at_end) {
   const sequencer::Marks table = Table();
   for (size_t slot = 0; slot < table.slots();) {
     size_t count = 0;
-    if (IsUnderPostmaster) AcquireLock(shared->lock, LW_SHARED);
+    if (IsUnderPostmaster) AcquireLock(&shared->lock, LW_SHARED);
     while (count < lengthof(records) && slot < table.slots()) records[count++] = table.Record(slot++, at_end);
-    if (IsUnderPostmaster) LWLockRelease(shared->lock);
+    if (IsUnderPostmaster) LWLockRelease(&shared->lock);
     if (fwrite(records, sizeof records[0], count, stream) != count) return false;
   }
   return true;
@@ -133,13 +133,13 @@ void SaveAtEnd(int code, Datum) {
   if (code == 0 && !shared->is_changing) Save(true, LOG);
 }
 
-void Attach(void* memory, LWLock* lock, bool is_new) {
+void Attach(void* memory, int tranche, bool is_new) {
   shared = static_cast<SharedMarks*>(memory);
   table_memory = shared + 1;
   mark_progress = &shared->progress;
+  RegisterLock(OwnLock::kMarks, &shared->lock);
   if (!is_new) return;
-  shared->lock = lock;
-  RegisterLock(OwnLock::kMarks, lock);
+  LWLockInitialize(&shared->lock, tranche);
   ConditionVariableInit(&shared->kept);
 }
 
@@ -229,21 +229,21 @@ void WaitForMarkKeeper(const core::Word& done, uint64 write, int64 until_us) {
 void WakeMarkKeepers() { ConditionVariableBroadcast(&shared->kept); }
 
 sequencer::Marks LockMarks() {
-  AcquireLock(shared->lock, LW_EXCLUSIVE);
+  AcquireLock(&shared->lock, LW_EXCLUSIVE);
   return Table();
 }
 
-void UnlockMarks() { LWLockRelease(shared->lock); }
+void UnlockMarks() { LWLockRelease(&shared->lock); }
 
 sequencer::Marks BeginMarkChange() {
-  AcquireLock(shared->lock, LW_EXCLUSIVE);
+  AcquireLock(&shared->lock, LW_EXCLUSIVE);
   shared->is_changing = true;
   return Table();
 }
 
 void EndMarkChange() {
   shared->is_changing = false;
-  LWLockRelease(shared->lock);
+  LWLockRelease(&shared->lock);
 }
 
 void DefineMarksSetting() {
@@ -266,14 +266,14 @@ sequencer::KeyHash HashOfMark(const sequencer::StoreKey& key) noexcept {
 bool MayLogLoss(int64* suppressed) {
   constexpr int64 kMaxPerSecond = 10;
   const int64 second = io::BootUs() / core::kUsPerSecond;
-  AcquireLock(shared->lock, LW_EXCLUSIVE);
+  AcquireLock(&shared->lock, LW_EXCLUSIVE);
   if (shared->log_second != second) shared->logged = 0;
   shared->log_second = second;
   const bool may = shared->logged < kMaxPerSecond;
   *suppressed = may ? shared->suppressed : 0;
   shared->suppressed = may ? 0 : shared->suppressed + 1;
   if (may) ++shared->logged;
-  LWLockRelease(shared->lock);
+  LWLockRelease(&shared->lock);
   return may;
 }
 

@@ -90,23 +90,23 @@ class PrefetchHost : public Host {
 };
 
 void Detach(int, Datum) {
-  AcquireLock(prefetcher->lock, LW_EXCLUSIVE);
+  AcquireLock(&prefetcher->lock, LW_EXCLUSIVE);
   prefetcher->pid = 0;
   prefetcher->latch = nullptr;
-  LWLockRelease(prefetcher->lock);
+  LWLockRelease(&prefetcher->lock);
 }
 
 // False if there is one already.
 bool Attach() {
   Host host;
-  AcquireLock(prefetcher->lock, LW_EXCLUSIVE);
+  AcquireLock(&prefetcher->lock, LW_EXCLUSIVE);
   const bool is_first = prefetcher->pid == 0;
   if (is_first) {
     prefetcher->pid = MyProcPid;
     prefetcher->latch = MyLatch;
     sequencer::RefillQueue(host);
   }
-  LWLockRelease(prefetcher->lock);
+  LWLockRelease(&prefetcher->lock);
   if (is_first) before_shmem_exit(Detach, Datum{0});
   return is_first;
 }
@@ -147,12 +147,12 @@ void Wait(long ms, uint32 wait_event) {
 
 void StartPrefetcher() {
   if (!IsUnderPostmaster || prefetcher->pid != 0) return;
-  AcquireLock(prefetcher->lock, LW_EXCLUSIVE);
+  AcquireLock(&prefetcher->lock, LW_EXCLUSIVE);
   const int64 now_us = io::BootUs();
   const bool is_mine =
       prefetcher->pid == 0 && (prefetcher->started_at_us == 0 || now_us - prefetcher->started_at_us > kStartAgainUs);
   if (is_mine) prefetcher->started_at_us = now_us;
-  LWLockRelease(prefetcher->lock);
+  LWLockRelease(&prefetcher->lock);
   if (!is_mine) return;
   BackgroundWorker worker;
   memset(&worker, 0, sizeof worker);
@@ -169,11 +169,11 @@ void StartPrefetcher() {
 
 bool RequestMarkSync() {
   StartPrefetcher();
-  AcquireLock(prefetcher->lock, LW_SHARED);
+  AcquireLock(&prefetcher->lock, LW_SHARED);
   const bool is_there = prefetcher->latch != nullptr;
   // Whoever has set it has woken the prefetcher, which resets it before it syncs.
   if (is_there && prefetcher->wants_sync.exchange(1) == 0) SetLatch(prefetcher->latch);
-  LWLockRelease(prefetcher->lock);
+  LWLockRelease(&prefetcher->lock);
   return is_there;
 }
 

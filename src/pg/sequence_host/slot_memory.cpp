@@ -27,14 +27,14 @@ Size MemorySize() {
   return add_size(StateSize() + TableSize(), variables);
 }
 
-void Attach(void* memory, LWLock* lock, bool is_new) {
+void Attach(void* memory, int tranche, bool is_new) {
   auto* at = static_cast<char*>(memory);
   prefetcher = reinterpret_cast<PrefetcherState*>(at);
   slot_table = reinterpret_cast<sequencer::SlotTable*>(at + StateSize());
   fetched = reinterpret_cast<ConditionVariable*>(at + StateSize() + TableSize());
+  RegisterLock(OwnLock::kSegments, &prefetcher->lock);
   if (!is_new) return;
-  prefetcher->lock = lock;
-  RegisterLock(OwnLock::kSegments, lock);
+  LWLockInitialize(&prefetcher->lock, tranche);
   sequencer::SlotTable::Make(slot_table, max_sequence_keys, kQueue);
   for (int i = 0; i < max_sequence_keys; ++i) ConditionVariableInit(&fetched[i]);
 }

@@ -10,7 +10,7 @@
 namespace idgen::pg {
 
 struct PrefetcherState {
-  LWLock* lock;           // of this and of the slot table; never held while the store is asked
+  LWLock lock;            // of this and of the slot table; never held while the store is asked
   core::Word wants_sync;  // records of marks are to be synced soon
   Latch* latch;           // the prefetcher's, while it runs
   int pid;                // 0: none runs

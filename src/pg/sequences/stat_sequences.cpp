@@ -49,11 +49,11 @@ PGDLLEXPORT Datum idgen_sql_stat_get_sequences(PG_FUNCTION_ARGS) {
   sequencer::SlotTable* table = pg::slot_table;
   if (table == nullptr) return Datum{0};
   for (int i = 0; i < table->capacity(); ++i) {
-    pg::AcquireLock(pg::prefetcher->lock, LW_SHARED);
+    pg::AcquireLock(&pg::prefetcher->lock, LW_SHARED);
     const bool is_past = i >= table->used_count();
     const bool is_here = !is_past && table->slot(i).database == MyDatabaseId;
     const SlotSnapshot snapshot = is_here ? SnapshotOf(table->slot(i)) : SlotSnapshot();
-    LWLockRelease(pg::prefetcher->lock);
+    LWLockRelease(&pg::prefetcher->lock);
     if (is_past) break;
     if (!is_here) continue;
     pg::Row<7> row;

@@ -185,9 +185,9 @@ const char* FileFailure(int error, bool in_full) {
 }
 
 WorkerStatus CopyStatus(const Shared& shared) {
-  AcquireLock(shared.lock, LW_SHARED);
+  AcquireLock(&shared.lock, LW_SHARED);
   const WorkerStatus status = shared.status;
-  LWLockRelease(shared.lock);
+  LWLockRelease(&shared.lock);
   return status;
 }
 

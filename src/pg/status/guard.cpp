@@ -121,7 +121,7 @@ void Raise(pg::Shared& shared, Relation relation, int64 id) {
                                   .worker = worker,
                                   .id = id,
                                   .at = GetCurrentTimestamp()};
-    pg::AcquireLock(shared.lock, LW_EXCLUSIVE);
+    pg::AcquireLock(&shared.lock, LW_EXCLUSIVE);
     pg::GuardAlarm* slot = &shared.status.alarms[0];
     for (pg::GuardAlarm& each : shared.status.alarms) {
       if (each.database == alarm.database) {
@@ -131,7 +131,7 @@ void Raise(pg::Shared& shared, Relation relation, int64 id) {
       if (each.at < slot->at) slot = &each;
     }
     *slot = alarm;
-    LWLockRelease(shared.lock);
+    LWLockRelease(&shared.lock);
   }
   if (!log_limit.Allows(boot_us)) return;
   ereport(

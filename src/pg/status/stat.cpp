@@ -14,10 +14,10 @@ using namespace idgen;
 namespace {
 
 void AddLineRow(FunctionCallInfo fcinfo, const pg::Shared& shared, uint32 line, const char* generator) {
-  pg::AcquireLock(shared.lock, LW_SHARED);
+  pg::AcquireLock(&shared.lock, LW_SHARED);
   const pg::Totals totals = pg::TotalsSinceReset(shared, line);
   const TimestampTz reset_at = shared.status.stats_reset;
-  LWLockRelease(shared.lock);
+  LWLockRelease(&shared.lock);
   pg::Row<9> row;
   row.AddText(generator);
   row.AddInt(static_cast<int64>(totals.ids));
@@ -104,9 +104,9 @@ PGDLLEXPORT Datum idgen_sql_stat_reset(PG_FUNCTION_ARGS) {
   (void)fcinfo;
   pg::Shared* shared = pg::SharedState();
   if (shared == nullptr) pg::RaiseNotPreloaded();
-  pg::AcquireLock(shared->lock, LW_EXCLUSIVE);
+  pg::AcquireLock(&shared->lock, LW_EXCLUSIVE);
   pg::ResetTotals(*shared);
-  LWLockRelease(shared->lock);
+  LWLockRelease(&shared->lock);
   PG_RETURN_VOID();
 }
 

@@ -72,9 +72,9 @@ void AddClock(pg::Row<N>& row, const Status& status) {
     row.AddNull();
   }
   if (!status.preloaded) return row.AddNull();
-  pg::AcquireLock(shared->lock, LW_SHARED);
+  pg::AcquireLock(&shared->lock, LW_SHARED);
   const uint64 ids = pg::TotalsOfAll(*shared).ids;
-  LWLockRelease(shared->lock);
+  LWLockRelease(&shared->lock);
   row.AddInt(static_cast<int64>(ids));
 }
 

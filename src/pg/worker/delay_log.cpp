@@ -9,9 +9,9 @@ namespace idgen::pg {
 
 void DelayLog::Check(const Shared& shared) {
   const int64 boot_us = io::BootUs();
-  AcquireLock(shared.lock, LW_SHARED);
+  AcquireLock(&shared.lock, LW_SHARED);
   const Totals totals = TotalsOfAll(shared);
-  LWLockRelease(shared.lock);
+  LWLockRelease(&shared.lock);
   CheckDrift(shared, boot_us);
   CheckWaits(totals, boot_us);
 }

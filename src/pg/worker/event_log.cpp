@@ -19,10 +19,10 @@ using lease::Event;
 constexpr const char* kRetrying = "The worker retries until it succeeds; further failures are not logged.";
 
 void CountStepBack(Shared& shared, int64 by_us) {
-  AcquireLock(shared.lock, LW_EXCLUSIVE);
+  AcquireLock(&shared.lock, LW_EXCLUSIVE);
   shared.status.steps_back++;
   shared.status.largest_step_back_us = Max(shared.status.largest_step_back_us, by_us);
-  LWLockRelease(shared.lock);
+  LWLockRelease(&shared.lock);
 }
 
 bool LeasedNow() { return WorkerNumberSource() == lease::NumberSource::kLease; }
@@ -52,10 +52,10 @@ const char* PastText(lease::Past past) {
 }  // namespace
 
 void RememberError(Shared& shared, const char* text) {
-  AcquireLock(shared.lock, LW_EXCLUSIVE);
+  AcquireLock(&shared.lock, LW_EXCLUSIVE);
   strlcpy(shared.status.last_error, text, sizeof shared.status.last_error);
   shared.status.last_error_at = GetCurrentTimestamp();
-  LWLockRelease(shared.lock);
+  LWLockRelease(&shared.lock);
 }
 
 void EventLog::Log(const Event& event) {
@@ -82,10 +82,10 @@ void EventLog::Log(const Event& event) {
                     errdetail("New ids will be later than %s, above all ids that may have been issued before.",
                               TimeText(event.floor_ms))));
       RememberError(shared_, text);
-      AcquireLock(shared_.lock, LW_EXCLUSIVE);
+      AcquireLock(&shared_.lock, LW_EXCLUSIVE);
       shared_.status.uncertain_past = event.past;
       shared_.status.uncertain_floor_ms = event.floor_ms;
-      LWLockRelease(shared_.lock);
+      LWLockRelease(&shared_.lock);
       break;
     }
     case Event::Kind::kHeldBack: {

@@ -212,18 +212,18 @@ long Service::Turn(bool stop) {
     wishes.settings.max_ahead_ms = Min(wishes.settings.max_ahead_ms, lease_config_.ttl_ms - lease_config_.window_ms);
   }
 
-  AcquireLock(shared_.lock, LW_EXCLUSIVE);
+  AcquireLock(&shared_.lock, LW_EXCLUSIVE);
   const lease::SourceRequest request = keeper_.Advance(io::ReadInstant(), wishes);
-  LWLockRelease(shared_.lock);
+  LWLockRelease(&shared_.lock);
 
   if (request.kind == lease::SourceRequest::Kind::kRaise && file_.CloseIfGone())
     ereport(LOG, (errmsg("idgen: file \"%s\" was removed or replaced; it is written again", file_.path())));
   if (request.kind != lease::SourceRequest::Kind::kNone) source().Submit(request, io::ReadInstant());
   lease::SourceAnswer answer;
   while (source().Poll(io::ReadInstant(), &answer)) {
-    AcquireLock(shared_.lock, LW_EXCLUSIVE);
+    AcquireLock(&shared_.lock, LW_EXCLUSIVE);
     keeper_.Receive(answer, io::ReadInstant());
-    LWLockRelease(shared_.lock);
+    LWLockRelease(&shared_.lock);
   }
   NoteSince();
   LookAtFile();
@@ -259,7 +259,7 @@ void Service::NoteSince() {
 }
 
 void Service::ShowView() {
-  AcquireLock(shared_.lock, LW_EXCLUSIVE);
+  AcquireLock(&shared_.lock, LW_EXCLUSIVE);
   WorkerStatus& status = shared_.status;
   status.view = keeper_.view();
   status.worker_id = worker_id_;
@@ -282,29 +282,29 @@ void Service::ShowView() {
     status.last_error_at = GetCurrentTimestamp();
   }
   seen_failures_ = status.lease.failures;
-  LWLockRelease(shared_.lock);
+  LWLockRelease(&shared_.lock);
 }
 
 void Detach(int, Datum) {
   Shared* shared = SharedState();
-  AcquireLock(shared->lock, LW_EXCLUSIVE);
+  AcquireLock(&shared->lock, LW_EXCLUSIVE);
   shared->status.pid = 0;
   shared->status.latch = nullptr;
-  LWLockRelease(shared->lock);
+  LWLockRelease(&shared->lock);
 }
 
 void Attach(Shared& shared) {
-  AcquireLock(shared.lock, LW_EXCLUSIVE);
+  AcquireLock(&shared.lock, LW_EXCLUSIVE);
   shared.status.latch = MyLatch;
-  LWLockRelease(shared.lock);
+  LWLockRelease(&shared.lock);
   before_shmem_exit(Detach, Int32GetDatum(0));
 }
 
 // From now on the worker's status is that of a worker that runs.
 void BeginToServe(Shared& shared) {
-  AcquireLock(shared.lock, LW_EXCLUSIVE);
+  AcquireLock(&shared.lock, LW_EXCLUSIVE);
   shared.status.pid = MyProcPid;
-  LWLockRelease(shared.lock);
+  LWLockRelease(&shared.lock);
 }
 
 // On a standby that does not lease in advance there is nothing to do before the promotion.
@@ -348,9 +348,9 @@ void AskWorker() {
 void WakeWorker() {
   Shared& shared = *SharedState();
   if (!IsUnderPostmaster) return TurnInSingleUserMode(shared);
-  AcquireLock(shared.lock, LW_SHARED);
+  AcquireLock(&shared.lock, LW_SHARED);
   if (shared.status.latch != nullptr) SetLatch(shared.status.latch);
-  LWLockRelease(shared.lock);
+  LWLockRelease(&shared.lock);
 }
 
 void RegisterWorker() {
