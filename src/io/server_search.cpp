@@ -27,8 +27,7 @@ void ServerSearch::Configure(const StoreAccess& access, int host_count) noexcept
 }
 
 void ServerSearch::Begin(int64_t now_us, int64_t until_us) noexcept {
-  problem_[0] = '\0';
-  reason_at_ = 0;
+  problem_ = kept_ = Problem();
   begun_us_ = now_us;
   until_us_ = until_us != 0 ? until_us : now_us + access_.timeout_us;
   BeginRound();
@@ -39,7 +38,7 @@ bool ServerSearch::IsOver(int64_t now_us, bool is_awaiting_reply) noexcept {
   // Why no server could be reached is worth more than that none was.
   if (is_awaiting_reply)
     Explain("no reply within %.3f s", Seconds(until_us_ - begun_us_));
-  else if (problem_[0] == '\0')
+  else if (problem_.text[0] == '\0')
     Explain("no connection within %.3f s", Seconds(until_us_ - begun_us_));
   return true;
 }
@@ -171,8 +170,24 @@ void ServerSearch::Explain(const char* format, ...) noexcept {
   else if (target_.host[0] != '\0')
     snprintf(with, sizeof with, "%.104s: ", target_.host);
   wire::MakePrintable(with);
-  reason_at_ = strlen(with);
-  snprintf(problem_, sizeof problem_, "%s%s", with, what);
+  problem_.reason_at = strlen(with);
+  snprintf(problem_.text, sizeof problem_.text, "%s%s", with, what);
+}
+
+void ServerSearch::KeepProblem() noexcept { kept_ = problem_; }
+
+bool ServerSearch::UseKeptProblem() noexcept {
+  if (kept_.text[0] == '\0') return false;
+  problem_ = kept_;
+  return true;
+}
+
+void ServerSearch::Append(const char* format, ...) noexcept {
+  const size_t used = strlen(problem_.text);
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(problem_.text + used, sizeof problem_.text - used, format, arguments);
+  va_end(arguments);
 }
 
 }  // namespace idgen::io

@@ -81,10 +81,16 @@ class ServerSearch {
   const char* ReadPassword(const char* of_url, PasswordLine* line) noexcept;
 
   void Explain(const char* format, ...) noexcept __attribute__((format(printf, 2, 3)));
+  // Keeps the problem, which tells more than those of the servers after it will; and uses what was kept last, if
+  // anything was in this exchange.
+  void KeepProblem() noexcept;
+  bool UseKeptProblem() noexcept;
+  // Adds to the problem.
+  void Append(const char* format, ...) noexcept __attribute__((format(printf, 2, 3)));
   // The last failure of the exchange, or "", with the server's host and port.
-  const char* problem() const noexcept { return problem_; }
+  const char* problem() const noexcept { return problem_.text; }
   // The same without host and port, which not every user may see.
-  const char* reason() const noexcept { return problem_ + reason_at_; }
+  const char* reason() const noexcept { return problem_.text + problem_.reason_at; }
 
  private:
   Next ConnectOnly(const Address& address, int64_t now_us) noexcept;
@@ -109,8 +115,12 @@ class ServerSearch {
   int64_t begun_us_ = 0;
   int64_t until_us_ = 0;
   int64_t attempt_until_us_ = kNever;
-  char problem_[512] = {};
-  size_t reason_at_ = 0;
+  struct Problem {
+    char text[512] = {};
+    size_t reason_at = 0;
+  };
+  Problem problem_;
+  Problem kept_;
 };
 
 }  // namespace idgen::io

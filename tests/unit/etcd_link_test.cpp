@@ -277,6 +277,34 @@ TEST_F(EtcdLinks, ASilentEndpointIsLeftWhenTheCallIsRepeatable) {
   EXPECT_EQ(servers_[1].requests.size(), 1u);
 }
 
+TEST_F(EtcdLinks, WithoutAQuorumTheMembersThatAreDownDoNotHideTheSilentOne) {
+  ConfigureFor(3);
+  for (int silent = 0; silent < 3; ++silent) {
+    for (FakeHttp& server : servers_) server.Stop();
+    servers_[silent].Restart();
+    servers_[silent].handle = [](const FakeRequest&) { return FakeReply{.bytes = "", .after = 1000}; };
+    for (const bool is_repeatable : {false, true}) {
+      ASSERT_EQ(Call(is_repeatable), State::kFailed);
+      const std::string problem = link_.problem();
+      EXPECT_EQ(problem.substr(0, problem.find(": ")), Endpoint(silent)) << problem;
+      EXPECT_NE(problem.find(": no "), std::string::npos) << problem;
+      const char* others = "; 2 of 3 endpoints could not be reached, so that etcd may have no quorum";
+      // A call that is not repeatable is sent to no other endpoint after the silent one.
+      EXPECT_TRUE(!is_repeatable || problem.ends_with(others)) << problem;
+      EXPECT_TRUE(problem.ends_with(link_.reason())) << problem;
+    }
+  }
+}
+
+TEST_F(EtcdLinks, AMemberThatIsDownDoesNotHideTheErrorOfTheOthers) {
+  ConfigureFor(3);
+  servers_[2].Stop();
+  for (FakeHttp& server : servers_)
+    server.handle = [](const FakeRequest&) { return FakeReply{.bytes = Error(503, 14, "etcdserver: no leader")}; };
+  ASSERT_EQ(Call(false), State::kFailed);
+  EXPECT_STREQ(link_.reason(), "etcdserver: no leader; 1 of 3 endpoints could not be reached");
+}
+
 TEST_F(EtcdLinks, ACallThatMayHaveRunIsNotSentAgain) {
   ConfigureFor(3);
   servers_[0].handle = [](const FakeRequest&) { return FakeReply{.bytes = "", .after = 1000}; };

@@ -177,6 +177,24 @@ TEST_F(ServerSearches, OnlyProblemsNameTheServer) {
   EXPECT_STREQ(search_.reason(), "");
 }
 
+TEST_F(ServerSearches, AProblemCanBeKeptAndAddedTo) {
+  EXPECT_FALSE(search_.UseKeptProblem());
+  search_.Approach(Server("10.0.0.1"), kNow);
+  search_.Explain("no leader");
+  search_.KeepProblem();
+  search_.Approach(Server("10.0.0.2"), kNow);
+  search_.Explain("refused");
+  EXPECT_STREQ(search_.problem(), "10.0.0.2:7000: refused");
+  EXPECT_TRUE(search_.UseKeptProblem());
+  search_.Append("; %d more", 2);
+  EXPECT_STREQ(search_.problem(), "10.0.0.1:7000: no leader; 2 more");
+  EXPECT_STREQ(search_.reason(), "no leader; 2 more");
+  search_.Append("%s", std::string(1000, 'x').c_str());
+  EXPECT_EQ(std::string(search_.problem()).size(), 511u);
+  search_.Begin(kNow, 0);
+  EXPECT_FALSE(search_.UseKeptProblem()) << "it is of this exchange";
+}
+
 TEST_F(ServerSearches, APasswordFileReplacesTheUrlsPassword) {
   PasswordLine line;
   EXPECT_STREQ(search_.ReadPassword("of the URL", &line), "of the URL");

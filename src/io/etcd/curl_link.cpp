@@ -77,7 +77,8 @@ void CurlEtcdLink::Begin(int64_t now_us, int64_t until_us) noexcept {
   state_ = State::kBusy;
   search_.Begin(now_us, until_us);
   pause_us_ = kFirstPauseUs;
-  is_alive_ = has_renewed_ = may_have_run_ = is_garbled_ = false;
+  is_alive_ = is_another_alive_ = has_renewed_ = may_have_run_ = is_garbled_ = false;
+  unreached_ = unreached_before_ = 0;
   for (int i = 0; i < call_count_; ++i) {
     if (calls_[i].body.problem() == nullptr) continue;
     search_.Explain("%s", calls_[i].body.problem());
@@ -313,10 +314,18 @@ void CurlEtcdLink::CheckTime(int64_t now_us) noexcept {
 // Tries the next endpoint, until each has had its turn. Another round makes sense only if one of them is alive.
 void CurlEtcdLink::NextEndpoint(int64_t now_us) noexcept {
   Disconnect();
+  if (is_alive_)
+    search_.KeepProblem();
+  else
+    ++unreached_;
+  is_another_alive_ = is_another_alive_ || is_alive_;
+  is_alive_ = false;
   if (search_.NextHost()) return Approach(now_us);
   // A round that begins just before the time is up would only leave it open whether a call was carried out.
-  if (!is_alive_ || now_us + pause_us_ >= search_.until_us()) return Fail();
-  is_alive_ = false;
+  if (!is_another_alive_ || now_us + pause_us_ >= search_.until_us()) return Fail();
+  is_another_alive_ = false;
+  unreached_before_ = unreached_;
+  unreached_ = 0;
   search_.SkipHost();
   search_.BeginRound();
   stage_ = Stage::kPausing;
@@ -329,11 +338,21 @@ void CurlEtcdLink::Fail() noexcept {
     const Call& call = calls_[i];
     const bool is_under_way = stage_ == Stage::kCalling && call.verdict == Verdict::kPending && http_.is_sent(i);
     if (call.was_lost || is_under_way) may_have_run_ = true;
+    is_alive_ = is_alive_ || is_under_way;
   }
+  ExplainUnreached();
   Disconnect();
   // Nothing says that this endpoint will do better next time.
   search_.SkipHost();
   state_ = State::kFailed;
+}
+
+// A cluster without quorum has members that refuse and members that take calls and stay silent: the latter say more.
+void CurlEtcdLink::ExplainUnreached() noexcept {
+  const int unreached = std::max(unreached_, unreached_before_);
+  if ((!is_alive_ && !search_.UseKeptProblem()) || unreached == 0) return;
+  search_.Append("; %d of %d endpoints could not be reached%s", unreached, url_.endpoint_count,
+                 2 * unreached >= url_.endpoint_count ? ", so that etcd may have no quorum" : "");
 }
 
 void CurlEtcdLink::ExplainError(const EtcdReply& reply) noexcept {

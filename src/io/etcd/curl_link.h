@@ -71,6 +71,7 @@ class CurlEtcdLink final : public EtcdLink {
   void CheckTime(int64_t now_us) noexcept;
   bool IsWaitingForUnrepeatable() const noexcept;
   void NextEndpoint(int64_t now_us) noexcept;
+  void ExplainUnreached() noexcept;
   void Fail() noexcept;
   void Disconnect() noexcept;
   void ExplainError(const wire::EtcdReply& reply) noexcept;
@@ -87,9 +88,13 @@ class CurlEtcdLink final : public EtcdLink {
   bool is_kept_ = false;       // the attempt uses what an earlier exchange has opened
   bool is_sent_ = false;       // every call of the attempt was sent
   bool has_answered_ = false;  // the endpoint, in this attempt, though not with what was asked
-  bool is_alive_ = false;      // some endpoint of the round has answered or may have received a call
-  bool has_token_ = false;     // or needs none
-  bool has_renewed_ = false;   // the token, in this exchange
+  // An endpoint is alive if it has answered or may have received a call.
+  bool is_alive_ = false;          // the endpoint, in this round
+  bool is_another_alive_ = false;  // one before it in this round
+  int unreached_ = 0;              // endpoints that are not, in this round
+  int unreached_before_ = 0;       // in the round before
+  bool has_token_ = false;         // or needs none
+  bool has_renewed_ = false;       // the token, in this exchange
   bool may_have_run_ = false;
   bool is_garbled_ = false;
   uint64_t attempts_ = 0;
