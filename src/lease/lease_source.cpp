@@ -10,6 +10,14 @@ namespace idgen::lease {
 
 using Kind = SourceRequest::Kind;
 
+void LeaseSource::SetRules(const LeaseRules& rules) noexcept {
+  if (rules_.source != 0 && rules.source != rules_.source) {
+    memo_.revision = 0;
+    memo_.cluster = view_.cluster = view_.other_cluster = 0;
+  }
+  rules_ = rules;
+}
+
 void LeaseSource::Resubmit(const core::Instant& now) noexcept {
   if (!asked_) return;
   asked_ = false;
@@ -39,7 +47,11 @@ void LeaseSource::Submit(const SourceRequest& request, const core::Instant& now)
         memcpy(memo_.token, token, sizeof token);
       }
       asking.previous = request.previous;
-      asking.revision = std::max(memo_.revision, request.previous.fence);
+      if (memo_.cluster == 0) memo_.cluster = request.previous.cluster;
+      asking.cluster = TrustedCluster(now.boot_us);
+      // Revisions of two clusters do not compare.
+      if (asking.cluster == memo_.cluster)
+        asking.revision = std::max({memo_.revision, request.previous.fence, request.previous.revision});
       asking.wall_ms = core::MsOf(now.wall_us);
       for (const char* c = memo_.token; *c != '\0'; ++c) jitter_ = (jitter_ ^ static_cast<uint8_t>(*c)) * 0x100000001b3;
       break;
@@ -53,6 +65,7 @@ void LeaseSource::Submit(const SourceRequest& request, const core::Instant& now)
       asking.floor_ms = memo_.floor_ms;
       asking.fence = memo_.fence;
       asking.revision = memo_.revision;
+      asking.cluster = memo_.cluster;
       break;
     case Kind::kRelease: return BeginRelease(now.boot_us);
     case Kind::kSettle: return;  // only ends the wait for a reply: the local file settles it
@@ -105,8 +118,9 @@ void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, So
   view_.failing_since_ms = 0;
   view_.latency_us = now.boot_us - began_at_us_;
   view_.busy = StoreReply::Why::kNone;
-  NoteRevision(reply);
   if (reply.store_now_ms > 0) view_.store_lags_us = now.wall_us - reply.store_now_ms * core::kUsPerMs;
+  NoteCluster(reply, now);
+  NoteRevision(reply);
   switch (reply.outcome) {
     case StoreOutcome::kBusy:
       view_.busy = reply.why;
@@ -154,9 +168,33 @@ void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, So
     answer->granted_ms = std::min(reply.granted_ms, request_.ceiling_ms);
   }
   view_.fence = memo_.fence;
-  answer->lease = {
-      .fence = memo_.fence, .worker = memo_.worker, .ceiling_ms = std::max(answer->granted_ms, answer->floor_ms)};
+  answer->lease = {.fence = memo_.fence,
+                   .worker = memo_.worker,
+                   .ceiling_ms = std::max(answer->granted_ms, answer->floor_ms),
+                   .cluster = memo_.cluster,
+                   .revision = memo_.revision};
   memcpy(answer->lease.token, memo_.token, sizeof answer->lease.token);
+}
+
+// What another cluster than the lease's has to say of the lease means nothing. It is trusted with new leases after one
+// TTL: by then holders in the former cluster have reached their ceilings, if that cluster is gone.
+void LeaseSource::NoteCluster(const StoreReply& reply, const core::Instant& now) noexcept {
+  if (reply.cluster == 0) return;
+  if (reply.why != StoreReply::Why::kOtherCluster) {
+    if (reply.cluster != memo_.cluster) memo_.revision = 0;
+    memo_.cluster = view_.cluster = reply.cluster;
+    view_.other_cluster = 0;
+    return;
+  }
+  view_.cluster = memo_.cluster;
+  const uint64_t other = reply.cluster == memo_.cluster ? 0 : reply.cluster;
+  if (other != view_.other_cluster) met_at_us_ = now.boot_us;
+  view_.other_cluster = other;
+  view_.other_until_ms = core::MsOf(now.wall_us - view_.store_lags_us + TrustsOtherAtUs() - now.boot_us);
+}
+
+uint64_t LeaseSource::TrustedCluster(int64_t now_us) const noexcept {
+  return view_.other_cluster != 0 && now_us >= TrustsOtherAtUs() ? view_.other_cluster : memo_.cluster;
 }
 
 // A store that went back in time counts from where it is now: the lease is lost, and the next acquisition makes up for

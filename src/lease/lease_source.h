@@ -20,18 +20,25 @@ struct LeaseMemo {
   int64_t last_expiry_ms;  // by the store's clock
   int64_t floor_ms;        // of the acquisition
   int64_t fence;           // of the acquisition; 0 from a store that does not fence
-  int64_t revision;        // the highest of the store's replies; 0 from a store that has none
+  // What is known of the store, whether or not there is a lease.
+  int64_t revision;  // the highest of its replies; 0 from a store that has none
+  uint64_t cluster;  // that leases are taken from; 0: unknown, or a store without one
 };
 
 // The initial state of a worker process that finds `memo`, and perhaps an identity, of an earlier process. That one's
 // source was `from`; the settings name `wanted` now. A token without an identity is dropped: its lease expires.
 inline Origin OriginOf(LeaseMemo& memo, bool has_identity, uint64_t from, uint64_t wanted, bool leased) noexcept {
   const bool same = from == wanted && (!leased || (memo.token[0] != '\0' && memo.worker_known));
-  if (!has_identity || !same) memo = LeaseMemo();
+  if (!has_identity || !same) {
+    const LeaseMemo old = memo;
+    memo = LeaseMemo();
+    if (from == wanted) memo.revision = old.revision, memo.cluster = old.cluster;
+  }
   return {.source = wanted, .leased = leased, .of_identity = same};
 }
 
 struct LeaseRules {
+  uint64_t source = 0;  // the number of store and prefix
   int64_t ttl_ms = 30000;
   int64_t release_within_us = 0;  // a release that takes longer is given up: the lease expires
 };
@@ -50,6 +57,9 @@ struct LeaseView {
   StoreMemory memory = StoreMemory::kUnknown;     // as of the last reply that says
   RivalView rival;                                // a server that has the leased worker id as its static one
   int64_t fence = 0;                              // of the lease; 0: none, or a store that does not fence
+  uint64_t cluster = 0;                           // of the store that leases are taken from; 0: unknown, or none
+  uint64_t other_cluster = 0;                     // that answers in place of it; 0: none
+  int64_t other_until_ms = 0;                     // no lease is taken from that one before; by the store's clock
   char problem[512] = {};                         // the last failure
 };
 
@@ -60,7 +70,8 @@ class LeaseSource final : public IdentitySource {
   LeaseSource(LeaseStore& store, LeaseMemo& memo, TokenMaker make_token) noexcept
       : store_(store), memo_(memo), make_token_(make_token) {}
 
-  void SetRules(const LeaseRules& rules) noexcept { rules_ = rules; }
+  // If the source changes, what is known of the former store is forgotten.
+  void SetRules(const LeaseRules& rules) noexcept;
   // The store was replaced: repeats the request that it has not answered.
   void Resubmit(const core::Instant& now) noexcept;
 
@@ -84,7 +95,10 @@ class LeaseSource final : public IdentitySource {
 
   void BeginRelease(int64_t now_us) noexcept;
   void Conclude(const StoreReply& reply, const core::Instant& now, SourceAnswer* answer) noexcept;
+  void NoteCluster(const StoreReply& reply, const core::Instant& now) noexcept;
   void NoteRevision(const StoreReply& reply) noexcept;
+  uint64_t TrustedCluster(int64_t now_us) const noexcept;
+  int64_t TrustsOtherAtUs() const noexcept { return met_at_us_ + rules_.ttl_ms * core::kUsPerMs; }
   void NoteFailure(const core::Instant& now) noexcept;
   int64_t BackoffUs(int times) noexcept;
   int64_t BusyForUs(const StoreReply& reply) noexcept;
@@ -102,6 +116,7 @@ class LeaseSource final : public IdentitySource {
   int64_t began_at_us_ = 0;
   int losses_ = 0;  // consecutive
   int64_t acquired_at_us_ = 0;
+  int64_t met_at_us_ = 0;  // since when view_.other_cluster answers
   uint64_t jitter_ = 0x9e3779b97f4a7c15;
 };
 

@@ -12,7 +12,10 @@ namespace idgen::lease {
 using Kind = SourceRequest::Kind;
 
 void NotedSource::SetRules(const NoteRules& rules) noexcept {
-  if (rules.source != rules_.source) known_ = false;
+  if (rules.source != rules_.source) {
+    known_ = false;
+    lease_ = {};
+  }
   rules_ = rules;
 }
 
@@ -52,14 +55,23 @@ bool NotedSource::Read(const core::Instant& now) noexcept {
   past_ = found.past;
   past_ms_ = found.past_ms;
   former_ms_ = found.former_ms;
-  lease_ = {};
-  // Of a copy, the lease is the original's.
-  if (view.state == io::FileState::kOwn && view.source == rules_.source) {
-    lease_ = {
-        .fence = static_cast<int64_t>(view.lease.fence), .worker = view.lease.worker, .ceiling_ms = view.ceiling_ms};
-    memcpy(lease_.token, view.lease.token, sizeof view.lease.token);
-  }
+  lease_ = LeaseIn(view, /*in_recovery=*/false);
   return true;
+}
+
+// Of a copy, the lease is the original's. During recovery the timeline is unknown, so a record of this very file is
+// seen as one from before a promotion: its lease was this server's, and if another server has the worker id by now, the
+// fence shows it.
+FencedLease NotedSource::LeaseIn(const io::FileView& view, bool in_recovery) const noexcept {
+  const bool is_own = view.state == io::FileState::kOwn || (in_recovery && view.state == io::FileState::kPromoted);
+  if (!is_own || view.source != rules_.source) return {};
+  FencedLease lease{.fence = static_cast<int64_t>(view.lease.fence),
+                    .worker = view.lease.worker,
+                    .ceiling_ms = view.ceiling_ms,
+                    .cluster = view.lease.cluster,
+                    .revision = static_cast<int64_t>(view.lease.revision)};
+  memcpy(lease.token, view.lease.token, sizeof view.lease.token);
+  return lease;
 }
 
 void NotedSource::Submit(const SourceRequest& request, const core::Instant& now) noexcept {
@@ -68,6 +80,8 @@ void NotedSource::Submit(const SourceRequest& request, const core::Instant& now)
     own_ = {.request = request, .error = error_};
     return;
   }
+  if (request.kind == Kind::kClaim && request.in_recovery && !lease_.known())
+    lease_ = LeaseIn(file_.Read(cluster_), /*in_recovery=*/true);
   SourceRequest asking = request;
   if (request.kind == Kind::kClaim) asking.previous = lease_;
   source_.Submit(asking, now);
@@ -157,7 +171,10 @@ int NotedSource::Write(int64_t ceiling_ms) noexcept {
   IDGEN_CHECK(rules_.source != 0);
   io::Ceiling ceiling{.ceiling_ms = std::max(ceiling_ms, former_ms_), .source = rules_.source, .past_ms = past_ms_};
   if (lease_.known()) {
-    ceiling.lease = {.worker = lease_.worker, .fence = static_cast<uint64_t>(lease_.fence)};
+    ceiling.lease = {.worker = lease_.worker,
+                     .fence = static_cast<uint64_t>(lease_.fence),
+                     .cluster = lease_.cluster,
+                     .revision = static_cast<uint64_t>(lease_.revision)};
     memcpy(ceiling.lease.token, lease_.token, sizeof ceiling.lease.token);
   }
   return file_.Write(cluster_, ceiling);

@@ -2,7 +2,8 @@
 // apart; the file keeps them apart from ids that the same server issues earlier or later under a static worker id, or
 // under another store or prefix. Every ceiling is durable in the file before it is granted. With it goes the lease
 // itself, if its store fences: after a crash the server swaps it for a new one instead of waiting until it expires.
-// During recovery, when no ids are issued, the file is left alone; kSettle reads and writes it after the promotion.
+// During recovery, when no ids are issued, only that lease is read from the file; kSettle reads the rest and writes it
+// after the promotion.
 #pragma once
 
 #include "io/ceiling_file.h"
@@ -43,6 +44,7 @@ class NotedSource final : public IdentitySource {
  private:
   NotedPast PastIn(const io::FileView& view, const core::Instant& now) const noexcept;
   bool Read(const core::Instant& now) noexcept;
+  FencedLease LeaseIn(const io::FileView& view, bool in_recovery) const noexcept;
   void KeepLease(const SourceAnswer& answer) noexcept;
   void Settle(const SourceRequest& request, const core::Instant& now) noexcept;
   void Note(const SourceAnswer& raised, const core::Instant& now) noexcept;

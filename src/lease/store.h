@@ -24,6 +24,7 @@ struct StoreRequest {
   // For stores that fence.
   int64_t fence = 0;     // of a renewal: the one in the reply to the acquisition
   int64_t revision = 0;  // the highest in any reply to this server: a lower one means that the store went back in time
+  uint64_t cluster = 0;  // of an acquisition or renewal: a reply of another one says only that. 0: any
   FencedLease previous = {};  // of an acquisition: may be swapped for the new lease, without waiting until it expires
   int64_t wall_ms = 0;        // of an acquisition: this server's wall clock. Advice, as is the store's clock
 };
@@ -45,7 +46,7 @@ enum class StoreOutcome : uint8_t {
 };
 
 struct StoreReply {
-  enum class Why : uint8_t { kNone, kQuarantine, kCrashes, kFull, kAhead, kForgotten, kTaken };
+  enum class Why : uint8_t { kNone, kQuarantine, kCrashes, kFull, kAhead, kForgotten, kTaken, kOtherCluster };
   // How another running server got the same worker id.
   enum class Rival : uint8_t { kNone, kStatic, kLease };
   StoreOutcome outcome = StoreOutcome::kFailed;
@@ -58,6 +59,7 @@ struct StoreReply {
   int64_t store_now_ms = 0;                    // the store's clock; 0 if unknown
   int64_t fence = 0;                           // of an acquisition; 0 from a store that does not fence
   int64_t revision = 0;                        // of the store's data; grows with every change. 0 if it has none
+  uint64_t cluster = 0;                        // that answered an acquisition or renewal; 0 from a store without one
   StoreMemory memory = StoreMemory::kUnknown;  // of an acquisition, and of the first renewal over a connection
   // Of a renewal, and of a server with a static worker id.
   Rival rival = Rival::kNone;

@@ -7,12 +7,21 @@ namespace idgen::wire {
 namespace {
 
 constexpr char kMagic[8] = {'i', 'd', 'g', 'e', 'n', 'c', 'l', '2'};
-constexpr char kLeasedMagic[8] = {'i', 'd', 'g', 'e', 'n', 'c', 'l', '3'};
+constexpr char kLeasedMagic[8] = {'i', 'd', 'g', 'e', 'n', 'c', 'l', '4'};
+constexpr char kFormerLeasedMagic[8] = {'i', 'd', 'g', 'e', 'n', 'c', 'l', '3'};
 constexpr size_t kChecksumBytes = 4;  // at the end, of everything before it
 
-// Of the form with a lease; the rest is as in the other form.
-constexpr size_t kWorkerAt = 76, kFenceAt = 80, kTokenAt = 88;
-static_assert(kTokenAt + RecordedLease::kTokenBytes + kChecksumBytes == kLeasedCeilingRecordBytes);
+// Of the forms with a lease; the rest is as in the one without.
+constexpr size_t kWorkerAt = 76, kFenceAt = 80, kTokenAt = 88, kClusterAt = 124, kRevisionAt = 132;
+static_assert(kTokenAt + RecordedLease::kTokenBytes + kChecksumBytes == kFormerLeasedRecordBytes);
+static_assert(kRevisionAt + 8 + kChecksumBytes == kLeasedCeilingRecordBytes);
+
+// The record's size by its first bytes; 0 if they are not those of a record.
+size_t SizeOf(const uint8_t* bytes) noexcept {
+  if (std::memcmp(bytes, kMagic, sizeof kMagic) == 0) return kCeilingRecordBytes;
+  if (std::memcmp(bytes, kLeasedMagic, sizeof kLeasedMagic) == 0) return kLeasedCeilingRecordBytes;
+  return std::memcmp(bytes, kFormerLeasedMagic, sizeof kFormerLeasedMagic) == 0 ? kFormerLeasedRecordBytes : 0;
+}
 
 // CRC-32C (Castagnoli, RFC 3720 appendix B.4), bit by bit: a hundred bytes a few times a minute need no table.
 uint32_t Crc32c(const uint8_t* bytes, size_t size) noexcept {
@@ -54,6 +63,8 @@ size_t EncodeCeilingRecord(const CeilingRecord& record, uint8_t* out) noexcept {
     Put(out + kWorkerAt, record.lease.worker, 4);
     Put(out + kFenceAt, record.lease.fence, 8);
     std::memcpy(out + kTokenAt, record.lease.token, RecordedLease::kTokenBytes);
+    Put(out + kClusterAt, record.lease.cluster, 8);
+    Put(out + kRevisionAt, record.lease.revision, 8);
   }
   Put(out + size - kChecksumBytes, Crc32c(out, size - kChecksumBytes), kChecksumBytes);
   return size;
@@ -61,10 +72,9 @@ size_t EncodeCeilingRecord(const CeilingRecord& record, uint8_t* out) noexcept {
 
 std::optional<CeilingRecord> DecodeCeilingRecord(const uint8_t* bytes, size_t available) noexcept {
   if (available < sizeof kMagic) return std::nullopt;
-  const bool leased = std::memcmp(bytes, kLeasedMagic, sizeof kLeasedMagic) == 0;
-  if (!leased && std::memcmp(bytes, kMagic, sizeof kMagic) != 0) return std::nullopt;
-  const size_t size = leased ? kLeasedCeilingRecordBytes : kCeilingRecordBytes;
-  if (available < size) return std::nullopt;
+  const size_t size = SizeOf(bytes);
+  if (size == 0 || available < size) return std::nullopt;
+  const bool leased = size != kCeilingRecordBytes;
   if (Get(bytes + size - kChecksumBytes, kChecksumBytes) != Crc32c(bytes, size - kChecksumBytes)) return std::nullopt;
   if (leased && Get(bytes + kFenceAt, 8) == 0) return std::nullopt;
   CeilingRecord record;
@@ -81,6 +91,10 @@ std::optional<CeilingRecord> DecodeCeilingRecord(const uint8_t* bytes, size_t av
     record.lease.worker = static_cast<uint32_t>(Get(bytes + kWorkerAt, 4));
     record.lease.fence = Get(bytes + kFenceAt, 8);
     std::memcpy(record.lease.token, bytes + kTokenAt, RecordedLease::kTokenBytes);
+  }
+  if (size == kLeasedCeilingRecordBytes) {
+    record.lease.cluster = Get(bytes + kClusterAt, 8);
+    record.lease.revision = Get(bytes + kRevisionAt, 8);
   }
   return record;
 }

@@ -1,5 +1,5 @@
 // One record of the local file as bytes: little-endian, fixed size, checksummed. See docs/architecture/ids.md.
-// There are two forms: a record with a lease whose store fences it is longer than one without.
+// A record with a lease whose store fences it is longer than one without.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +16,8 @@ struct RecordedLease {
   uint32_t worker = 0;
   uint64_t fence = 0;  // 0: no lease
   char token[kTokenBytes] = {};
+  uint64_t cluster = 0;   // the store's; 0: unknown
+  uint64_t revision = 0;  // the highest of the store's that the server had seen; 0: unknown
 
   bool operator==(const RecordedLease&) const noexcept = default;
 };
@@ -37,12 +39,14 @@ struct CeilingRecord {
 };
 
 inline constexpr size_t kCeilingRecordBytes = 96;         // without a lease
-inline constexpr size_t kLeasedCeilingRecordBytes = 128;  // with one
+inline constexpr size_t kLeasedCeilingRecordBytes = 144;  // with one
+inline constexpr size_t kFormerLeasedRecordBytes = 128;   // with one, but without the store's cluster and revision
 
-// `out` has room for kLeasedCeilingRecordBytes. Returns the record's size, which is one of these two.
+// `out` has room for kLeasedCeilingRecordBytes. Returns the record's size, which is one of the first two: the third
+// form is only read.
 size_t EncodeCeilingRecord(const CeilingRecord& record, uint8_t* out) noexcept;
 
-// Nothing if the bytes do not begin with a complete record of either form.
+// Nothing if the bytes do not begin with a complete record of one of the forms.
 std::optional<CeilingRecord> DecodeCeilingRecord(const uint8_t* bytes, size_t available) noexcept;
 
 }  // namespace idgen::wire

@@ -35,7 +35,7 @@ void CheckAnyBytes(const uint8_t* bytes, size_t size, const char* magic, size_t 
   Bytes made = {};
   std::copy_n(bytes, std::min(size, record_size), made);
   memcpy(made, magic, 8);
-  if (record_size == wire::kLeasedCeilingRecordBytes) made[80] |= 1;  // a fence is not 0
+  if (record_size > wire::kCeilingRecordBytes) made[80] |= 1;  // a fence is not 0
   const uint32_t checksum = Checksum(made, record_size - 4);
   for (size_t i = 0; i < 4; ++i) made[record_size - 4 + i] = static_cast<uint8_t>(checksum >> 8 * i);
   const auto read = wire::DecodeCeilingRecord(made, record_size);
@@ -64,9 +64,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   record.lease.worker = static_cast<uint32_t>(input.Number(4));
   record.lease.fence = std::max(input.Number(), uint64_t{1});
   for (char& c : record.lease.token) c = static_cast<char>(input.Number(1));
+  record.lease.cluster = input.Number();
+  record.lease.revision = input.Number();
   CheckRecord(record, bit);
 
   CheckAnyBytes(bytes, size, "idgencl2", wire::kCeilingRecordBytes, bit);
-  CheckAnyBytes(bytes, size, "idgencl3", wire::kLeasedCeilingRecordBytes, bit);
+  CheckAnyBytes(bytes, size, "idgencl3", wire::kFormerLeasedRecordBytes, bit);
+  CheckAnyBytes(bytes, size, "idgencl4", wire::kLeasedCeilingRecordBytes, bit);
   return 0;
 }

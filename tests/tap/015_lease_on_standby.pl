@@ -200,7 +200,23 @@ ok_same_worker($primary, $again, 'promoted back: the worker id is kept');
 # A crash of the promoted server: shared memory is reset, and so is its lease.
 ok(kill_postmaster($primary), 'promoted back: the server is killed');
 $primary->start;
-ok_status($primary, "state = 'ok'", 'promoted back: another worker id after a crash');
+ok_status($primary, "state = 'ok'", 'promoted back: a worker id after a crash');
+take_ids($primary);
+
+# It crashes again and comes back as a standby. Where leases are fenced it swaps the lease that its local file has.
+$again = worker_id_of($primary);
+ok(kill_postmaster($primary), 'a standby after a crash: the server is killed');
+append_to_file($primary->data_dir . '/standby.signal', '');
+$primary->start;
+ok_ready($primary, 'a standby after a crash: it is ready');
+if ($store->forgets) {
+    isnt(worker_id_of($primary), $again, 'a standby after a crash: another worker id');
+} else {
+    is(worker_id_of($primary), $again, 'a standby after a crash: its own worker id, at once');
+    is(scalar(leases_of($primary)), 1, 'a standby after a crash: it has one lease');
+}
+ok_no_ids_in_recovery($primary, 'a standby after a crash: it issues no ids');
+$primary->promote;
 take_ids($primary);
 
 # --- a standby whose local file was written under a static worker id

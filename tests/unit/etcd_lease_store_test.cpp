@@ -87,9 +87,13 @@ struct LeaseServer {
     request.kind = Kind::kAcquire;
     request.previous = previous;
     request.revision = std::max(revision, previous.fence);
+    request.cluster = cluster;
     request.wall_ms = WallMs();
     const StoreReply reply = Ask(request);
-    if (reply.outcome != StoreOutcome::kFailed) revision = reply.revision;
+    if (reply.outcome != StoreOutcome::kFailed && reply.why != Why::kOtherCluster) {
+      revision = reply.revision;
+      cluster = reply.cluster;
+    }
     if (reply.outcome != StoreOutcome::kOk) return reply;
     held = true;
     worker = reply.worker;
@@ -106,6 +110,7 @@ struct LeaseServer {
     request.ceiling_ms = ceiling_ms;
     request.fence = fence;
     request.revision = revision;
+    request.cluster = cluster;
     const StoreReply reply = Ask(request);
     revision = reply.why == Why::kForgotten ? reply.revision : std::max(revision, reply.revision);
     if (reply.outcome == StoreOutcome::kOk) {
@@ -141,7 +146,7 @@ struct LeaseServer {
   }
   // As the local file remembers it.
   void Remember() {
-    previous = {.fence = fence, .worker = worker, .ceiling_ms = granted_ms};
+    previous = {.fence = fence, .worker = worker, .ceiling_ms = granted_ms, .cluster = cluster, .revision = revision};
     memcpy(previous.token, token.c_str(), sizeof previous.token);
   }
   // A crash: what is left is the file, if it is this server's own.
@@ -165,6 +170,7 @@ struct LeaseServer {
   bool held = false;
   uint32_t worker = 0;
   int64_t fence = 0, floor_ms = 0, granted_ms = 0, revision = 0;
+  uint64_t cluster = 0;
   FencedLease previous;
 };
 
@@ -811,6 +817,113 @@ TEST(EtcdLeaseStore, AServerThatWasDownMakesUpForWhatTheStoreForgot) {
   EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kOk);
   EXPECT_GE(server.floor_ms, kStartMs + kWindowMs);
   EXPECT_GE(world.Ceiling(0), kStartMs + kWindowMs);
+}
+
+// Its last lease is older than the snapshot, so that only the revision tells.
+TEST(EtcdLeaseStore, AServerThatCrashedKnowsTheHighestRevision) {
+  EtcdWorld world;
+  LeaseServer server(world, 1);
+  server.Acquire();
+  server.Renew();
+  const sim::EtcdModel snapshot = world.etcd;
+  world.Pass(2000);
+  server.Renew();
+  server.Crash();
+  world.etcd = snapshot;
+  server.revision = server.previous.revision;  // as LeaseSource takes it from the local file
+  EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kOk);
+  EXPECT_GE(server.floor_ms, kStartMs + 2000 + kWindowMs);
+}
+
+// ---- another cluster
+
+// As the endpoints of the URL would, if others answered.
+void BecomeOtherCluster(EtcdWorld& world, const sim::EtcdModel& etcd = {}) {
+  world.etcd = etcd;
+  world.etcd.cluster_id = 0xb;
+}
+
+TEST(EtcdLeaseStore, WhatAnotherClusterSaysOfALeaseIsALoss) {
+  EtcdWorld world;
+  LeaseServer server(world, 1);
+  server.Acquire();
+  server.Renew();
+  EXPECT_EQ(server.cluster, world.etcd.cluster_id);
+  BecomeOtherCluster(world, world.etcd);  // a copy: fence, token and ceiling are there, too
+  const StoreReply reply = server.Renew();
+  EXPECT_EQ(reply.outcome, StoreOutcome::kLost);
+  EXPECT_EQ(reply.why, Why::kOtherCluster);
+  EXPECT_EQ(reply.cluster, 0xbu);
+}
+
+TEST(EtcdLeaseStore, AnotherClusterGrantsNothingButIsToldTheCeiling) {
+  EtcdWorld world;
+  LeaseServer server(world, 1);
+  server.Acquire();
+  server.Renew();
+  BecomeOtherCluster(world);
+  server.Renew();
+  server.link.exchanges.clear();
+  const StoreReply reply = server.Acquire();
+  EXPECT_EQ(reply.outcome, StoreOutcome::kBusy);
+  EXPECT_EQ(reply.why, Why::kOtherCluster);
+  EXPECT_EQ(reply.cluster, 0xbu);
+  EXPECT_EQ(world.CountWorkers(), 0);
+  EXPECT_EQ(world.Ceiling(0), server.granted_ms);
+  EXPECT_EQ(server.RoundTrips(), 2u);
+  // Whoever leases the worker id there starts above it.
+  LeaseServer other(world, 1);
+  EXPECT_EQ(other.Acquire().floor_ms, server.granted_ms);
+}
+
+TEST(EtcdLeaseStore, AnotherClusterThatIsTrustedGrants) {
+  for (const bool is_copy : {false, true}) {
+    EtcdWorld world;
+    LeaseServer server(world, 1);
+    server.Acquire();
+    server.Renew();
+    const int64_t granted_ms = server.granted_ms;
+    const sim::EtcdModel snapshot = world.etcd;
+    world.Pass(2000);
+    server.Renew();
+    BecomeOtherCluster(world, is_copy ? snapshot : sim::EtcdModel());
+    server.Crash();
+    server.cluster = 0xb;
+    server.link.exchanges.clear();
+    EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kOk);
+    EXPECT_GT(server.floor_ms, granted_ms) << "the ceiling was made up for";
+    EXPECT_EQ(server.Renew().outcome, StoreOutcome::kOk);
+    EXPECT_EQ(server.previous.cluster, 0xbu);
+  }
+}
+
+// The reply to the list came from one cluster, and the next request goes to another.
+TEST(EtcdLeaseStore, AnAcquisitionIsOfOneCluster) {
+  EtcdWorld world;
+  LeaseServer server(world);
+  server.link.before = [&](const std::string& path) {
+    if (path == io::kEtcdTxn) BecomeOtherCluster(world, world.etcd);
+  };
+  StoreReply reply = server.Acquire();
+  EXPECT_EQ(reply.outcome, StoreOutcome::kBusy);
+  EXPECT_EQ(reply.why, Why::kOtherCluster);
+  EXPECT_EQ(reply.cluster, 0xbu);
+  server.link.before = nullptr;
+  BecomeOtherCluster(world, world.etcd);
+  EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kOk) << "of which it got the worker id";
+}
+
+TEST(EtcdLeaseStore, ARecordOfTheFormerFormKnowsNoCluster) {
+  EtcdWorld world;
+  LeaseServer server(world, 1);
+  server.Acquire();
+  server.Renew();
+  server.Crash();
+  server.previous.cluster = 0;
+  server.cluster = 0;
+  server.link.exchanges.clear();
+  EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kOk);
+  EXPECT_EQ(server.RoundTrips(), 2u);
 }
 
 // ---- static worker ids

@@ -216,6 +216,110 @@ TEST(LeaseSource, ARevisionThatWentBackIsTakenOverWithTheLossOfTheLease) {
   EXPECT_EQ(world.memo.revision, 610);
 }
 
+// A reply from a cluster.
+StoreReply From(uint64_t cluster, StoreReply reply) {
+  reply.cluster = cluster;
+  return reply;
+}
+
+TEST(LeaseSource, TheClusterOfTheLeaseGoesWithEachRequest) {
+  SourceWorld world;
+  world.Ask(Kind::kClaim, From(1, Fenced(SourceWorld::Claimed(), 1000, 1000)));
+  EXPECT_EQ(world.store.requests.back().cluster, 0u) << "nothing is known of the store";
+  EXPECT_EQ(world.answer.lease.cluster, 1u);
+  EXPECT_EQ(world.answer.lease.revision, 1000);
+  LeaseSource successor(world.store, world.memo, MakeToken);
+  successor.Submit({.kind = Kind::kRaise, .ceiling_ms = kNowMs}, world.Now());
+  EXPECT_EQ(world.store.requests.back().cluster, 1u);
+}
+
+// By then the holders of worker ids in the former cluster have reached their ceilings, if that cluster is gone.
+TEST(LeaseSource, AnotherClusterIsTrustedAfterOneTtl) {
+  SourceWorld world;
+  world.Ask(Kind::kClaim, From(1, Fenced(SourceWorld::Claimed(), 1000, 1000)));
+  world.Ask(Kind::kRaise, From(2, SourceWorld::Lost(Why::kOtherCluster)));
+  EXPECT_EQ(world.source.view().lost, Why::kOtherCluster);
+  EXPECT_EQ(world.source.view().cluster, 1u);
+  EXPECT_EQ(world.source.view().other_cluster, 2u);
+  EXPECT_EQ(world.source.view().other_until_ms, kNowMs + world.boot_us / kUsPerMs - 1000000 + kTtlMs);
+  const StoreReply other = From(2, SourceWorld::Busy(Why::kOtherCluster, 0));
+  for (int i = 0; i < 3; ++i) {
+    world.Ask(Kind::kClaim, other);
+    EXPECT_EQ(world.answer.outcome, SourceOutcome::kBusy);
+    EXPECT_EQ(world.store.requests.back().cluster, 1u);
+    EXPECT_EQ(world.store.requests.back().revision, 1000);
+    world.boot_us += (kTtlMs - 1) * kUsPerMs / 2;
+  }
+  world.boot_us += 1000;
+  world.Ask(Kind::kClaim, From(2, Fenced(SourceWorld::Claimed(), 5, 5)));
+  EXPECT_EQ(world.store.requests.back().cluster, 2u);
+  EXPECT_EQ(world.store.requests.back().revision, 0) << "revisions of two clusters do not compare";
+  EXPECT_TRUE(world.answer.ok());
+  EXPECT_EQ(world.source.view().cluster, 2u);
+  EXPECT_EQ(world.source.view().other_cluster, 0u);
+  world.Submit(Kind::kRaise);
+  EXPECT_EQ(world.store.requests.back().cluster, 2u);
+  EXPECT_EQ(world.store.requests.back().revision, 5);
+}
+
+TEST(LeaseSource, TheFormerClusterIsTrustedAtOnceWhenItIsBack) {
+  SourceWorld world;
+  world.Ask(Kind::kClaim, From(1, Fenced(SourceWorld::Claimed(), 1000, 1000)));
+  world.Ask(Kind::kRaise, From(2, SourceWorld::Lost(Why::kOtherCluster)));
+  world.boot_us += (kTtlMs + 1) * kUsPerMs;
+  world.Ask(Kind::kClaim, From(1, SourceWorld::Busy(Why::kOtherCluster, 0)));
+  EXPECT_EQ(world.store.requests.back().cluster, 2u);
+  EXPECT_EQ(world.source.view().other_cluster, 0u);
+  world.Submit(Kind::kClaim);
+  EXPECT_EQ(world.store.requests.back().cluster, 1u);
+  EXPECT_EQ(world.store.requests.back().revision, 1000);
+  // The next wait is a whole one.
+  world.store.reply = From(2, SourceWorld::Busy(Why::kOtherCluster, 0));
+  ASSERT_TRUE(world.Poll());
+  world.boot_us += (kTtlMs - 1) * kUsPerMs;
+  world.Submit(Kind::kClaim);
+  EXPECT_EQ(world.store.requests.back().cluster, 1u);
+}
+
+TEST(LeaseSource, AfterACrashTheLocalFileSaysWhichClusterAndRevision) {
+  SourceWorld world;
+  FencedLease previous = kPrevious;
+  previous.cluster = 1;
+  previous.revision = 950;
+  world.source.Submit({.kind = Kind::kClaim, .previous = previous}, world.Now());
+  EXPECT_EQ(world.store.requests.back().cluster, 1u);
+  EXPECT_EQ(world.store.requests.back().revision, 950);
+  world.store.reply = From(2, SourceWorld::Busy(Why::kOtherCluster, 0));
+  ASSERT_TRUE(world.Poll());
+  EXPECT_EQ(world.source.view().cluster, 1u);
+  EXPECT_EQ(world.source.view().other_cluster, 2u);
+}
+
+TEST(LeaseSource, NothingOfTheFormerStoreIsAskedOfAnother) {
+  SourceWorld world;
+  world.source.SetRules({.source = 5, .ttl_ms = kTtlMs, .release_within_us = kReleaseWithinUs});
+  world.Ask(Kind::kClaim, From(1, Fenced(SourceWorld::Claimed(), 1000, 1000)));
+  world.Ask(Kind::kRelease, SourceWorld::Done());
+  world.source.SetRules({.source = 5, .ttl_ms = 2 * kTtlMs, .release_within_us = kReleaseWithinUs});
+  world.Submit(Kind::kClaim);
+  EXPECT_EQ(world.store.requests.back().cluster, 1u);
+  world.source.SetRules({.source = 6, .ttl_ms = kTtlMs, .release_within_us = kReleaseWithinUs});
+  world.Submit(Kind::kClaim);
+  EXPECT_EQ(world.store.requests.back().cluster, 0u);
+  EXPECT_EQ(world.store.requests.back().revision, 0);
+}
+
+TEST(LeaseSource, AnotherWorkerProcessKnowsTheStoreEvenWithoutALease) {
+  for (const uint64_t wanted : {5, 6}) {
+    LeaseMemo memo = {};
+    memo.cluster = 1;
+    memo.revision = 1000;
+    OriginOf(memo, /*has_identity=*/false, 5, wanted, /*leased=*/true);
+    EXPECT_EQ(memo.cluster, wanted == 5 ? 1u : 0u);
+    EXPECT_EQ(memo.revision, wanted == 5 ? 1000 : 0);
+  }
+}
+
 TEST(LeaseSource, AStoreThatDoesNotFenceHasNoFence) {
   SourceWorld world;
   world.Claim();

@@ -42,7 +42,11 @@ class FakeLease final : public IdentitySource {
                .floor_ms = kNowMs,
                .granted_ms = requests.back().ceiling_ms};
     if (fence != 0 && outcome == SourceOutcome::kOk) {
-      answer->lease = {.fence = fence, .worker = 7, .ceiling_ms = std::max(answer->granted_ms, kNowMs)};
+      answer->lease = {.fence = fence,
+                       .worker = 7,
+                       .ceiling_ms = std::max(answer->granted_ms, kNowMs),
+                       .cluster = 0xc1,
+                       .revision = fence + 5};
       memcpy(answer->lease.token, kToken, sizeof kToken);
     }
     return true;
@@ -267,6 +271,8 @@ TEST(NotedSource, ALeaseIsOfferedAfterACrash) {
   EXPECT_EQ(offered.worker, 7u);
   EXPECT_STREQ(offered.token, kToken);
   EXPECT_GE(offered.ceiling_ms, kNowMs + 21000);
+  EXPECT_EQ(offered.cluster, 0xc1u) << "so that another cluster is noticed";
+  EXPECT_EQ(offered.revision, 46) << "so that a store that went back in time is noticed";
 }
 
 TEST(NotedSource, NoLeaseOfACopyIsOffered) {
@@ -401,12 +407,47 @@ struct StandbySource : Source {
 TEST(NotedSource, DuringRecoveryTheFileIsLeftAlone) {
   MemoryDisk disk;
   RaiseStatic(disk, kNowMs + 60000);
-  const int operations = disk.operations();
+  const std::string contents = disk.Contents("data/idgen.ceiling");
   StandbySource source(disk);
   EXPECT_EQ(source.AskInRecovery(Kind::kClaim).floor_ms, kNowMs);
   EXPECT_EQ(source.AskInRecovery(Kind::kRaise, kNowMs + 21000).granted_ms, kNowMs + 21000);
   EXPECT_TRUE(source.Ask(Kind::kRelease, kNowMs).ok());
-  EXPECT_EQ(disk.operations(), operations);
+  EXPECT_EQ(disk.Contents("data/idgen.ceiling"), contents);
+}
+
+// A primary that crashed and comes back as a standby.
+TEST(NotedSource, DuringRecoveryTheLeaseInTheFileIsOffered) {
+  MemoryDisk disk;
+  LeaseFenced(disk, 40);
+  const std::string contents = disk.Contents("data/idgen.ceiling");
+  StandbySource source(disk);
+  source.lease.fence = 41;
+  const SourceAnswer answer = source.AskInRecovery(Kind::kClaim);
+  EXPECT_EQ(answer.request.previous.fence, 40);
+  EXPECT_STREQ(answer.request.previous.token, kToken);
+  EXPECT_EQ(answer.floor_ms, kNowMs) << "nothing else in it counts yet";
+  EXPECT_EQ(source.AskInRecovery(Kind::kClaim).request.previous.fence, 41) << "the last lease, whatever the file says";
+  EXPECT_EQ(disk.Contents("data/idgen.ceiling"), contents);
+}
+
+TEST(NotedSource, DuringRecoveryNoLeaseOfACopyOrOfAnotherStoreIsOffered) {
+  MemoryDisk disk;
+  LeaseFenced(disk);
+  StandbySource other(disk);
+  other.Use(kOtherStore);
+  EXPECT_FALSE(other.AskInRecovery(Kind::kClaim).request.previous.known());
+  disk.ReplaceByCopy("data/idgen.ceiling");
+  StandbySource copy(disk);
+  EXPECT_FALSE(copy.AskInRecovery(Kind::kClaim).request.previous.known());
+}
+
+TEST(NotedSource, AnotherStoreIsNotOfferedTheLeaseOfTheFormerOne) {
+  MemoryDisk disk;
+  StandbySource source(disk);
+  source.lease.fence = 41;
+  source.AskInRecovery(Kind::kClaim);
+  source.Use(kOtherStore);
+  EXPECT_FALSE(source.AskInRecovery(Kind::kClaim).request.previous.known());
 }
 
 TEST(NotedSource, AtThePromotionTheCeilingIsRecordedWithoutTheStore) {
@@ -477,7 +518,7 @@ TEST(NotedSource, AtThePromotionTheLeaseItselfIsRecorded) {
   LeaseFenced(disk, 40);
   StandbySource source(disk);
   source.lease.fence = 41;
-  EXPECT_FALSE(source.AskInRecovery(Kind::kClaim).request.previous.known()) << "of the file, which is left alone";
+  source.AskInRecovery(Kind::kClaim);
   source.AskInRecovery(Kind::kRaise, kNowMs + 21000);
   EXPECT_TRUE(source.Settle(kNowMs + 21000).ok());
   const FencedLease offered = Offered(disk, kPromotedCluster);

@@ -62,6 +62,7 @@ void EtcdLeaseStore::Begin(const StoreRequest& request, int64_t now_us) noexcept
   until_us_ = now_us + settings_.access.timeout_us;
   problem_[0] = '\0';
   takes_ = 0;
+  cluster_ = request.cluster;
   has_raised_ = has_answer_ = false;
   if (!keys_.is_set()) return Fail("\"idgen.lease_prefix\" and the path of the URL are too long");
   if (request.token[0] != '\0' && lease_ != LeaseOf(request.token)) {
@@ -73,14 +74,14 @@ void EtcdLeaseStore::Begin(const StoreRequest& request, int64_t now_us) noexcept
     case Kind::kRenew: return AskRenewal();
     case Kind::kPresent: return AskPresence();
     case Kind::kRelease:
-      link_.NewExchange();
-      link_.AddCall(io::kEtcdLeaseRevoke, true).Lease(lease_);
+      NewExchange();
+      AddCall(io::kEtcdLeaseRevoke).Lease(lease_);
       lease_ = 0;
       return Ask(Stage::kReleasing);
     case Kind::kList:
     case Kind::kDeclareNew:
-      link_.NewExchange();
-      link_.AddCall(io::kEtcdRange, true).Range(keys_.First(), keys_.End());
+      NewExchange();
+      AddCall(io::kEtcdRange).Range(keys_.First(), keys_.End());
       return Ask(Stage::kReading);
   }
 }
@@ -91,13 +92,22 @@ void EtcdLeaseStore::Ask(Stage stage) noexcept {
   link_.Begin(now_us_, until_us_);
 }
 
+void EtcdLeaseStore::NewExchange() noexcept {
+  calls_ = 0;
+  link_.NewExchange();
+}
+
+wire::EtcdBody& EtcdLeaseStore::AddCall(const char* path) noexcept {
+  ++calls_;
+  return link_.AddCall(path, /*is_repeatable=*/true);
+}
+
 // `grants`: the etcd lease is granted side by side.
 void EtcdLeaseStore::AskListing(bool grants) noexcept {
   keep_alive_ = -1;
-  link_.NewExchange();
-  link_.AddCall(io::kEtcdRange, true).Range(keys_.First(), keys_.End());
-  if (has_raised_)
-    WriteRaise(keys_, request_.previous.worker, request_.previous.ceiling_ms, &link_.AddCall(io::kEtcdTxn, true));
+  NewExchange();
+  AddCall(io::kEtcdRange).Range(keys_.First(), keys_.End());
+  if (has_raised_) WriteRaise(keys_, request_.previous.worker, request_.previous.ceiling_ms, &AddCall(io::kEtcdTxn));
   if (grants) AddGrant();
   Ask(Stage::kListing);
 }
@@ -114,34 +124,33 @@ void EtcdLeaseStore::AskTaking(const EtcdListing& listing) noexcept {
   if (choice_.count == 0)
     return choice_.ahead_until_ms > 0 ? AnswerBusy(Why::kAhead, choice_.ahead_until_ms) : AnswerBusy(Why::kFull, 0);
   if (takes_++ >= kMaxTakes) return AnswerBusy(Why::kNone, 0);
-  link_.NewExchange();
-  WriteTake(keys_, Text(), request_.previous, choice_, &link_.AddCall(io::kEtcdTxn, true));
+  NewExchange();
+  WriteTake(keys_, Text(), request_.previous, choice_, &AddCall(io::kEtcdTxn));
   // So that a server that crashes again and again does not use up the worker ids.
-  if (choice_.previous_is_ahead) link_.AddCall(io::kEtcdLeaseRevoke, true).Lease(LeaseOf(request_.previous.token));
+  if (choice_.previous_is_ahead) AddCall(io::kEtcdLeaseRevoke).Lease(LeaseOf(request_.previous.token));
   Ask(Stage::kTaking);
 }
 
 void EtcdLeaseStore::AskRenewal() noexcept {
-  link_.NewExchange();
-  WriteRenew(keys_, request_.worker, request_.fence, request_.token, request_.ceiling_ms,
-             &link_.AddCall(io::kEtcdTxn, true));
+  NewExchange();
+  WriteRenew(keys_, request_.worker, request_.fence, request_.token, request_.ceiling_ms, &AddCall(io::kEtcdTxn));
   AddKeepAlive();
   Ask(Stage::kRenewing);
 }
 
 void EtcdLeaseStore::AskPresence() noexcept {
-  link_.NewExchange();
+  NewExchange();
   if (lease_ttl_ms_ == 0) {
     AddGrant();
     return Ask(Stage::kGranting);
   }
-  WritePresent(keys_, request_.worker, Text(), request_.ceiling_ms, &link_.AddCall(io::kEtcdTxn, true));
+  WritePresent(keys_, request_.worker, Text(), request_.ceiling_ms, &AddCall(io::kEtcdTxn));
   AddKeepAlive();
   Ask(Stage::kPresenting);
 }
 
 void EtcdLeaseStore::AddGrant() noexcept {
-  link_.AddCall(io::kEtcdLeaseGrant, true).LeaseGrant(lease_, TtlSeconds(settings_.ttl_ms));
+  AddCall(io::kEtcdLeaseGrant).LeaseGrant(lease_, TtlSeconds(settings_.ttl_ms));
 }
 
 // When at most 60 % of the TTL are left. A keep-alive and a renewal need not arrive in order: if the lease is gone, so
@@ -150,7 +159,7 @@ void EtcdLeaseStore::AddKeepAlive() noexcept {
   keep_alive_ = -1;
   if (lease_ttl_ms_ > 0 && now_us_ - lease_kept_us_ < lease_ttl_ms_ * core::kUsPerMs * 2 / 5) return;
   keep_alive_ = 1;
-  link_.AddCall(io::kEtcdLeaseKeepAlive, true).Lease(lease_);
+  AddCall(io::kEtcdLeaseKeepAlive).Lease(lease_);
 }
 
 // ---- replies
@@ -163,7 +172,8 @@ bool EtcdLeaseStore::Step(int64_t now_us, StoreReply* reply) noexcept {
       failure_advice_ = nullptr;
       Answer(StoreReply());
     } else if (state == io::EtcdLink::State::kDone) {
-      Read();
+      const uint64_t other = FindOtherCluster();
+      other == 0 ? Read() : ReadOtherCluster(other);
     } else {
       return false;
     }
@@ -193,6 +203,30 @@ void EtcdLeaseStore::Read() noexcept {
   }
 }
 
+// 0 if there is none. An error does not say which cluster it is from.
+uint64_t EtcdLeaseStore::FindOtherCluster() noexcept {
+  for (int i = 0; i < calls_; ++i) {
+    const uint64_t cluster = link_.reply(i).cluster_id();
+    if (cluster_ == 0) cluster_ = cluster;
+    if (cluster != 0 && cluster != cluster_) return cluster;
+  }
+  return 0;
+}
+
+// Before anybody leases this server's previous worker id there, that cluster is told how far its ids have come.
+void EtcdLeaseStore::ReadOtherCluster(uint64_t other) noexcept {
+  if (request_.kind == Kind::kAcquire && stage_ == Stage::kListing && !has_raised_ && request_.previous.known()) {
+    has_raised_ = true;
+    return AskListing(false);
+  }
+  if (request_.kind != Kind::kAcquire && request_.kind != Kind::kRenew)
+    return Fail("the endpoints of the lease store belong to different etcd clusters");
+  StoreReply reply = Reply(request_.kind == Kind::kAcquire ? StoreOutcome::kBusy : StoreOutcome::kLost);
+  reply.why = Why::kOtherCluster;
+  reply.cluster = other;
+  Answer(reply);
+}
+
 void EtcdLeaseStore::Answer(const StoreReply& reply) noexcept {
   stage_ = Stage::kNone;
   has_answer_ = true;
@@ -218,6 +252,7 @@ StoreReply EtcdLeaseStore::Reply(StoreOutcome outcome) const noexcept {
   StoreReply reply;
   reply.outcome = outcome;
   reply.store_now_ms = link_.store_now_ms();
+  reply.cluster = cluster_;
   return reply;
 }
 
@@ -248,8 +283,11 @@ void EtcdLeaseStore::ReadListing() noexcept {
   if (range.error_code() != wire::kEtcdOk) return FailOnReply(range);
   if (!has_raised_) {
     if (!ReadGrant(link_.reply(1))) return;
-    // The store went back in time: it may have forgotten how far this server's previous ceiling was.
-    if (range.revision() < request_.revision && request_.previous.known()) {
+    // The store may not know how far this server's previous ceiling was.
+    const FencedLease& previous = request_.previous;
+    const bool went_back = range.revision() < request_.revision;
+    const bool is_other = previous.cluster != 0 && previous.cluster != range.cluster_id();
+    if (previous.known() && (went_back || is_other)) {
       has_raised_ = true;
       return AskListing(false);
     }

@@ -1,11 +1,13 @@
 // The lease store in etcd (3.4 or later): a worker id is a key that is bound to an etcd lease, its ceiling a key that
 // is not. What an operation costs in round trips, which are the settings' timeout in all:
 //
-//   acquire   2; 1 if the reply to the same acquisition was lost; at most 9 (10 if the store went back in time)
+//   acquire   2; 1 if the reply to the same acquisition was lost; at most 9 (10 if the store went back in time or is
+//             another cluster)
 //   renew     1, every few renewals with a second call side by side that keeps the etcd lease alive
 //   release, list, declare new   1
 //   present   1; 2 the first time
 //
+// A reply from another cluster than the lease's is kOtherCluster: nothing that it says of the lease counts.
 // All of its calls may be carried out late, twice or not at all: see docs/architecture/lease.md.
 #pragma once
 
@@ -39,6 +41,9 @@ class EtcdLeaseStore : public LeaseBackend {
   static constexpr int kMaxHolders = 3;  // leases of servers that call themselves as this one does
 
   void Ask(Stage stage) noexcept;
+  // Of the exchange under way.
+  void NewExchange() noexcept;
+  wire::EtcdBody& AddCall(const char* path) noexcept;
   void AskListing(bool grants) noexcept;
   void AskTaking(const EtcdListing& listing) noexcept;
   void AskRenewal() noexcept;
@@ -51,6 +56,8 @@ class EtcdLeaseStore : public LeaseBackend {
   void FailOnReply(const wire::EtcdReply& reply) noexcept;
 
   void Read() noexcept;
+  uint64_t FindOtherCluster() noexcept;
+  void ReadOtherCluster(uint64_t other) noexcept;
   bool ReadGrant(const wire::EtcdReply& reply) noexcept;
   void ReadKeepAlive() noexcept;
   void ReadListing() noexcept;
@@ -74,6 +81,8 @@ class EtcdLeaseStore : public LeaseBackend {
   Stage stage_ = Stage::kNone;
   int64_t now_us_ = 0;    // of the last call
   int64_t until_us_ = 0;  // of the request
+  int calls_ = 0;         // in the exchange
+  uint64_t cluster_ = 0;  // the only one whose replies count in this request; 0: that of the first reply
   int takes_ = 0;
   Choice choice_;
   bool has_raised_ = false;  // the previous lease's ceiling, in this request

@@ -27,6 +27,9 @@ Diagnosis Diagnose(const WorkerStatus& status, bool in_full);
 // For a server that leases its worker id. `state` is nullptr if the lease is healthy.
 Diagnosis DiagnoseLease(const WorkerStatus& status, bool in_full);
 
+// While another etcd cluster answers than the one that leases are taken from.
+Diagnosis DiagnoseOtherCluster(const WorkerStatus& status);
+
 // For a server in recovery.
 Diagnosis DiagnoseStandby(const WorkerStatus& status, bool in_full);
 

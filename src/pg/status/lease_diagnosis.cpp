@@ -41,6 +41,7 @@ Diagnosis DiagnoseBusy(const WorkerStatus& status) {
           "After crashes the wait ends by itself; see the server log for their cause. Servers that have the same host "
           "name, port and data directory count as one: idgen_workers() shows them, and a different port separates "
           "them."};
+    case Why::kOtherCluster: return DiagnoseOtherCluster(status);
     case Why::kAhead:
       return {
           "waiting",
@@ -90,6 +91,20 @@ Diagnosis DiagnoseRefused(const WorkerStatus& status) {
 }
 
 }  // namespace
+
+Diagnosis DiagnoseOtherCluster(const WorkerStatus& status) {
+  const lease::LeaseView& view = status.lease;
+  return {
+      "waiting",
+      psprintf("The lease store answers as etcd cluster %llx, but this server's last lease is from cluster %llx. No "
+               "worker id is leased from the other cluster before %s, one \"idgen.lease_ttl\" after this was "
+               "noticed.",
+               static_cast<unsigned long long>(view.other_cluster), static_cast<unsigned long long>(view.cluster),
+               LocalTimeText(status, view.other_until_ms)),
+      "If the cluster was replaced or restored, the wait ends by itself. Otherwise make sure that all hosts in "
+      "\"idgen.lease_store\" are members of one cluster, the same on all servers: worker ids are unique within a "
+      "cluster only."};
+}
 
 Diagnosis DiagnoseLease(const WorkerStatus& status, bool in_full) {
   const lease::LeaseView& view = status.lease;

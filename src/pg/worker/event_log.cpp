@@ -29,6 +29,7 @@ bool LeasedNow() { return WorkerNumberSource() == lease::NumberSource::kLease; }
 
 const char* LossText(lease::StoreReply::Why why) {
   using Why = lease::StoreReply::Why;
+  if (why == Why::kOtherCluster) return "another etcd cluster answers in place of the one that it is from";
   if (why == Why::kForgotten) return "the store no longer has a record of it";
   if (why == Why::kTaken) return "it expired and is now free or held by another server";
   return "the store reports it as lost";
@@ -184,6 +185,21 @@ void EventLog::LogLastingLease() {
                 errdetail("Earlier losses of leases that were not logged: %llu.",
                           static_cast<unsigned long long>(losses_not_logged_))));
   losses_not_logged_ = 0;
+}
+
+// When another cluster appears, and when worker ids are leased from it.
+void EventLog::LogCluster(const lease::LeaseView& view) {
+  const uint64 other = std::exchange(other_cluster_, view.other_cluster);
+  if (view.other_cluster == other) return;
+  if (view.other_cluster != 0) {
+    const Diagnosis diagnosis = DiagnoseOtherCluster(CopyStatus(shared_));
+    ereport(WARNING, (errmsg("idgen: another etcd cluster answers in place of the lease store"),
+                      errdetail("%s", diagnosis.reason), errhint("%s", diagnosis.advice)));
+    RememberError(shared_, "another etcd cluster answers in place of the lease store");
+  } else {
+    ereport(LOG, (errmsg("idgen: leasing worker ids from etcd cluster %llx",
+                         static_cast<unsigned long long>(view.cluster))));
+  }
 }
 
 void EventLog::LogPresence(const lease::PresenceView& view) {

@@ -21,6 +21,8 @@ class EventLog {
   void LogPresence(const lease::PresenceView& view);
   // Called at every turn of the worker: a lease that lasts, after losses that were not logged.
   void LogLastingLease();
+  // Called at every turn of the worker: another etcd cluster than the one that leases are taken from.
+  void LogCluster(const lease::LeaseView& view);
 
  private:
   void LogLoss(const lease::Event& event);
@@ -35,6 +37,7 @@ class EventLog {
   int64 lost_at_us_ = 0;          // the last of them
   int64 rival_logged_at_us_ = 0;  // 0: there is none
   bool presence_fails_ = false;
+  uint64 other_cluster_ = 0;
 };
 
 }  // namespace idgen::pg

@@ -162,7 +162,7 @@ void Service::UseSource() {
   noted_source_.SetRules(
       {.source = source_, .margin_ms = lease_config_.window_ms / 2, .uncertain_lead_ms = rule.UncertainLeadMs()});
   store_.Configure(lease_config_.StoreSettings());
-  lease_source_.SetRules({.ttl_ms = lease_config_.ttl_ms, .release_within_us = kReleaseWithinUs});
+  lease_source_.SetRules({.source = source_, .ttl_ms = lease_config_.ttl_ms, .release_within_us = kReleaseWithinUs});
   lease_source_.Resubmit(io::ReadInstant());
 }
 
@@ -231,6 +231,7 @@ long Service::Turn(bool stop) {
   ShowView();
   keeper_.DrainEvents([this](const Event& event) { event_log_.Log(event); });
   event_log_.LogLastingLease();
+  event_log_.LogCluster(lease_source_.view());
   delay_log_.Check(shared_);
   // When this server stops, its presence ends: that says nothing about the other server or the store.
   if (!stop)
@@ -361,8 +362,8 @@ void RegisterWorker() {
   strlcpy(worker.bgw_library_name, "idgen", BGW_MAXLEN);
   strlcpy(worker.bgw_function_name, "idgen_worker_main", BGW_MAXLEN);
   worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
-  // On a hot standby, too, where it holds a lease in advance or waits for the promotion: a static worker id may be in use
-  // on the primary. Without hot standby it starts when recovery has finished.
+  // On a hot standby, too, where it holds a lease in advance or waits for the promotion: a static worker id may be in
+  // use on the primary. Without hot standby it starts when recovery has finished.
   worker.bgw_start_time = BgWorkerStart_ConsistentState;
   worker.bgw_restart_time = 1;
   RegisterBackgroundWorker(&worker);

@@ -108,8 +108,7 @@ void Server::StartWorker() {
   io::ClusterId cluster = cluster_;
   if (worker_in_recovery_) cluster.timeline = 0;
   const bool has_identity = life_->state->identity.load() != 0 || life_->state->withheld.load() != 0;
-  const lease::Origin origin =
-      lease::OriginOf(life_->memo, has_identity, life_->source, Wanted(), Wanted() != 0);
+  const lease::Origin origin = lease::OriginOf(life_->memo, has_identity, life_->source, Wanted(), Wanted() != 0);
   store_.Reset();
   if (etcd_) etcd_->Reset();
   file_.emplace(disk_, "data", 0600u);
@@ -131,7 +130,7 @@ void Server::UseSource() {
   ever_static_ = ever_static_ || !leased();
   always_static_ = always_static_ && !leased();
   if (!leased() || source_ == kNoSource) return noted_source_->SetRules({});
-  lease_source_->SetRules({.ttl_ms = world_.plan_.ttl_ms, .release_within_us = 500 * kMs});
+  lease_source_->SetRules({.source = source_, .ttl_ms = world_.plan_.ttl_ms, .release_within_us = 500 * kMs});
   const lease::StartRule rule{.max_ahead_ms = max_ahead_ms_, .window_ms = std::max(window_ms_, kStaticWindowMs)};
   noted_source_->SetRules(
       {.source = source_, .margin_ms = window_ms_ / 2, .uncertain_lead_ms = rule.UncertainLeadMs()});
