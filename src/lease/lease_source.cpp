@@ -66,6 +66,9 @@ void LeaseSource::Submit(const SourceRequest& request, const core::Instant& now)
       asking.fence = memo_.fence;
       asking.revision = memo_.revision;
       asking.cluster = memo_.cluster;
+      asking.stored_ms = memo_.stored_ms;
+      asking.offered_ms = memo_.offered_ms;
+      memo_.offered_ms = std::max(memo_.offered_ms, request.ceiling_ms);
       break;
     case Kind::kRelease: return BeginRelease(now.boot_us);
     case Kind::kSettle: return;  // only ends the wait for a reply: the local file settles it
@@ -153,6 +156,8 @@ void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, So
   if (reply.memory != StoreMemory::kUnknown) view_.memory = reply.memory;
   view_.expiry_ms = reply.expiry_ms;
   memo_.last_expiry_ms = reply.expiry_ms;
+  memo_.stored_ms = reply.stored_ms;
+  memo_.offered_ms = 0;
   if (request_.kind == Kind::kClaim) {
     memo_.worker = reply.worker;
     memo_.floor_ms = reply.floor_ms;

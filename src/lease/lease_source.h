@@ -20,6 +20,8 @@ struct LeaseMemo {
   int64_t last_expiry_ms;  // by the store's clock
   int64_t floor_ms;        // of the acquisition
   int64_t fence;           // of the acquisition; 0 from a store that does not fence
+  int64_t stored_ms;       // the ceiling in the store, by its last reply; only of a store that fences
+  int64_t offered_ms;      // the highest ceiling in renewals since then, which were not answered; 0: none
   // What is known of the store, whether or not there is a lease.
   int64_t revision;  // the highest of its replies; 0 from a store that has none
   uint64_t cluster;  // that leases are taken from; 0: unknown, or a store without one

@@ -22,7 +22,9 @@ struct StoreRequest {
   int64_t last_expiry_ms = 0;  // of a renewal: the expiry in the last reply
   int64_t floor_ms = 0;        // of a renewal: the floor in the reply to the acquisition
   // For stores that fence.
-  int64_t fence = 0;     // of a renewal: the one in the reply to the acquisition
+  int64_t fence = 0;       // of a renewal: the one in the reply to the acquisition
+  int64_t stored_ms = 0;   // of a renewal: the ceiling in the store, by the last reply
+  int64_t offered_ms = 0;  // of a renewal: the highest ceiling in requests since then, which had no reply; 0: none
   int64_t revision = 0;  // the highest in any reply to this server: a lower one means that the store went back in time
   uint64_t cluster = 0;  // of an acquisition or renewal: a reply of another one says only that. 0: any
   FencedLease previous = {};  // of an acquisition: may be swapped for the new lease, without waiting until it expires
@@ -46,16 +48,17 @@ enum class StoreOutcome : uint8_t {
 };
 
 struct StoreReply {
-  enum class Why : uint8_t { kNone, kQuarantine, kCrashes, kFull, kAhead, kForgotten, kTaken, kOtherCluster };
+  enum class Why : uint8_t { kNone, kQuarantine, kCrashes, kFull, kAhead, kForgotten, kTaken, kOtherCluster, kCopied };
   // How another running server got the same worker id.
   enum class Rival : uint8_t { kNone, kStatic, kLease };
   StoreOutcome outcome = StoreOutcome::kFailed;
   Why why = Why::kNone;
   uint32_t worker = 0;
-  int64_t floor_ms = 0;                        // of an acquisition
-  int64_t granted_ms = 0;                      // of a renewal: the ceiling that is durable
-  int64_t expiry_ms = 0;                       // by the store's clock; 0 if unknown
-  int64_t until_ms = 0;                        // busy until (0 if unknown), or declared new until; by the store's clock
+  int64_t floor_ms = 0;    // of an acquisition
+  int64_t granted_ms = 0;  // of a renewal: the ceiling that is durable
+  int64_t stored_ms = 0;  // of an acquisition or renewal, from a store that fences: the same, but as it is in the store
+  int64_t expiry_ms = 0;  // by the store's clock; 0 if unknown
+  int64_t until_ms = 0;   // busy until (0 if unknown), or declared new until; by the store's clock
   int64_t store_now_ms = 0;                    // the store's clock; 0 if unknown
   int64_t fence = 0;                           // of an acquisition; 0 from a store that does not fence
   int64_t revision = 0;                        // of the store's data; grows with every change. 0 if it has none

@@ -105,9 +105,13 @@ my $snapshot = PostgreSQL::Test::Utils::tempdir() . '/snapshot';
 $store->save_snapshot($snapshot);
 ok_renews($_, 'restored: ' . $_->name . ' renews after the snapshot') foreach $server, $only;
 my %ceiling_of = (server => ceiling_of($server), only => ceiling_of($only));
+my %fence_of = (server => fence_of($server), only => fence_of($only));
+my $restored = log_position($only);
 $store->restore_snapshot($snapshot);
-ok_status($_, "state = 'ok' AND last_error ~ 'the store no longer has a record of it'", 'restored: ' . $_->name . ' notices, and is ok again')
+# By its ceiling, if other servers' writes have made up for the revisions.
+ok_status($_, "state = 'ok' AND lease_fence > " . $fence_of{ $_->name }, 'restored: ' . $_->name . ' notices, and leases its worker id again')
   foreach $server, $only;
+ok_logged($only, qr/lost the lease of worker id 0: the store no longer has a record of it/, $restored, 'restored: the log tells of the loss');
 cmp_ok($store->record(0)->{ceiling}, '>=', $ceiling_of{server}, 'restored: the ceiling of its worker id was made up for');
 cmp_ok($store->record(0, 'crash')->{ceiling}, '>=', $ceiling_of{only}, 'restored: the ceiling of the other one, too');
 $_->ok_flows('restored: clients get ids') foreach $fleet, $crashing;

@@ -99,7 +99,8 @@ struct LeaseServer {
     worker = reply.worker;
     fence = reply.fence;
     floor_ms = reply.floor_ms;
-    granted_ms = 0;
+    stored_ms = reply.stored_ms;
+    granted_ms = offered_ms = 0;
     return reply;
   }
   StoreReply Renew(int64_t ceiling_ms) {
@@ -111,10 +112,15 @@ struct LeaseServer {
     request.fence = fence;
     request.revision = revision;
     request.cluster = cluster;
+    request.stored_ms = stored_ms;
+    request.offered_ms = offered_ms;
+    offered_ms = std::max(offered_ms, ceiling_ms);
     const StoreReply reply = Ask(request);
     revision = reply.why == Why::kForgotten ? reply.revision : std::max(revision, reply.revision);
     if (reply.outcome == StoreOutcome::kOk) {
       granted_ms = std::max(granted_ms, reply.granted_ms);
+      stored_ms = reply.stored_ms;
+      offered_ms = 0;
       Remember();
     } else if (reply.outcome == StoreOutcome::kLost) {
       token.clear();
@@ -158,7 +164,19 @@ struct LeaseServer {
     store.Close();
     store.Configure(settings);
   }
+  // What is in memory, too: a copy of a virtual machine that runs.
+  void CopyMemory(const LeaseServer& of) {
+    token = of.token;
+    held = of.held;
+    worker = of.worker;
+    fence = of.fence, floor_ms = of.floor_ms, granted_ms = of.granted_ms, revision = of.revision;
+    stored_ms = of.stored_ms, offered_ms = of.offered_ms;
+    cluster = of.cluster;
+    previous = of.previous;
+  }
   size_t RoundTrips() const { return link.exchanges.size(); }
+  // Of the exchange under way: it takes a worker id.
+  bool Takes() const { return link.exchanges.back()[0].body.find("requestPut") != std::string::npos; }
 
   EtcdWorld& world;
   ModelLink link;
@@ -170,6 +188,7 @@ struct LeaseServer {
   bool held = false;
   uint32_t worker = 0;
   int64_t fence = 0, floor_ms = 0, granted_ms = 0, revision = 0;
+  int64_t stored_ms = 0, offered_ms = 0;
   uint64_t cluster = 0;
   FencedLease previous;
 };
@@ -532,6 +551,78 @@ TEST(EtcdLeaseStore, AFormerHolderRaisesNothing) {
   EXPECT_EQ(next.Renew().outcome, StoreOutcome::kOk);
 }
 
+TEST(EtcdLeaseStore, ACeilingWhoseReplyWasLostIsThisServersOwn) {
+  EtcdWorld world;
+  LeaseServer server(world);
+  server.Acquire();
+  server.Renew();
+  for (int round = 0; round < 3; ++round) {
+    const Fate fates[] = {Fate::kReplyLost, Fate::kDropped, Fate::kReplyLost};
+    for (int i = 0; i <= round; ++i) {
+      server.link.fate = [&](const std::string&) { return fates[i]; };
+      world.Pass(1000);
+      EXPECT_EQ(server.Renew().outcome, StoreOutcome::kFailed);
+    }
+    server.link.fate = nullptr;
+    world.Pass(1000);
+    server.link.exchanges.clear();
+    const StoreReply reply = server.Renew();
+    EXPECT_EQ(reply.outcome, StoreOutcome::kOk) << round;
+    EXPECT_EQ(reply.granted_ms, world.now_ms + kWindowMs);
+    EXPECT_EQ(world.Ceiling(0), reply.granted_ms);
+    EXPECT_EQ(server.RoundTrips(), 2u);
+    server.link.exchanges.clear();
+    EXPECT_EQ(server.Renew(reply.granted_ms + 1).outcome, StoreOutcome::kOk);
+    EXPECT_EQ(server.RoundTrips(), 1u);
+  }
+}
+
+TEST(EtcdLeaseStore, ALateRenewalIsThisServersOwnOrHasNoEffect) {
+  EtcdWorld world;
+  LeaseServer server(world);
+  server.Acquire();
+  server.Renew();
+  for (const bool before_the_next : {true, false}) {
+    world.Pass(1000);
+    server.link.fate = [](const std::string&) { return Fate::kLate; };
+    EXPECT_EQ(server.Renew().outcome, StoreOutcome::kFailed);
+    server.link.fate = nullptr;
+    world.Pass(1000);
+    if (before_the_next) server.link.DeliverLate();
+    EXPECT_EQ(server.Renew().outcome, StoreOutcome::kOk);
+    const int64_t ceiling_ms = world.Ceiling(0);
+    server.link.DeliverLate();
+    EXPECT_EQ(world.Ceiling(0), ceiling_ms);
+    world.Pass(1000);
+    EXPECT_EQ(server.Renew().outcome, StoreOutcome::kOk);
+  }
+}
+
+// A virtual machine that was copied while it ran: both copies have token, fence and ceiling.
+TEST(EtcdLeaseStore, OfTwoCopiesOfARunningServerOneGoesOn) {
+  EtcdWorld world;
+  LeaseServer server(world), copy(world);
+  server.Acquire();
+  server.Renew();
+  copy.CopyMemory(server);
+  world.Pass(1000);
+  EXPECT_EQ(server.Renew().outcome, StoreOutcome::kOk);
+  EXPECT_EQ(copy.Renew().outcome, StoreOutcome::kOk) << "the same ceiling in the same millisecond is not noticed yet";
+  world.Pass(1000);
+  EXPECT_EQ(copy.Renew().outcome, StoreOutcome::kOk);
+  world.Pass(1);
+  const StoreReply reply = server.Renew();
+  EXPECT_EQ(reply.outcome, StoreOutcome::kLost);
+  EXPECT_EQ(reply.why, Why::kCopied);
+  // Whoever leases again takes the lease over, since it knows fence and token; the other one has lost then.
+  EXPECT_EQ(server.Acquire().worker, 0u);
+  EXPECT_GE(server.floor_ms, copy.granted_ms);
+  EXPECT_EQ(copy.Renew().why, Why::kTaken);
+  EXPECT_EQ(copy.Acquire().worker, 1u);
+  EXPECT_EQ(server.Renew().outcome, StoreOutcome::kOk);
+  EXPECT_EQ(copy.Renew().outcome, StoreOutcome::kOk);
+}
+
 TEST(EtcdLeaseStore, ALeaseThatWasRevokedIsLost) {
   EtcdWorld world;
   LeaseServer server(world);
@@ -627,6 +718,49 @@ TEST(EtcdLeaseStore, ACrashedServerTakesItsOwnWorkerIdBackAtOnce) {
   EXPECT_EQ(server.Renew().outcome, StoreOutcome::kOk);
 }
 
+// Two records for each worker id take etcd and this server a while.
+TEST(EtcdLeaseStore, ACrashedServerNeedsNoList) {
+  EtcdWorld world;
+  LeaseServer server(world);
+  server.Acquire();
+  server.Renew();
+  server.Crash();
+  server.link.exchanges.clear();
+  EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kOk);
+  EXPECT_EQ(server.link.Count(io::kEtcdRange), 0);
+  EXPECT_EQ(server.RoundTrips(), 2u);
+  // If somebody else has it by now, the same round trip has the list.
+  const uint32_t worker = server.worker;
+  server.Renew();
+  server.Crash();
+  LeaseServer other(world);
+  other.previous = server.previous;
+  other.Acquire();
+  server.link.exchanges.clear();
+  EXPECT_NE(server.Acquire().worker, worker);
+  EXPECT_EQ(server.link.Count(io::kEtcdRange), 0);
+  EXPECT_EQ(server.RoundTrips(), 2u);
+}
+
+TEST(EtcdLeaseStore, APreviousLeaseThatIsTooFarAheadCostsOneRoundTripMore) {
+  EtcdWorld world;
+  LeaseServer server(world);
+  server.Acquire();
+  server.Renew(kStartMs + 60000 + kTtlMs + 1000);
+  const int64_t former = LeaseOf(server.token.c_str());
+  server.Crash();
+  server.link.exchanges.clear();
+  EXPECT_EQ(server.Acquire().worker, 1u);
+  EXPECT_EQ(server.RoundTrips(), 3u);
+  EXPECT_FALSE(world.etcd.leases().contains(former)) << "nobody holds it any more";
+  // Nor is one taken that this server may not have any more.
+  server.Renew();
+  server.Crash();
+  server.settings.min_worker = 5;
+  server.store.Configure(server.settings);
+  EXPECT_EQ(server.Acquire().worker, 5u);
+}
+
 TEST(EtcdLeaseStore, TheFormerProcessOfTheSameServerHasLost) {
   EtcdWorld world;
   LeaseServer former(world), next(world);
@@ -647,8 +781,8 @@ TEST(EtcdLeaseStore, OfTwoServersWithOnePreviousLeaseOneGetsIt) {
   original.Renew();
   LeaseServer clones[2] = {LeaseServer(world), LeaseServer(world)};
   for (LeaseServer& clone : clones) clone.previous = original.previous;
-  clones[0].link.before = [&](const std::string& path) {
-    if (path == io::kEtcdTxn && !clones[1].held) clones[1].Acquire();
+  clones[0].link.before = [&](const std::string&) {
+    if (clones[0].Takes() && !clones[1].held) clones[1].Acquire();
   };
   clones[0].Acquire();
   EXPECT_EQ(clones[1].worker, original.worker);
@@ -696,8 +830,9 @@ TEST(EtcdLeaseStore, ALateCopyOfASwapDoesNotUndoALaterOne) {
   server.Acquire();
   server.Renew();
   server.Crash();
-  server.link.fate = [](const std::string& path) { return path == io::kEtcdTxn ? Fate::kLate : Fate::kAnswered; };
+  server.link.fate = [&](const std::string&) { return server.Takes() ? Fate::kLate : Fate::kAnswered; };
   EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kFailed);
+  EXPECT_EQ(server.link.late.size(), 1u);
   server.link.fate = nullptr;
   server.Crash();
   EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kOk);
@@ -711,10 +846,12 @@ TEST(EtcdLeaseStore, ASwapWhoseReplyWasLostIsFoundAgain) {
   server.Acquire();
   server.Renew();
   server.Crash();
-  server.link.fate = [](const std::string& path) { return path == io::kEtcdTxn ? Fate::kReplyLost : Fate::kAnswered; };
+  server.link.fate = [&](const std::string&) { return server.Takes() ? Fate::kReplyLost : Fate::kAnswered; };
   EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kFailed);
   server.link.fate = nullptr;
+  server.link.exchanges.clear();
   EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kOk);
+  EXPECT_EQ(server.RoundTrips(), 1u);
   EXPECT_EQ(server.floor_ms, kStartMs + kWindowMs);
   EXPECT_EQ(server.Renew().outcome, StoreOutcome::kOk);
 }
@@ -798,6 +935,28 @@ TEST(EtcdLeaseStore, AStoreThatWentBackHasForgottenTheLease) {
   EXPECT_EQ(reply.why, Why::kForgotten);
   EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kOk);
   EXPECT_GE(server.floor_ms, granted_ms);
+  EXPECT_EQ(server.Renew().outcome, StoreOutcome::kOk);
+}
+
+// Other servers' writes have made up for the revisions, so that only the ceiling tells.
+TEST(EtcdLeaseStore, AStoreThatWentBackIsNoticedByItsCeilingToo) {
+  EtcdWorld world;
+  LeaseServer server(world), other(world);
+  server.Acquire();
+  server.Renew();
+  const sim::EtcdModel snapshot = world.etcd;
+  world.Pass(2000);
+  server.Renew();
+  world.etcd = snapshot;
+  other.Acquire();
+  for (int i = 0; i < 5; ++i) other.Renew(kStartMs + kWindowMs + i);
+  ASSERT_GT(world.etcd.revision(), server.revision);
+  world.Pass(1000);
+  const StoreReply reply = server.Renew();
+  EXPECT_EQ(reply.outcome, StoreOutcome::kLost);
+  EXPECT_EQ(reply.why, Why::kForgotten);
+  EXPECT_EQ(world.Ceiling(0), kStartMs + 3000 + kWindowMs) << "before somebody else gets the worker id";
+  EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kOk);
   EXPECT_EQ(server.Renew().outcome, StoreOutcome::kOk);
 }
 

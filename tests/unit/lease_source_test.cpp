@@ -216,6 +216,35 @@ TEST(LeaseSource, ARevisionThatWentBackIsTakenOverWithTheLossOfTheLease) {
   EXPECT_EQ(world.memo.revision, 610);
 }
 
+// A copy of this server that runs, too, has the token and the fence, but not the ceilings granted afterwards.
+TEST(LeaseSource, ARenewalTellsTheCeilingInTheStoreAndTheUnansweredOnes) {
+  SourceWorld world;
+  StoreReply reply = Fenced(SourceWorld::Claimed(), 1000, 1000);
+  reply.stored_ms = kNowMs + 1;
+  world.Ask(Kind::kClaim, reply);
+  const auto raise = [&](int64_t ceiling_ms, int64_t stored_ms) {
+    StoreReply renewed = Fenced(SourceWorld::Renewed(ceiling_ms), 0, 1001);
+    renewed.stored_ms = stored_ms;
+    world.Ask(Kind::kRaise, stored_ms == 0 ? StoreReply() : renewed, ceiling_ms);
+    const StoreRequest& request = world.store.requests.back();
+    return std::pair{request.stored_ms - kNowMs, request.offered_ms == 0 ? 0 : request.offered_ms - kNowMs};
+  };
+  EXPECT_EQ(raise(kNowMs + 10, kNowMs + 10), std::pair(int64_t{1}, int64_t{0}));
+  EXPECT_EQ(raise(kNowMs + 20, 0), std::pair(int64_t{10}, int64_t{0}));
+  EXPECT_EQ(raise(kNowMs + 30, 0), std::pair(int64_t{10}, int64_t{20}));
+  EXPECT_EQ(raise(kNowMs + 40, kNowMs + 50), std::pair(int64_t{10}, int64_t{30}));
+  EXPECT_EQ(raise(kNowMs + 60, 0), std::pair(int64_t{50}, int64_t{0}));
+  // The connection was replaced before the reply came: the same request may have been carried out.
+  world.store.silent = true;
+  world.Submit(Kind::kRaise, kNowMs + 70);
+  world.source.Resubmit(world.Now());
+  EXPECT_EQ(world.store.requests.back().offered_ms, kNowMs + 70);
+  LeaseSource successor(world.store, world.memo, MakeToken);
+  successor.Submit({.kind = Kind::kRaise, .ceiling_ms = kNowMs + 80}, world.Now());
+  EXPECT_EQ(world.store.requests.back().stored_ms, kNowMs + 50);
+  EXPECT_EQ(world.store.requests.back().offered_ms, kNowMs + 70);
+}
+
 // A reply from a cluster.
 StoreReply From(uint64_t cluster, StoreReply reply) {
   reply.cluster = cluster;

@@ -1,6 +1,8 @@
 // Writing the transactions of leases in etcd, and reading their results.
 #include "lease/etcd/bodies.h"
 
+#include <algorithm>
+
 namespace idgen::lease {
 namespace {
 
@@ -49,6 +51,28 @@ EtcdHolder HolderIn(const wire::EtcdOp& range) noexcept {
 
 }  // namespace
 
+void WriteLook(EtcdKeys& keys, const FencedLease& previous, wire::EtcdBody* body) noexcept {
+  body->BeginTxn();
+  CompareLease(keys.Key(Kind::kWorker, previous.worker), previous.fence, previous.token, body);
+  CompareExists(keys.Key(Kind::kStatic, previous.worker), false, body);
+  body->Then();
+  body->Range(keys.Key(Kind::kCeiling, previous.worker));
+  body->Else();
+  body->Range(keys.First(), keys.End());
+  body->EndTxn();
+}
+
+Looked ReadLooked(const wire::EtcdReply& reply) noexcept {
+  const wire::EtcdOp range = reply.op(0);
+  if (range.kind() != OpKind::kRange) return {};
+  if (!reply.succeeded()) return {.how = Looked::How::kNot, .records = range};
+  Looked looked{.how = Looked::How::kOwn, .has_ceiling = range.kv_count() > 0};
+  wire::EtcdKv kv;
+  if (looked.has_ceiling && (!OnlyRecord(range, &kv) || !ParseCeiling(kv.value, &looked.ceiling_ms)))
+    return {.how = Looked::How::kDamaged};
+  return looked;
+}
+
 void WriteTake(EtcdKeys& keys, const EtcdLeaseText& text, const FencedLease& previous, const Choice& choice,
                wire::EtcdBody* body) noexcept {
   body->BeginTxn();
@@ -93,13 +117,14 @@ Taken ReadTaken(const wire::EtcdReply& reply, const Choice& choice) noexcept {
   return {.how = Taken::How::kLost, .records = op};
 }
 
-void WriteRenew(EtcdKeys& keys, uint32_t worker, int64_t fence, const char* token, int64_t ceiling_ms,
-                wire::EtcdBody* body) noexcept {
-  char digits[kCeilingDigits];
-  const std::string_view ceiling = WriteCeiling(ceiling_ms, digits);
+void WriteRenew(EtcdKeys& keys, uint32_t worker, int64_t fence, const char* token, int64_t stored_ms,
+                int64_t ceiling_ms, wire::EtcdBody* body) noexcept {
+  char stored_digits[kCeilingDigits], digits[kCeilingDigits];
+  const std::string_view stored = WriteCeiling(stored_ms, stored_digits);
+  const std::string_view ceiling = WriteCeiling(std::max(stored_ms, ceiling_ms), digits);
   body->BeginTxn();
   CompareLease(keys.Key(Kind::kWorker, worker), fence, token, body);
-  body->CompareValue(keys.Key(Kind::kCeiling, worker), Relation::kLess, ceiling);
+  body->CompareValue(keys.Key(Kind::kCeiling, worker), Relation::kEqual, stored);
   body->Then();
   body->Range(keys.Key(Kind::kStatic, worker));
   body->Put(keys.Key(Kind::kCeiling, worker), ceiling);
@@ -110,19 +135,19 @@ void WriteRenew(EtcdKeys& keys, uint32_t worker, int64_t fence, const char* toke
   body->EndTxn();
 }
 
-Renewed ReadRenewed(const wire::EtcdReply& reply, int64_t fence, const char* token, int64_t ceiling_ms) noexcept {
+Renewed ReadRenewed(const wire::EtcdReply& reply, int64_t fence, const char* token) noexcept {
   if (reply.op(0).kind() != OpKind::kRange) return {};
-  const Renewed renewed{.how = Renewed::How::kRenewed, .static_holder = HolderIn(reply.op(0)).holder};
+  Renewed renewed{.how = Renewed::How::kRenewed, .static_holder = HolderIn(reply.op(0)).holder};
   if (reply.succeeded()) return renewed;
   // All of this is as of one moment, the same at which the comparisons failed.
   wire::EtcdKv kv;
   if (reply.op(1).kind() != OpKind::kRange || reply.op(2).kind() != OpKind::kRange) return {};
   if (!OnlyRecord(reply.op(1), &kv) || kv.mod_revision != fence || ParseHolder(kv.value).token != token)
     return {.how = Renewed::How::kTaken};
-  int64_t stored_ms;
   if (!OnlyRecord(reply.op(2), &kv)) return {.how = Renewed::How::kForgotten};
-  if (!ParseCeiling(kv.value, &stored_ms) || stored_ms < ceiling_ms) return {};
-  return renewed;  // the same renewal had arrived before, or a static worker id raised the ceiling
+  if (!ParseCeiling(kv.value, &renewed.stored_ms)) return {};
+  renewed.how = Renewed::How::kOtherCeiling;
+  return renewed;
 }
 
 void WriteRaise(EtcdKeys& keys, uint32_t worker, int64_t ceiling_ms, wire::EtcdBody* body) noexcept {

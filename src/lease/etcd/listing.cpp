@@ -120,4 +120,13 @@ Choice Choose(const EtcdListing& listing, const ChoiceRules& rules) noexcept {
   return choice;
 }
 
+Choice ChoosePrevious(const ChoiceRules& rules, bool has_ceiling, int64_t ceiling_ms) noexcept {
+  const uint32_t worker = rules.previous.worker;
+  Choice choice;
+  if (worker < rules.min_worker || worker >= rules.max_workers) return choice;
+  if (ceiling_ms - rules.previous_reach_ms > rules.now_ms) return choice;
+  choice.candidates[choice.count++] = {.worker = worker, .has_ceiling = has_ceiling, .is_previous = true};
+  return choice;
+}
+
 }  // namespace idgen::lease

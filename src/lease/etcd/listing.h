@@ -58,4 +58,7 @@ struct Choice {
 
 Choice Choose(const EtcdListing& listing, const ChoiceRules& rules) noexcept;
 
+// The previous lease alone, which is known to be this server's; none if its ceiling or the range does not permit it.
+Choice ChoosePrevious(const ChoiceRules& rules, bool has_ceiling, int64_t ceiling_ms) noexcept;
+
 }  // namespace idgen::lease

@@ -1,4 +1,5 @@
-// Lease requests as exchanges with etcd, and what its replies mean.
+// Lease requests as exchanges with etcd: which one begins with what, and what all of their replies have in common.
+// Simple requests as a whole; the others in acquire.cpp and renew.cpp.
 #include "lease/etcd/store.h"
 
 #include <algorithm>
@@ -16,10 +17,6 @@ namespace {
 using Kind = StoreRequest::Kind;
 using Why = StoreReply::Why;
 
-constexpr int64_t kReachMs = core::kMsPerMinute;  // as in Redis: a floor so far ahead of the clock is still accepted
-
-int64_t TtlSeconds(int64_t ttl_ms) noexcept { return (ttl_ms + core::kMsPerSecond - 1) / core::kMsPerSecond; }
-
 constexpr const char* kNoSpaceAdvice =
     "etcd has used up its space quota. Make room (compact and defragment it, or raise its quota), then run \"etcdctl "
     "alarm disarm\".";
@@ -30,12 +27,6 @@ constexpr const char* kPermissionAdvice =
 const char* AdviceOn(const wire::EtcdReply& reply) noexcept {
   if (strstr(reply.error(), "database space exceeded") != nullptr) return kNoSpaceAdvice;
   return reply.error_code() == wire::kEtcdPermissionDenied ? kPermissionAdvice : nullptr;
-}
-
-// As etcd granted it, up to a year: it may grant more than it was asked for.
-int64_t TtlMs(const wire::EtcdReply& reply) noexcept {
-  constexpr int64_t kMaxSeconds = 365 * core::kMsPerDay / core::kMsPerSecond;
-  return std::min(reply.ttl_s(), kMaxSeconds) * core::kMsPerSecond;
 }
 
 }  // namespace
@@ -63,14 +54,15 @@ void EtcdLeaseStore::Begin(const StoreRequest& request, int64_t now_us) noexcept
   problem_[0] = '\0';
   takes_ = 0;
   cluster_ = request.cluster;
-  has_raised_ = has_answer_ = false;
+  stored_ms_ = request.stored_ms;
+  has_forgotten_ = has_answer_ = false;
   if (!keys_.is_set()) return Fail("\"idgen.lease_prefix\" and the path of the URL are too long");
   if (request.token[0] != '\0' && lease_ != LeaseOf(request.token)) {
     lease_ = LeaseOf(request.token);
     lease_ttl_ms_ = 0;
   }
   switch (request.kind) {
-    case Kind::kAcquire: return AskListing(true);
+    case Kind::kAcquire: return BeginAcquisition();
     case Kind::kRenew: return AskRenewal();
     case Kind::kPresent: return AskPresence();
     case Kind::kRelease:
@@ -100,66 +92,6 @@ void EtcdLeaseStore::NewExchange() noexcept {
 wire::EtcdBody& EtcdLeaseStore::AddCall(const char* path) noexcept {
   ++calls_;
   return link_.AddCall(path, /*is_repeatable=*/true);
-}
-
-// `grants`: the etcd lease is granted side by side.
-void EtcdLeaseStore::AskListing(bool grants) noexcept {
-  keep_alive_ = -1;
-  NewExchange();
-  AddCall(io::kEtcdRange).Range(keys_.First(), keys_.End());
-  if (has_raised_) WriteRaise(keys_, request_.previous.worker, request_.previous.ceiling_ms, &AddCall(io::kEtcdTxn));
-  if (grants) AddGrant();
-  Ask(Stage::kListing);
-}
-
-void EtcdLeaseStore::AskTaking(const EtcdListing& listing) noexcept {
-  const int64_t now_ms = NowMs();
-  choice_ = Choose(listing, {.min_worker = settings_.min_worker,
-                             .max_workers = settings_.max_workers,
-                             .now_ms = now_ms,
-                             .reach_ms = kReachMs,
-                             .previous_reach_ms = kReachMs + settings_.ttl_ms,  // one crash never has to wait
-                             .previous = request_.previous,
-                             .seed = static_cast<uint64_t>(lease_) + static_cast<uint64_t>(takes_)});
-  if (choice_.count == 0)
-    return choice_.ahead_until_ms > 0 ? AnswerBusy(Why::kAhead, choice_.ahead_until_ms) : AnswerBusy(Why::kFull, 0);
-  if (takes_++ >= kMaxTakes) return AnswerBusy(Why::kNone, 0);
-  NewExchange();
-  WriteTake(keys_, Text(), request_.previous, choice_, &AddCall(io::kEtcdTxn));
-  // So that a server that crashes again and again does not use up the worker ids.
-  if (choice_.previous_is_ahead) AddCall(io::kEtcdLeaseRevoke).Lease(LeaseOf(request_.previous.token));
-  Ask(Stage::kTaking);
-}
-
-void EtcdLeaseStore::AskRenewal() noexcept {
-  NewExchange();
-  WriteRenew(keys_, request_.worker, request_.fence, request_.token, request_.ceiling_ms, &AddCall(io::kEtcdTxn));
-  AddKeepAlive();
-  Ask(Stage::kRenewing);
-}
-
-void EtcdLeaseStore::AskPresence() noexcept {
-  NewExchange();
-  if (lease_ttl_ms_ == 0) {
-    AddGrant();
-    return Ask(Stage::kGranting);
-  }
-  WritePresent(keys_, request_.worker, Text(), request_.ceiling_ms, &AddCall(io::kEtcdTxn));
-  AddKeepAlive();
-  Ask(Stage::kPresenting);
-}
-
-void EtcdLeaseStore::AddGrant() noexcept {
-  AddCall(io::kEtcdLeaseGrant).LeaseGrant(lease_, TtlSeconds(settings_.ttl_ms));
-}
-
-// When at most 60 % of the TTL are left. A keep-alive and a renewal need not arrive in order: if the lease is gone, so
-// is the key that the renewal compares.
-void EtcdLeaseStore::AddKeepAlive() noexcept {
-  keep_alive_ = -1;
-  if (lease_ttl_ms_ > 0 && now_us_ - lease_kept_us_ < lease_ttl_ms_ * core::kUsPerMs * 2 / 5) return;
-  keep_alive_ = 1;
-  AddCall(io::kEtcdLeaseKeepAlive).Lease(lease_);
 }
 
 // ---- replies
@@ -215,10 +147,8 @@ uint64_t EtcdLeaseStore::FindOtherCluster() noexcept {
 
 // Before anybody leases this server's previous worker id there, that cluster is told how far its ids have come.
 void EtcdLeaseStore::ReadOtherCluster(uint64_t other) noexcept {
-  if (request_.kind == Kind::kAcquire && stage_ == Stage::kListing && !has_raised_ && request_.previous.known()) {
-    has_raised_ = true;
-    return AskListing(false);
-  }
+  if (request_.kind == Kind::kAcquire && stage_ == Stage::kListing && !has_raised_ && request_.previous.known())
+    return RaiseAndList();
   if (request_.kind != Kind::kAcquire && request_.kind != Kind::kRenew)
     return Fail("the endpoints of the lease store belong to different etcd clusters");
   StoreReply reply = Reply(request_.kind == Kind::kAcquire ? StoreOutcome::kBusy : StoreOutcome::kLost);
@@ -256,128 +186,6 @@ StoreReply EtcdLeaseStore::Reply(StoreOutcome outcome) const noexcept {
   return reply;
 }
 
-// False, and the request has failed, if there is no lease.
-bool EtcdLeaseStore::ReadGrant(const wire::EtcdReply& reply) noexcept {
-  // The same grant had arrived before, and may have been some time ago.
-  const bool had_it = reply.error_code() == wire::kEtcdFailedPrecondition;
-  if (!had_it && (reply.error_code() != wire::kEtcdOk || reply.ttl_s() <= 0)) {
-    FailOnReply(reply);
-    return false;
-  }
-  lease_ttl_ms_ = had_it ? TtlSeconds(settings_.ttl_ms) * core::kMsPerSecond : TtlMs(reply);
-  lease_kept_us_ = had_it ? asked_us_ - lease_ttl_ms_ * core::kUsPerMs : asked_us_;
-  return true;
-}
-
-// Of a lease that is gone the reply has no TTL. The transaction beside it says what that means.
-void EtcdLeaseStore::ReadKeepAlive() noexcept {
-  if (keep_alive_ < 0) return;
-  const wire::EtcdReply& reply = link_.reply(keep_alive_);
-  if (reply.error_code() != wire::kEtcdOk || reply.ttl_s() <= 0) return;
-  lease_ttl_ms_ = TtlMs(reply);
-  lease_kept_us_ = asked_us_;
-}
-
-void EtcdLeaseStore::ReadListing() noexcept {
-  const wire::EtcdReply& range = link_.reply(0);
-  if (range.error_code() != wire::kEtcdOk) return FailOnReply(range);
-  if (!has_raised_) {
-    if (!ReadGrant(link_.reply(1))) return;
-    // The store may not know how far this server's previous ceiling was.
-    const FencedLease& previous = request_.previous;
-    const bool went_back = range.revision() < request_.revision;
-    const bool is_other = previous.cluster != 0 && previous.cluster != range.cluster_id();
-    if (previous.known() && (went_back || is_other)) {
-      has_raised_ = true;
-      return AskListing(false);
-    }
-  } else if (link_.reply(1).error_code() != wire::kEtcdOk) {
-    return FailOnReply(link_.reply(1));
-  }
-  const EtcdListing listing(keys_, range.whole());
-  uint32_t worker;
-  wire::EtcdKv kv;
-  if (listing.FindToken(request_.token, &worker, &kv)) {
-    if (worker < settings_.min_worker || worker >= settings_.max_workers)
-      return Fail("the lease store has another worker id for this server than it may have");
-    bool has_ceiling;
-    int64_t ceiling_ms;
-    if (!listing.ReadCeiling(worker, &has_ceiling, &ceiling_ms))
-      return Fail("the ceiling of this server's worker id in the lease store is damaged");
-    return AnswerAcquired(worker, kv.mod_revision, ceiling_ms);
-  }
-  if (!request_.previous.known() && listing.CountHolder(settings_.holder, request_.token) >= kMaxHolders)
-    return AnswerBusy(Why::kCrashes, 0);
-  AskTaking(listing);
-}
-
-void EtcdLeaseStore::ReadTaken() noexcept {
-  const wire::EtcdReply& reply = link_.reply(0);
-  // The lease ended in the meantime, or was revoked.
-  if (reply.error_code() == wire::kEtcdNotFound && takes_ < kMaxTakes) return ListAgain();
-  if (reply.error_code() != wire::kEtcdOk) return FailOnReply(reply);
-  const Taken taken = lease::ReadTaken(reply, choice_);
-  switch (taken.how) {
-    case Taken::How::kTaken:
-      return AnswerAcquired(choice_.candidates[taken.candidate].worker, reply.revision(), taken.floor_ms);
-    case Taken::How::kHasOne: return takes_ < kMaxTakes ? ListAgain() : AnswerBusy(Why::kNone, 0);
-    case Taken::How::kLost: return AskTaking(EtcdListing(keys_, taken.records));
-    case Taken::How::kUnexpected: break;
-  }
-  FailOnReply(reply);
-}
-
-void EtcdLeaseStore::ListAgain() noexcept {
-  ++takes_;
-  has_raised_ = false;
-  AskListing(true);
-}
-
-// A floor that is not later than this server's clock changes nothing, and tells since when it has the worker id.
-void EtcdLeaseStore::AnswerAcquired(uint32_t worker, int64_t fence, int64_t floor_ms) noexcept {
-  StoreReply reply = Reply(StoreOutcome::kOk);
-  const int64_t now_ms = reply.store_now_ms > 0 ? std::min(reply.store_now_ms, request_.wall_ms) : request_.wall_ms;
-  reply.worker = worker;
-  reply.fence = fence;
-  reply.floor_ms = std::max(floor_ms, now_ms);
-  reply.expiry_ms = ExpiryMs();
-  reply.revision = link_.reply(0).revision();
-  Answer(reply);
-}
-
-void EtcdLeaseStore::AnswerBusy(Why why, int64_t until_ms) noexcept {
-  StoreReply reply = Reply(StoreOutcome::kBusy);
-  reply.why = why;
-  reply.until_ms = until_ms;
-  reply.revision = link_.reply(0).revision();
-  Answer(reply);
-}
-
-void EtcdLeaseStore::ReadRenewal() noexcept {
-  const wire::EtcdReply& transaction = link_.reply(0);
-  if (transaction.error_code() != wire::kEtcdOk) return FailOnReply(transaction);
-  const Renewed renewed = lease::ReadRenewed(transaction, request_.fence, request_.token, request_.ceiling_ms);
-  if (renewed.how == Renewed::How::kUnexpected) return FailOnReply(transaction);
-  ReadKeepAlive();
-  StoreReply reply = Reply(StoreOutcome::kOk);
-  reply.revision = transaction.revision();
-  const bool went_back = reply.revision < request_.revision;
-  if (went_back || renewed.how != Renewed::How::kRenewed) {
-    reply.outcome = StoreOutcome::kLost;
-    reply.why = went_back || renewed.how == Renewed::How::kForgotten ? Why::kForgotten : Why::kTaken;
-    return Answer(reply);
-  }
-  reply.granted_ms = request_.ceiling_ms;
-  reply.expiry_ms = ExpiryMs();
-  if (!renewed.static_holder.empty() && renewed.static_holder != settings_.holder) {
-    reply.rival = StoreReply::Rival::kStatic;
-    snprintf(rival_, sizeof rival_, "%.*s", static_cast<int>(renewed.static_holder.size()),
-             renewed.static_holder.data());
-    reply.rival_holder = rival_;
-  }
-  Answer(reply);
-}
-
 void EtcdLeaseStore::ReadRelease() noexcept {
   const wire::EtcdReply& reply = link_.reply(0);
   if (reply.error_code() != wire::kEtcdOk && reply.error_code() != wire::kEtcdNotFound) return FailOnReply(reply);
@@ -396,41 +204,7 @@ void EtcdLeaseStore::ReadList() noexcept {
   Answer(declared);
 }
 
-void EtcdLeaseStore::ReadPresence() noexcept {
-  const wire::EtcdReply& transaction = link_.reply(0);
-  // The lease has ended, as after an outage: it is granted again, once.
-  if (transaction.error_code() == wire::kEtcdNotFound && takes_++ == 0) {
-    lease_ttl_ms_ = 0;
-    return AskPresence();
-  }
-  Presented presented;
-  if (transaction.error_code() != wire::kEtcdOk || !ReadPresented(transaction, &presented))
-    return FailOnReply(transaction);
-  ReadKeepAlive();
-  StoreReply reply = Reply(StoreOutcome::kOk);
-  const std::string_view announced = presented.announced.token, leased = presented.leased.holder;
-  std::string_view rival;
-  if (!announced.empty() && announced != request_.token) {
-    reply.rival = StoreReply::Rival::kStatic;
-    rival = presented.announced.holder;
-  } else if (!leased.empty() && leased != settings_.holder) {
-    reply.rival = StoreReply::Rival::kLease;
-    rival = leased;
-  }
-  snprintf(rival_, sizeof rival_, "%.*s", static_cast<int>(rival.size()), rival.data());
-  reply.rival_holder = rival_;
-  Answer(reply);
-}
-
-// ---- parts
-
-// By etcd's clock, and only for people: etcd decides when a lease ends.
-int64_t EtcdLeaseStore::ExpiryMs() const noexcept {
-  if (lease_ttl_ms_ == 0 || link_.store_now_ms() == 0) return 0;
-  return link_.store_now_ms() + std::max(lease_ttl_ms_ - core::MsOf(now_us_ - lease_kept_us_), int64_t{0});
-}
-
-int64_t EtcdLeaseStore::NowMs() const noexcept { return std::max(link_.store_now_ms(), request_.wall_ms); }
+// ---- parts of requests and replies
 
 EtcdLeaseText EtcdLeaseStore::Text() noexcept {
   const size_t size = std::min(strlen(settings_.holder), kHolderBytes);

@@ -1,9 +1,10 @@
 // The lease store in etcd (3.4 or later): a worker id is a key that is bound to an etcd lease, its ceiling a key that
 // is not. What an operation costs in round trips, which are the settings' timeout in all:
 //
-//   acquire   2; 1 if the reply to the same acquisition was lost; at most 9 (10 if the store went back in time or is
-//             another cluster)
-//   renew     1, every few renewals with a second call side by side that keeps the etcd lease alive
+//   acquire   2; 1 if the reply to the same acquisition was lost; at most 9, or 10 if there is a previous lease and
+//             its ceiling is too far ahead, or the store went back in time or is another cluster
+//   renew     1, every few renewals with a second call side by side that keeps the etcd lease alive; 2 if the ceiling
+//             is not the expected one, as after a lost reply, and more while others change it
 //   release, list, declare new   1
 //   present   1; 2 the first time
 //
@@ -44,8 +45,12 @@ class EtcdLeaseStore : public LeaseBackend {
   // Of the exchange under way.
   void NewExchange() noexcept;
   wire::EtcdBody& AddCall(const char* path) noexcept;
+  void BeginAcquisition() noexcept;
   void AskListing(bool grants) noexcept;
-  void AskTaking(const EtcdListing& listing) noexcept;
+  void RaiseAndList() noexcept;
+  ChoiceRules Rules() const noexcept;
+  void ChooseAndTake(const EtcdListing& listing) noexcept;
+  void AskTaking() noexcept;
   void AskRenewal() noexcept;
   void AskPresence() noexcept;
   void AddGrant() noexcept;
@@ -61,17 +66,19 @@ class EtcdLeaseStore : public LeaseBackend {
   bool ReadGrant(const wire::EtcdReply& reply) noexcept;
   void ReadKeepAlive() noexcept;
   void ReadListing() noexcept;
+  void ReadRecords(const wire::EtcdOp& records) noexcept;
   void ReadTaken() noexcept;
   void ListAgain() noexcept;
   void ReadRenewal() noexcept;
   void ReadRelease() noexcept;
   void ReadList() noexcept;
   void ReadPresence() noexcept;
-  void AnswerAcquired(uint32_t worker, int64_t fence, int64_t floor_ms) noexcept;
+  void AnswerAcquired(uint32_t worker, int64_t fence, int64_t ceiling_ms) noexcept;
   void AnswerBusy(StoreReply::Why why, int64_t until_ms) noexcept;
+  void AnswerLost(StoreReply::Why why) noexcept;
+  void NameRival(StoreReply::Rival kind, std::string_view holder, StoreReply* reply) noexcept;
   StoreReply Reply(StoreOutcome outcome) const noexcept;
   int64_t ExpiryMs() const noexcept;
-  int64_t NowMs() const noexcept;
   EtcdLeaseText Text() noexcept;
 
   io::EtcdLink& link_;
@@ -83,9 +90,13 @@ class EtcdLeaseStore : public LeaseBackend {
   int64_t until_us_ = 0;  // of the request
   int calls_ = 0;         // in the exchange
   uint64_t cluster_ = 0;  // the only one whose replies count in this request; 0: that of the first reply
-  int takes_ = 0;
+  int takes_ = 0;  // of an acquisition; of another request, repetitions
   Choice choice_;
-  bool has_raised_ = false;  // the previous lease's ceiling, in this request
+  bool has_raised_ = false;      // the previous lease's ceiling, in this request
+  bool looks_ = false;           // the list is only asked for if the previous lease is not this server's any more
+  int grant_ = -1, raise_ = -1;  // the index of that call in the exchange; -1: none
+  int64_t stored_ms_ = 0;        // of a renewal: the ceiling that the store has, as far as this server knows
+  bool has_forgotten_ = false;   // of a renewal: the store had a lower one
   bool has_answer_ = false;
   StoreReply answer_;
   int keep_alive_ = -1;   // the index of that call in the exchange; -1: none

@@ -71,7 +71,8 @@ uint64_t World::SendToEtcd(int server, std::string_view path, std::string_view b
     messages_[id].etcd = std::make_unique<EtcdMessage>(EtcdMessage{std::string(path), std::string(body), {}, 0});
     Push(now_us_ + after_us, EventKind::kArrive, server, id);
   };
-  const bool takes = path == io::kEtcdTxn && !servers_[static_cast<size_t>(server)]->HasWorker();
+  const bool takes = path == io::kEtcdTxn && body.find("requestPut") != std::string_view::npos &&
+                     !servers_[static_cast<size_t>(server)]->HasWorker();
   int64_t slow_us = 0;
   if (SlowTake& slow = slow_takes_[static_cast<size_t>(server)]; takes && slow.by_us > 0) {
     slow_us = slow.by_us;
