@@ -67,6 +67,19 @@ TEST(EtcdSequenceState, DoesWhatTheModelOfTheRedisScriptDoes) {
   }
 }
 
+TEST(EtcdSequenceState, TheHighestGenerationStays) {
+  Definition definition;
+  definition.max_value = 5;
+  definition.cycle = true;
+  for (const Kind kind : {Kind::kSet, Kind::kDrop, Kind::kNext}) {
+    SequenceState state{.has_value = true, .last = 5, .generation = INT64_MAX};
+    Answer answer;
+    Apply({.kind = kind, .definition = definition, .count = 1, .value = 3}, &state, &answer);
+    EXPECT_EQ(answer.outcome, Outcome::kOk);
+    EXPECT_EQ(state.generation, INT64_MAX);
+  }
+}
+
 std::string Rewritten(const std::string& text) {
   char out[EtcdRecord::kMaxBytes];
   const EtcdRecord record = EtcdRecord::Read(text);

@@ -9,6 +9,9 @@ namespace {
 using Kind = Operation::Kind;
 using Outcome = Answer::Outcome;
 
+// A record that somebody else has written may have counted as far as it goes; then it stays there.
+int64_t Later(int64_t generation) noexcept { return generation < INT64_MAX ? generation + 1 : generation; }
+
 // Sets the state to the last of the values that are granted.
 void Give(bool is_granted, int64_t last, SequenceState* state, Answer* answer) noexcept {
   if (!is_granted) {
@@ -37,7 +40,7 @@ void Next(const Operation& operation, bool cycle, SequenceState* state, Answer* 
     answer->last = state->has_value ? before : 0;
     return;
   }
-  ++state->generation;
+  state->generation = Later(state->generation);
   const int64_t left = before <= definition.max_value ? (definition.max_value - before) / step : 0;
   const int64_t given = std::min(left, count - 1);
   const int64_t last = definition.start + (count - given - 1) * step;
@@ -45,7 +48,7 @@ void Next(const Operation& operation, bool cycle, SequenceState* state, Answer* 
 }
 
 int64_t NewGeneration(const Operation& operation, const SequenceState& state) noexcept {
-  return std::max(operation.mark.generation, state.generation) + 1;
+  return Later(std::max(operation.mark.generation, state.generation));
 }
 
 void Raise(const Operation& operation, SequenceState* state, Answer* answer) noexcept {
