@@ -637,6 +637,20 @@ TEST_F(EtcdLogins, AUrlWithoutAUserIsNamedByItsSetting) {
   EXPECT_EQ(logins_, 0);
 }
 
+// A log-in needs a quorum.
+TEST_F(EtcdLogins, AMemberThatIsDownDoesNotHideTheOneThatDoesNotLogIn) {
+  servers_[1].Stop();
+  Configure("etcd://app:secret@" + Endpoint(0) + "," + Endpoint(1));
+  servers_[0].handle = [](const FakeRequest&) { return FakeReply{.bytes = "", .after = 1000}; };
+  ASSERT_EQ(Call(true, Now() + access_.connect_timeout_us + 40 * core::kUsPerMs), State::kFailed);
+  EXPECT_STREQ(link_.reason(),
+               "no answer within 1.000 s; 1 of 2 endpoints could not be reached, so that etcd may have no quorum");
+  EXPECT_FALSE(link_.may_have_run());
+  link_.Configure(access_);
+  ASSERT_EQ(Call(true, Now() + access_.connect_timeout_us / 2), State::kFailed);
+  EXPECT_STREQ(link_.reason(), "no reply within 0.500 s");
+}
+
 TEST_F(EtcdLogins, OnlyTheCallsThatWereRefusedAreRepeated) {
   Configure("etcd://app:secret@" + Endpoint(0));
   ASSERT_EQ(Call(false), State::kDone);

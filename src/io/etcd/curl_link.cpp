@@ -188,7 +188,7 @@ void CurlEtcdLink::StepLogin(int64_t now_us) noexcept {
   if (!reply.Parse(http_.status(kLogin), http_.body(kLogin))) {
     // Not shown, since it may repeat the password.
     search_.Explain("unexpected reply to the log-in (HTTP status %d)", http_.status(kLogin));
-    is_garbled_ = true;
+    is_garbled_ = is_alive_ = true;
     return NextEndpoint(now_us);
   }
   const bool is_needless = Says(reply, "authentication is not enabled");
@@ -296,17 +296,23 @@ bool CurlEtcdLink::IsWaitingForUnrepeatable() const noexcept {
 }
 
 void CurlEtcdLink::CheckTime(int64_t now_us) noexcept {
-  const bool is_awaiting_replies = stage_ == Stage::kCalling && is_sent_;
-  if (search_.IsOver(now_us, is_awaiting_replies)) return Fail();
+  // Logging in is a request to the whole cluster, too.
+  const bool is_login_sent = stage_ == Stage::kLoggingIn && http_.is_sent(kLogin);
+  const bool are_calls_sent = stage_ == Stage::kCalling && is_sent_;
+  if (search_.IsOver(now_us, is_login_sent || are_calls_sent)) {
+    is_alive_ = is_alive_ || is_login_sent || are_calls_sent;
+    return FailEverywhere();
+  }
   if (!search_.IsAttemptOver(now_us)) return;
   if (stage_ == Stage::kPausing) return Approach(now_us);
   if (IsWaitingForUnrepeatable()) return search_.LimitAttempt(search_.until_us());
+  is_alive_ = is_alive_ || is_login_sent;
   for (int i = 0; i < call_count_ && stage_ == Stage::kCalling; ++i) {
     if (calls_[i].verdict != Verdict::kPending || !http_.is_sent(i)) continue;
     calls_[i].was_lost = true;
     is_alive_ = true;
   }
-  if (!is_awaiting_replies) return Proceed(search_.GiveUpAttempt(now_us), now_us);
+  if (!are_calls_sent) return Proceed(search_.GiveUpAttempt(now_us), now_us);
   search_.Explain("no answer within %.3f s", static_cast<double>(now_us - search_.begun_us()) / 1e6);
   NextEndpoint(now_us);
 }
@@ -322,7 +328,7 @@ void CurlEtcdLink::NextEndpoint(int64_t now_us) noexcept {
   is_alive_ = false;
   if (search_.NextHost()) return Approach(now_us);
   // A round that begins just before the time is up would only leave it open whether a call was carried out.
-  if (!is_another_alive_ || now_us + pause_us_ >= search_.until_us()) return Fail();
+  if (!is_another_alive_ || now_us + pause_us_ >= search_.until_us()) return FailEverywhere();
   is_another_alive_ = false;
   unreached_before_ = unreached_;
   unreached_ = 0;
@@ -338,21 +344,21 @@ void CurlEtcdLink::Fail() noexcept {
     const Call& call = calls_[i];
     const bool is_under_way = stage_ == Stage::kCalling && call.verdict == Verdict::kPending && http_.is_sent(i);
     if (call.was_lost || is_under_way) may_have_run_ = true;
-    is_alive_ = is_alive_ || is_under_way;
   }
-  ExplainUnreached();
   Disconnect();
   // Nothing says that this endpoint will do better next time.
   search_.SkipHost();
   state_ = State::kFailed;
 }
 
-// A cluster without quorum has members that refuse and members that take calls and stay silent: the latter say more.
-void CurlEtcdLink::ExplainUnreached() noexcept {
+// No endpoint has done what it was asked. A cluster without quorum has members that are down and members that take
+// calls and stay silent: these say more.
+void CurlEtcdLink::FailEverywhere() noexcept {
   const int unreached = std::max(unreached_, unreached_before_);
-  if ((!is_alive_ && !search_.UseKeptProblem()) || unreached == 0) return;
-  search_.Append("; %d of %d endpoints could not be reached%s", unreached, url_.endpoint_count,
-                 2 * unreached >= url_.endpoint_count ? ", so that etcd may have no quorum" : "");
+  if ((is_alive_ || search_.UseKeptProblem()) && unreached > 0)
+    search_.Append("; %d of %d endpoints could not be reached%s", unreached, url_.endpoint_count,
+                   2 * unreached >= url_.endpoint_count ? ", so that etcd may have no quorum" : "");
+  Fail();
 }
 
 void CurlEtcdLink::ExplainError(const EtcdReply& reply) noexcept {

@@ -71,7 +71,7 @@ class CurlEtcdLink final : public EtcdLink {
   void CheckTime(int64_t now_us) noexcept;
   bool IsWaitingForUnrepeatable() const noexcept;
   void NextEndpoint(int64_t now_us) noexcept;
-  void ExplainUnreached() noexcept;
+  void FailEverywhere() noexcept;
   void Fail() noexcept;
   void Disconnect() noexcept;
   void ExplainError(const wire::EtcdReply& reply) noexcept;
