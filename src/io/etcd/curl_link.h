@@ -1,5 +1,5 @@
-// The link to a real etcd: finding an endpoint that answers, logging in, and what becomes of lost replies. HTTP is
-// HttpClient's.
+// The link to a real etcd: finds an endpoint that answers, logs in, and decides which calls may be sent again. It
+// leaves HTTP to HttpClient.
 #pragma once
 
 #include "io/etcd/http_client.h"
@@ -85,16 +85,16 @@ class CurlEtcdLink final : public EtcdLink {
   Call calls_[kMaxCalls + 1];
   int call_count_ = 0;
 
-  bool is_kept_ = false;       // the attempt uses what an earlier exchange has opened
+  bool is_kept_ = false;       // the attempt uses a connection of an earlier exchange
   bool is_sent_ = false;       // every call of the attempt was sent
-  bool has_answered_ = false;  // the endpoint, in this attempt, though not with what was asked
+  bool has_answered_ = false;  // the endpoint has replied to a call of the attempt, if only by an error
   // An endpoint is alive if it has answered or may have received a call.
-  bool is_alive_ = false;          // the endpoint, in this round
+  bool is_alive_ = false;          // the current one
   bool is_another_alive_ = false;  // one before it in this round
-  int unreached_ = 0;              // endpoints that are not, in this round
-  int unreached_before_ = 0;       // in the round before
-  bool has_token_ = false;         // or needs none
-  bool has_renewed_ = false;       // the token, in this exchange
+  int unreached_ = 0;              // how many are not, in this round
+  int unreached_before_ = 0;       // in the previous round
+  bool has_token_ = false;         // the link has logged in, or has no user
+  bool has_renewed_ = false;       // the exchange has replaced the token once
   bool may_have_run_ = false;
   bool is_garbled_ = false;
   uint64_t attempts_ = 0;

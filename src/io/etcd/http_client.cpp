@@ -4,7 +4,6 @@
 #ifdef IDGEN_ETCD
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -12,14 +11,10 @@
 #include <curl/curl.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #ifdef IDGEN_TLS
 #include <openssl/x509.h>
 #endif
-#include <poll.h>
 #include <strings.h>
-#include <sys/epoll.h>
-#include <unistd.h>
 
 #include "core/identity.h"
 #include "core/time.h"
@@ -60,6 +55,18 @@ bool Set(CURL* easy, CURLoption option, Value value) noexcept {
   return curl_easy_setopt(easy, option, value) == CURLE_OK;
 }
 
+bool SetTls(CURL* easy, const TlsFiles& files) noexcept {
+  bool ok = Set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2)) &&
+            Set(easy, CURLOPT_SSL_VERIFYPEER, 1L) && Set(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+  // These authorities and no others: libcurl may have a directory with the system's, and would trust those as well.
+  if (*files.ca.path != '\0')
+    ok = ok && Set(easy, CURLOPT_CAINFO, files.ca.path) && Set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+  if (*files.certificate.path != '\0')
+    ok = ok && Set(easy, CURLOPT_SSLCERT, files.certificate.path) && Set(easy, CURLOPT_SSLKEY, files.key.path) &&
+         Set(easy, CURLOPT_KEYPASSWD, "");  // a key with a password would be asked for at the terminal
+  return ok;
+}
+
 }  // namespace
 
 bool HttpClient::Built() noexcept { return true; }
@@ -93,9 +100,12 @@ bool HttpClient::Open(const Target& target) noexcept {
   curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
   curl_multi_setopt(
       multi, CURLMOPT_SOCKETFUNCTION, +[](CURL*, curl_socket_t fd, int what, void* self, void*) -> int {
-        static_cast<HttpClient*>(self)->Watch(fd, what != CURL_POLL_REMOVE,
-                                              what == CURL_POLL_IN || what == CURL_POLL_INOUT,
-                                              what == CURL_POLL_OUT || what == CURL_POLL_INOUT);
+        HttpSockets& sockets = static_cast<HttpClient*>(self)->sockets_;
+        if (what == CURL_POLL_REMOVE)
+          sockets.Unwatch(fd);
+        else
+          sockets.Watch(fd, what == CURL_POLL_IN || what == CURL_POLL_INOUT,
+                        what == CURL_POLL_OUT || what == CURL_POLL_INOUT);
         return 0;
       });
   curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
@@ -163,30 +173,21 @@ bool HttpClient::MakeEasy(Request* request) noexcept {
                                                       &address->addr);
   };
   const auto close = +[](void* self, curl_socket_t fd) -> int {
-    static_cast<HttpClient*>(self)->CloseSocket(fd);
+    static_cast<HttpClient*>(self)->sockets_.Close(fd);
     return 0;
   };
-  bool ok = Set(easy, CURLOPT_NOSIGNAL, 1L) && Set(easy, CURLOPT_PRIVATE, request) && Set(easy, CURLOPT_POST, 1L) &&
-            Set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1)) && Set(easy, CURLOPT_PROXY, "") &&
-            Set(easy, CURLOPT_NOPROXY, "*") && Set(easy, CURLOPT_FOLLOWLOCATION, 0L) &&
-            Set(easy, CURLOPT_CONNECT_TO, connect_to_) && Set(easy, CURLOPT_ERRORBUFFER, request->error) &&
-            Set(easy, CURLOPT_READFUNCTION, send) && Set(easy, CURLOPT_READDATA, request) &&
-            Set(easy, CURLOPT_SEEKFUNCTION, rewind) && Set(easy, CURLOPT_SEEKDATA, request) &&
-            Set(easy, CURLOPT_WRITEFUNCTION, receive) && Set(easy, CURLOPT_WRITEDATA, request) &&
-            Set(easy, CURLOPT_HEADERFUNCTION, header) && Set(easy, CURLOPT_HEADERDATA, request) &&
-            Set(easy, CURLOPT_OPENSOCKETFUNCTION, open) && Set(easy, CURLOPT_OPENSOCKETDATA, this) &&
-            Set(easy, CURLOPT_CLOSESOCKETFUNCTION, close) && Set(easy, CURLOPT_CLOSESOCKETDATA, this);
-  if (!target_.is_encrypted) return ok;
-  const TlsFiles& files = target_.files;
-  ok = ok && Set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2)) &&
-       Set(easy, CURLOPT_SSL_VERIFYPEER, 1L) && Set(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-  // These authorities and no others: libcurl may have a directory with the system's, and would trust those as well.
-  if (*files.ca.path != '\0')
-    ok = ok && Set(easy, CURLOPT_CAINFO, files.ca.path) && Set(easy, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
-  if (*files.certificate.path != '\0')
-    ok = ok && Set(easy, CURLOPT_SSLCERT, files.certificate.path) && Set(easy, CURLOPT_SSLKEY, files.key.path) &&
-         Set(easy, CURLOPT_KEYPASSWD, "");  // a key with a password would be asked for at the terminal
-  return ok;
+  const bool ok =
+      Set(easy, CURLOPT_NOSIGNAL, 1L) && Set(easy, CURLOPT_PRIVATE, request) && Set(easy, CURLOPT_POST, 1L) &&
+      Set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1)) && Set(easy, CURLOPT_PROXY, "") &&
+      Set(easy, CURLOPT_NOPROXY, "*") && Set(easy, CURLOPT_FOLLOWLOCATION, 0L) &&
+      Set(easy, CURLOPT_CONNECT_TO, connect_to_) && Set(easy, CURLOPT_ERRORBUFFER, request->error) &&
+      Set(easy, CURLOPT_READFUNCTION, send) && Set(easy, CURLOPT_READDATA, request) &&
+      Set(easy, CURLOPT_SEEKFUNCTION, rewind) && Set(easy, CURLOPT_SEEKDATA, request) &&
+      Set(easy, CURLOPT_WRITEFUNCTION, receive) && Set(easy, CURLOPT_WRITEDATA, request) &&
+      Set(easy, CURLOPT_HEADERFUNCTION, header) && Set(easy, CURLOPT_HEADERDATA, request) &&
+      Set(easy, CURLOPT_OPENSOCKETFUNCTION, open) && Set(easy, CURLOPT_OPENSOCKETDATA, this) &&
+      Set(easy, CURLOPT_CLOSESOCKETFUNCTION, close) && Set(easy, CURLOPT_CLOSESOCKETDATA, this);
+  return ok && (!target_.is_encrypted || SetTls(easy, target_.files));
 }
 
 bool HttpClient::Post(int index, const char* path, std::string_view body, bool is_repeatable, int64_t now_us) noexcept {
@@ -212,7 +213,7 @@ bool HttpClient::Post(int index, const char* path, std::string_view body, bool i
       !Set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size())))
     return false;
   if (curl_multi_add_handle(MultiOf(multi_), easy) != CURLM_OK) return false;
-  Cork();
+  sockets_.Cork();
   request->outcome = Outcome::kRunning;
   return true;
 }
@@ -228,61 +229,28 @@ void HttpClient::Step(int64_t now_us) noexcept {
     int running;
     curl_multi_socket_action(MultiOf(multi_), CURL_SOCKET_TIMEOUT, 0, &running);
   }
-  Uncork();
+  if (std::none_of(std::begin(requests_), std::end(requests_),
+                   [](const Request& request) { return request.outcome == Outcome::kRunning && !request.is_sent; }))
+    sockets_.Uncork();
   CollectFinished();
-  const int fd = WaitFd();
+  const int fd = sockets_.WaitFd();
   if (fd >= 0 && fd != last_wait_fd_) {
     last_wait_fd_ = fd;
     ++connections_;
   }
 }
 
-// libcurl sends a body that it reads by a callback after the header, on its own. Each packet wakes etcd, so the kernel
-// is told to hold the header back until the body is there: a value takes a tenth less time. Connections that are being
-// made are left alone, since a TLS handshake must not be held back.
-void HttpClient::Cork() noexcept {
-#ifdef TCP_CORK
-  for (Watched& socket : sockets_) {
-    if (socket.fd < 0 || socket.is_watched || socket.is_corked) continue;
-    const int on = 1;
-    socket.is_corked = setsockopt(socket.fd, IPPROTO_TCP, TCP_CORK, &on, sizeof on) == 0;
-  }
-#endif
-}
-
-void HttpClient::Uncork() noexcept {
-#ifdef TCP_CORK
-  for (const Request& request : requests_)
-    if (request.outcome == Outcome::kRunning && !request.is_sent) return;
-  for (Watched& socket : sockets_) {
-    if (!socket.is_corked) continue;
-    const int off = 0;
-    setsockopt(socket.fd, IPPROTO_TCP, TCP_CORK, &off, sizeof off);
-    socket.is_corked = false;
-  }
-#endif
-}
-
 void HttpClient::PollSockets() noexcept {
-  struct pollfd polled[kMaxSockets];
-  nfds_t count = 0;
-  for (const Watched& socket : sockets_)
-    if (socket.is_watched && (socket.read || socket.write))
-      polled[count++] = {.fd = socket.fd,
-                         .events = static_cast<short>((socket.read ? POLLIN : 0) | (socket.write ? POLLOUT : 0)),
-                         .revents = 0};
-  if (count == 0 || poll(polled, count, 0) <= 0) return;
-  for (nfds_t i = 0; i < count; ++i) {
-    const short got = polled[i].revents;
-    const bool is_watched = std::any_of(std::begin(sockets_), std::end(sockets_), [&](const Watched& socket) {
-      return socket.fd == polled[i].fd && socket.is_watched;
-    });
-    if (got == 0 || !is_watched) continue;
+  HttpSockets::Event events[HttpSockets::kMax];
+  const int count = sockets_.Poll(events);
+  for (int i = 0; i < count; ++i) {
+    const HttpSockets::Event& event = events[i];
+    // What happened on an earlier one may have ended this one.
+    if (!sockets_.IsWatched(event.fd)) continue;
     int running;
-    curl_multi_socket_action(MultiOf(multi_), polled[i].fd,
-                             ((got & POLLIN) != 0 ? CURL_CSELECT_IN : 0) |
-                                 ((got & POLLOUT) != 0 ? CURL_CSELECT_OUT : 0) |
-                                 ((got & (POLLERR | POLLHUP)) != 0 ? CURL_CSELECT_ERR : 0),
+    curl_multi_socket_action(MultiOf(multi_), event.fd,
+                             (event.read ? CURL_CSELECT_IN : 0) | (event.write ? CURL_CSELECT_OUT : 0) |
+                                 (event.error ? CURL_CSELECT_ERR : 0),
                              &running);
   }
 }
@@ -392,93 +360,19 @@ void HttpClient::ReadHeader(std::string_view line) noexcept {
 }
 
 int HttpClient::OpenSocket(int family, int type, int protocol, void* address) noexcept {
-  Watched* room = nullptr;
-  for (Watched& socket : sockets_)
-    if (socket.fd < 0) room = &socket;
-  if (room == nullptr || family != target_.address.storage.ss_family) return -1;
+  if (family != target_.address.storage.ss_family) return -1;
   if (family == AF_INET6)
     static_cast<struct sockaddr_in6*>(address)->sin6_scope_id =
         reinterpret_cast<const struct sockaddr_in6&>(target_.address.storage).sin6_scope_id;
-  const int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
-  if (fd < 0) return -1;
-  *room = {.fd = fd};
-  ++connections_;
+  const int fd = sockets_.Open(family, type, protocol);
+  if (fd >= 0) ++connections_;
   return fd;
 }
 
-void HttpClient::CloseSocket(int fd) noexcept {
-  for (Watched& socket : sockets_)
-    if (socket.fd == fd) socket = Watched();
-  close(fd);
-}
-
-void HttpClient::Watch(int fd, bool is_watched, bool read, bool write) noexcept {
-  int watched = 0;
-  for (Watched& socket : sockets_) {
-    if (socket.fd != fd) {
-      if (socket.is_watched) ++watched;
-      continue;
-    }
-    const bool was_watched = socket.is_watched;
-    socket = {.fd = fd, .is_watched = is_watched, .read = read, .write = write, .is_corked = socket.is_corked};
-    if (epoll_fd_ < 0) continue;
-    struct epoll_event event = {};
-    event.events = (read ? EPOLLIN : 0u) | (write ? EPOLLOUT : 0u);
-    event.data.fd = fd;
-    epoll_ctl(epoll_fd_, !is_watched ? EPOLL_CTL_DEL : was_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event);
-  }
-  if (is_watched && watched > 0) UseEpoll();
-}
-
-void HttpClient::UseEpoll() noexcept {
-  if (epoll_fd_ >= 0) return;
-  epoll_fd_ = epoll_create1(EPOLL_CLOEXEC);
-  for (const Watched& socket : sockets_) {
-    if (epoll_fd_ < 0 || !socket.is_watched) continue;
-    struct epoll_event event = {};
-    event.events = (socket.read ? EPOLLIN : 0u) | (socket.write ? EPOLLOUT : 0u);
-    event.data.fd = socket.fd;
-    epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, socket.fd, &event);
-  }
-}
-
-int HttpClient::WaitFd() const noexcept {
-  if (epoll_fd_ >= 0) return epoll_fd_;
-  for (const Watched& socket : sockets_)
-    if (socket.is_watched) return socket.fd;
-  return -1;
-}
-
 Wants HttpClient::wants(int64_t now_us) const noexcept {
-  constexpr int64_t kLookAgainUs = 5 * core::kUsPerMs;  // if there is no descriptor for all sockets
-  Wants wants{.fd = WaitFd(), .wake_boot_us = timer_us_};
-  int watched = 0;
-  for (const Watched& socket : sockets_) {
-    if (!socket.is_watched) continue;
-    ++watched;
-    wants.read = wants.read || socket.read;
-    wants.write = wants.write || socket.write;
-  }
-  if (watched == 0) return {.wake_boot_us = timer_us_};
-  if (epoll_fd_ >= 0) {
-    wants.read = true;
-    wants.write = false;
-  } else if (watched > 1) {
-    wants.wake_boot_us = std::min(timer_us_, now_us + kLookAgainUs);
-  }
+  Wants wants = sockets_.wants(now_us);
+  wants.wake_boot_us = std::min(wants.wake_boot_us, timer_us_);
   return wants;
-}
-
-bool HttpClient::is_connected() const noexcept {
-  bool is_open = false;
-  for (const Watched& socket : sockets_) {
-    if (socket.fd < 0) continue;
-    is_open = true;
-    char byte;
-    const ssize_t got = recv(socket.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) return false;
-  }
-  return is_open;
 }
 
 void HttpClient::Disconnect() noexcept {
@@ -491,9 +385,8 @@ void HttpClient::Disconnect() noexcept {
   if (multi_ != nullptr) curl_multi_cleanup(MultiOf(multi_));
   multi_ = nullptr;
   FreeList(&connect_to_);
-  if (epoll_fd_ >= 0) close(epoll_fd_);
-  epoll_fd_ = last_wait_fd_ = -1;
-  for (Watched& socket : sockets_) socket = Watched();
+  sockets_.Reset();
+  last_wait_fd_ = -1;
   timer_us_ = kNever;
 }
 
@@ -513,7 +406,6 @@ bool HttpClient::Open(const Target&) noexcept { return false; }
 bool HttpClient::Authorize(std::string_view) noexcept { return false; }
 bool HttpClient::Post(int, const char*, std::string_view, bool, int64_t) noexcept { return false; }
 void HttpClient::Step(int64_t) noexcept {}
-bool HttpClient::is_connected() const noexcept { return false; }
 Wants HttpClient::wants(int64_t) const noexcept { return {}; }
 void HttpClient::Disconnect() noexcept {}
 void HttpClient::Close() noexcept {}

@@ -1,22 +1,22 @@
 // HTTP requests to one server, side by side, by libcurl. It never waits and never starts a thread; time is passed in,
-// on the boot-time clock. The only file besides wire/etcd_reply.cpp that a build without etcd leaves empty.
+// on the boot-time clock. A build without etcd leaves its functions empty.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
 
-#include "io/transport.h"
+#include "io/etcd/http_sockets.h"
 
 namespace idgen::io {
 
 // Close frees memory and descriptors. There is no destructor, since PostgreSQL may leave frames by longjmp.
 class HttpClient {
  public:
-  static constexpr int kMaxRequests = 5;
+  static constexpr int kMaxRequests = HttpSockets::kMax;
   static constexpr size_t kMaxReplyBytes = 4 * 1024 * 1024;
-  // That are open at a time: a socket for each request, one to wait for all of them, and two of libcurl's own.
-  static constexpr int kMaxDescriptors = kMaxRequests + 3;
+  // That are open at a time, with two of libcurl's own.
+  static constexpr int kMaxDescriptors = HttpSockets::kMaxDescriptors + 2;
 
   // Whether this build has libcurl at all.
   static bool Built() noexcept;
@@ -26,7 +26,7 @@ class HttpClient {
     kRunning,
     kReplied,
     kFailed,   // no reply: see text()
-    kGarbled,  // what answered does not speak HTTP, or says too much: see text()
+    kGarbled,  // what answered does not speak HTTP, or sent more than kMaxReplyBytes: see text()
   };
 
   struct Target {
@@ -37,14 +37,15 @@ class HttpClient {
     TlsFiles files;  // borrowed until Close
   };
 
-  // Where requests go from now on. Closes connections to elsewhere. False if there is no memory for it.
+  // Sets the server of all further requests, after closing all connections. False if memory is short.
   bool Open(const Target& target) noexcept;
   bool is_open() const noexcept { return multi_ != nullptr; }
-  // The value of the Authorization header of all requests until Close; empty: none. False if it cannot be one.
+  // Sets the Authorization header of all requests until Close; empty: none. False if the token cannot be the value of a
+  // header, or memory is short.
   bool Authorize(std::string_view token) noexcept;
 
   // Sends `body`, which is borrowed until the request has ended, to the path. Without `is_repeatable` the body leaves
-  // at most once, even if the connection turns out to be dead. Step does the rest. False if there is no memory for it.
+  // at most once, even if the connection turns out to be dead. Step does the rest. False if memory is short.
   bool Post(int request, const char* path, std::string_view body, bool is_repeatable, int64_t now_us) noexcept;
   void Step(int64_t now_us) noexcept;
   Outcome outcome(int request) const noexcept { return requests_[request].outcome; }
@@ -64,14 +65,13 @@ class HttpClient {
   // The number of the latest connection. wants().fd changes only together with it.
   uint64_t connection() const noexcept { return connections_; }
   // Whether a connection is open, which the other side has not closed.
-  bool is_connected() const noexcept;
+  bool is_connected() const noexcept { return sockets_.IsConnected(); }
   Wants wants(int64_t now_us) const noexcept;
   // Gives up all requests and closes all connections.
   void Disconnect() noexcept;
   void Close() noexcept;
 
  private:
-  static constexpr int kMaxSockets = kMaxRequests;
   static constexpr size_t kErrorBytes = 256;  // libcurl's CURL_ERROR_SIZE
   struct Request {
     HttpClient* client = nullptr;
@@ -88,28 +88,14 @@ class HttpClient {
     size_t received_capacity = 0;
     char error[kErrorBytes] = {};
   };
-  struct Watched {
-    int fd = -1;
-    bool is_watched = false;
-    bool read = false;
-    bool write = false;
-    bool is_corked = false;
-  };
-
   bool MakeEasy(Request* request) noexcept;
   bool Receive(Request* request, std::string_view bytes) noexcept;
   void ReadHeader(std::string_view line) noexcept;
-  void Watch(int fd, bool is_watched, bool read, bool write) noexcept;
   int OpenSocket(int family, int type, int protocol, void* address) noexcept;
-  void CloseSocket(int fd) noexcept;
   void PollSockets() noexcept;
-  void Cork() noexcept;
-  void Uncork() noexcept;
   void CollectFinished() noexcept;
   void Finish(Request* request, int code) noexcept;
   void Explain(const Request& request, int code) noexcept;
-  void UseEpoll() noexcept;
-  int WaitFd() const noexcept;
 
   void* multi_ = nullptr;       // CURLM
   void* headers_ = nullptr;     // curl_slist
@@ -117,10 +103,7 @@ class HttpClient {
   Target target_;
   char origin_[300] = {};  // scheme, host and port of every URL
   Request requests_[kMaxRequests];
-  // All sockets that are open, which are few.
-  Watched sockets_[kMaxSockets];
-  // Of the sockets in use once requests have gone out side by side, since a sleeper waits for one descriptor.
-  int epoll_fd_ = -1;
+  HttpSockets sockets_;
   int last_wait_fd_ = -1;
   uint64_t connections_ = 0;
   int64_t now_us_ = 0;

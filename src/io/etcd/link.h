@@ -28,7 +28,7 @@ class EtcdLink {
 
   // Closes what was open. The URL must be valid.
   virtual void Configure(const StoreAccess& access) noexcept = 0;
-  // With which all keys begin: "", or "/..." without a slash at its end. Valid until the next Configure.
+  // The beginning of all keys: "", or "/..." without a slash at its end. Valid until the next Configure.
   virtual std::string_view key_prefix() const noexcept = 0;
 
   // Abandons an exchange that is under way: whether its calls were carried out is then unknown.
