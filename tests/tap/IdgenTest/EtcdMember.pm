@@ -138,6 +138,7 @@ sub post {
         headers => defined $token ? { Authorization => $token } : {},
     });
     my $reply = eval { $json->decode($response->{content}) } // { error => $response->{content} };
+    $reply->{error} //= $reply->{message} if $response->{status} != 200;    # from etcd 3.5 on it is there only
     return ($response->{status}, $reply);
 }
 
