@@ -9,7 +9,7 @@ use Test::More;
 
 my $next = 'SELECT idgen_next()';
 my $not_preloaded = qr/^psql:<stdin>:2: ERROR:  55000: idgen must be loaded via "shared_preload_libraries"
-HINT:  Add idgen to "shared_preload_libraries" in postgresql.conf and restart the server.$/m;
+HINT:  Run ALTER SYSTEM SET shared_preload_libraries = 'idgen'; and restart the server.$/m;
 
 # A new server.
 my $server = new_server('main');

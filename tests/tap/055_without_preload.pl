@@ -1,5 +1,5 @@
 # Without shared_preload_libraries: CREATE EXTENSION warns, with a statement that keeps the other libraries; idgen_check()
-# reports it; functions of sequences fail with that error before they look for a store.
+# reports it; functions of sequences fail with the same statement before they look for a store.
 use strict;
 use warnings;
 
@@ -34,8 +34,12 @@ is($node->safe_psql('postgres', 'SELECT severity, object, finding FROM idgen_che
     'error|server|The library is not in "shared_preload_libraries", so no ids can be issued.', 'idgen_check() reports it');
 foreach my $call (q(idgen_sequence_next('k')), q(idgen_sequence('k', 2)), q(idgen_sequence_next_keys(ARRAY['k'])), q(idgen_sequence_peek('k')),
     q(idgen_sequence_set('k', 1)), q(idgen_sequence_set_if_not_exists('k', 1)), q(idgen_sequence_delete_key('k'))) {
-    like(error_of($node, "SELECT $call"), qr/ERROR:  55000: idgen must be loaded via "shared_preload_libraries"\nHINT:  /, "$call fails with the hint");
+    like(error_of($node, "SELECT $call"), qr/ERROR:  55000: idgen must be loaded via "shared_preload_libraries"\nHINT:  Run \Q$statement\E and restart the server\./, "$call fails with the statement to run");
 }
+my $tenants_error;
+$node->psql('mine', 'SELECT idgen_next()', stderr => \$tenants_error, extra_params => [ '-U', 'tenant' ]);
+like($tenants_error, qr/HINT:  Ask a superuser/, 'a user who may not see the setting is told to ask a superuser');
+unlike($tenants_error, qr/auto_explain/, 'a user who may not see the setting does not see the other libraries');
 
 $node->safe_psql('postgres', $statement);
 $node->restart;

@@ -20,27 +20,29 @@ const char* LibrariesWithIdgen() {
   return list.data;
 }
 
+// What to run. The script of a trusted extension runs as a superuser; the user who runs CREATE EXTENSION may not be
+// allowed to read the setting.
+const char* PreloadHint() {
+  const Oid caller = GetSessionUserId();
+  if (!superuser_arg(caller) && !has_privs_of_role(caller, ROLE_PG_READ_ALL_SETTINGS))
+    return "Ask a superuser to add idgen to \"shared_preload_libraries\" and restart the server.";
+  return psprintf("Run ALTER SYSTEM SET shared_preload_libraries = %s; and restart the server.", LibrariesWithIdgen());
+}
+
 }  // namespace
 
 void WarnUnlessPreloaded() {
   if (SharedState() != nullptr) return;
-  // The script of a trusted extension runs as a superuser; the user who runs CREATE EXTENSION may not be allowed to
-  // read the setting.
-  const Oid caller = GetSessionUserId();
-  const bool may_see = superuser_arg(caller) || has_privs_of_role(caller, ROLE_PG_READ_ALL_SETTINGS);
   ereport(WARNING,
           (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
            errmsg("no ids can be issued: idgen is not in \"shared_preload_libraries\""),
            errdetail("Ids need a background worker and shared memory, which are created when the server starts."),
-           may_see ? errhint("Run ALTER SYSTEM SET shared_preload_libraries = %s; and restart the server.",
-                             LibrariesWithIdgen())
-                   : errhint("Ask a superuser to add idgen to \"shared_preload_libraries\" and restart the server.")));
+           errhint("%s", PreloadHint())));
 }
 
 void RaiseNotPreloaded() {
   ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                  errmsg("idgen must be loaded via \"shared_preload_libraries\""),
-                  errhint("Add idgen to \"shared_preload_libraries\" in postgresql.conf and restart the server.")));
+                  errmsg("idgen must be loaded via \"shared_preload_libraries\""), errhint("%s", PreloadHint())));
 }
 
 }  // namespace idgen::pg
