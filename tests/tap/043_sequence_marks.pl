@@ -148,22 +148,21 @@ is(told($node) + told($other), $told, 'no loss was reported');
 # --- failures in the middle of a call
 
 my $proxy = IdgenTest::Proxy->new($store);
-change_settings($node, "idgen.sequence_store = '" . $proxy->url . "'", "idgen.sequence_timeout = '300ms'");
+change_settings($node, "idgen.sequence_store = '" . $proxy->url . "'", "idgen.sequence_timeout = '1min'");
 is(take('x'), 1, 'a value through the proxy');
 $proxy->drop_replies;
-like(error_of($node, q(SELECT idgen_sequence_next('x'))), qr/ERROR:  08006: .*The store may have executed/s, 'a reply is lost');
+like(error_of($node, q(SET idgen.sequence_timeout = '2s'; SELECT idgen_sequence_next('x'))), qr/ERROR:  08006: .*The store may have executed/s, 'a reply is lost');
 $proxy->pass;
 is(take('x'), 3, 'the next call skips the lost value');
 $store->cli('FLUSHALL');
 $store->pause;
-like(error_of($node, q(SELECT idgen_sequence_next('x'))), qr/ERROR:  08006/, 'a store that lost its data and stalls');
+like(error_of($node, q(SET idgen.sequence_timeout = '300ms'; SELECT idgen_sequence_next('x'))), qr/ERROR:  08006/, 'a store that lost its data and stalls');
 $store->resume;
 cmp_ok(take('x'), '>', 3, 'the store is raised when it continues');
 
 # --- two Redis that both act as the store, and one server that asks both at the same time
 
 my $twin = IdgenTest::Redis->new(appendonly => 'no');
-change_settings($node, "idgen.sequence_timeout = '1min'");
 is(take_all('twice', 5), '1|5|5', 'five values');
 $twin->cli('SET', key('twice'), 5);
 my $session = $node->background_psql('postgres');
@@ -179,7 +178,7 @@ ok(wait_until { $session->{run}->pump_nb; $session->{stdout} =~ /^done$/m }, 'th
 like($session->{stdout}, qr/^slow 7$/m, 'the session does not return the sixth value again');
 $session->quit;
 is(take('twice'), 8, 'no other session does: the second store is raised above the values of the first');
-change_settings($node, "idgen.sequence_store = '" . $store->url(socket => 1) . "'", "idgen.sequence_timeout = '2s'");
+change_settings($node, "idgen.sequence_store = '" . $store->url(socket => 1) . "'");
 
 # --- more keys than marks
 
@@ -344,7 +343,7 @@ my $repeater = IdgenTest::FakeRedis->new(sub {
 is(take_all('lie', 5), '1|5|5', 'five values of the real store');
 change_settings($node, "idgen.sequence_store = '" . $repeater->url . "'");
 ok(wait_until { ask('SHOW idgen.sequence_store') eq $repeater->url }, 'the repeating store is in use');
-like(error_of($node, q(SELECT idgen_sequence_next('lie'))),
+like(error_of($node, q(SET idgen.sequence_timeout = '2s'; SELECT idgen_sequence_next('lie'))),
     qr/ERROR:  08P01: the sequence store repeats values\nDETAIL:  It returned values of "[^"]*\{3:lie\}" that were issued before \d+ times in a row, most recently 1,/, 'the error says that values are repeated');
 cmp_ok($repeater->commands, '>', 1, 'the store was asked again');
 cmp_ok($repeater->commands, '<', 100, 'there were pauses between the requests');

@@ -109,7 +109,7 @@ sub start_sql {
 sub pid_of { my ($self, $condition) = @_; return ask("SELECT pid FROM pg_stat_activity WHERE application_name = '$self->{name}' AND " . ($condition // q(state = 'active'))) }
 sub waits { my ($self) = @_; return wait_until { pid_of($self, q(state = 'active' AND wait_event_type IN ('Extension', 'LWLock'))) ne '' } }
 # But not for as long as the disk hangs.
-sub has_ended { my ($self) = @_; for (1 .. 400) { $self->{run}->pump_nb; return 1 if !$self->{run}->pumpable; usleep(50_000) } return 0 }
+sub has_ended { my ($self) = @_; return wait_until { $self->{run}->pump_nb; return !$self->{run}->pumpable } }
 
 foreach my $what (qw(sync write)) {
     disk_fails("hang $what");
@@ -144,7 +144,7 @@ ask(q(SELECT idgen_sequence_next('rest', 'message')));
 disk_fails('hang write');
 my $stuck = start_sql('stuck', give('stuck again'));
 ok(wait_until { -e "$fault.hangs" }, 'a session waits for the disk');
-like(error_of($node, q(BEGIN; SELECT count(idgen_sequence_next('room' || g, 'message')) FROM generate_series(1, 16) g; ROLLBACK;)),
+like(error_of($node, q(SET idgen.sequence_timeout = '2s'; BEGIN; SELECT count(idgen_sequence_next('room' || g, 'message')) FROM generate_series(1, 16) g; ROLLBACK;)),
     qr/ERROR:  58030: timeout while waiting for file "idgen.marks"\nDETAIL:  Process \d+ has not finished writing the file/, 'a call that has to write fails after idgen.sequence_timeout');
 disk_fails();
 ok(has_ended($stuck), 'the session gets a value when the disk works');

@@ -17,7 +17,7 @@ my $output = PostgreSQL::Test::Utils::tempdir();
 
 sub run_specs {
     my ($store, $url) = @_;
-    my $node = new_server("sequence_sessions_$store", conf => "idgen.sequence_store = '$url'\nidgen.sequence_timeout = '20s'\n");
+    my $node = new_server("sequence_sessions_$store", conf => "idgen.sequence_store = '$url'\n");
     $node->start;
     $node->safe_psql('postgres', 'CREATE DATABASE sequences');
     $node->safe_psql('sequences', 'CREATE EXTENSION idgen');

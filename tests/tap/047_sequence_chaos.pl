@@ -1,6 +1,8 @@
 # Sequences under load while sessions, servers and stores are killed: no value is returned twice, and without a cache none is
 # skipped except values that failed calls had asked for. If the store loses data, each server's own keys continue above all
 # values that it has returned.
+#
+# 074 runs this file with etcd, which loses no data.
 use strict;
 use warnings;
 
@@ -8,13 +10,14 @@ use IdgenTest;
 use IdgenTest::Faults;
 use IdgenTest::Redis;
 use IdgenTest::Sentinel;
+use IdgenTest::SequenceStore;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
 my $dir   = PostgreSQL::Test::Utils::tempdir();
-my $store = IdgenTest::Redis->new;
+my $store = sequence_store();
 my @nodes = map { new_server("chaos_$_", conf => "idgen.sequence_store = '" . $store->url . "'\nidgen.sequence_timeout = '1s'\n") } 1 .. 2;
 foreach my $node (@nodes) {
     $node->start;
@@ -124,9 +127,19 @@ my $failed = stop_load($load);
 my %given  = given();
 note("failed calls may have taken $failed values");
 ok_distinct(%given);
+my $logged = join('', map { slurp_file($_->logfile) } @nodes);
+unlike($logged, qr/had forgotten values/, 'no loss was reported');
+unlike($logged, qr/PANIC|TRAP/, 'no other error happened');
+if (!$store->forgets) {
+    # How many values are skipped is not known: a call whose reply was lost asks again, and succeeds.
+    unlike($logged, qr/may have forgotten/, 'no doubt was reported');
+    $_->stop foreach @nodes;
+    done_testing();
+    return 1;
+}
+
 # If a server and its store crash together, the server cannot know that the store lost nothing, and skips what it may have
 # lost. When the store comes back, replies to two sessions may contradict each other.
-my $logged  = join('', map { slurp_file($_->logfile) } @nodes);
 my %skipped = (exact => 0, batch => 0, keys => 0);
 $skipped{$1} += $3 - $2 while $logged =~ /may have forgotten values of "[^"]*:default:\{\d+:(\w+)\}"\n.*It returned (\d+), .* up to (\d+) when/g;
 my $doubts = () = $logged =~ /DETAIL:  It returned \d+ while another/g;
@@ -137,9 +150,7 @@ foreach (['exact', 1], ['batch', 7], ['keys', 2]) {
     note("$key: $holes missing of $given{$key}{max}");
     cmp_ok($holes, '<=', $each * ($failed + $doubts), "$key: $holes values are missing, no more than failed calls may have taken, and $skipped{$key} were skipped");
 }
-unlike($logged, qr/had forgotten values/, 'no loss was reported');
 note("$doubts replies contradicted others");
-unlike($logged, qr/PANIC|TRAP/, 'no other error happened');
 
 # --- a store that loses data (FLUSHALL, failovers that lose writes), together with crashes; each server has its own keys
 

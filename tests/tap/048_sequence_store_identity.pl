@@ -15,7 +15,7 @@ use Test::More;
 my $store = IdgenTest::Redis->new(appendonly => 'no');
 my $twin  = IdgenTest::Redis->new(appendonly => 'no');
 my $proxy = IdgenTest::Proxy->new($store);
-my $node  = new_server('which', conf => "idgen.sequence_store = '" . $proxy->url . "'\nidgen.sequence_timeout = '1min'\n");
+my $node  = new_server('which', conf => "idgen.sequence_store = '" . $proxy->url . "'\n");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION idgen');
 

@@ -17,7 +17,7 @@ my $store = IdgenTest::Etcd->new;
 # The servers announce themselves here, so that only the sequences' requests are counted.
 my $elsewhere = IdgenTest::Etcd->new;
 my $url   = $store->url(prefix => '/shop');
-my @nodes = map { sequence_server("etcd_sequence_$_", $url, "idgen.sequence_timeout = '60s'\nidgen.lease_store = '" . $elsewhere->url . "'\n") } 1 .. 2;
+my @nodes = map { sequence_server("etcd_sequence_$_", $url, "idgen.lease_store = '" . $elsewhere->url . "'\n") } 1 .. 2;
 my $node  = $nodes[0];
 
 sub stored { my ($sequencer, $key) = @_; return $store->value('/shop/' . key($sequencer, $key)) }
@@ -72,30 +72,6 @@ my @values = map { split(/\n/, ${ $_->{out} }) } @sessions;
 is(join('', map { ${ $_->{error} } } @sessions), '', 'eight sessions take single values and batches of one key, without an error');
 is(scalar(@values), 8 * $rounds * 4, 'each of them gets all that it asked for');
 is(join(' ', sort { $a <=> $b } @values), join(' ', 1 .. @values), 'the values have no repetition and no gap');
-
-# --- segments
-
-$_->safe_psql('postgres', q(SELECT idgen_create_sequencer('cached', 'c:', cache => 1000))) foreach @nodes;
-my $taking = q(SELECT idgen_sequence_next('k', 'cached') FROM generate_series(1, 3000));
-my @runs = map {
-    my $out = '';
-    my $run = IPC::Run::start([ 'psql', '-XAtq', '-d', $_->connstr('postgres'), '-c', $taking ], '>', \$out);
-    +{ run => $run, out => \$out };
-} @nodes, @nodes;
-$_->{run}->finish foreach @runs;
-my @lists = map { [ split(/\n/, ${ $_->{out} }) ] } @runs;
-my %seen;
-++$seen{$_} foreach map { @$_ } @lists;
-is(scalar(keys %seen), 12000, 'segments: four sessions of two servers get 12,000 distinct values');
-is(scalar(grep { my $list = $_; grep { $list->[$_] <= $list->[ $_ - 1 ] } 1 .. $#$list } @lists), 0, 'segments: each session gets its values in order');
-ask(q(SELECT idgen_sequence_set('k', 50000, 'cached')));
-is(ask(q(SELECT idgen_sequence_next('k', 'cached'))), 50001, 'segments: a set closes the segment of the server');
-ask(q(SELECT idgen_sequence_delete_key('k', 'cached')));
-is(ask(q(SELECT idgen_sequence_next('k', 'cached'))), 1, 'segments: so does a deletion');
-my $next = ask(q(SELECT max(idgen_sequence_next('r', 'cached')) FROM generate_series(1, 50))) + 1;
-$node->restart;
-wait_for_ids($node, q(SELECT idgen_sequence_peek('r', 'cached')));
-is(ask(q(SELECT idgen_sequence_next('r', 'cached'))), $next, 'segments: a server that stops gives back what it has not used');
 
 # --- marks, which only matter when another store takes etcd's place
 

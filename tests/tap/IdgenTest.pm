@@ -27,7 +27,8 @@ my $timeout_s = $PostgreSQL::Test::Utils::timeout_default;
 
 # --- servers
 
-# An initialized server that preloads idgen: not started, and without the extension.
+# An initialized server that preloads idgen: not started, and without the extension. A call for a sequence may take a minute, as
+# the store's process may stand still for seconds on a busy machine.
 # conf: lines for postgresql.conf; init: arguments of Cluster::init.
 sub new_server {
     my ($name, %params) = @_;
@@ -37,6 +38,7 @@ sub new_server {
     $node->append_conf('postgresql.conf', <<'CONF');
 shared_preload_libraries = 'idgen'
 idgen.worker_id = 1
+idgen.sequence_timeout = '1min'
 log_statement = none
 restart_after_crash = on
 checkpoint_timeout = '1h'

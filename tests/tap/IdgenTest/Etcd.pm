@@ -55,6 +55,10 @@ sub url {
     return ($self->{tls} ? 'etcds' : 'etcd') . "://$who" . join(',', map { "127.0.0.1:$_" } @ports) . ($params{prefix} // '');
 }
 
+# It keeps what it has acknowledged: nobody waits for a quarantine, a server that crashed takes its own worker id back, and
+# sequences need no high-water marks.
+sub forgets { return 0 }
+
 # The first member's port for clients.
 sub port { return $_[0]->member(0)->port }
 
@@ -75,6 +79,10 @@ sub kill9 { $_->kill9 foreach $_[0]->running; return }
 
 # Kills all members, and starts them again.
 sub restart { my ($self) = @_; $self->kill9; return $self->start }
+
+# Suspends and resumes all members.
+sub pause  { $_->pause  foreach $_[0]->members; return }
+sub resume { $_->resume foreach $_[0]->members; return }
 
 # The member that leads, when all members that work agree on one of them.
 sub leader {
@@ -199,6 +207,16 @@ sub delete_prefix { my ($self, $prefix) = @_; return $self->call('kv/deleterange
 sub leases     { my ($self) = @_; return map { $_->{ID} } @{ $self->call('lease/leases', {})->{leases} // [] } }
 sub lease_left { my ($self, $id) = @_; return $self->call('lease/timetolive', { ID => $id }) }
 sub revoke     { my ($self, $id) = @_; return $self->call('lease/revoke', { ID => $id }) }
+
+# The last value of a sequence's key, '' if it has none (see docs/sequencers.md), and sets it to a text, as another program does. For
+# a URL without a path.
+sub last_value {
+    my ($self, $key) = @_;
+    my $kv = $self->get($key);
+    return '' if !defined $kv || $kv->{value} =~ /^-(?!\d)/;
+    return $kv->{value} =~ /^(-?\d+)\+(\d+)v/ ? $1 + $2 * $kv->{version} : $kv->{value} =~ s/ .*//r;
+}
+sub set_value { my ($self, $key, $text) = @_; return $self->put($key, $text) }
 
 sub revision   { return 0 + $_[0]->call('kv/range', { key => encode_base64('-', '') })->{header}{revision} }
 sub cluster_id { return $_[0]->call('kv/range', { key => encode_base64('-', '') })->{header}{cluster_id} }

@@ -8,19 +8,12 @@ use parent -norequire, 'IdgenTest::Etcd';
 use IdgenTest::Etcd;
 use Time::HiRes qw(time);
 
-# Nobody waits for a quarantine, and a server that crashed takes its own worker id back.
-sub forgets { return 0 }
-
 # Its time in ms.
 sub now { return int(time() * 1000) }
 
 # Where the same store has other records under the same prefix: for url(), and the worker ids held there.
 sub elsewhere { return (prefix => '/elsewhere') }
 sub held_elsewhere { my ($self, $prefix) = @_; return $self->held("elsewhere/$prefix") }
-
-# Suspends and resumes all members.
-sub pause  { $_->pause  foreach $_[0]->members; return }
-sub resume { $_->resume foreach $_[0]->members; return }
 
 # The record of a worker id, field => value; undef if it was never leased. A free one has no holder, a token of hyphens, and
 # has expired.

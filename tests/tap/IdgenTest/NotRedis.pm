@@ -43,7 +43,8 @@ sub new {
 }
 
 sub port { return $_[0]->{port} }
-sub url  { return 'redis://127.0.0.1:' . $_[0]->{port} }
+# As that of a Redis, or of the store that it is taken for.
+sub url  { my ($self, $store) = @_; return (defined $store && $store->isa('IdgenTest::Etcd') ? 'etcd' : 'redis') . '://127.0.0.1:' . $self->{port} }
 sub stop { return IdgenTest::Process::end($_[0]->{pid}, 'KILL') }
 
 # The number of connections so far.

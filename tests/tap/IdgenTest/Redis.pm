@@ -181,6 +181,12 @@ sub now {
     return $seconds * 1000 + int($us / 1000);
 }
 
+# --- sequences
+
+# The last value of a sequence's key, '' if it has none; sets it to a text, as another program does.
+sub last_value { my ($self, $key) = @_; return $self->cli('GET', $key) }
+sub set_value  { my ($self, $key, $text) = @_; return $self->cli('SET', $key, $text) }
+
 # --- lease records
 
 # Servers wait for a quarantine when it may have lost records, and a crashed server waits for its leases to expire.
