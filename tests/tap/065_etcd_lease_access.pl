@@ -1,4 +1,4 @@
-# Who may lease from an etcd: users, log-ins that expire, certificates.
+# Who may lease from an etcd: users, passwords that change, log-ins that expire. (069 has certificates.)
 use strict;
 use warnings;
 
@@ -6,20 +6,17 @@ use IdgenTest;
 use IdgenTest::EtcdLeases;
 use IdgenTest::Fleet;
 use IdgenTest::LeaseServer;
-use IdgenTest::Tls;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 IdgenTest::Etcd::skip_without_etcd();
-
-# --- users
 
 # A log-in holds for so short a time that it expires again and again.
 my $store = IdgenTest::EtcdLeases->new(auth_token_ttl => 1);
 $store->add_user('idgen', 'secret', '/postgres/');
 $store->enable_auth;
 my $fleet  = IdgenTest::Fleet->new;
-my $server = lease_server('server', $store->url(prefix => '/postgres'), start => 1);
+my $server = lease_server('server', $store->url(prefix => '/postgres'), conf => "idgen.lease_ttl = '30s'\n", start => 1);
 ok_status($server, "state = 'failing' AND last_error ~ 'user name is empty|user'", 'without a user the store refuses');
 
 my $password = PostgreSQL::Test::Utils::tempdir() . '/password';
@@ -55,29 +52,5 @@ like(error_of($outside, q(SELECT idgen_sequence_next('key'))), qr/55000: the seq
 $outside->stop;
 $fleet->check('users');
 $server->stop;
-
-# --- certificates
-
-my $tls     = IdgenTest::Tls->new;
-my $secure  = IdgenTest::EtcdLeases->new(tls => $tls, tls_clients => 1);
-my $trusted = "idgen.lease_tls_ca_file = '" . $tls->ca . "'\n";
-my $known   = $trusted . "idgen.lease_tls_cert_file = '" . $tls->cert . "'\nidgen.lease_tls_key_file = '" . $tls->key . "'\n";
-my $client  = lease_server('client', $secure, conf => $known, start => 1);
-ok_status($client, "state = 'ok'", 'with a certificate of the authority the server gets a worker id');
-my $stranger = IdgenTest::Tls->new;
-change_settings($client, "idgen.lease_tls_ca_file = '" . $stranger->ca . "'");
-ok_status($client, "state = 'failing' AND last_error ~* 'certificate'", 'the store has a certificate of another authority: refused, and the status says so');
-change_settings($client, "idgen.lease_tls_ca_file = '" . $tls->ca . "'");
-ok_status($client, "state = 'ok'", 'trusted again: the server is ok');
-change_settings($client, "idgen.lease_tls_cert_file = ''", "idgen.lease_tls_key_file = ''");
-ok_status($client, "state = 'failing'", 'without a certificate of its own the server is refused');
-change_settings($client, "idgen.lease_tls_cert_file = '" . $tls->cert . "'", "idgen.lease_tls_key_file = '" . $tls->key . "'");
-ok_status($client, "state = 'ok'", 'with it the server is ok again');
-$client->stop;
-
-my $elsewhere = IdgenTest::EtcdLeases->new(tls => IdgenTest::Tls->new(names => 'DNS:elsewhere.example.com'));
-my $misled    = lease_server('misled', $elsewhere, conf => "idgen.lease_tls_ca_file = '" . $elsewhere->{tls}->ca . "'\n", start => 1);
-ok_status($misled, "state = 'failing' AND last_error ~* 'certificate|match'", 'a certificate for another host is refused');
-$misled->stop;
 
 done_testing();

@@ -11,25 +11,35 @@ use PostgreSQL::Test::Utils;
 # has expired.
 sub new {
     my ($class, %params) = @_;
-    my $dir   = PostgreSQL::Test::Utils::tempdir_short();
+    my $self = bless { dir => PostgreSQL::Test::Utils::tempdir_short() }, $class;
+    openssl('req', '-x509', new_key(), '-days', 3, '-subj', '/CN=idgen test CA', '-keyout', "$self->{dir}/ca.key", '-out', $self->ca);
+    $self->issue('server', %params);
+    return $self;
+}
+
+# Issues another certificate, for which cert() and key() have the name.
+sub issue {
+    my ($self, $name, %params) = @_;
+    my $path  = "$self->{dir}/$name";
     my $names = $params{names} // 'IP:127.0.0.1,DNS:localhost';
-    my @key   = ('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes');
-    my $run   = sub {
-        my ($ok, $out, $error);
-        $ok = IPC::Run::run([ 'openssl', @_ ], '<', \'', '>', \$out, '2>', \$error);
-        die "openssl @_: $error" if !$ok;
-    };
-    $run->('req', '-x509', @key, '-days', 3, '-subj', '/CN=idgen test CA', '-keyout', "$dir/ca.key", '-out', "$dir/ca.crt");
-    $run->('req', @key, '-subj', '/CN=store', '-keyout', "$dir/server.key", '-out', "$dir/server.csr");
-    append_to_file("$dir/names", "subjectAltName=$names\n");
-    $run->('x509', '-req', '-in', "$dir/server.csr", '-CA', "$dir/ca.crt", '-CAkey', "$dir/ca.key", '-CAcreateserial',
-        '-days', $params{days} // 3, '-extfile', "$dir/names", '-out', "$dir/server.crt");
-    return bless { dir => $dir }, $class;
+    openssl('req', new_key(), '-subj', '/CN=store', '-keyout', "$path.key", '-out', "$path.csr");
+    append_to_file("$path.names", "subjectAltName=$names\n");
+    openssl('x509', '-req', '-in', "$path.csr", '-CA', $self->ca, '-CAkey', "$self->{dir}/ca.key", '-CAcreateserial',
+        '-days', $params{days} // 3, '-extfile', "$path.names", '-out', "$path.crt");
+    return;
+}
+
+sub new_key { return ('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes') }
+
+sub openssl {
+    my ($out, $error);
+    IPC::Run::run([ 'openssl', @_ ], '<', \'', '>', \$out, '2>', \$error) or die "openssl @_: $error";
+    return;
 }
 
 # The paths of the files.
 sub ca   { return "$_[0]->{dir}/ca.crt" }
-sub cert { return "$_[0]->{dir}/server.crt" }
-sub key  { return "$_[0]->{dir}/server.key" }
+sub cert { my ($self, $name) = @_; return "$self->{dir}/" . ($name // 'server') . '.crt' }
+sub key  { my ($self, $name) = @_; return "$self->{dir}/" . ($name // 'server') . '.key' }
 
 1;
