@@ -11,12 +11,14 @@ use Test::More;
 
 IdgenTest::Etcd::skip_without_etcd();
 my $store = IdgenTest::EtcdLeases->new(members => 3);
-my $fleet = IdgenTest::Fleet->new;
-# A window that outlasts an election of a busy machine.
-my @servers = map { lease_server("server$_", $store, conf => "idgen.lease_ttl = '30s'\n", start => 1) } 1, 2;
-$fleet->add(@servers);
+# A window that outlasts an election of a busy machine, and room for a worker that is late.
+my $conf    = "idgen.lease_ttl = '45s'\nidgen.max_ahead = '15s'\n";
+my @servers = map { lease_server("server$_", $store, conf => $conf, start => 1) } 1, 2;
 ok_status($_, "state = 'ok'", $_->name . ': the state becomes ok') foreach @servers;
 is(join(',', sort map { worker_id_of($_) } @servers), '0,1', 'the servers have different worker ids');
+# Until the quorum is lost nobody waits for an id: these clients get an error at once if there is none, and an error fails the test.
+my $fleet = IdgenTest::Fleet->new(conninfo => q(options='-c idgen.max_wait=0'));
+$fleet->add(@servers);
 my %fence_of = map { $_->name => status_of($_)->{lease_fence} } @servers;
 
 sub ok_same_leases {
@@ -45,12 +47,25 @@ my ($follower) = $store->followers;
 $follower->kill9;
 my $late = lease_server('late', $store, start => 1);
 ok_status($late, "state = 'ok'", 'a member is down: a new server gets a worker id');
-$fleet->add($late);
-$fleet->ok_flows('a member is down: clients get ids', $late);
+$fleet->ok_flows('a member is down: clients get ids');
 $follower->start;
+
+# A leader that hands over before it stops.
+$leader = $store->leader;
+$leader->stop;
+ok_same_leases('the leader is stopped');
+$leader->start;
+
+# A member whose data is lost.
+$store->replace_member(($store->followers)[0]);
+ok_same_leases('a member is replaced');
+$fleet->retire;    # no client got an error
 
 # --- no quorum: ids flow up to the ceiling, and end there
 
+$fleet = IdgenTest::Fleet->new(ledger => $fleet->ledger);
+$fleet->add(@servers, $late);
+$fleet->ok_flows('clients get ids');
 $store->lose_quorum(pause => 1);
 ok_out_of_ids($late, 'no quorum: ids end at the ceiling');
 ok_status($late, "state = 'failing' AND last_error IS NOT NULL AND advice IS NOT NULL", 'no quorum: the status tells');
@@ -61,12 +76,6 @@ isnt(status_of($servers[1])->{state}, 'ok', 'no quorum: it has no worker id yet'
 $store->restore_quorum;
 ok_status($_, "state = 'ok'", 'a quorum again: ' . $_->name . ' is ok') foreach @servers, $late;
 $fleet->ok_flows('a quorum again: clients get ids');
-
-# --- a member whose data is lost
-
-%fence_of = map { $_->name => status_of($_)->{lease_fence} } @servers;
-$store->replace_member(($store->followers)[0]);
-ok_same_leases('a member is replaced');
 
 $fleet->check('an etcd of three members');
 $_->stop foreach @servers, $late;

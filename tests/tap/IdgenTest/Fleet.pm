@@ -13,10 +13,10 @@ use Test::More;
 # sleep on their own side, because pg_sleep() takes very long if the server's clock is set back.
 my $round = "$IdgenTest::Load::round\\! sleep 0.02\n";
 
-# Parameters are those of Load::start.
+# ledger: that of another fleet, whose ids must be others. Further parameters are those of Load::start.
 sub new {
     my ($class, %params) = @_;
-    return bless { ledger => IdgenTest::Ledger->new, members => [], load => { clients => 1, script => $round x 20, %params } }, $class;
+    return bless { ledger => delete $params{ledger} // IdgenTest::Ledger->new, members => [], load => { clients => 1, script => $round x 20, %params } }, $class;
 }
 
 # Puts load on running servers, which get the extension and the table first. They need not have a worker id yet.
