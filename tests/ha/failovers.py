@@ -75,6 +75,24 @@ def two_primaries(cluster, clients, seconds=150):
     return f'two primaries for {seconds} s; {statuses}'
 
 
+def while_silent(store, scenario):
+    """The scenario, with the store suspended from when all standbys are ready until the new primary issues ids."""
+    def run_it(cluster, clients):
+        old = cluster.primary()
+        standbys = [node for node in cluster.nodes if node is not old]
+        wait_until(lambda: all(status(node.dsn).startswith('ready') for node in standbys), 'ready standbys', 90)
+        store.suspend()
+        try:
+            scenario(cluster, clients)
+            new = new_primary(cluster, old)
+            taker = next(client for client in clients.takers if client.client == new.name)
+            now = time.monotonic()
+            wait_until(lambda: taker.commits and taker.commits[-1] > now, 'id of the new primary while the store is silent')
+        finally:
+            store.resume()
+    return run_it
+
+
 def measured(cluster, clients, scenario):
     """Runs a scenario with normal load before and after it."""
     cluster.settle()

@@ -38,9 +38,9 @@ class Leased:
 
 def silent(redis, seconds):
     """Suspends Redis, which loses nothing."""
-    redis.signal(signal.SIGSTOP)
+    redis.suspend()
     time.sleep(seconds)
-    redis.signal(signal.SIGCONT)
+    redis.resume()
 
 
 def down(redis, seconds):

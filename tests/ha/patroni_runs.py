@@ -4,7 +4,7 @@ import os
 import failovers
 from cluster import Cluster
 from clients import TABLES, Clients
-from stores import Redis
+from stores import Etcd, Redis
 
 ORDINARY = [('switchover', failovers.switchover, 3),
             ('kill -9 of the primary', failovers.killed, 3),
@@ -27,6 +27,24 @@ def leased(folder):
                        'CREATE EXTENSION idgen', 'SELECT idgen_declare_new_prefix()')
     finally:
         redis.stop()
+
+
+def on_standby(folder):
+    """Standbys hold worker ids in advance, so that a promotion does not need the store."""
+    rows = []
+    for store_class in Redis, Etcd:
+        here = f'{folder}/{store_class.__name__.lower()}'
+        store = store_class(f'{here}/store')
+        scenarios = [('switchover', failovers.while_silent(store, failovers.switchover), 2),
+                     ('kill -9 of the primary', failovers.while_silent(store, failovers.killed), 2)]
+        declaration = ['SELECT idgen_declare_new_prefix()'] if store.waits_for_declaration else []
+        try:
+            rows += [{'store': store_class.__name__, **row} for row in run_one(
+                here, scenarios, {'idgen.worker_source': 'lease', 'idgen.lease_store': store.url, 'idgen.lease_on_standby': 'on'},
+                lambda n: {}, 'CREATE EXTENSION idgen', *declaration)]
+        finally:
+            store.stop()
+    return rows
 
 
 def twins(folder):

@@ -1,16 +1,25 @@
 # Programs that a run starts and ends by their process ids, also when the run fails. Nothing here depends on the program.
 import atexit
 import os
+import random
 import signal
 import socket
 import subprocess
 import time
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        return s.getsockname()[1]
+def free_port(given=set()):
+    """A port that was not given before, outside the range from which the system takes those of outgoing connections."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(('127.0.0.1', port))
+            except OSError:
+                continue
+        if port not in given:
+            given.add(port)
+            return port
 
 
 def wait_until(condition, what, seconds=60):

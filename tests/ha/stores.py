@@ -1,6 +1,7 @@
 # The stores of a run: etcd for Patroni, and Redis for leases, alone or with replicas and Sentinels.
 import json
 import os
+import signal
 import urllib.request
 
 from processes import Daemon, free_port, run, wait_until
@@ -50,6 +51,12 @@ class Etcd:
         for member in members:
             member.daemon.signal(number)
 
+    def suspend(self):
+        self.signal(self.members, signal.SIGSTOP)
+
+    def resume(self):
+        self.signal(self.members, signal.SIGCONT)
+
     def leader(self):
         return wait_until(lambda: next(member for member in self.members if member.leads()), 'leader')
 
@@ -83,6 +90,12 @@ class Redis:
 
     def signal(self, number):
         self.daemon.signal(number)
+
+    def suspend(self):
+        self.signal(signal.SIGSTOP)
+
+    def resume(self):
+        self.signal(signal.SIGCONT)
 
     def stop(self):
         self.daemon.stop()
