@@ -14,7 +14,7 @@ $ENV{NOT_A_NUMBER} = '42a';
 
 my $node = PostgreSQL::Test::Cluster->new('source');
 $node->init;
-$node->append_conf('postgresql.conf', "shared_preload_libraries = 'idgen'\nidgen.max_wait = '100ms'");
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'idgen'\nidgen.max_wait = '1min'");
 $node->start;
 $node->safe_psql('postgres', 'CREATE EXTENSION idgen');
 $node->safe_psql('postgres', 'CREATE TABLE given (id bigint PRIMARY KEY DEFAULT idgen_next())');
@@ -32,7 +32,7 @@ sub set_and_expect
 sub refused
 {
 	my ($name) = @_;
-	my ($code, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\nSELECT idgen_next()");
+	my ($code, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\nSET idgen.max_wait = '100ms';\nSELECT idgen_next()");
 	like($err, qr/55000: could not issue an id: the server is not ready/, "$name: idgen_next() fails");
 	return $err;
 }

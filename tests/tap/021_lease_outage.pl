@@ -202,9 +202,12 @@ foreach my $turn (1 .. 3) {
 $store->restart(data => 0);
 ok_claimed_again('the store is restarted without its data');
 
-$store->cli('FLUSHALL');
+# The new server runs already, so that it asks at once: the quarantine lasts for three seconds.
+$leaving->append_conf('postgresql.conf', "idgen.lease_store = ''");
 $leaving->start;
 $fleet->add($leaving);
+$store->cli('FLUSHALL');
+change_settings($leaving, "idgen.lease_store = '" . $store->url . "'");
 ok_status($leaving, "state = 'waiting' AND (coalesce(reason, '') || coalesce(advice, '')) ~* 'quarantine|forg|idgen_declare_new_prefix'",
     'FLUSHALL: a new server waits, and the status says what for');
 ok_status($leaving, "state = 'ok'", 'FLUSHALL: it gets a worker id when the quarantine is over');

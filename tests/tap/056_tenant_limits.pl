@@ -12,7 +12,7 @@ use Test::More;
 
 my $store = IdgenTest::Redis->new(appendonly => 'no');
 my $node  = lease_server('leased', $store, start => 1);
-$node->append_conf('postgresql.conf', "idgen.sequence_timeout = '300ms'\nidgen.max_wait = '100ms'\n");
+$node->append_conf('postgresql.conf', "idgen.sequence_timeout = '2s'\nidgen.max_wait = '100ms'\n");
 $node->safe_psql('postgres', <<'SQL');
 CREATE ROLE app LOGIN;
 CREATE ROLE watcher LOGIN IN ROLE pg_monitor;
@@ -108,7 +108,7 @@ as('tenant', 'greedy', q(INSERT INTO idgen_catalog.idgen_generator (name, layout
     SELECT 'many' || n, 'snowflake', timestamptz '2010-01-01' + n * interval '1 s' FROM generate_series(1, 60000) n));
 my $timed_out;
 my (undef, undef, $refusal) = $node->psql('greedy', '\set VERBOSITY verbose' . "\n" . q(SELECT idgen_create_generator('last', epoch => '2009-01-01')),
-    extra_params => [ '-U', 'tenant' ], timeout => 40, timed_out => \$timed_out);
+    extra_params => [ '-U', 'tenant' ], timeout => $PostgreSQL::Test::Utils::timeout_default, timed_out => \$timed_out);
 ok(!$timed_out, 'many generators of a database do not keep a session busy for long');
 like($refusal // '', qr/53400: too many layouts in database "greedy"/, 'more generators than the share have lines');
 

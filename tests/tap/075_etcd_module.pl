@@ -153,12 +153,12 @@ like($secure->url, qr/^etcds:/, 'the URL says that TLS is wanted');
 $secure->put('/a', 1);
 my $get = sub {
     my ($out, $error);
-    my $ok = IPC::Run::run([ 'etcdctl', '--endpoints', 'https://127.0.0.1:' . $secure->port, '--dial-timeout', '2s', '--command-timeout', '2s', @_, 'get', '/a' ],
+    my $ok = IPC::Run::run([ 'etcdctl', '--endpoints', 'https://127.0.0.1:' . $secure->port, '--dial-timeout', $_[0], '--command-timeout', $_[0], @_[ 1 .. $#_ ], 'get', '/a' ],
         '<', \'', '>', \$out, '2>', \$error);
     return $ok ? $out : "error: $error";
 };
-is($get->('--cacert', $tls->ca, '--cert', $tls->cert, '--key', $tls->key), "/a\n1\n", 'a client with a certificate is served');
-like($get->('--cacert', $tls->ca), qr/^error/, 'a client without one is not');
+is($get->('60s', '--cacert', $tls->ca, '--cert', $tls->cert, '--key', $tls->key), "/a\n1\n", 'a client with a certificate is served');
+like($get->('2s', '--cacert', $tls->ca), qr/^error/, 'a client without one is not');
 $secure->stop;
 
 done_testing();

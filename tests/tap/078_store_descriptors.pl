@@ -34,11 +34,11 @@ sub free_up { my ($count) = @_; return "DO \$\$ BEGIN PERFORM dblink_disconnect(
 
 sub full { my ($store) = @_; return qr/ERROR:  53000: could not connect to the $store store\nDETAIL:  There are too many open files on the local server\.\nHINT:  [^\n]*max_files_per_process/ }
 
-my $next    = "SELECT idgen_sequence_next('key');\n";
 my $workers = "SELECT 'workers' FROM (SELECT count(*) FROM idgen_workers()) AS counted;\n";
 foreach my $case ([ IdgenTest::Redis->new, 1 ], [ IdgenTest::Etcd->new, 8 ]) {
     my ($store, $needed) = @$case;
     my $url = $store->url;
+    my $next = "SELECT idgen_sequence_next('key $needed');\n";    # a key of its own: it would continue above the other store's values
     change_settings($node, "idgen.sequence_store = '$url'", "idgen.lease_store = '$url'");
     wait_until { $node->safe_psql('postgres', 'SHOW idgen.lease_store') eq $url } or die 'the new setting did not take effect';
     # And one to wait for the connection. First one too few, then just enough: so a request that fails, or has ended, leaves nothing reserved.

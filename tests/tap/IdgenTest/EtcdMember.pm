@@ -23,7 +23,7 @@ sub new {
         dir       => PostgreSQL::Test::Utils::tempdir_short(),
         port      => PostgreSQL::Test::Cluster::get_free_port(),
         peer_port => PostgreSQL::Test::Cluster::get_free_port(),
-        http      => HTTP::Tiny->new(timeout => 20, proxy => undef, http_proxy => undef),
+        http      => HTTP::Tiny->new(timeout => 60, proxy => undef, http_proxy => undef),
     }, $class;
     $self->{data} = ($params{on_disk} ? $self->{dir} : directory_in_memory() // $self->{dir}) . '/data';
     $self->{control_port} = $params{tls} ? PostgreSQL::Test::Cluster::get_free_port() : $self->{port};

@@ -131,7 +131,7 @@ sub move_slot {
     my ($to) = grep { $_ != $from && self_of($_)->{flags} =~ /master/ } $self->running;
     $to->cli('CLUSTER', 'SETSLOT', $slot, 'IMPORTING', $from->{id});
     $from->cli('CLUSTER', 'SETSLOT', $slot, 'MIGRATING', $to->{id});
-    $from->cli('MIGRATE', '127.0.0.1', $to->port, $key, 0, 5000);
+    $from->cli('MIGRATE', '127.0.0.1', $to->port, $key, 0, 60_000);
     $code->($from, $to);
     $_->cli('CLUSTER', 'SETSLOT', $slot, 'NODE', $to->{id}) foreach $to, $from;
     return $to;
