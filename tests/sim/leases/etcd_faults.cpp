@@ -1,6 +1,7 @@
 // What a world with etcd is made of, and what goes wrong in it besides what goes wrong in every world.
 #include <algorithm>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,39 @@ Plan Plan::OfEtcd(uint64_t seed) {
   if (random.Chance(0.5)) plan.revoke_late_ms = random.LogBetween(1, 3000);
   plan.members_differ = random.Chance(0.3);
   if (random.Chance(0.3)) plan.skew_us = random.LogBetween(kMinute, 6 * kHour);
+  Random restores(seed, Stream::kPlan, 2);
+  plan.restores = restores.Chance(0.3);
+  plan.clocks_agree = plan.restores && restores.Chance(0.4);
+  if (plan.clocks_agree) {
+    plan.skew_us = 10 * kMs;
+    plan.members_differ = false;
+  }
   return plan;
+}
+
+// Of a stream of their own, so that the other faults are the same with them and without.
+void World::AddFaultsOfEtcd(const Plan& plan, std::vector<Fault>* faults) {
+  Random random(plan.seed, Stream::kFaults, 1);
+  const auto add = [&](FaultKind kind, int64_t before_us, int64_t a, int64_t b) {
+    faults->push_back({.at_us = kBeginUs + random.LogBetween(kSecond, before_us),
+                       .kind = kind,
+                       .who = static_cast<int>(random.Below(static_cast<uint64_t>(plan.servers))),
+                       .a = a,
+                       .b = b,
+                       .number = faults->size()});
+  };
+  if (random.Chance(0.3))
+    for (auto races = random.Between(1, 4); races > 0; --races)
+      add(FaultKind::kRace, plan.hours_us, random.LogBetween(100 * kMs, plan.ttl_ms * kMs / 2), 0);
+  if (!plan.restores) return;
+  for (auto count = random.Between(1, 3); count > 0; --count)
+    add(FaultKind::kRestored, plan.hours_us, random.LogBetween(100 * kMs, 10 * kMinute),
+        plan.clocks_agree ? 1 : random.LogBetween(kMs, 2 * kSecond));
+  if (!plan.clocks_agree) return;
+  std::erase_if(*faults, [](const Fault& fault) {
+    return fault.kind == FaultKind::kClockStep || fault.kind == FaultKind::kClockSpike ||
+           fault.kind == FaultKind::kStoreClock;
+  });
 }
 
 // True if the fault is one of etcd's world; then it has been dealt with.
@@ -106,8 +139,60 @@ bool World::StrikeEtcd(const Fault& fault, Random& random) {
       }
       return true;
     }
+    case FaultKind::kRace:
+      slow_takes_[static_cast<size_t>(who)] = {.by_us = fault.a, .crashes = false};
+      server.CleanStop(10 * kMs);
+      RestartOthers(who, now_us_, fault.a / 2, random);
+      RestartOthers(who, now_us_ + fault.a / 2, fault.a / 2, random);
+      return true;
+    case FaultKind::kRestored: {
+      const auto snapshot = std::make_shared<EtcdModel>(etcd_);
+      Do(now_us_ + fault.a, [this, snapshot, down_us = fault.b] {
+        if (faults_over_ || is_restoring_) return;
+        int64_t last_ms = 0;
+        for (const auto& [key, ceiling_ms] : CeilingsInEtcd()) last_ms = std::max(last_ms, ceiling_ms);
+        const bool waits = down_us == 1;
+        const int64_t wait_us = waits ? std::max<int64_t>(last_ms * kMs - now_us_, 0) + 5 * kSecond : down_us;
+        if (now_us_ + wait_us > kBeginUs + plan_.hours_us) return;
+        is_restoring_ = true;
+        Do(now_us_ + wait_us, [this, snapshot, waits] { RestoreEtcd(*snapshot, waits); });
+      });
+      return true;
+    }
     default: return false;
   }
+}
+
+// Remembers what the restored cluster does not know: how far a worker id had come, and who had it.
+void World::RestoreEtcd(const EtcdModel& snapshot, bool waited) {
+  const auto ceilings = CeilingsInEtcd();
+  const auto holders = HoldersInEtcd();
+  etcd_ = snapshot;
+  etcd_.GrantTtl(0);
+  etcd_.SetNoSpace(false);
+  etcd_.ChangeLeader(now_us_ / kMs);
+  ++etcd_number_;
+  is_restoring_ = false;
+  ceilings_at_take_.clear();
+  if (!waited) {
+    const auto now = CeilingsInEtcd();
+    for (const auto& [key, ceiling_ms] : ceilings) {
+      const auto known = now.find(key);
+      if (known == now.end() || known->second < ceiling_ms) forgotten_[key] = {.ceiling_ms = ceiling_ms};
+    }
+    for (const auto& [key, token] : holders) {
+      const auto it = forgotten_.find(key);
+      const int index = atoi(std::string(token.substr(0, 6)).c_str()) - 1;
+      const Server& server = *servers_[static_cast<size_t>(index)];
+      if (it == forgotten_.end() || !server.up() || !server.life_->memo.worker_known) continue;
+      if (token.substr(0, lease::kTokenBytes) != server.life_->memo.token) continue;
+      it->second.server = index;
+      it->second.life = server.life_number_;
+      // It does not know of a renewal whose reply was lost, nor use it.
+      it->second.ceiling_ms = std::min(it->second.ceiling_ms, server.life_->held.ceiling_ms);
+    }
+  }
+  Note("etcd is restored from a snapshot");
 }
 
 }  // namespace idgen::sim

@@ -54,6 +54,8 @@ void SimEtcdStore::Begin(const lease::StoreRequest& request, int64_t now_us) noe
 
 bool SimEtcdStore::Step(int64_t now_us, lease::StoreReply* reply) noexcept {
   if (!store_.Step(now_us, reply)) return false;
+  if (reply->outcome == lease::StoreOutcome::kOk && asked_ == lease::StoreRequest::Kind::kAcquire)
+    world_.CheckAcquired(server_, *reply);
   if (reply->outcome == lease::StoreOutcome::kOk)
     world_.servers_[static_cast<size_t>(server_)]->NoteGranted(asked_, *reply);
   return true;
@@ -68,7 +70,8 @@ uint64_t World::SendToEtcd(int server, std::string_view path, std::string_view b
   const auto send = [&](uint64_t as, int64_t after_us) {
     const uint64_t id = NewMessage();
     messages_[id] = {.server = server, .node = -1, .call = {}, .reply = {}, .offset = as, .give_up_us = 0};
-    messages_[id].etcd = std::make_unique<EtcdMessage>(EtcdMessage{std::string(path), std::string(body), {}, 0});
+    messages_[id].etcd =
+        std::make_unique<EtcdMessage>(EtcdMessage{std::string(path), std::string(body), {}, 0, etcd_number_});
     Push(now_us_ + after_us, EventKind::kArrive, server, id);
   };
   const bool takes = path == io::kEtcdTxn && body.find("requestPut") != std::string_view::npos &&
@@ -107,16 +110,21 @@ void World::ArriveAtEtcd(const Event& event) {
   if (now_us_ < store_paused_until_us_) return Push(store_paused_until_us_, EventKind::kArrive, event.who, event.tag);
   message.node = RouteOf(message.server);
   EtcdMessage& call = *message.etcd;
+  if (call.cluster != etcd_number_ || is_restoring_)
+    return free_messages_.push_back(event.tag);  // its members are gone
   if (message.node < 0 || !store_.up(message.node)) {
     if (message.node == -2 || random.Chance(0.3)) return free_messages_.push_back(event.tag);
     call.answer.http_status = 0;
     return Reply(event.tag, DelayUs(message.server));
   }
   etcd_.Expire(now_us_ / kMs);
+  NoteMeeting(message.server);
   const bool writes = call.path == io::kEtcdTxn;
   const EtcdHolders before = writes ? HoldersInEtcd() : EtcdHolders();
+  const EtcdCeilings ceilings = writes ? CeilingsInEtcd() : EtcdCeilings();
   call.answer = etcd_.Call(call.path, call.body, now_us_ / kMs);
   if (writes) CheckHolders(before);
+  if (writes) CheckCeilings(ceilings);
   call.date_ms = (now_us_ + member_clocks_us_[random.Below(3)]) / kSecond * 1000;
   if (keep_timeline_)
     Note("etcd, for server %d: %s -> %d, revision %lld", message.server, call.path.c_str(), call.answer.http_status,
@@ -147,6 +155,61 @@ void World::CheckHolders(const EtcdHolders& before) {
     for (size_t k = 0; k < i; ++k)
       if (after[i].second.substr(0, lease::kTokenBytes) == after[k].second.substr(0, lease::kTokenBytes))
         Violate("one acquisition has two worker ids: " + after[k].first + " and " + after[i].first);
+  for (const auto& holder : after)
+    if (std::find(before.begin(), before.end(), holder) == before.end()) CheckTaken(holder.first, holder.second);
+}
+
+World::EtcdCeilings World::CeilingsInEtcd() const {
+  static constexpr std::string_view kCeiling = "/ceiling/";
+  EtcdCeilings ceilings;
+  for (const auto& [key, it] : etcd_.keys())
+    if (const size_t at = key.find(kCeiling); at != std::string::npos)
+      ceilings[std::string(key).replace(at, kCeiling.size(), "/worker/")] = strtoll(it.value.c_str(), nullptr, 10);
+  return ceilings;
+}
+
+void World::CheckCeilings(const EtcdCeilings& before) {
+  const EtcdCeilings after = CeilingsInEtcd();
+  for (const auto& [key, ceiling_ms] : before) {
+    const auto it = after.find(key);
+    if (it == after.end() || it->second < ceiling_ms) Violate("a ceiling is lowered: that of " + key);
+  }
+}
+
+// A worker id was written under a new token.
+void World::CheckTaken(const std::string& key, std::string_view token) {
+  const EtcdCeilings ceilings = CeilingsInEtcd();
+  const auto ceiling = ceilings.find(key);
+  const int64_t ceiling_ms = ceiling == ceilings.end() ? 0 : ceiling->second;
+  ceilings_at_take_[etcd_.keys().find(key)->second.mod_revision] = ceiling_ms;
+  const auto it = forgotten_.find(key);
+  if (it == forgotten_.end()) return;
+  const Forgotten forgotten = it->second;
+  forgotten_.erase(it);
+  if (ceiling_ms >= forgotten.ceiling_ms) return;
+  const Server* server = forgotten.server < 0 ? nullptr : servers_[static_cast<size_t>(forgotten.server)].get();
+  const bool runs_on = server != nullptr && server->up() && server->life_number_ == forgotten.life;
+  if (runs_on && (forgotten.is_back || FamilyOf(token) == families_[static_cast<size_t>(forgotten.server)]))
+    return Violate("a worker id is taken whose holder has not raised the ceiling that etcd forgot: " + key);
+  // Whoever had it has not come back yet, or has forgotten it, too. That is outside the promise.
+  is_void_ = true;
+}
+
+// A server that was away for so long that the revision has grown beyond what it knows does not notice the restore.
+void World::NoteMeeting(int server) {
+  for (auto& [key, forgotten] : forgotten_) {
+    if (forgotten.server != server || forgotten.is_met) continue;
+    forgotten.is_met = true;
+    const Server& it = *servers_[static_cast<size_t>(server)];
+    if (!it.up() || etcd_.revision() >= it.life_->memo.revision) forgotten.server = -1;
+  }
+}
+
+void World::CheckAcquired(int server, const lease::StoreReply& reply) {
+  const auto taken = ceilings_at_take_.find(reply.fence);
+  if (taken != ceilings_at_take_.end() && reply.floor_ms < taken->second)
+    Violate("an acquisition begins below the ceiling of its worker id");
+  for (auto& [key, forgotten] : forgotten_) forgotten.is_back = forgotten.is_back || forgotten.server == server;
 }
 
 }  // namespace idgen::sim

@@ -14,6 +14,7 @@ constexpr const char* kNames[kAllFaultKinds] = {
     "store clock", "fail-over",     "replica cut", "forget",        "settings",    "file lost",
     "file old",    "moved",         "promoted",    "held message",  "held claim",  "set back",
     "reset",       "promotions",    "revoked",     "granted TTL",   "no space",    "cloned",
+    "restored",    "race",
 };
 
 int64_t ClockStep(Random& random) {
@@ -30,7 +31,7 @@ std::vector<Fault> World::FaultsOf(const Plan& plan) {
   Random random(plan.seed, Stream::kFaults);
   std::vector<Fault> faults;
   // Swarm testing: each run has only some kinds of faults, so that rare ones often coincide.
-  const int kinds = plan.store == StoreKind::kEtcd ? kAllFaultKinds : kFaultKinds;
+  const int kinds = plan.store == StoreKind::kEtcd ? kEtcdFaultKinds : kFaultKinds;
   bool on[kAllFaultKinds] = {};
   for (int kind = 0; kind < kinds; ++kind) on[kind] = random.Chance(0.6);
   while (static_cast<int>(faults.size()) < plan.faults) {
@@ -94,6 +95,7 @@ std::vector<Fault> World::FaultsOf(const Plan& plan) {
     if (on[static_cast<size_t>(fault.kind)]) faults.push_back(fault);
     if (std::none_of(on, on + kinds, [](bool kind) { return kind; })) break;
   }
+  if (plan.store == StoreKind::kEtcd) AddFaultsOfEtcd(plan, &faults);
   std::sort(faults.begin(), faults.end(), [](const Fault& a, const Fault& b) { return a.at_us < b.at_us; });
   return faults;
 }
@@ -313,7 +315,9 @@ void World::Strike(const Fault& fault) {
     case FaultKind::kRevoked:
     case FaultKind::kGrantedTtl:
     case FaultKind::kNoSpace:
-    case FaultKind::kCloned: return;
+    case FaultKind::kCloned:
+    case FaultKind::kRestored:
+    case FaultKind::kRace: return;
   }
 }
 

@@ -69,14 +69,14 @@ bool World::Run() {
   // be accepted.
   const int64_t end_us = calm_us + 4 * plan_.ttl_ms * kMs + 3 * kMinute;
   Do(calm_us, [this] { EndFaults(); });
-  while (!events_.empty() && !violated_) {
+  while (!events_.empty() && !violated_ && !is_void_) {
     const Event event = events_.Pop();
     if (event.at_us > end_us) break;
     now_us_ = event.at_us;
     ++figures_.events;
     Handle(event);
   }
-  if (!violated_) {
+  if (!violated_ && !is_void_) {
     now_us_ = end_us;
     CheckLiveness();
   }

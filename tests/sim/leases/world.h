@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -74,6 +75,8 @@ struct Plan {
   // Of a world with etcd.
   int64_t revoke_late_ms = 0;   // leases are revoked this long after their end
   bool members_differ = false;  // each member of the cluster has a wall clock of its own, hours apart
+  bool restores = false;        // of the cluster, from snapshots
+  bool clocks_agree = false;    // so that it is enough to wait before a restored cluster is started
   Breaks breaks;
 
   static Plan Of(uint64_t seed);
@@ -117,9 +120,14 @@ enum class FaultKind : uint8_t {
   kGrantedTtl,  // for `a`, etcd grants a TTL of `b` seconds
   kNoSpace,     // etcd refuses what needs space, for `a`
   kCloned,      // a server is replaced by a clone of another one, whose local file counts as its own: a virtual machine
+  // Drawn apart.
+  kRestored,  // etcd, from a snapshot that is `a` old: if `b` is 1 after all servers have come to their ceilings,
+              // otherwise after `b`, while they go on
+  kRace,      // a server takes a worker id up to `a` after it has chosen it; meanwhile the others are restarted, twice
 };
 constexpr int kFaultKinds = static_cast<int>(FaultKind::kPromotions) + 1;
-constexpr int kAllFaultKinds = static_cast<int>(FaultKind::kCloned) + 1;
+constexpr int kEtcdFaultKinds = static_cast<int>(FaultKind::kCloned) + 1;
+constexpr int kAllFaultKinds = static_cast<int>(FaultKind::kRace) + 1;
 
 struct Fault {
   int64_t at_us = 0;
@@ -175,6 +183,7 @@ class World {
     std::string path, body;
     EtcdModel::Answer answer;  // HTTP status 0: the connection was refused
     int64_t date_ms = 0;
+    int cluster = 0;  // that it was sent to
   };
   struct Message {
     int server = 0;
@@ -236,6 +245,13 @@ class World {
   using EtcdHolders = std::vector<std::pair<std::string, std::string>>;  // keys and values
   EtcdHolders HoldersInEtcd() const;
   void CheckHolders(const EtcdHolders& before);
+  std::map<std::string, int64_t> CeilingsInEtcd() const;
+  void CheckCeilings(const std::map<std::string, int64_t>& before);
+  void CheckTaken(const std::string& key, std::string_view token);
+  void NoteMeeting(int server);
+  void CheckAcquired(int server, const lease::StoreReply& reply);
+  void RestoreEtcd(const EtcdModel& snapshot, bool waited);
+  static void AddFaultsOfEtcd(const Plan& plan, std::vector<Fault>* faults);
   int FamilyOf(std::string_view token) const;
   void SetStoreBack(Random& random);
   // Restarts all servers but `who`, each at some time within `within_us` after `from_us`.
@@ -257,8 +273,22 @@ class World {
     bool crashes = false;
   };
   std::vector<SlowTake> slow_takes_;
-  std::vector<int> families_;         // of servers: a virtual machine and its clones are one
-  int64_t member_clocks_us_[3] = {};  // of etcd's members, less true time
+  // By the key of the worker id.
+  using EtcdCeilings = std::map<std::string, int64_t>;
+  struct Forgotten {
+    int64_t ceiling_ms = 0;
+    int server = -1;  // whose worker id it was
+    int life = 0;
+    bool is_met = false;   // the server has talked to the restored cluster
+    bool is_back = false;  // it has acquired a worker id there
+  };
+  std::map<std::string, Forgotten> forgotten_;   // ceilings, by a cluster that was restored
+  std::map<int64_t, int64_t> ceilings_at_take_;  // by fence
+  bool is_restoring_ = false;                    // the members are gone
+  int etcd_number_ = 0;                          // grows with every restore
+  bool is_void_ = false;                         // the operator has not done what the promise needs
+  std::vector<int> families_;                    // of servers: a virtual machine and its clones are one
+  int64_t member_clocks_us_[3] = {};             // of etcd's members, less true time
   Ledger ledger_;
   static inline FiberPool fibers_;  // whose stacks the next world uses again
   std::vector<std::unique_ptr<Server>> servers_;
