@@ -65,6 +65,9 @@ bool SimEtcdStore::Step(int64_t now_us, lease::StoreReply* reply) noexcept {
 
 uint64_t World::SendToEtcd(int server, std::string_view path, std::string_view body) {
   ++figures_.store_calls;
+  const auto second = static_cast<size_t>((now_us_ - kBeginUs) / kSecond);
+  if (figures_.etcd_calls.size() <= second) figures_.etcd_calls.resize(second + 1);
+  ++figures_.etcd_calls[second];
   const uint64_t number = ++requests_;
   Random& random = links_[static_cast<size_t>(server)];
   const auto send = [&](uint64_t as, int64_t after_us) {
@@ -119,7 +122,7 @@ void World::ArriveAtEtcd(const Event& event) {
   }
   etcd_.Expire(now_us_ / kMs);
   NoteMeeting(message.server);
-  const bool writes = call.path == io::kEtcdTxn;
+  const bool writes = plan_.checks_keys && call.path == io::kEtcdTxn;
   const EtcdHolders before = writes ? HoldersInEtcd() : EtcdHolders();
   const EtcdCeilings ceilings = writes ? CeilingsInEtcd() : EtcdCeilings();
   call.answer = etcd_.Call(call.path, call.body, now_us_ / kMs);

@@ -20,7 +20,8 @@ class Setup {
   using World = sim::World;
   static constexpr char kUsage[] =
       " [--ids-only] [--store-clock-back-ms N]\n"
-      "                 [--standbys] [--servers N] [--minutes N] [--ttl-ms N] [--scale SERVERS [--svg FILE]] [--envelope]";
+      "                 [--standbys] [--servers N] [--minutes N] [--ttl-ms N] [--scale SERVERS [--svg FILE]] "
+      "[--envelope]";
 
   explicit Setup(bool etcd) : etcd_(etcd) {}
 
@@ -51,6 +52,7 @@ class Setup {
   }
 
   std::optional<int> RunInstead(const RunOptions& options) const {
+    if (scale_ > 0 && etcd_) return ShowScaleOfEtcd(options.first, scale_, minutes_ > 0 ? minutes_ : 1);
     if (scale_ > 0) return ShowScale(options.first, scale_, minutes_ > 0 ? minutes_ / 60 : 24, svg_);
     if (list_breaks_) {
       // The stores of the two worlds are the same.

@@ -106,4 +106,38 @@ int ShowScale(uint64_t seed, int servers, int64_t hours, const char* svg) {
   return held ? 0 : 1;
 }
 
+int ShowScaleOfEtcd(uint64_t seed, int servers, int64_t minutes) {
+  constexpr double kMostPerServer = 0.5 + 1.0 / 12;  // a renewal every 2 s, a keep-alive every 12 s
+  Plan plan = Plan::AtScale(seed, servers, 0);
+  plan.store = StoreKind::kEtcd;
+  plan.checks_keys = false;
+  plan.hours_us = minutes * kMinute;
+  plan.start_within_us = 0;
+  World world(plan, {});
+  const bool held = world.Run();
+  const std::vector<uint64_t>& calls = world.figures().etcd_calls;
+  std::vector<int64_t> ready_us = world.figures().ready_after_stop_us;
+  std::sort(ready_us.begin(), ready_us.end());
+  // The first renewals are over by then, and so are all acquisitions.
+  const auto begin = static_cast<size_t>(30);
+  uint64_t most = 0, sum = 0, acquiring = 0;
+  for (size_t second = 0; second + 1 < calls.size(); ++second) {
+    if (second < begin) acquiring += calls[second];
+    if (second >= begin) sum += calls[second];
+    if (second >= begin) most = std::max(most, calls[second]);
+  }
+  const double per_second = static_cast<double>(sum) / static_cast<double>(calls.size() - 1 - begin);
+  const bool is_within = per_second <= kMostPerServer * servers + 1;
+  printf(
+      "%d servers start at once: %zu have a worker id, the last after %.3f s; %llu requests in the first second, %llu "
+      "in 30 s\n",
+      servers, ready_us.size(), ready_us.empty() ? 0 : SecondsAt(ready_us, 1),
+      static_cast<unsigned long long>(calls.empty() ? 0 : calls[0]), static_cast<unsigned long long>(acquiring));
+  printf("then %.1f requests per second, at most %llu in one second\n", per_second,
+         static_cast<unsigned long long>(most));
+  if (!held) printf("VIOLATION: %s\n", world.violation().c_str());
+  if (!is_within) printf("VIOLATION: more than %.1f requests per second\n", kMostPerServer * servers + 1);
+  return held && is_within && ready_us.size() == static_cast<size_t>(servers) ? 0 : 1;
+}
+
 }  // namespace idgen::sim

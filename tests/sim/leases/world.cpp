@@ -53,7 +53,7 @@ bool World::Run() {
     store_.Receive(0, call, now_us_, random_, kMs);
   }
   for (auto& server : servers_)
-    Push(now_us_ + server->random_.Between(0, 5 * kSecond), EventKind::kStart, server->index_);
+    Push(now_us_ + server->random_.Between(0, plan_.start_within_us), EventKind::kStart, server->index_);
   for (size_t i = 0; i < faults_.size(); ++i) {
     const FaultKind kind = faults_[i].kind;
     const bool of_clocks =

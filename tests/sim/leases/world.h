@@ -59,6 +59,7 @@ struct Plan {
   int64_t window_ms = 20000;
   int64_t max_ahead_ms = 1000;
   int64_t hours_us = kHour;
+  int64_t start_within_us = 5 * kSecond;  // all servers
   int64_t op_every_us = 2 * kSecond;  // of a backend, on average
   double preempt = 0.02;              // of the steps that can be left in the middle
   int faults = 60;
@@ -75,6 +76,7 @@ struct Plan {
   // Of a world with etcd.
   int64_t revoke_late_ms = 0;   // leases are revoked this long after their end
   bool members_differ = false;  // each member of the cluster has a wall clock of its own, hours apart
+  bool checks_keys = true;      // after each transaction
   bool restores = false;        // of the cluster, from snapshots
   bool clocks_agree = false;    // so that it is enough to wait before a restored cluster is started
   Breaks breaks;
@@ -144,6 +146,7 @@ struct Figures {
   uint64_t ids = 0;
   uint64_t events = 0;
   uint64_t store_calls = 0;
+  std::vector<uint64_t> etcd_calls;  // in each second
   uint64_t acquisitions = 0;
   uint64_t lost_leases = 0;
   int64_t longest_outage_us = 0;  // of a server that was up
