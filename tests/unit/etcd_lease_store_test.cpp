@@ -15,12 +15,12 @@
 #include <vector>
 
 #include "etcd/base64.h"
-#include "etcd_model_link.h"
+#include "etcd/link.h"
 
 namespace idgen::lease {
 namespace {
 
-using Fate = ModelLink::Fate;
+using Fate = sim::ModelEtcdLink::Fault;
 using Kind = StoreRequest::Kind;
 using Rival = StoreReply::Rival;
 using Why = StoreReply::Why;
@@ -62,7 +62,9 @@ struct EtcdWorld {
 // A server's store, and what LeaseSource and NotedSource remember for it.
 struct LeaseServer {
   explicit LeaseServer(EtcdWorld& in, uint32_t max_workers = 1024, const std::string& name = "")
-      : world(in), link(in.etcd, in.now_ms), holder(name.empty() ? "host|5432|/" + NewToken() : name), store(link) {
+      : world(in), link(in.etcd, &in.now_ms), holder(name.empty() ? "host|5432|/" + NewToken() : name), store(link) {
+    link.is_patient = false;
+    link.clock_ahead_us = 0;
     settings.prefix = "idgen:worker";
     settings.holder = holder.c_str();
     settings.max_workers = max_workers;
@@ -174,12 +176,12 @@ struct LeaseServer {
     cluster = of.cluster;
     previous = of.previous;
   }
-  size_t RoundTrips() const { return link.exchanges.size(); }
+  size_t RoundTrips() const { return link.sent.size(); }
   // Of the exchange under way: it takes a worker id.
-  bool Takes() const { return link.exchanges.back()[0].body.find("requestPut") != std::string::npos; }
+  bool Takes() const { return link.sent.back()[0].body.find("requestPut") != std::string::npos; }
 
   EtcdWorld& world;
-  ModelLink link;
+  sim::ModelEtcdLink link;
   std::string holder;
   LeaseStoreSettings settings;
   EtcdLeaseStore store;
@@ -232,7 +234,7 @@ TEST(EtcdLeaseStore, TheFloorIsTheCeilingAtTheMomentOfTheAcquisition) {
   first.Renew();
   first.Release();
   bool came_between = false;
-  second.link.before = [&](const std::string& path) {
+  second.link.before_call = [&](std::string_view path, std::string_view) {
     if (path != io::kEtcdTxn || std::exchange(came_between, true)) return;
     EXPECT_EQ(first.Acquire().outcome, StoreOutcome::kOk);
     first.Renew(kStartMs + 50000);
@@ -265,12 +267,12 @@ TEST(EtcdLeaseStore, ManyServersThatStartTogetherFindWorkerIdsInFewRoundTrips) {
     if (next == servers.size()) return;
     LeaseServer& server = servers[next++];
     bool begun = false;
-    server.link.before = [&, begun](const std::string& path) mutable {
+    server.link.before_call = [&, begun](std::string_view path, std::string_view) mutable {
       if (path == io::kEtcdTxn && !std::exchange(begun, true)) start();
     };
     EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kOk);
   };
-  servers[0].link.before = [&](const std::string& path) {
+  servers[0].link.before_call = [&](std::string_view path, std::string_view) {
     if (path == io::kEtcdTxn && next == 1) start();
   };
   EXPECT_EQ(servers[0].Acquire().outcome, StoreOutcome::kOk);
@@ -306,12 +308,12 @@ TEST(EtcdLeaseStore, AnAcquisitionIsABoundedNumberOfRoundTrips) {
   EtcdWorld world;
   std::deque<LeaseServer> others;
   LeaseServer server(world);
-  server.link.before = [&](const std::string& path) {
+  server.link.before_call = [&](std::string_view path, std::string_view) {
     if (path != io::kEtcdTxn) return;
     // Whatever it asks for is taken just before.
     for (uint32_t worker = 0; worker < 1024; ++worker) {
       if (world.Has("worker", worker)) continue;
-      if (server.link.exchanges.back()[0].body.find("\"success\"") == std::string::npos) continue;
+      if (server.link.sent.back()[0].body.find("\"success\"") == std::string::npos) continue;
       others.emplace_back(world);
       others.back().settings.min_worker = worker;
       others.back().settings.max_workers = worker + 1;
@@ -345,7 +347,7 @@ TEST(EtcdLeaseStore, AWorkerIdThatAnotherServerHasJustTakenIsNotTakenFromIt) {
   first.Renew();
   first.Release();
   first.previous = {};
-  second.link.before = [&](const std::string& path) {
+  second.link.before_call = [&](std::string_view path, std::string_view) {
     if (path == io::kEtcdTxn && !first.held) first.Acquire();
   };
   EXPECT_EQ(second.Acquire().outcome, StoreOutcome::kBusy);
@@ -405,13 +407,13 @@ TEST(EtcdLeaseStore, AServerWithoutItsFileDoesNotUseUpTheWorkerIds) {
 TEST(EtcdLeaseStore, AnAcquisitionWhoseReplyWasLostIsFoundAgain) {
   EtcdWorld world;
   LeaseServer server(world);
-  server.link.fate = [](const std::string& path) { return path == io::kEtcdTxn ? Fate::kReplyLost : Fate::kAnswered; };
+  server.link.fate = [](const std::string& path) { return path == io::kEtcdTxn ? Fate::kReplyLost : Fate::kNone; };
   EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kFailed);
   EXPECT_STRNE(server.store.problem(), "");
   EXPECT_TRUE(world.Has("worker", 0));
   const int64_t fence = world.At("worker", 0).mod_revision;
   server.link.fate = nullptr;
-  server.link.exchanges.clear();
+  server.link.sent.clear();
   const StoreReply reply = server.Acquire();
   EXPECT_EQ(reply.worker, 0u);
   EXPECT_EQ(reply.fence, fence);
@@ -423,7 +425,7 @@ TEST(EtcdLeaseStore, AnAcquisitionWhoseReplyWasLostIsFoundAgain) {
 TEST(EtcdLeaseStore, ALateCopyOfAnAcquisitionTakesNoSecondWorkerId) {
   EtcdWorld world;
   LeaseServer server(world), other(world);
-  server.link.fate = [](const std::string& path) { return path == io::kEtcdTxn ? Fate::kLate : Fate::kAnswered; };
+  server.link.fate = [](const std::string& path) { return path == io::kEtcdTxn ? Fate::kLate : Fate::kNone; };
   EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kFailed);
   server.link.fate = nullptr;
   other.Acquire();
@@ -439,7 +441,7 @@ TEST(EtcdLeaseStore, ALateCopyOfAnAcquisitionTakesNoSecondWorkerId) {
 TEST(EtcdLeaseStore, AnAcquisitionThatIsCarriedOutTwiceInOneExchangeIsOne) {
   EtcdWorld world;
   LeaseServer server(world);
-  server.link.fate = [](const std::string&) { return Fate::kTwice; };
+  server.link.fate = [](const std::string&) { return Fate::kAgain; };
   EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kOk);
   EXPECT_EQ(server.Renew().outcome, StoreOutcome::kOk);
   EXPECT_EQ(world.CountWorkers(), 1);
@@ -448,7 +450,7 @@ TEST(EtcdLeaseStore, AnAcquisitionThatIsCarriedOutTwiceInOneExchangeIsOne) {
 TEST(EtcdLeaseStore, AnAcquisitionThatArrivesAfterItsReleaseHasNoEffect) {
   EtcdWorld world;
   LeaseServer server(world);
-  server.link.fate = [](const std::string& path) { return path == io::kEtcdTxn ? Fate::kLate : Fate::kAnswered; };
+  server.link.fate = [](const std::string& path) { return path == io::kEtcdTxn ? Fate::kLate : Fate::kNone; };
   server.Acquire();
   server.link.fate = nullptr;
   EXPECT_EQ(server.Release().outcome, StoreOutcome::kOk);
@@ -465,7 +467,7 @@ TEST(EtcdLeaseStore, AnAcquisitionThatArrivesAfterItsLeaseEndedIsAnotherLease) {
   other.Release();
   server.link.fate = [](const std::string&) { return Fate::kLate; };
   EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kFailed);
-  server.link.fate = [](const std::string& path) { return path == io::kEtcdTxn ? Fate::kLate : Fate::kAnswered; };
+  server.link.fate = [](const std::string& path) { return path == io::kEtcdTxn ? Fate::kLate : Fate::kNone; };
   EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kFailed);
   server.link.fate = nullptr;
   EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kOk);
@@ -496,7 +498,7 @@ TEST(EtcdLeaseStore, TheEtcdLeaseMayEndWhileAWorkerIdIsAskedFor) {
   EtcdWorld world;
   LeaseServer server(world);
   bool revoked = false;
-  server.link.before = [&](const std::string& path) {
+  server.link.before_call = [&](std::string_view path, std::string_view) {
     if (path == io::kEtcdTxn && !std::exchange(revoked, true)) world.etcd.Revoke(LeaseOf(server.token.c_str()));
   };
   EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kOk);
@@ -557,7 +559,7 @@ TEST(EtcdLeaseStore, ACeilingWhoseReplyWasLostIsThisServersOwn) {
   server.Acquire();
   server.Renew();
   for (int round = 0; round < 3; ++round) {
-    const Fate fates[] = {Fate::kReplyLost, Fate::kDropped, Fate::kReplyLost};
+    const Fate fates[] = {Fate::kReplyLost, Fate::kRequestLost, Fate::kReplyLost};
     for (int i = 0; i <= round; ++i) {
       server.link.fate = [&](const std::string&) { return fates[i]; };
       world.Pass(1000);
@@ -565,13 +567,13 @@ TEST(EtcdLeaseStore, ACeilingWhoseReplyWasLostIsThisServersOwn) {
     }
     server.link.fate = nullptr;
     world.Pass(1000);
-    server.link.exchanges.clear();
+    server.link.sent.clear();
     const StoreReply reply = server.Renew();
     EXPECT_EQ(reply.outcome, StoreOutcome::kOk) << round;
     EXPECT_EQ(reply.granted_ms, world.now_ms + kWindowMs);
     EXPECT_EQ(world.Ceiling(0), reply.granted_ms);
     EXPECT_EQ(server.RoundTrips(), 2u);
-    server.link.exchanges.clear();
+    server.link.sent.clear();
     EXPECT_EQ(server.Renew(reply.granted_ms + 1).outcome, StoreOutcome::kOk);
     EXPECT_EQ(server.RoundTrips(), 1u);
   }
@@ -705,7 +707,7 @@ TEST(EtcdLeaseStore, ACrashedServerTakesItsOwnWorkerIdBackAtOnce) {
   server.Renew();
   const int64_t fence = server.fence;
   server.Crash();
-  server.link.exchanges.clear();
+  server.link.sent.clear();
   const StoreReply reply = server.Acquire();
   EXPECT_EQ(reply.outcome, StoreOutcome::kOk);
   EXPECT_GT(reply.fence, fence);
@@ -725,7 +727,7 @@ TEST(EtcdLeaseStore, ACrashedServerNeedsNoList) {
   server.Acquire();
   server.Renew();
   server.Crash();
-  server.link.exchanges.clear();
+  server.link.sent.clear();
   EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kOk);
   EXPECT_EQ(server.link.Count(io::kEtcdRange), 0);
   EXPECT_EQ(server.RoundTrips(), 2u);
@@ -736,7 +738,7 @@ TEST(EtcdLeaseStore, ACrashedServerNeedsNoList) {
   LeaseServer other(world);
   other.previous = server.previous;
   other.Acquire();
-  server.link.exchanges.clear();
+  server.link.sent.clear();
   EXPECT_NE(server.Acquire().worker, worker);
   EXPECT_EQ(server.link.Count(io::kEtcdRange), 0);
   EXPECT_EQ(server.RoundTrips(), 2u);
@@ -749,7 +751,7 @@ TEST(EtcdLeaseStore, APreviousLeaseThatIsTooFarAheadCostsOneRoundTripMore) {
   server.Renew(kStartMs + 60000 + kTtlMs + 1000);
   const int64_t former = LeaseOf(server.token.c_str());
   server.Crash();
-  server.link.exchanges.clear();
+  server.link.sent.clear();
   EXPECT_EQ(server.Acquire().worker, 1u);
   EXPECT_EQ(server.RoundTrips(), 3u);
   EXPECT_FALSE(world.etcd.leases().contains(former)) << "nobody holds it any more";
@@ -781,7 +783,7 @@ TEST(EtcdLeaseStore, OfTwoServersWithOnePreviousLeaseOneGetsIt) {
   original.Renew();
   LeaseServer clones[2] = {LeaseServer(world), LeaseServer(world)};
   for (LeaseServer& clone : clones) clone.previous = original.previous;
-  clones[0].link.before = [&](const std::string&) {
+  clones[0].link.before_call = [&](std::string_view, std::string_view) {
     if (clones[0].Takes() && !clones[1].held) clones[1].Acquire();
   };
   clones[0].Acquire();
@@ -830,9 +832,9 @@ TEST(EtcdLeaseStore, ALateCopyOfASwapDoesNotUndoALaterOne) {
   server.Acquire();
   server.Renew();
   server.Crash();
-  server.link.fate = [&](const std::string&) { return server.Takes() ? Fate::kLate : Fate::kAnswered; };
+  server.link.fate = [&](const std::string&) { return server.Takes() ? Fate::kLate : Fate::kNone; };
   EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kFailed);
-  EXPECT_EQ(server.link.late.size(), 1u);
+  EXPECT_EQ(server.link.late_count(), 1u);
   server.link.fate = nullptr;
   server.Crash();
   EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kOk);
@@ -846,10 +848,10 @@ TEST(EtcdLeaseStore, ASwapWhoseReplyWasLostIsFoundAgain) {
   server.Acquire();
   server.Renew();
   server.Crash();
-  server.link.fate = [&](const std::string&) { return server.Takes() ? Fate::kReplyLost : Fate::kAnswered; };
+  server.link.fate = [&](const std::string&) { return server.Takes() ? Fate::kReplyLost : Fate::kNone; };
   EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kFailed);
   server.link.fate = nullptr;
-  server.link.exchanges.clear();
+  server.link.sent.clear();
   EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kOk);
   EXPECT_EQ(server.RoundTrips(), 1u);
   EXPECT_EQ(server.floor_ms, kStartMs + kWindowMs);
@@ -889,7 +891,7 @@ TEST(EtcdLeaseStore, AReleaseKeepsTheCeiling) {
   LeaseServer server(world);
   server.Acquire();
   server.Renew();
-  server.link.exchanges.clear();
+  server.link.sent.clear();
   EXPECT_EQ(server.Release().outcome, StoreOutcome::kOk);
   EXPECT_EQ(server.RoundTrips(), 1u);
   EXPECT_FALSE(world.Has("worker", 0));
@@ -907,7 +909,7 @@ TEST(EtcdLeaseStore, AReleaseOfWhatIsGoneHasLost) {
 TEST(EtcdLeaseStore, AnAcquisitionThatWasNeverAnsweredCanBeReleased) {
   EtcdWorld world;
   LeaseServer server(world);
-  server.link.fate = [](const std::string& path) { return path == io::kEtcdTxn ? Fate::kReplyLost : Fate::kAnswered; };
+  server.link.fate = [](const std::string& path) { return path == io::kEtcdTxn ? Fate::kReplyLost : Fate::kNone; };
   server.Acquire();
   ASSERT_TRUE(world.Has("worker", 0));
   server.link.fate = nullptr;
@@ -1022,7 +1024,7 @@ TEST(EtcdLeaseStore, AnotherClusterGrantsNothingButIsToldTheCeiling) {
   server.Renew();
   BecomeOtherCluster(world);
   server.Renew();
-  server.link.exchanges.clear();
+  server.link.sent.clear();
   const StoreReply reply = server.Acquire();
   EXPECT_EQ(reply.outcome, StoreOutcome::kBusy);
   EXPECT_EQ(reply.why, Why::kOtherCluster);
@@ -1048,7 +1050,7 @@ TEST(EtcdLeaseStore, AnotherClusterThatIsTrustedGrants) {
     BecomeOtherCluster(world, is_copy ? snapshot : sim::EtcdModel());
     server.Crash();
     server.cluster = 0xb;
-    server.link.exchanges.clear();
+    server.link.sent.clear();
     EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kOk);
     EXPECT_GT(server.floor_ms, granted_ms) << "the ceiling was made up for";
     EXPECT_EQ(server.Renew().outcome, StoreOutcome::kOk);
@@ -1060,14 +1062,14 @@ TEST(EtcdLeaseStore, AnotherClusterThatIsTrustedGrants) {
 TEST(EtcdLeaseStore, AnAcquisitionIsOfOneCluster) {
   EtcdWorld world;
   LeaseServer server(world);
-  server.link.before = [&](const std::string& path) {
+  server.link.before_call = [&](std::string_view path, std::string_view) {
     if (path == io::kEtcdTxn) BecomeOtherCluster(world, world.etcd);
   };
   StoreReply reply = server.Acquire();
   EXPECT_EQ(reply.outcome, StoreOutcome::kBusy);
   EXPECT_EQ(reply.why, Why::kOtherCluster);
   EXPECT_EQ(reply.cluster, 0xbu);
-  server.link.before = nullptr;
+  server.link.before_call = nullptr;
   BecomeOtherCluster(world, world.etcd);
   EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kOk) << "of which it got the worker id";
 }
@@ -1080,7 +1082,7 @@ TEST(EtcdLeaseStore, ARecordOfTheFormerFormKnowsNoCluster) {
   server.Crash();
   server.previous.cluster = 0;
   server.cluster = 0;
-  server.link.exchanges.clear();
+  server.link.sent.clear();
   EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kOk);
   EXPECT_EQ(server.RoundTrips(), 2u);
 }
@@ -1106,7 +1108,7 @@ TEST(EtcdLeaseStore, StaticWorkerIdsAreAnnounced) {
   EXPECT_EQ(world.Ceiling(5), world.now_ms + 40000);
   world.Pass(kTtlMs + 1000);
   EXPECT_FALSE(world.Has("static", 5));
-  server.link.exchanges.clear();
+  server.link.sent.clear();
   EXPECT_EQ(server.Present(5, world.now_ms).outcome, StoreOutcome::kOk) << "after an outage";
   EXPECT_EQ(world.Ceiling(5), world.now_ms - kTtlMs - 1000 + 40000) << "it is never lowered";
 }
@@ -1145,11 +1147,11 @@ TEST(EtcdLeaseStore, AStaticWorkerIdIsLeasedToNobodyAndLaterFromItsCeiling) {
   EXPECT_EQ(leased.Acquire().outcome, StoreOutcome::kBusy);
   // Announced between list and transaction.
   world.Pass(kTtlMs + 1000);
-  leased.link.before = [&](const std::string& path) {
+  leased.link.before_call = [&](std::string_view path, std::string_view) {
     if (path == io::kEtcdTxn) announced.Present(0, world.now_ms + 40000);
   };
   EXPECT_EQ(leased.Acquire().outcome, StoreOutcome::kBusy);
-  leased.link.before = nullptr;
+  leased.link.before_call = nullptr;
   world.Pass(kTtlMs + 1000);
   EXPECT_EQ(leased.Acquire().floor_ms, kStartMs + 31000 + 40000);
 }
@@ -1243,12 +1245,12 @@ TEST(EtcdLeaseStore, AnErrorOfEtcdIsAFailureInItsWords) {
 TEST(EtcdLeaseStore, AFailureOfTheLinkIsAFailureWithItsProblem) {
   EtcdWorld world;
   LeaseServer server(world);
-  server.link.fate = [](const std::string&) { return Fate::kDropped; };
+  server.link.fate = [](const std::string&) { return Fate::kRequestLost; };
   for (const Kind kind :
        {Kind::kAcquire, Kind::kRenew, Kind::kRelease, Kind::kList, Kind::kDeclareNew, Kind::kPresent}) {
     server.token = NewToken();
     EXPECT_EQ(server.Simply(kind).outcome, StoreOutcome::kFailed);
-    EXPECT_STREQ(server.store.problem(), "127.0.0.1:2379: no luck");
+    EXPECT_STREQ(server.store.problem(), "no reply");
   }
 }
 
@@ -1277,7 +1279,8 @@ TEST(EtcdLeaseStore, SuccessiveHoldersNeverShareATime) {
       servers.back().clock_ahead_ms = upto(4) == 0 ? static_cast<int64_t>(upto(50000)) - 25000 : 0;
       servers.back().link.fate = [&](const std::string&) {
         const unsigned luck = upto(40);
-        return luck > 4 ? Fate::kAnswered : static_cast<Fate>(luck);
+        constexpr Fate kFates[] = {Fate::kNone, Fate::kReplyLost, Fate::kAgain, Fate::kLate, Fate::kRequestLost};
+        return luck > 4 ? Fate::kNone : kFates[luck];
       };
     }
     int acquired = 0, granted = 0, swapped = 0;
@@ -1285,7 +1288,7 @@ TEST(EtcdLeaseStore, SuccessiveHoldersNeverShareATime) {
       LeaseServer& server = servers[upto(5)];
       LeaseServer& other = servers[upto(5)];
       bool came_between = &other == &server || upto(3) != 0;
-      server.link.before = [&](const std::string&) {
+      server.link.before_call = [&](std::string_view, std::string_view) {
         if (std::exchange(came_between, true) || !other.held) return;
         upto(2) == 0 ? other.Release() : other.Renew();
         highest[other.worker] = std::max(highest[other.worker], other.granted_ms);
@@ -1315,7 +1318,7 @@ TEST(EtcdLeaseStore, SuccessiveHoldersNeverShareATime) {
             highest[server.worker] = std::max(highest[server.worker], server.granted_ms);
           }
       }
-      server.link.before = nullptr;
+      server.link.before_call = nullptr;
     }
     EXPECT_GT(acquired, 5);
     EXPECT_GT(granted, 20);

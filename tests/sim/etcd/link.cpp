@@ -19,8 +19,8 @@ void ModelEtcdLink::Configure(const io::StoreAccess& access) noexcept {
   const std::string_view url = access.url;
   const size_t host = url.find("://");
   const size_t path = host == std::string_view::npos ? host : url.find('/', host + 3);
-  key_prefix_ = path == std::string_view::npos ? "" : url.substr(path);
-  while (!key_prefix_.empty() && key_prefix_.back() == '/') key_prefix_.pop_back();
+  if (host != std::string_view::npos) prefix = path == std::string_view::npos ? "" : url.substr(path);
+  while (!prefix.empty() && prefix.back() == '/') prefix.pop_back();
   if (access.timeout_us > 0) timeout_us_ = access.timeout_us;
 }
 
@@ -44,14 +44,17 @@ void ModelEtcdLink::Begin(int64_t now_us, int64_t until_us) noexcept {
   now_us_ = now_us;
   until_us_ = until_us == 0 ? now_us + timeout_us_ : until_us;
   state_ = State::kBusy;
-  for (int i = 0; i < count_; ++i) CarryOut(calls_[i], now_us);
+  sent.emplace_back();
+  for (int i = 0; i < count_; ++i) sent.back().push_back({calls_[i].path, std::string(calls_[i].body.text())});
+  for (int i = 0; i < count_; ++i) CarryOut(calls_[backwards ? count_ - 1 - i : i], now_us);
+  for (const Sent& it : std::exchange(again_, {})) etcd_.Call(it.path, it.body, NowUs() / 1000);
   if (state_ == State::kBusy && !is_silent_) state_ = State::kDone;
 }
 
 EtcdModel::Answer ModelEtcdLink::Ask(std::string_view path, std::string_view body) {
   if (before_call) before_call(path, body);
   ++calls;
-  return etcd_.Call(path, body, now_us_ / 1000);
+  return etcd_.Call(path, body, NowUs() / 1000);
 }
 
 void ModelEtcdLink::CarryOut(Call& call, int64_t now_us) {
@@ -63,6 +66,8 @@ void ModelEtcdLink::CarryOut(Call& call, int64_t now_us) {
     if (!faults_.empty()) {
       fault = faults_.front();
       faults_.pop_front();
+    } else if (fate) {
+      fault = fate(call.path);
     }
     const std::string_view body = call.body.text();
     EtcdModel::Answer answer;
@@ -74,6 +79,10 @@ void ModelEtcdLink::CarryOut(Call& call, int64_t now_us) {
       case Fault::kReset:
         if (fault == Fault::kReplyLost || fault == Fault::kReset) Ask(call.path, body);
         is_connected_ = false;
+        if (!is_patient) {
+          may_have_run_ = true;
+          return Fail("no reply");
+        }
         if (call.is_repeatable) {
           ++connection_;
           is_connected_ = true;
@@ -84,6 +93,7 @@ void ModelEtcdLink::CarryOut(Call& call, int64_t now_us) {
         is_silent_ = true;
         return;
       case Fault::kTwice: Ask(call.path, body); break;
+      case Fault::kAgain: again_.push_back({call.path, std::string(body)}); break;
       case Fault::kGarbled:
         Ask(call.path, body);
         may_have_run_ = is_garbled_ = true;
@@ -105,9 +115,15 @@ void ModelEtcdLink::CarryOut(Call& call, int64_t now_us) {
   }
 }
 
+int ModelEtcdLink::Count(std::string_view path) const {
+  int count = 0;
+  for (const auto& exchange : sent)
+    for (const Sent& it : exchange) count += it.path == path;
+  return count;
+}
+
 void ModelEtcdLink::DeliverLate() {
-  const std::vector<Late> late = std::exchange(late_, {});
-  for (const Late& it : late) Ask(it.path, it.body);
+  for (const Sent& it : std::exchange(late_, {})) Ask(it.path, it.body);
 }
 
 io::EtcdLink::State ModelEtcdLink::Step(int64_t now_us) noexcept {

@@ -23,11 +23,17 @@ class ModelEtcdLink final : public io::EtcdLink {
     kReplyLost,    // carried out, but there is no answer until the time is up
     kReset,        // carried out; the connection ends before the answer
     kTwice,        // carried out twice; the second answer counts
+    kAgain,        // carried out a second time after the other calls of its exchange; the first answer counts
     kLate,         // carried out by DeliverLate(); there is no answer until the time is up
     kGarbled,      // carried out, but the answer is not etcd's
   };
 
-  explicit ModelEtcdLink(EtcdModel& etcd) noexcept : etcd_(etcd) {}
+  struct Sent {
+    std::string path, body;
+  };
+
+  // `now_ms`: the time, if it passes between the calls of this link, too; it must outlive the link.
+  explicit ModelEtcdLink(EtcdModel& etcd, const int64_t* now_ms = nullptr) noexcept : etcd_(etcd), now_ms_(now_ms) {}
   ModelEtcdLink(const ModelEtcdLink&) = delete;
   ~ModelEtcdLink();
 
@@ -38,16 +44,26 @@ class ModelEtcdLink final : public io::EtcdLink {
   void AnswerWith(int http_status, std::string body) { answers_.push_back({http_status, std::move(body)}); }
   void DeliverLate();
 
+  // What happens to a call if nothing was injected.
+  std::function<Fault(const std::string& path)> fate;
+  // Otherwise a call without an answer fails at once, and is not sent again.
+  bool is_patient = true;
+  bool backwards = false;  // the calls of an exchange arrive in reverse order
+  std::string prefix;      // unless the URL says another one
+
   // Called before each call is carried out.
   std::function<void(std::string_view path, std::string_view body)> before_call;
   // etcd's wall clock, less the time that is passed in. With `has_clock` false replies say nothing of it.
   int64_t clock_ahead_us = int64_t{1795000000} * 1000000;
   bool has_clock = true;
-  uint64_t calls = 0;      // carried out
-  uint64_t exchanges = 0;  // round trips: calls of one exchange go out side by side
+  uint64_t calls = 0;                   // carried out
+  uint64_t exchanges = 0;               // round trips: calls of one exchange go out side by side
+  std::vector<std::vector<Sent>> sent;  // by exchange
+  int Count(std::string_view path) const;
+  size_t late_count() const { return late_.size(); }
 
   void Configure(const io::StoreAccess& access) noexcept override;
-  std::string_view key_prefix() const noexcept override { return key_prefix_; }
+  std::string_view key_prefix() const noexcept override { return prefix; }
   void NewExchange() noexcept override;
   wire::EtcdBody& AddCall(const char* path, bool is_repeatable) noexcept override;
   void Begin(int64_t now_us, int64_t until_us) noexcept override;
@@ -71,20 +87,19 @@ class ModelEtcdLink final : public io::EtcdLink {
     wire::EtcdBody body;
     wire::EtcdReply reply;
   };
-  struct Late {
-    std::string path, body;
-  };
 
   void CarryOut(Call& call, int64_t now_us);
   EtcdModel::Answer Ask(std::string_view path, std::string_view body);
   void Fail(const char* problem) noexcept;
 
+  int64_t NowUs() const noexcept { return now_ms_ == nullptr ? now_us_ : *now_ms_ * 1000; }
+
   EtcdModel& etcd_;
-  std::string key_prefix_;
+  const int64_t* now_ms_;
   int64_t timeout_us_ = 2000000;
   std::deque<Fault> faults_;
   std::deque<EtcdModel::Answer> answers_;
-  std::vector<Late> late_;
+  std::vector<Sent> late_, again_;
   Call calls_[kMaxCalls];
   int count_ = 0;
   State state_ = State::kIdle;
