@@ -45,11 +45,4 @@ const char* ParseEtcdUrl(const char* text, EtcdUrl* url) noexcept {
   return ParsePrefix(slash, end, url);
 }
 
-bool MayBeOneEtcd(const EtcdUrl& a, const EtcdUrl& b) noexcept {
-  for (int i = 0; i < a.endpoint_count; ++i)
-    for (int j = 0; j < b.endpoint_count; ++j)
-      if (a.endpoints[i] == b.endpoints[j]) return true;
-  return false;
-}
-
 }  // namespace idgen::wire

@@ -22,7 +22,4 @@ bool HasEtcdScheme(const char* text) noexcept;
 // nullptr, or what is wrong with `text`.
 const char* ParseEtcdUrl(const char* text, EtcdUrl* url) noexcept;
 
-// Whether both may lead to one cluster, by a common endpoint. Names are not resolved.
-bool MayBeOneEtcd(const EtcdUrl& a, const EtcdUrl& b) noexcept;
-
 }  // namespace idgen::wire

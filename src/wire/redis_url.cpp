@@ -33,10 +33,7 @@ bool MayBeOneRedis(const RedisUrl& a, const RedisUrl& b) noexcept {
   if (a.kind != b.kind) return false;
   if (a.kind == RedisUrl::Kind::kUnix) return strcmp(a.path, b.path) == 0;
   if (strcmp(a.master, b.master) != 0) return false;
-  for (int i = 0; i < a.endpoint_count; ++i)
-    for (int j = 0; j < b.endpoint_count; ++j)
-      if (a.endpoints[i] == b.endpoints[j]) return true;
-  return false;
+  return HaveCommonEndpoint(a, b);
 }
 
 const char* ParseRedisUrl(const char* text, RedisUrl* url) noexcept {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/decimal.h"
+#include "core/fnv.h"
 
 namespace idgen::wire {
 namespace {
@@ -27,6 +28,22 @@ const char* ParseUser(const char* text, const char* begin, const char* end, UrlL
 }
 
 }  // namespace
+
+bool HaveCommonEndpoint(const UrlHosts& a, const UrlHosts& b) noexcept {
+  for (int i = 0; i < a.endpoint_count; ++i)
+    for (int j = 0; j < b.endpoint_count; ++j)
+      if (a.endpoints[i] == b.endpoints[j]) return true;
+  return false;
+}
+
+uint64_t HashEndpoints(uint64_t hash, const UrlHosts& hosts) noexcept {
+  for (int i = 0; i < hosts.endpoint_count; ++i) {
+    const Endpoint& endpoint = hosts.endpoints[i];
+    hash = core::Fnv(hash, endpoint.host, strlen(endpoint.host) + 1);
+    hash = core::Fnv(hash, &endpoint.port, sizeof endpoint.port);
+  }
+  return hash;
+}
 
 bool Endpoint::operator==(const Endpoint& other) const noexcept {
   return port == other.port && strcmp(host, other.host) == 0;

@@ -28,6 +28,11 @@ struct UrlHosts {
   Endpoint endpoints[kMaxEndpoints];
 };
 
+// Names are not resolved.
+bool HaveCommonEndpoint(const UrlHosts& a, const UrlHosts& b) noexcept;
+// Goes on from a hash of core/fnv.h. The result is in records on disk.
+uint64_t HashEndpoints(uint64_t hash, const UrlHosts& hosts) noexcept;
+
 // Functions that return a text return nullptr, or what is wrong with the URL.
 
 // "host", "host:port" or "[address]:port", as in MOVED and in a list of hosts.

@@ -29,22 +29,16 @@ uint64_t Identify(const char* text) noexcept {
     const int order = strcmp(a.host, b.host);
     return order != 0 ? order < 0 : a.port < b.port;
   });
-  uint64_t hash = core::kFnvStart;
-  const auto mix = [&hash](const void* bytes, size_t size) { hash = core::Fnv(hash, bytes, size); };
-  mix("etcd", sizeof "etcd");
-  for (int i = 0; i < url.endpoint_count; ++i) {
-    mix(url.endpoints[i].host, strlen(url.endpoints[i].host) + 1);
-    mix(&url.endpoints[i].port, sizeof url.endpoints[i].port);
-  }
-  mix(url.prefix, strlen(url.prefix) + 1);
-  return hash;
+  uint64_t hash = core::Fnv(core::kFnvStart, "etcd", sizeof "etcd");
+  hash = wire::HashEndpoints(hash, url);
+  return core::Fnv(hash, url.prefix, strlen(url.prefix) + 1);
 }
 
 bool MayBeSame(const char* a, const char* b) noexcept {
   EtcdUrl first, second;
   wire::ParseEtcdUrl(a, &first);
   wire::ParseEtcdUrl(b, &second);
-  return wire::MayBeOneEtcd(first, second);
+  return wire::HaveCommonEndpoint(first, second);
 }
 
 }  // namespace

@@ -34,10 +34,7 @@ uint64_t Identify(const char* text) noexcept {
   uint64_t hash = core::kFnvStart;
   const auto mix = [&hash](const void* bytes, size_t size) { hash = core::Fnv(hash, bytes, size); };
   mix(&url.kind, sizeof url.kind);
-  for (int i = 0; i < url.endpoint_count; ++i) {
-    mix(url.endpoints[i].host, strlen(url.endpoints[i].host) + 1);
-    mix(&url.endpoints[i].port, sizeof url.endpoints[i].port);
-  }
+  hash = wire::HashEndpoints(hash, url);
   mix(url.path, strlen(url.path) + 1);
   mix(url.master, strlen(url.master) + 1);
   mix(&url.db, sizeof url.db);
