@@ -574,7 +574,9 @@ TEST_F(EtcdSequenceStoreTest, AKeyWithASlidingTtlDoesNotLiveLongerBecauseAnother
 TEST_F(EtcdSequenceStoreTest, ALeaseForAKeyThatAnotherSessionCreatedMeanwhileIsRevoked) {
   const Definition brief = {.ttl_ms = 10000};
   session.link.before_call = [&](std::string_view path, std::string_view) {
-    if (path == "/v3/kv/txn" && etcd.keys().empty()) EXPECT_EQ(other.Next(brief), 1);
+    if (path == "/v3/kv/txn" && etcd.keys().empty()) {
+      EXPECT_EQ(other.Next(brief), 1);
+    }
   };
   EXPECT_EQ(session.Next(brief), 2);
   EXPECT_EQ(etcd.leases().size(), 1u);
@@ -587,7 +589,9 @@ TEST_F(EtcdSequenceStoreTest, ALeaseForAKeyThatAnotherSessionCreatedMeanwhileIsR
   EXPECT_EQ(etcd.leases().size(), 2u);
   const Definition sliding = {.ttl_ms = 10000, .sliding = true};
   session.link.before_call = [&](std::string_view path, std::string_view) {
-    if (path == "/v3/kv/txn" && etcd.keys().size() < 3) EXPECT_EQ(other.Next(sliding, 1, "s"), 1);
+    if (path == "/v3/kv/txn" && etcd.keys().size() < 3) {
+      EXPECT_EQ(other.Next(sliding, 1, "s"), 1);
+    }
   };
   EXPECT_EQ(session.Next(sliding, 1, "s"), 2);
   EXPECT_EQ(etcd.leases().size(), 3u);
