@@ -88,7 +88,7 @@ my $client = IPC::Run::start([ 'psql', '-XAtq', '-v', 'VERBOSITY=sqlstate', '-d'
 ok($proxy->wait_until_dropped, 'a request is carried out, and its reply is lost');
 ok(wait_until { $store->last_value('f:{1:c}') > 1 }, 'the store has counted the value');
 my $pid = ask(q(SELECT pid FROM pg_stat_activity WHERE query LIKE '%sequence_next%' AND state = 'active' AND pid <> pg_backend_pid()));
-is(ask("SELECT wait_event_type, state FROM pg_stat_activity WHERE pid = $pid"), 'Extension|active', 'pg_stat_activity shows the wait');
+ok(wait_until { ask("SELECT wait_event_type, state FROM pg_stat_activity WHERE pid = $pid") eq 'Extension|active' }, 'pg_stat_activity shows the wait');
 ask("SELECT pg_cancel_backend($pid)");
 $client->finish;
 like($error, qr/57014/, 'a cancel ends the wait');
