@@ -712,5 +712,89 @@ TEST_F(EtcdSequenceStoreTest, ContendersForOneKeyAreAllServed) {
   }
 }
 
+// A batch, a segment and a raise do not lose to those who take single values, however many these are.
+TEST_F(EtcdSequenceStoreTest, SingleValuesDoNotGetInAnybodysWay) {
+  EXPECT_EQ(session.Next(), 1);
+  int64_t latest = 0;
+  session.link.before_call = [&](std::string_view, std::string_view) {
+    for (int i = 0; i < 50; ++i) {
+      const int64_t value = other.Next();
+      ASSERT_GT(value, latest);
+      latest = value;
+    }
+  };
+  const Operation raise = {.kind = Kind::kRaise,
+                           .definition = {},
+                           .value = kNoValue,
+                           .with_generation = true,
+                           .mark = {.generation = 0, .value = 100000}};
+  const Operation batch = {.definition = {}, .count = 10};
+  for (const Operation& operation : {batch, kTen, raise, batch, kTen}) {
+    ASSERT_EQ(session.Ask(operation), State::kDone);
+    ASSERT_EQ(session.answers[0].outcome, Outcome::kOk);
+    EXPECT_EQ(session.link.exchanges, operation.kind == Kind::kRaise ? 2u : 1u);
+    EXPECT_GT(session.answers[0].grant.Value(0), latest);
+    latest = session.answers[0].grant.Value(operation.count - 1);
+    if (operation.kind == Kind::kRaise) {
+      EXPECT_TRUE(session.answers[0].had);
+      EXPECT_GT(latest, 100000);
+    }
+    if (operation.kind == Kind::kSegment) {
+      EXPECT_EQ(session.answers[0].number, etcd.revision());
+      EXPECT_EQ(session.answers[0].number_before, 0) << "others were given values in between";
+    }
+  }
+}
+
+// The same until each of them was served 500 times. The first one is `slowness` times as slow as the others.
+struct Contention {
+  Contention(sim::EtcdModel& etcd, int64_t& now_us, const Operation& operation, uint64_t slowness) {
+    sim::Random random(7);
+    std::deque<Session> sessions;
+    const std::vector<std::string> key = {"contended"};
+    for (int i = 0; i < 8; ++i) sessions.emplace_back(etcd, now_us).Begin(operation, key);
+    while (*std::min_element(served, served + 8) < 500 && is_fair) {
+      const size_t i = random.Below(8);
+      if (i == 0 && random.Below(slowness) != 0) continue;
+      Session& by = sessions[i];
+      is_fair = by.link.exchanges <= 100;
+      if (by.store.Step(now_us) != State::kDone) continue;
+      ++served[i];
+      most_attempts[i] = std::max(most_attempts[i], by.link.exchanges);
+      for (int64_t k = 0; k < operation.count; ++k)
+        EXPECT_TRUE(given.insert(by.answers[0].grant.Value(k)).second) << "given twice";
+      by.Begin(operation, key);
+    }
+  }
+
+  int served[8] = {};
+  uint64_t most_attempts[8] = {};
+  std::set<int64_t> given;
+  bool is_fair = true;  // nobody needed more than 100 attempts
+};
+
+TEST_F(EtcdSequenceStoreTest, WhoeverTakesSingleValuesOfAContendedKeyGetsOneWithEachRequest) {
+  const Contention contention(etcd, now_us, {.definition = {}}, 20);
+  EXPECT_TRUE(contention.is_fair);
+  for (const uint64_t attempts : contention.most_attempts) EXPECT_EQ(attempts, 1u);
+  EXPECT_EQ(contention.served[0], 500);
+}
+
+TEST_F(EtcdSequenceStoreTest, WhoeverTakesBatchesOrSegmentsOfAContendedKeyIsServedAsOftenAsOthers) {
+  const Operation batch = {.definition = {}, .count = 10};
+  for (const Operation& operation : {batch, kTen}) {
+    const Contention contention(etcd, now_us, operation, 1);
+    EXPECT_TRUE(contention.is_fair);
+    EXPECT_EQ(*std::min_element(contention.served, contention.served + 8), 500);
+    EXPECT_LT(*std::max_element(contention.served, contention.served + 8), 700);
+    Delete("contended");
+  }
+}
+
+// The limit of that: whoever is so far from etcd that others always are quicker should take single values.
+TEST_F(EtcdSequenceStoreTest, ASlowSessionMayLoseABatchOfAContendedKeyToQuickOnes) {
+  EXPECT_FALSE(Contention(etcd, now_us, {.definition = {}, .count = 10}, 20).is_fair);
+}
+
 }  // namespace
 }  // namespace idgen::sequencer

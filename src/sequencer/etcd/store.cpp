@@ -181,6 +181,10 @@ bool EtcdSequenceStore::GivesValues() const noexcept {
   return operation_.kind == Kind::kNext || operation_.kind == Kind::kSegment || operation_.kind == Kind::kRaise;
 }
 
+bool EtcdSequenceStore::IsSegment() const noexcept {
+  return operation_.kind == Kind::kSegment || (operation_.kind == Kind::kRaise && operation_.definition.HasSegments());
+}
+
 // If it is carried out twice, values are skipped, or nothing happens. A set that is carried out twice would give values
 // again that others were given in between.
 bool EtcdSequenceStore::IsRepeatable() const noexcept {
@@ -299,9 +303,11 @@ EtcdSequenceStore::Attempt EtcdSequenceStore::PlanSeen(Group& group) noexcept {
     }
   }
   SequenceState after = before;
+  bool gives_all = true;
   for (int i = 0; i < AnswerCount(group); ++i) {
     Answer answer;
     Apply(operation_, &after, &answer);
+    gives_all = gives_all && answer.outcome == Outcome::kOk;
   }
   if (after == before) {
     if (group.stage != Stage::kSeen) return Attempt::kRead;
@@ -310,6 +316,17 @@ EtcdSequenceStore::Attempt EtcdSequenceStore::PlanSeen(Group& group) noexcept {
   }
   const bool counts = GivesValues() && !has_lease && after.last <= CountedUpTo(definition);
   group.put = counts ? EtcdRecord::Counted(after, definition.step, sight.version + 1) : EtcdRecord::Of(after);
+  // Others who take single values meanwhile do not matter: they take a segment further, and a raise, which goes by what
+  // was seen in this operation.
+  const int64_t step = definition.step;
+  const int64_t steps = (after.last - before.last) / step, count = operation_.count * AnswerCount(group);
+  const bool is_raise = operation_.kind == Kind::kRaise;
+  const bool goes_on = counts && gives_all && sight.record.form == Form::kCounted && sight.record.step == step &&
+                       (is_raise ? steps >= count && group.stage == Stage::kSeen : steps == count);
+  if (goes_on) {
+    group.max_version = sight.version + (CountedUpTo(definition) - after.last) / step;
+    return Attempt::kCount;
+  }
   const bool has_text = sight.record.form != Form::kMissing && sight.record.form != Form::kForeign;
   return !GivesValues() && has_text && !has_lease ? Attempt::kReplace : Attempt::kSwap;
 }
@@ -555,8 +572,10 @@ bool EtcdSequenceStore::HandleLeaf(Group& group, const EtcdOp& op, const EtcdRep
     case Attempt::kCountOrCreate: {
       if (won) {
         if (!IsRange(op.op(1))) return false;
+        const Sight before = group.sight;
         See(group, op.op(1));
-        SettleCounted(group, group.sight.version);
+        const bool was_latest = group.sight.version == before.version + 1;
+        SettleCounted(group, group.sight.version, was_latest ? before.mod_revision : 0);
         return true;
       }
       const EtcdOp other = op.op(0);
@@ -564,7 +583,7 @@ bool EtcdSequenceStore::HandleLeaf(Group& group, const EtcdOp& op, const EtcdRep
         if (!IsPut(other.op(0))) return false;
         group.sight = {.record = group.put, .version = 1, .mod_revision = reply.revision()};
         Remember(group);
-        SettleCounted(group, 1);
+        SettleCounted(group, 1, 0);
         return true;
       }
       const EtcdOp range = group.attempt == Attempt::kCount ? other : other.op(0);
@@ -607,7 +626,7 @@ void EtcdSequenceStore::SeeTouched(Group& group, const EtcdOp& op, int64_t revis
   Remember(group);
   group.put = sight.record;
   if (sight.record.form != Form::kCounted) return;
-  if (sight.record.step == operation_.definition.step) return SettleCounted(group, sight.version);
+  if (sight.record.step == operation_.definition.step) return SettleCounted(group, sight.version, 0);
   // Counted by another step, so no value of this definition: as long as this revision is the latest, nobody else has
   // the value either, and the swap that follows goes on from before it.
   sight.unused_versions = 1;
@@ -639,7 +658,8 @@ void EtcdSequenceStore::SettleWriter(Group& group) noexcept {
 
 // The put was carried out at this version. If somebody has deleted the key and written the same text since it was seen,
 // the version may belong to no value: then the key has been seen, and is asked for again.
-void EtcdSequenceStore::SettleCounted(Group& group, int64_t version) noexcept {
+// `revision_before`: of the put before it; 0: unknown.
+void EtcdSequenceStore::SettleCounted(Group& group, int64_t version, int64_t revision_before) noexcept {
   const Definition& definition = operation_.definition;
   const int count = AnswerCount(group);
   SequenceState state;
@@ -649,7 +669,12 @@ void EtcdSequenceStore::SettleCounted(Group& group, int64_t version) noexcept {
   for (int i = 0; i < count; ++i) {
     Answer& answer = AnswerOf(group, i);
     answer.outcome = Outcome::kOk;
-    if (operation_.with_generation) answer.generation = state.generation;
+    if (operation_.with_generation || operation_.kind != Kind::kNext) answer.generation = state.generation;
+    if (operation_.kind == Kind::kRaise) answer.had = state.generation <= operation_.mark.generation;
+    if (IsSegment()) {
+      answer.number = group.sight.mod_revision;
+      answer.number_before = revision_before;
+    }
     answer.grant = grant;
     answer.grant.first = grant.Value(i * operation_.count);
     answer.grant.count = answer.grant.unbroken = operation_.count;
@@ -659,14 +684,12 @@ void EtcdSequenceStore::SettleCounted(Group& group, int64_t version) noexcept {
 
 // `revision`: of the put.
 void EtcdSequenceStore::SettleByRule(Group& group, int64_t revision) noexcept {
-  const bool is_segment =
-      operation_.kind == Kind::kSegment || (operation_.kind == Kind::kRaise && operation_.definition.HasSegments());
   SequenceState state;
   Before(group, &state);
   for (int i = 0; i < AnswerCount(group); ++i) {
     Answer& answer = AnswerOf(group, i);
     Apply(operation_, &state, &answer);
-    if (!is_segment || answer.outcome != Outcome::kOk) continue;
+    if (!IsSegment() || answer.outcome != Outcome::kOk) continue;
     answer.number = revision;
     answer.number_before = group.sight.mod_revision;
   }

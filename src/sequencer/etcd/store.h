@@ -97,13 +97,14 @@ class EtcdSequenceStore : public SequenceStore {
   void See(Group& group, const wire::EtcdOp& range) noexcept;
   void SettlePeek(Group& group) noexcept;
   void SettleWriter(Group& group) noexcept;
-  void SettleCounted(Group& group, int64_t version) noexcept;
+  void SettleCounted(Group& group, int64_t version, int64_t revision_before) noexcept;
   void SettleByRule(Group& group, int64_t revision) noexcept;
   void SettleTakeBack(Group& group, bool had) noexcept;
   void SettleAll(Group& group, Answer::Outcome outcome, const char* words) noexcept;
   bool Before(const Group& group, SequenceState* state) const noexcept;
   bool TakesNewLease(const Group& group) const noexcept;
   bool GivesValues() const noexcept;
+  bool IsSegment() const noexcept;
   bool IsRepeatable() const noexcept;
   int AnswerCount(const Group& group) const noexcept { return group.end - group.begin; }
   Answer& AnswerOf(const Group& group, int index) noexcept { return answers_[order_[group.begin + index]]; }

@@ -67,6 +67,8 @@ std::string Ledger::JudgePair(const Gift& one, const Gift& other, int64_t value)
   } else {
     for (const size_t index : KeyOf(first.key).grants) {
       const Grant& asked = grants_[index];
+      // A cluster that is restored once more has forgotten that it was raised.
+      if (one_master_ && ForgotBetween(first.key, asked.ran, second.ran) != 0) continue;
       if (asked.server == first.server && asked.asked > forgot && asked.noted != 0 && asked.ran < second.ran &&
           asked.process == second.process && first.noted < asked.found && Knows(a, asked))
         why = "is given again by another server, though the first had asked";
