@@ -15,6 +15,7 @@ using Kind = lease::StoreRequest::Kind;
 constexpr char kToken[] = "11111111-2222-3333-4444-555555555555";
 constexpr char kPreviousToken[] = "66666666-7777-8888-9999-000000000000";
 constexpr int64_t kNowMs = 1767225600000;
+constexpr uint64_t kCluster = 5;  // as in the seeds
 constexpr uint32_t kMinWorker = 3, kMaxWorkers = 40;
 
 // Each call is answered with the next line of the input.
@@ -85,6 +86,7 @@ void CheckReply(const lease::StoreRequest& request, const lease::StoreReply& rep
     Require(reply.worker >= kMinWorker && reply.worker < kMaxWorkers, "a worker id is within the range");
     Require(reply.floor_ms >= request.wall_ms && reply.floor_ms <= core::kMaxCeilingMs, "a floor is a time");
   }
+  if (request.cluster != 0) Require(reply.cluster == request.cluster, "nothing is granted by another cluster");
   if (request.kind == Kind::kRenew)
     Require(reply.granted_ms == request.ceiling_ms, "a ceiling is granted as requested");
 }
@@ -115,9 +117,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   request.fence = 7;
   request.ceiling_ms = kNowMs + 21000;
   request.wall_ms = kNowMs;
+  request.stored_ms = kNowMs + 9000;
+  request.offered_ms = choice & 8 ? kNowMs + 15000 : 0;
   request.revision = choice & 64 ? 7 : 0;
+  request.cluster = choice & 32 ? kCluster : 0;
   if (choice & 128) {
-    request.previous = {.fence = 5, .worker = kMinWorker + 1, .ceiling_ms = kNowMs + 9000};
+    request.previous = {.fence = 5, .worker = kMinWorker + 1, .ceiling_ms = kNowMs + 9000, .cluster = request.cluster};
     memcpy(request.previous.token, kPreviousToken, sizeof kPreviousToken);
   }
 

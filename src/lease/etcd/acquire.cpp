@@ -15,6 +15,7 @@ constexpr int64_t kReachMs = core::kMsPerMinute;  // as in Redis: a floor so far
 
 void EtcdLeaseStore::BeginAcquisition() noexcept {
   has_raised_ = false;
+  lists_ = 0;
   looks_ = request_.previous.known();
   AskListing(/*grants=*/true);
 }
@@ -39,10 +40,15 @@ void EtcdLeaseStore::AskListing(bool grants) noexcept {
   Ask(Stage::kListing);
 }
 
-// The ceiling of the previous lease is raised, since the store may not know it; then nothing else of that lease counts
-// but what the list says.
+// The ceiling of the previous lease is raised, since the store may not know it.
 void EtcdLeaseStore::RaiseAndList() noexcept {
   has_raised_ = true;
+  ListAfterAll();
+}
+
+// All records, after a look at the previous lease did not suffice.
+void EtcdLeaseStore::ListAfterAll() noexcept {
+  ++lists_;
   looks_ = false;
   AskListing(/*grants=*/false);
 }
@@ -57,13 +63,12 @@ void EtcdLeaseStore::ReadListing() noexcept {
   const bool is_other = previous.cluster != 0 && previous.cluster != reply.cluster_id();
   if (previous.known() && (went_back || is_other) && !has_raised_) return RaiseAndList();
   if (!looks_) return ReadRecords(reply.whole());
-  looks_ = false;
   const Looked looked = ReadLooked(reply);
   switch (looked.how) {
     case Looked::How::kOwn:
       choice_ = ChoosePrevious(Rules(), looked.has_ceiling, looked.ceiling_ms);
-      return choice_.count > 0 ? AskTaking() : AskListing(/*grants=*/false);
-    case Looked::How::kDamaged: return AskListing(/*grants=*/false);
+      return choice_.count > 0 ? AskTaking() : ListAfterAll();
+    case Looked::How::kDamaged: return ListAfterAll();
     case Looked::How::kNot: return ReadRecords(looked.records);
     case Looked::How::kUnexpected: break;
   }
@@ -106,7 +111,7 @@ void EtcdLeaseStore::ChooseAndTake(const EtcdListing& listing) noexcept {
 }
 
 void EtcdLeaseStore::AskTaking() noexcept {
-  if (takes_++ >= kMaxTakes) return AnswerBusy(Why::kNone, 0);
+  if (lists_ + takes_++ >= kMaxTakes) return AnswerBusy(Why::kNone, 0);
   NewExchange();
   WriteTake(keys_, Text(), request_.previous, choice_, &AddCall(io::kEtcdTxn));
   // So that a server that crashes again and again does not use up the worker ids.
@@ -117,13 +122,13 @@ void EtcdLeaseStore::AskTaking() noexcept {
 void EtcdLeaseStore::ReadTaken() noexcept {
   const wire::EtcdReply& reply = link_.reply(0);
   // The lease ended in the meantime, or was revoked.
-  if (reply.error_code() == wire::kEtcdNotFound && takes_ < kMaxTakes) return ListAgain();
+  if (reply.error_code() == wire::kEtcdNotFound && lists_ + takes_ < kMaxTakes) return ListAgain();
   if (reply.error_code() != wire::kEtcdOk) return FailOnReply(reply);
   const Taken taken = lease::ReadTaken(reply, choice_);
   switch (taken.how) {
     case Taken::How::kTaken:
       return AnswerAcquired(choice_.candidates[taken.candidate].worker, reply.revision(), taken.floor_ms);
-    case Taken::How::kHasOne: return takes_ < kMaxTakes ? ListAgain() : AnswerBusy(Why::kNone, 0);
+    case Taken::How::kHasOne: return lists_ + takes_ < kMaxTakes ? ListAgain() : AnswerBusy(Why::kNone, 0);
     case Taken::How::kLost: return ChooseAndTake(EtcdListing(keys_, taken.records));
     case Taken::How::kUnexpected: break;
   }
@@ -132,6 +137,7 @@ void EtcdLeaseStore::ReadTaken() noexcept {
 
 void EtcdLeaseStore::ListAgain() noexcept {
   ++takes_;
+  looks_ = false;
   AskListing(/*grants=*/true);
 }
 

@@ -1,8 +1,8 @@
 // The lease store in etcd (3.4 or later): a worker id is a key that is bound to an etcd lease, its ceiling a key that
 // is not. What an operation costs in round trips, which are the settings' timeout in all:
 //
-//   acquire   2; 1 if the reply to the same acquisition was lost; at most 9, or 10 if there is a previous lease and
-//             its ceiling is too far ahead, or the store went back in time or is another cluster
+//   acquire   2; 1 if the reply to the same acquisition was lost; at most 9 (10 if the store went back in time or is
+//             another cluster)
 //   renew     1, every few renewals with a second call side by side that keeps the etcd lease alive; 2 if the ceiling
 //             is not the expected one, as after a lost reply, and more while others change it
 //   release, list, declare new   1
@@ -38,7 +38,7 @@ class EtcdLeaseStore : public LeaseBackend {
   // What the exchange under way asks.
   enum class Stage : uint8_t { kNone, kListing, kTaking, kRenewing, kReleasing, kReading, kGranting, kPresenting };
 
-  static constexpr int kMaxTakes = 8;    // and listings after the first
+  static constexpr int kMaxTakes = 8;    // and lists after the first
   static constexpr int kMaxHolders = 3;  // leases of servers that call themselves as this one does
 
   void Ask(Stage stage) noexcept;
@@ -48,6 +48,7 @@ class EtcdLeaseStore : public LeaseBackend {
   void BeginAcquisition() noexcept;
   void AskListing(bool grants) noexcept;
   void RaiseAndList() noexcept;
+  void ListAfterAll() noexcept;
   ChoiceRules Rules() const noexcept;
   void ChooseAndTake(const EtcdListing& listing) noexcept;
   void AskTaking() noexcept;
@@ -90,7 +91,8 @@ class EtcdLeaseStore : public LeaseBackend {
   int64_t until_us_ = 0;  // of the request
   int calls_ = 0;         // in the exchange
   uint64_t cluster_ = 0;  // the only one whose replies count in this request; 0: that of the first reply
-  int takes_ = 0;  // of an acquisition; of another request, repetitions
+  int takes_ = 0;         // of an acquisition; of another request, repetitions
+  int lists_ = 0;         // of an acquisition, after the first
   Choice choice_;
   bool has_raised_ = false;      // the previous lease's ceiling, in this request
   bool looks_ = false;           // the list is only asked for if the previous lease is not this server's any more
