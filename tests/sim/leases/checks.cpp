@@ -11,7 +11,10 @@ void Server::CheckRequest(const lease::SourceRequest& request) {
   Held& held = life_->held;
   life_->highest_clock_us = std::max(life_->highest_clock_us, Now().wall_us + LeadUs());
   // By now nothing more may be reserved.
-  if (request.kind == lease::SourceRequest::Kind::kRelease) held.any = false;
+  if (request.kind == lease::SourceRequest::Kind::kRelease) {
+    held.any = false;
+    world_.NoteReleased(index_);
+  }
   const Plan& plan = world_.plan_;
   const int64_t window_ms = leased() ? plan.window_ms : kStaticWindowMs;
   if (request.kind == lease::SourceRequest::Kind::kRaise &&

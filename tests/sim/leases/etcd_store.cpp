@@ -208,6 +208,12 @@ void World::NoteMeeting(int server) {
   }
 }
 
+// With other settings it offers no previous lease, and cannot raise its ceiling.
+void World::NoteReleased(int server) {
+  for (auto& [key, forgotten] : forgotten_)
+    if (forgotten.server == server) forgotten.server = -1;
+}
+
 void World::CheckAcquired(int server, const lease::StoreReply& reply) {
   const auto taken = ceilings_at_take_.find(reply.fence);
   if (taken != ceilings_at_take_.end() && reply.floor_ms < taken->second)

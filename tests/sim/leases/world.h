@@ -60,8 +60,8 @@ struct Plan {
   int64_t max_ahead_ms = 1000;
   int64_t hours_us = kHour;
   int64_t start_within_us = 5 * kSecond;  // all servers
-  int64_t op_every_us = 2 * kSecond;  // of a backend, on average
-  double preempt = 0.02;              // of the steps that can be left in the middle
+  int64_t op_every_us = 2 * kSecond;      // of a backend, on average
+  double preempt = 0.02;                  // of the steps that can be left in the middle
   int faults = 60;
   bool declared_new = false;       // the prefix and every server are declared new; otherwise some are, at random
   int64_t skew_us = 15 * kSecond;  // maximum initial error of a server's wall clock
@@ -252,6 +252,7 @@ class World {
   void CheckCeilings(const std::map<std::string, int64_t>& before);
   void CheckTaken(const std::string& key, std::string_view token);
   void NoteMeeting(int server);
+  void NoteReleased(int server);
   void CheckAcquired(int server, const lease::StoreReply& reply);
   void RestoreEtcd(const EtcdModel& snapshot, bool waited);
   static void AddFaultsOfEtcd(const Plan& plan, std::vector<Fault>* faults);

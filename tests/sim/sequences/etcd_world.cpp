@@ -206,7 +206,8 @@ void World::RestoreEtcd(Random& random) {
   }
   NoteExpired();
   etcd_->model().ChangeLeader(now_us_ / kMs);
-  has_forgotten_ = has_forgotten_ || forgotten > 0;
+  // Or it is another cluster: then values may be skipped as well.
+  has_forgotten_ = true;
   figures_.forgot += forgotten > 0 ? 1 : 0;
   Note("etcd is restored from a snapshot of event %llu; keys that have gone back: %d",
        static_cast<unsigned long long>(since), forgotten);
