@@ -18,7 +18,8 @@ my ($chapter) = slurp_file('docs/etcd.md') =~ /^### Compaction, quota and defrag
 my (undef, $repair) = $chapter =~ /```sh\n(.*?)```/gs;
 
 my $etcd = IdgenTest::EtcdLeases->new(options => [ '--quota-backend-bytes', 16 * 1024 * 1024 ]);
-my $conf = "idgen.max_workers = 3\nidgen.lease_timeout = '5s'\n";
+# A lease that outlasts a short stop of the machine.
+my $conf = "idgen.max_workers = 3\nidgen.lease_ttl = '6s'\nidgen.lease_timeout = '5s'\n";
 my ($first, $second, $third) = map { lease_server($_, $etcd->url(prefix => '/ids'), conf => $conf) } qw(first second third);
 my @servers = ($first, $second, $third);
 my $fleet = IdgenTest::Fleet->new;
