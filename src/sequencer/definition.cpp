@@ -1,6 +1,8 @@
 // Validating definitions, and computing grants.
 #include "sequencer/definition.h"
 
+#include <algorithm>
+
 namespace idgen::sequencer {
 namespace {
 
@@ -32,8 +34,9 @@ int64_t LeftAfter(const Definition& definition, int64_t last) noexcept {
   if (last < definition.Before()) return CountOf(definition);
   if (last >= definition.max_value) return 0;
   // Below start, `last` may be negative, and the difference more than a bigint holds.
-  if (last < definition.start) return CountOf(definition);
-  return (definition.max_value - last) / definition.step;
+  const uint64_t left = (static_cast<uint64_t>(definition.max_value) - static_cast<uint64_t>(last)) /
+                        static_cast<uint64_t>(definition.step);
+  return static_cast<int64_t>(std::min<uint64_t>(left, INT64_MAX));
 }
 
 bool MaySet(const Definition& definition, int64_t value) noexcept {

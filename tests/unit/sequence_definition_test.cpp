@@ -66,6 +66,8 @@ TEST(SequenceDefinition, CountsWhatIsLeft) {
   EXPECT_EQ(LeftAfter(definition, 17), 0);
   EXPECT_EQ(LeftAfter(definition, 20), 0);
   EXPECT_EQ(LeftAfter(definition, kMaxValue), 0);
+  // Set to a value between start - step and start.
+  EXPECT_EQ(LeftAfter({.start = 10, .step = 4, .max_value = 20}, 9), 2);
   EXPECT_EQ(LeftAfter({}, kMaxValue - 1), 1);
 }
 
