@@ -50,6 +50,8 @@ class EtcdModel {
   void ChangeLeader(int64_t now_ms);
   // A lease ends early, as if somebody revoked it. False if there is none.
   bool Revoke(int64_t id);
+  // etcd makes the ids of leases from the time, so they do not recur after a restore.
+  void ContinueLeaseIdsOf(const EtcdModel& other) { last_lease_ = other.last_lease_; }
   // What is granted instead of the TTL that was asked for, in seconds; 0: what was asked for.
   void GrantTtl(int64_t ttl_s) { granted_ttl_s_ = ttl_s; }
   // etcd revokes a lease some time after its end. Until then it cannot be renewed, but keys can still be put on it.

@@ -42,7 +42,9 @@ void EtcdCluster::TakeSnapshot(uint64_t event) {
 
 uint64_t EtcdCluster::Restore(size_t age) {
   if (snapshots_.empty()) return 0;
+  const EtcdModel former = now_.model;
   now_ = snapshots_[std::min(age, snapshots_.size() - 1)];
+  now_.model.ContinueLeaseIdsOf(former);
   return now_.event;
 }
 
