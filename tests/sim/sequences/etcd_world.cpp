@@ -214,6 +214,7 @@ void World::RestoreEtcd(Random& random) {
 }
 
 void World::CutEtcdConnections(int server) {
+  were_connections_cut_ = true;
   for (Actor* actor : servers_[static_cast<size_t>(server)]->actors_) actor->etcd->link.Break();
 }
 

@@ -242,6 +242,7 @@ class World {
   uint64_t connections_ = 0;
   int store_restarts_ = 0;
   bool has_forgotten_ = false;
+  bool were_connections_cut_ = false;  // to etcd
   bool has_had_two_masters_ = false;
   bool faults_over_ = false;
   bool violated_ = false;
