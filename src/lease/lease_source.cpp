@@ -176,6 +176,7 @@ void LeaseSource::Conclude(const StoreReply& reply, const core::Instant& now, So
   answer->lease = {.fence = memo_.fence,
                    .worker = memo_.worker,
                    .ceiling_ms = std::max(answer->granted_ms, answer->floor_ms),
+                   .granted_ms = reply.stored_ms,
                    .cluster = memo_.cluster,
                    .revision = memo_.revision};
   memcpy(answer->lease.token, memo_.token, sizeof answer->lease.token);

@@ -68,6 +68,7 @@ FencedLease NotedSource::LeaseIn(const io::FileView& view, bool in_recovery) con
   FencedLease lease{.fence = static_cast<int64_t>(view.lease.fence),
                     .worker = view.lease.worker,
                     .ceiling_ms = view.ceiling_ms,
+                    .granted_ms = view.ceiling_ms - rules_.margin_ms,
                     .cluster = view.lease.cluster,
                     .revision = static_cast<int64_t>(view.lease.revision)};
   memcpy(lease.token, view.lease.token, sizeof view.lease.token);

@@ -53,6 +53,11 @@ struct EtcdWorld {
     return static_cast<int>(std::count_if(etcd.keys().begin(), etcd.keys().end(),
                                           [](const auto& it) { return it.first.starts_with(kPrefix + "worker/"); }));
   }
+  void Delete(const char* kind, uint32_t worker) {
+    std::string body = R"({"key":")";
+    sim::AppendBase64(Name(kind, worker), &body);
+    etcd.Call("kv/deleterange", body + "\"}", now_ms);
+  }
   void Pass(int64_t ms) {
     now_ms += ms;
     etcd.Expire(now_ms);
@@ -154,7 +159,12 @@ struct LeaseServer {
   }
   // As the local file remembers it.
   void Remember() {
-    previous = {.fence = fence, .worker = worker, .ceiling_ms = granted_ms, .cluster = cluster, .revision = revision};
+    previous = {.fence = fence,
+                .worker = worker,
+                .ceiling_ms = granted_ms,
+                .granted_ms = stored_ms,
+                .cluster = cluster,
+                .revision = revision};
     memcpy(previous.token, token.c_str(), sizeof previous.token);
   }
   // A crash: what is left is the file, if it is this server's own.
@@ -641,16 +651,7 @@ TEST(EtcdLeaseStore, ACeilingThatSomebodyDeletedIsALoss) {
   LeaseServer server(world);
   server.Acquire();
   server.Renew();
-  world.etcd.Call(
-      "kv/deleterange",
-      R"({"key":")" +
-          [&] {
-            std::string text;
-            sim::AppendBase64(world.Name("ceiling", 0), &text);
-            return text;
-          }() +
-          "\"}",
-      world.now_ms);
+  world.Delete("ceiling", 0);
   const StoreReply reply = server.Renew();
   EXPECT_EQ(reply.outcome, StoreOutcome::kLost);
   EXPECT_EQ(reply.why, Why::kForgotten);
@@ -1344,6 +1345,60 @@ TEST(EtcdLeaseStore, AWorkerIdWithADamagedCeilingIsNotLeased) {
     server.held = false;
     EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kFailed);
   }
+}
+
+// ---- a restored store whose revisions others have made up for
+
+TEST(EtcdLeaseStore, AfterACrashALowerCeilingShowsThatTheStoreWentBack) {
+  EtcdWorld world;
+  LeaseServer server(world), other(world);
+  server.Acquire();
+  server.Renew();
+  const sim::EtcdModel snapshot = world.etcd;
+  world.Pass(2000);
+  server.Renew();
+  const int64_t granted_ms = server.granted_ms;
+  server.Crash();
+  world.etcd = snapshot;
+  other.Acquire();
+  for (int i = 0; i < 5; ++i) other.Renew(kStartMs + kWindowMs + i);
+  server.revision = server.previous.revision;
+  ASSERT_GT(world.etcd.revision(), server.revision);
+  EXPECT_EQ(server.Acquire().outcome, StoreOutcome::kOk);
+  EXPECT_EQ(server.worker, 0u);
+  EXPECT_GE(server.floor_ms, granted_ms);
+}
+
+TEST(EtcdLeaseStore, ACeilingIsMadeUpForIfTheKeyIsGone) {
+  EtcdWorld world;
+  LeaseServer server(world, 2), other(world, 3);
+  const sim::EtcdModel snapshot = world.etcd;
+  server.Acquire();
+  server.Renew();
+  world.Pass(2000);
+  server.Renew();
+  const int64_t granted_ms = server.granted_ms;
+  world.etcd = snapshot;
+  other.settings.min_worker = 2;
+  other.store.Configure(other.settings);
+  other.Acquire();
+  for (int i = 0; i < 9; ++i) other.Renew(kStartMs + kWindowMs + i);
+  ASSERT_GT(world.etcd.revision(), server.revision);
+  EXPECT_EQ(server.Renew().outcome, StoreOutcome::kLost);
+  server.Acquire();
+  EXPECT_GE(world.Ceiling(0), granted_ms);
+}
+
+TEST(EtcdLeaseStore, ACeilingThatSomebodyDeletedIsMadeUpFor) {
+  EtcdWorld world;
+  LeaseServer server(world, 2);
+  server.Acquire();
+  server.Renew();
+  server.Crash();
+  world.Delete("ceiling", 0);
+  server.Acquire();
+  EXPECT_GE(world.Ceiling(0), server.previous.ceiling_ms);
+  EXPECT_TRUE(server.worker != 0 || server.floor_ms >= server.previous.ceiling_ms);
 }
 
 }  // namespace

@@ -64,6 +64,7 @@ void EtcdLeaseStore::ReadListing() noexcept {
   if (previous.known() && (went_back || is_other) && !has_raised_) return RaiseAndList();
   if (!looks_) return ReadRecords(reply.whole());
   const Looked looked = ReadLooked(reply);
+  if (HasForgotten(looked)) return RaiseAndList();
   switch (looked.how) {
     case Looked::How::kOwn:
       choice_ = ChoosePrevious(Rules(), looked.has_ceiling, looked.ceiling_ms);
@@ -73,6 +74,22 @@ void EtcdLeaseStore::ReadListing() noexcept {
     case Looked::How::kUnexpected: break;
   }
   FailOnReply(reply);
+}
+
+// The store went back in time if it has a lower ceiling than it once had. Its revision need not show that: others may
+// have written more since than it lost.
+bool EtcdLeaseStore::HasForgotten(const Looked& looked) const noexcept {
+  const FencedLease& previous = request_.previous;
+  bool has_ceiling = looked.has_ceiling;
+  int64_t ceiling_ms = looked.ceiling_ms;
+  switch (looked.how) {
+    case Looked::How::kOwn: break;
+    case Looked::How::kNot:
+      if (!EtcdListing(keys_, looked.records).ReadCeiling(previous.worker, &has_ceiling, &ceiling_ms)) return false;
+      break;
+    default: return false;
+  }
+  return (has_ceiling ? ceiling_ms : 0) < previous.granted_ms;
 }
 
 void EtcdLeaseStore::ReadRecords(const wire::EtcdOp& records) noexcept {

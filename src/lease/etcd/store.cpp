@@ -151,6 +151,8 @@ void EtcdLeaseStore::ReadOtherCluster(uint64_t other) noexcept {
     return RaiseAndList();
   if (request_.kind != Kind::kAcquire && request_.kind != Kind::kRenew)
     return Fail("the endpoints of the lease store belong to different etcd clusters");
+  if (stage_ == Stage::kListing && raise_ >= 0 && link_.reply(raise_).error_code() != wire::kEtcdOk)
+    return FailOnReply(link_.reply(raise_));
   StoreReply reply = Reply(request_.kind == Kind::kAcquire ? StoreOutcome::kBusy : StoreOutcome::kLost);
   reply.why = Why::kOtherCluster;
   reply.cluster = other;

@@ -67,6 +67,7 @@ class EtcdLeaseStore : public LeaseBackend {
   bool ReadGrant(const wire::EtcdReply& reply) noexcept;
   void ReadKeepAlive() noexcept;
   void ReadListing() noexcept;
+  bool HasForgotten(const Looked& looked) const noexcept;
   void ReadRecords(const wire::EtcdOp& records) noexcept;
   void ReadTaken() noexcept;
   void ListAgain() noexcept;
@@ -96,7 +97,7 @@ class EtcdLeaseStore : public LeaseBackend {
   Choice choice_;
   bool has_raised_ = false;      // the previous lease's ceiling, in this request
   bool looks_ = false;           // the list is only asked for if the previous lease is not this server's any more
-  int grant_ = -1, raise_ = -1;  // the index of that call in the exchange; -1: none
+  int grant_ = -1, raise_ = -1;  // while listing, the index of that call in the exchange; -1: none
   int64_t stored_ms_ = 0;        // of a renewal: the ceiling that the store has, as far as this server knows
   bool has_forgotten_ = false;   // of a renewal: the store had a lower one
   bool has_answer_ = false;
