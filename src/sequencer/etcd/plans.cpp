@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "core/fnv.h"
+#include "core/siphash.h"
 
 namespace idgen::sequencer {
 
@@ -137,13 +137,12 @@ EtcdSequenceStore::Attempt EtcdSequenceStore::PlanSeen(Group& group) noexcept {
 // keeps it alive, so no key lives longer because another one is used; a key that is used otherwise changes to another
 // lease.
 int64_t EtcdSequenceStore::SharedLease() const noexcept {
-  uint64_t hash = core::Fnv(core::kFnvStart, &operation_.definition.ttl_ms, sizeof operation_.definition.ttl_ms);
-  hash = core::Fnv(hash, key_, prefix_bytes_);
-  for (int i = 0; i < group_count_; ++i) {
-    const KeyHash key = HashOf(ValueKey(groups_[i]));
-    hash = core::Fnv(hash, &key, sizeof key);
-  }
-  return static_cast<int64_t>(std::max(hash & INT64_MAX, uint64_t{1}));
+  // Whoever found other keys with the same number could let these expire early. That takes 2^63 attempts.
+  core::SipHash hash =
+      core::SipHash128({key_, prefix_bytes_}, {.low = static_cast<uint64_t>(operation_.definition.ttl_ms)});
+  for (int i = 0; i < group_count_; ++i)
+    hash = core::SipHash128(ValueKey(groups_[i]), {.low = hash.low, .high = hash.high});
+  return std::max(static_cast<int64_t>(hash.low & INT64_MAX), int64_t{1});
 }
 
 }  // namespace idgen::sequencer
