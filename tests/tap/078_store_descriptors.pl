@@ -18,14 +18,16 @@ plan skip_all => 'this PostgreSQL has no dblink'
   if $node->safe_psql('postgres', q(SELECT count(*) FROM pg_available_extensions WHERE name = 'dblink')) eq '0';
 $node->safe_psql('postgres', 'CREATE EXTENSION dblink');
 
-# Takes all descriptors that the session may reserve, by connections to the server itself.
+# Takes all descriptors that the session may reserve, by connections to the server itself. From PostgreSQL 17 on a connection needs
+# another one while it is made, which is left over.
+my $left = $node->pg_version >= 17 ? 1 : 0;
 my $take_all = sprintf(<<'SQL', $node->connstr('postgres') =~ s/'/''/gr);
 DO $$
 BEGIN
   FOR i IN 1 .. 39 LOOP
     PERFORM dblink_connect('c' || i, '%s');
   END LOOP;
-EXCEPTION WHEN sqlclient_unable_to_establish_sqlconnection THEN
+EXCEPTION WHEN sqlclient_unable_to_establish_sqlconnection OR internal_error THEN
   IF cardinality(dblink_get_connections()) < 10 THEN RAISE; END IF;
 END $$;
 SQL
@@ -42,7 +44,7 @@ foreach my $case ([ IdgenTest::Redis->new, 1 ], [ IdgenTest::Etcd->new, 8 ]) {
     change_settings($node, "idgen.sequence_store = '$url'", "idgen.lease_store = '$url'");
     wait_until { $node->safe_psql('postgres', 'SHOW idgen.lease_store') eq $url } or die 'the new setting did not take effect';
     # And one to wait for the connection. First one too few, then just enough: so a request that fails, or has ended, leaves nothing reserved.
-    my $sql = $take_all . free_up($needed) . $next . $workers . free_up(1) . $workers . $next;
+    my $sql = $take_all . free_up($needed - $left) . $next . $workers . free_up(1) . $workers . $next;
     my ($status, $out, $error) = $node->psql('postgres', $sql, on_error_stop => 0, extra_params => [ '-v', 'VERBOSITY=verbose' ]);
     like($error, full('sequence'), "$url: values need $needed descriptors");
     like($error, full('lease'), "$url: so does a request to the lease store");
