@@ -17,7 +17,7 @@ struct FencedLease {
   uint32_t worker = 0;
   int64_t ceiling_ms = 0;  // no id under it is later
   char token[kTokenBytes + 1] = {};
-  int64_t granted_ms = 0;  // the store had at least this ceiling; a lower one shows that it went back
+  int64_t granted_ms = 0;  // the ceiling in the store; a lower one shows that it went back. 0: unknown
   uint64_t cluster = 0;    // of the store; 0: unknown
   int64_t revision = 0;    // the highest of that store's that this server has seen; 0: unknown
 

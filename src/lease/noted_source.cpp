@@ -59,16 +59,16 @@ bool NotedSource::Read(const core::Instant& now) noexcept {
   return true;
 }
 
-// Of a copy, the lease is the original's. During recovery the timeline is unknown, so a record of this very file is
-// seen as one from before a promotion: its lease was this server's, and if another server has the worker id by now, the
-// fence shows it.
+// Without the ceiling that the store had: the file's may be that of a worker id from before, and a raise to it would
+// put this one ahead of the clock for nothing, or take it from a later holder. Of a copy, the lease is the original's.
+// During recovery the timeline is unknown, so a record of this very file is seen as one from before a promotion: its
+// lease was this server's, and if another server has the worker id by now, the fence shows it.
 FencedLease NotedSource::LeaseIn(const io::FileView& view, bool in_recovery) const noexcept {
   const bool is_own = view.state == io::FileState::kOwn || (in_recovery && view.state == io::FileState::kPromoted);
   if (!is_own || view.source != rules_.source) return {};
   FencedLease lease{.fence = static_cast<int64_t>(view.lease.fence),
                     .worker = view.lease.worker,
                     .ceiling_ms = view.ceiling_ms,
-                    .granted_ms = view.ceiling_ms - rules_.margin_ms,
                     .cluster = view.lease.cluster,
                     .revision = static_cast<int64_t>(view.lease.revision)};
   memcpy(lease.token, view.lease.token, sizeof view.lease.token);

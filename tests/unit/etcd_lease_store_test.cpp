@@ -1349,7 +1349,7 @@ TEST(EtcdLeaseStore, AWorkerIdWithADamagedCeilingIsNotLeased) {
 
 // ---- a restored store whose revisions others have made up for
 
-TEST(EtcdLeaseStore, AfterACrashALowerCeilingShowsThatTheStoreWentBack) {
+TEST(EtcdLeaseStore, ALowerCeilingShowsThatTheStoreWentBack) {
   EtcdWorld world;
   LeaseServer server(world), other(world);
   server.Acquire();
