@@ -31,7 +31,8 @@ const char* LossText(lease::StoreReply::Why why) {
   using Why = lease::StoreReply::Why;
   if (why == Why::kOtherCluster) return "another etcd cluster answers in place of the one that it is from";
   if (why == Why::kCopied)
-    return "another server has raised its ceiling: a copy of this server's machine, or an earlier holder after the store "
+    return "another server has raised its ceiling: a copy of this server's machine, or an earlier holder after the "
+           "store "
            "was restored";
   if (why == Why::kForgotten) return "the store no longer has a record of it";
   if (why == Why::kTaken) return "it expired and is now free or held by another server";
